@@ -1,0 +1,92 @@
+/**
+ * What can go wrong, in three shapes, and how each is told.
+ *
+ *   Misuse      the caller asked for something that must not be done: a foreign item, a nested
+ *               section, an absurd option. Thrown before anything has changed.
+ *   Exhausted   there is no memory (or no slot) to be had now. Says how much is live, cached and
+ *               pending, because "full" and "full, but expiring" want different remedies.
+ *   Corruption  shared memory does not say what our own invariants promise: a stray write.
+ *
+ * A message names the call, the thing, the number and the remedy, in that order; the same facts
+ * are fields of the error, so that programs need not parse sentences.
+ *
+ * Checks come at three prices: always (misuse that would corrupt), in arenas created with
+ * `checks: true` (a relation between words), and in tests only (a walk; see the `check*` functions
+ * beside each structure).
+ */
+
+/** Facts of an error, as plain values. */
+export type Facts = Readonly<Record<string, string | number | boolean>>
+
+/** Base of every error this library throws on purpose. */
+export class UmaSmrError extends Error {
+  /** Stable identifier, for example `ERR_UMA_SMR_MISUSE`. */
+  readonly code: string
+  /** The numbers and names in the message. */
+  readonly facts: Facts
+
+  constructor(code: string, message: string, facts: Facts = {}) {
+    super(message)
+    this.name = new.target.name
+    this.code = code
+    this.facts = facts
+  }
+}
+
+/** The call must not be made like this. Nothing has changed. */
+export class Misuse extends UmaSmrError {
+  constructor(message: string, facts: Facts = {}) {
+    super('ERR_UMA_SMR_MISUSE', message, facts)
+  }
+}
+
+/** Memory, items, slots or time ran out. Nothing has changed. */
+export class Exhausted extends UmaSmrError {
+  constructor(message: string, facts: Facts = {}) {
+    super('ERR_UMA_SMR_EXHAUSTED', message, facts)
+  }
+}
+
+/** Shared memory has been damaged. Do not go on. */
+export class Corruption extends UmaSmrError {
+  constructor(message: string, facts: Facts = {}) {
+    super('ERR_UMA_SMR_CORRUPTION', message, facts)
+  }
+}
+
+/** Says a value in a message: strings quoted, everything else as it prints. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`
+  if (typeof value === 'object' && value !== null) return value.constructor?.name ?? 'object'
+  return String(value)
+}
+
+/** `value` as an integer in [min, max], or Misuse that names the call and the option. */
+export function integer(
+  call: string,
+  what: string,
+  value: unknown,
+  min: number,
+  max: number,
+): number {
+  if (Number.isInteger(value) && (value as number) >= min && (value as number) <= max) {
+    return value as number
+  }
+  throw new Misuse(`${call}: ${what} is ${show(value)}; give an integer from ${min} to ${max}`, {
+    [what]: show(value),
+    min,
+    max,
+  })
+}
+
+/** Misuse unless every key of `options` is one of `known`: a misspelt knob must not be ignored. */
+export function onlyOptions(call: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (known.includes(key)) continue
+    throw new Misuse(`${call}: unknown option ${show(key)}; known are ${known.join(', ')}`, {
+      option: key,
+    })
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The little that depends on where we run: which thread this is and whether it may block.
+ *
+ * Everything is feature-detected, nothing is imported: the same core runs in Node, browsers, Bun
+ * and Deno. What a host cannot tell has a safe default that is named at each function.
+ */
+
+interface NodeThreads {
+  readonly threadId: number
+}
+
+interface NodeProcess {
+  getBuiltinModule?(id: string): unknown
+}
+
+interface HostScope {
+  readonly process?: NodeProcess
+  readonly document?: unknown
+  readonly performance?: { now(): number; readonly timeOrigin: number }
+}
+
+const scope = globalThis as unknown as HostScope
+
+/** Unknown threads are told apart from thread 0, which is Node's main thread. */
+export const UNKNOWN_THREAD: number = -1
+
+/**
+ * This thread's number, the same one its parent sees as `worker.threadId`.
+ * Unknown outside Node-like hosts, and on Node before 20.16: name the worker by hand there.
+ */
+export function threadId(): number {
+  const threads = scope.process?.getBuiltinModule?.('node:worker_threads') as
+    | NodeThreads
+    | undefined
+  return threads?.threadId ?? UNKNOWN_THREAD
+}
+
+/**
+ * Whether `Atomics.wait` is legal on this thread. It throws on a browser page's main thread; there
+ * our waits become bounded spins, and the async twins are the better choice.
+ */
+export function mayBlock(): boolean {
+  return scope.document === undefined
+}
+
+/** Milliseconds on a clock that all threads of this process share. */
+export function now(): number {
+  const { performance } = scope
+  return performance === undefined ? Date.now() : performance.timeOrigin + performance.now()
+}
+
+/** Lets other tasks of this thread's event loop run, then goes on. */
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimer(resolve, ms)
+  })
+}
+
+declare function setTimeout(callback: () => void, ms: number): unknown
+const setTimer = setTimeout

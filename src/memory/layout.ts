@@ -1,0 +1,451 @@
+/**
+ * The map of the house: every shared struct, word by word.
+ *
+ *   | header | worker slots | directory | page table | pages ............................ |
+ *
+ * Everything with a life of its own - a domain, a zone, a slab, a table, a hash array - is a run of
+ * pages, and the page table says what each run is. Named things are found through the directory.
+ * The kinds of fields (shared, owned, locked, frozen, tally) are explained in struct.ts; no digit
+ * stands near an address anywhere else. Whoever changes this file raises LAYOUT_VERSION.
+ */
+
+import { LINE_WORDS } from './memory.ts'
+import {
+  frozen,
+  line,
+  locked,
+  owned,
+  roundUp,
+  type Struct,
+  shared,
+  struct,
+  tally,
+} from './struct.ts'
+
+/** Spells "uMaS": the word that tells an arena from any other buffer. */
+export const MAGIC = 0x754d6153
+export const LAYOUT_VERSION = 1
+
+/** 4 KiB. The unit of growth: what an arena hands to zones and tables, in runs of 2^k. */
+export const PAGE_WORDS = 1024
+export const MAX_WORKERS = 256
+const MASK_BITS = 32
+/** Enough run lengths for any arena that 31-bit word addresses can reach. */
+export const ORDERS = 22
+
+// ---- memory: the arena itself ----------------------------------------------------------------
+
+export const Header: Struct<
+  | 'nothing'
+  | 'magic'
+  | 'version'
+  | 'words'
+  | 'maxWorkers'
+  | 'checks'
+  | 'first'
+  | 'step'
+  | 'names'
+  | 'workersAt'
+  | 'directoryAt'
+  | 'pageTableAt'
+  | 'pagesAt'
+  | 'pages'
+  | 'active'
+  | 'serial'
+  | 'directoryLock'
+  | 'pageLock'
+  | 'brk'
+  | 'freePages'
+  | 'freeRuns'
+> = struct(
+  'header',
+  line({
+    nothing: frozen('zero for ever: null reads as an empty bucket that has no room', LINE_WORDS),
+  }),
+  line({
+    magic: frozen('MAGIC'),
+    version: frozen('LAYOUT_VERSION'),
+    words: frozen('length of the arena'),
+    maxWorkers: frozen('worker slots'),
+    checks: frozen('1: a checked arena'),
+    first: frozen('first sequence of a new domain, odd'),
+    step: frozen('step of a domain clock, even'),
+    names: frozen('entries in the directory'),
+    workersAt: frozen('address of the worker slots'),
+    directoryAt: frozen('address of the directory'),
+    pageTableAt: frozen('address of the page table'),
+    pagesAt: frozen('address of the first page'),
+    pages: frozen('number of pages'),
+  }),
+  line({
+    active: shared('one bit per attached worker slot', MAX_WORKERS / MASK_BITS),
+    serial: shared('last serial number given to a named thing'),
+  }),
+  line({ directoryLock: shared('lock: the directory') }),
+  line({
+    pageLock: shared('lock: pages, their table and the words below'),
+    brk: locked('pages ever used: everything from here on is untouched (pageLock)'),
+    freePages: locked('pages in free runs below brk (pageLock)'),
+    freeRuns: locked('first free run of each order, 0 none (pageLock)', ORDERS),
+  }),
+)
+
+/** One per possible worker: our CPUs. */
+export const WorkerSlot: Struct<'owner' | 'generation' | 'thread' | 'since'> = struct(
+  'worker slot',
+  line({
+    owner: shared('0 free, 1 claimed'),
+    generation: shared('rises when the slot changes hands; half of every lock token'),
+    thread: owned('number of the thread, as the host tells it (by the owner)'),
+    since: owned('when it attached, seconds of the shared clock (by the owner)'),
+  }),
+)
+
+export const Entry: Struct<'kind' | 'address' | 'serial' | 'nameBytes' | 'lock' | 'name'> = struct(
+  'directory entry',
+  line({
+    kind: shared('0 free, else Named: the commit point of creation and removal'),
+    address: locked('first word of the thing (directoryLock)'),
+    serial: locked('tells two things of one name apart, for stale handles (directoryLock)'),
+    nameBytes: locked('length of the name in UTF-8 (directoryLock)'),
+    lock: shared('the word of a named lock'),
+  }),
+  line({ name: locked('UTF-8 (directoryLock)', LINE_WORDS) }),
+)
+
+/** What a directory entry names. */
+export const Named = { free: 0, lock: 1, domain: 2, zone: 3, table: 4 } as const
+
+/** A free run keeps its list links in its own first words. */
+export const FreeRun: Struct<'next' | 'prev'> = struct(
+  'free run',
+  line({ next: locked('next free run of this order (pageLock)'), prev: locked('(pageLock)') }),
+)
+
+// ---- smr: time -------------------------------------------------------------------------------
+
+export const DomainWords: Struct<
+  | 'wr'
+  | 'rd'
+  | 'serial'
+  | 'users'
+  | 'first'
+  | 'step'
+  | 'clock'
+  | 'limit'
+  | 'tickMs'
+  | 'sections'
+  | 'sleepable'
+> = struct(
+  'domain',
+  line({ wr: shared('write hand: moved only by clock.ts [W]') }),
+  line({ rd: shared('read hand: forwarded only by clock.ts [S3], never past wr') }),
+  line({
+    serial: frozen('serial of its directory entry'),
+    users: shared('zones bound to this domain'),
+    first: frozen('where the hands started'),
+    step: frozen('one step of the write hand'),
+    clock: frozen('which clock: see CLOCKS in smr/options.ts'),
+    limit: frozen('deferred clock: calls per step'),
+    tickMs: frozen('lazy clock: ms per tick'),
+    sections: frozen('which sections: see SECTIONS in smr/options.ts'),
+    sleepable: frozen('1: async sections allowed'),
+  }),
+)
+
+/** One per worker and domain. Nobody but its worker ever writes to the first line. */
+export const ReaderWords: Struct<
+  'seq' | 'advances' | 'advanceWaits' | 'polls' | 'pollScans' | 'pollFails'
+> = struct(
+  'reader',
+  line({ seq: shared('sequence observed by the open section, 0 outside [R1] [R2]') }),
+  line({
+    advances: tally('times this worker moved the write hand'),
+    advanceWaits: tally('times it found the hands too far apart to move it'),
+    polls: tally('polls'),
+    pollScans: tally('polls that had to look at the readers'),
+    pollFails: tally('polls answered no'),
+  }),
+)
+
+// ---- zone: memory handed out -----------------------------------------------------------------
+
+export const ZoneWords: Struct<
+  | 'serial'
+  | 'recordWords'
+  | 'recordBytes'
+  | 'capacity'
+  | 'domain'
+  | 'hooks'
+  | 'noFree'
+  | 'reserve'
+  | 'schemaBytes'
+  | 'state'
+  | 'flush'
+> = struct(
+  'zone',
+  line({
+    serial: frozen('serial of its directory entry'),
+    recordWords: frozen('words of a record that belong to the user'),
+    recordBytes: frozen('the same as it was asked for, in bytes'),
+    capacity: frozen('items in a full bucket'),
+    domain: frozen('address of its smr domain, 0 none'),
+    hooks: frozen('bit set of ctor, dtor, init, fini'),
+    noFree: frozen('1: its slabs are never given back'),
+    reserve: frozen('items whose slabs stay in the zone'),
+    schemaBytes: frozen('length of the schema text behind the caches, 0 none'),
+  }),
+  line({
+    state: shared('0 open, 1 destroyed'),
+    flush: shared('raised to ask every worker to put its buckets into the depot'),
+  }),
+)
+
+/** Slabs of one item size. A zone has two: one for its records, one for its buckets. */
+export const KegWords: Struct<
+  | 'lock'
+  | 'stride'
+  | 'perSlab'
+  | 'slabOrder'
+  | 'itemsAt'
+  | 'busyAt'
+  | 'limit'
+  | 'partial'
+  | 'free'
+  | 'full'
+  | 'slabs'
+  | 'created'
+  | 'inSlabs'
+  | 'step'
+  | 'bucket'
+  | 'stepItems'
+> = struct(
+  'keg',
+  line({ lock: shared('lock: slabs of this keg and the words of the second group') }),
+  line({
+    stride: frozen('words from item to item'),
+    perSlab: frozen('items in a slab'),
+    slabOrder: frozen('a slab is a run of 2^order pages'),
+    itemsAt: frozen('words from slab to first item'),
+    busyAt: frozen('words from slab to its busy bits (checked arenas), 0 none'),
+    limit: frozen('items allowed outside the slabs, 0 no limit'),
+  }),
+  line({
+    partial: locked('slabs with some items free (lock)'),
+    free: locked('slabs with all items free (lock)'),
+    full: locked('slabs with no item free (lock)'),
+    slabs: locked('slabs in all (lock)'),
+    created: locked('items in all slabs (lock)'),
+    inSlabs: locked('of these, free in their slab (lock)'),
+    step: locked('what is being done, see KegStep: the redo record of a batch (lock)'),
+    bucket: locked('the bucket it is done with (lock)'),
+    stepItems: locked('how many items (lock)'),
+  }),
+)
+
+/** A batch between slabs and a bucket is redone from this word if its worker dies in the middle. */
+export const KegStep = { none: 0, take: 1, give: 2 } as const
+
+/** Behind it: free bits (locked), in checked arenas busy bits (shared), then the items. */
+export const SlabWords: Struct<'keg' | 'freeItems' | 'list' | 'next' | 'prev'> = struct(
+  'slab',
+  line({
+    keg: frozen('address of its keg'),
+    freeItems: locked('items whose free bit is set (keg lock)'),
+    list: locked('word of the keg that heads the list it is in (keg lock)'),
+    next: locked('(keg lock)'),
+    prev: locked('(keg lock)'),
+  }),
+)
+
+/** A bucket belongs to what its home says: a worker's cache (owned) or the depot (depot lock). */
+export const BucketWords: Struct<
+  'count' | 'goal' | 'home' | 'next' | 'destroyed' | 'capacity' | 'entries'
+> = struct(
+  'bucket',
+  line({
+    count: owned('items in it (by its home)'),
+    goal: owned('sequence at which they may be used again, 0 not stamped (by its home)'),
+    home: owned('where it is, see Home: the truth that depot lists only index (by its home)'),
+    next: locked('next in its depot list (depot lock)'),
+    destroyed: owned('how many of its items the destructor has seen (by its home)'),
+    capacity: frozen('entries'),
+    entries: owned('the items, `capacity` of them from here on (by its home)'),
+  }),
+)
+
+/** A positive home is a worker's cache: slot + 1. */
+export const Home = { nowhere: 0, pending: -1, safe: -2, empty: -3 } as const
+
+/** A zone's shared buckets. */
+export const DepotWords: Struct<
+  | 'lock'
+  | 'oldest'
+  | 'pendingHead'
+  | 'pendingTail'
+  | 'pendingBuckets'
+  | 'pendingItems'
+  | 'peakPending'
+  | 'safeHead'
+  | 'safeBuckets'
+  | 'safeItems'
+  | 'idleItems'
+  | 'emptyHead'
+  | 'emptyBuckets'
+> = struct(
+  'depot',
+  line({ lock: shared('lock: the depot') }),
+  line({ oldest: shared('goal at the head of pending, 0 none: polled before locking') }),
+  line({
+    pendingHead: locked('retired buckets, oldest goal first (lock)'),
+    pendingTail: locked('(lock)'),
+    pendingBuckets: locked('(lock)'),
+    pendingItems: locked('(lock)'),
+    peakPending: locked('most items ever pending at once (lock)'),
+    safeHead: locked('buckets whose items may be used at once, hottest first (lock)'),
+    safeBuckets: locked('(lock)'),
+    safeItems: locked('(lock)'),
+    idleItems: locked('fewest safe items since the last trim: nobody needed these (lock)'),
+    emptyHead: locked('empty buckets (lock)'),
+    emptyBuckets: locked('(lock)'),
+  }),
+)
+
+/** A worker's share of a zone. Plain words: the fast path has no atomics. */
+export const CacheWords: Struct<
+  | 'alloc'
+  | 'free'
+  | 'flushed'
+  | 'loaded'
+  | 'freed'
+  | 'fails'
+  | 'refills'
+  | 'retired'
+  | 'pollHits'
+  | 'pollFails'
+  | 'imports'
+> = struct(
+  'cache',
+  line({
+    alloc: owned('bucket that zalloc pops from, 0 none (by the worker)'),
+    free: owned('bucket that zfree pushes into, 0 none (by the worker)'),
+    flushed: owned('last flush of the zone it has followed (by the worker)'),
+  }),
+  line({
+    loaded: tally('items that came in alloc buckets, less those that left in them'),
+    freed: tally('items that left in free buckets'),
+    fails: tally('allocations refused'),
+    refills: tally('alloc buckets refilled'),
+    retired: tally('free buckets stamped'),
+    pollHits: tally('polls that gave a bucket back'),
+    pollFails: tally('polls that found it too early'),
+    imports: tally('batches taken from the keg'),
+  }),
+)
+
+/** Where the parts of a zone lie behind its own words. */
+export function zoneParts(zone: number, maxWorkers: number): ZoneParts {
+  const records = zone + ZoneWords.WORDS
+  const buckets = records + KegWords.WORDS
+  const depot = buckets + KegWords.WORDS
+  const caches = depot + DepotWords.WORDS
+  return { records, buckets, depot, caches, schema: caches + maxWorkers * CacheWords.WORDS }
+}
+
+export interface ZoneParts {
+  readonly records: number
+  readonly buckets: number
+  readonly depot: number
+  readonly caches: number
+  readonly schema: number
+}
+
+// ---- tables ----------------------------------------------------------------------------------
+
+export const TableWords: Struct<
+  | 'serial'
+  | 'zone'
+  | 'zoneSerial'
+  | 'recordWords'
+  | 'stripeBits'
+  | 'schemaBytes'
+  | 'array'
+  | 'retired'
+  | 'goal'
+> = struct(
+  'table',
+  line({
+    serial: frozen('serial of its directory entry'),
+    zone: frozen('address of its zone'),
+    zoneSerial: frozen('serial of that zone'),
+    recordWords: frozen('words of a record; its links and hash follow'),
+    stripeBits: frozen('2^bits stripes'),
+    schemaBytes: frozen('length of the schema text behind the stripes'),
+  }),
+  line({ array: shared('the array that readers start from') }),
+  line({
+    retired: locked('the array before, until its readers have left (all stripes)'),
+    goal: locked('when they have left (all stripes)'),
+  }),
+)
+
+/** Writers of a 2^-bits part of the hash circle take turns here. */
+export const StripeWords: Struct<'lock' | 'records'> = struct(
+  'stripe',
+  line({
+    lock: shared('lock: chains of this stripe'),
+    records: shared('records in them; written under the lock, read by anyone'),
+  }),
+)
+
+export const ArrayWords: Struct<'bits' | 'link' | 'heads'> = struct(
+  'hash array',
+  line({
+    bits: frozen('2^bits chains, picked by the top bits of the hash'),
+    link: frozen('which of the two link words its chains use'),
+    heads: shared('the chains, from here on'),
+  }),
+)
+
+/** Behind each record of a table. */
+export const NodeWords: Struct<'links' | 'hash'> = struct(
+  'table node',
+  line({
+    links: shared('next record in the chain, one word for each of two arrays', 2),
+    hash: frozen('of the key'),
+  }),
+)
+/** A node is packed behind its record, not padded to a line. */
+export const NODE_WORDS = NodeWords.hash + 1
+
+// ---- sizes -----------------------------------------------------------------------------------
+
+export interface Geometry {
+  readonly words: number
+  readonly maxWorkers: number
+  readonly names: number
+  readonly workersAt: number
+  readonly directoryAt: number
+  readonly pageTableAt: number
+  readonly pagesAt: number
+  readonly pages: number
+}
+
+const MIN_NAMES = 32
+const MAX_NAMES = 4096
+const PAGES_PER_NAME = 16
+
+/** How an arena of so many words is divided. No pages left: the arena is too small. */
+export function geometry(words: number, maxWorkers: number): Geometry {
+  const names = Math.min(
+    MAX_NAMES,
+    Math.max(MIN_NAMES, Math.floor(words / PAGE_WORDS / PAGES_PER_NAME)),
+  )
+  const workersAt = Header.WORDS
+  const directoryAt = workersAt + maxWorkers * WorkerSlot.WORDS
+  const pageTableAt = directoryAt + names * Entry.WORDS
+  const most = Math.max(0, Math.floor((words - pageTableAt) / PAGE_WORDS))
+  const pagesAt = roundUp(pageTableAt + most, PAGE_WORDS)
+  const pages = Math.max(0, Math.floor((words - pagesAt) / PAGE_WORDS))
+  return { words, maxWorkers, names, workersAt, directoryAt, pageTableAt, pagesAt, pages }
+}

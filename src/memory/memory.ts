@@ -1,0 +1,167 @@
+/**
+ * The porthole: the only file that touches shared memory.
+ *
+ * Everything above speaks in word indices and in two families of verbs, kept apart by name:
+ *
+ *   load store add swap cas or and   atomic, sequentially consistent (the one strength JavaScript
+ *                                    has). Legal on any word, at any time, from any worker.
+ *   peek poke                        plain, and unordered with everything. Legal only on words that
+ *                                    this worker owns, that are under a lock it holds, or that are
+ *                                    frozen since they were published. 13 times cheaper than `load`.
+ *
+ * Time and patience (`pause`, `nap`, `wait`, `now`) pass here too, because a model checker must own
+ * every source of nondeterminism: it replaces this class by one with the same verbs, and the shipped
+ * algorithms run under it unchanged. That is also why there is exactly one class of it per process
+ * in production: call sites that have seen one class stay monomorphic, and the seam costs nothing.
+ *
+ * Addresses are `number`s: word indices into the arena, 0 is null. Only this file knows bytes.
+ */
+
+import { mayBlock, now } from '../host.ts'
+
+/** Bytes in a word, words in a cache line: the only place where the two units meet. */
+export const BYTES_PER_WORD = 4
+export const WORDS_PER_FLOAT = 2
+export const LINE_WORDS = 16
+
+export class Memory {
+  /** The whole arena as 32-bit words. */
+  readonly words: Int32Array<SharedArrayBuffer>
+  /** The same bytes as 64-bit floats, for records and counters. */
+  readonly floats: Float64Array<SharedArrayBuffer>
+  /** The same bytes one by one, for text in records. */
+  readonly bytes: Uint8Array<SharedArrayBuffer>
+  /** A word of our own that nobody ever notifies: what `nap` waits on. */
+  private readonly pillow = new Int32Array(new SharedArrayBuffer(BYTES_PER_WORD))
+  private readonly blocking = mayBlock()
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.words = new Int32Array(buffer, 0, Math.floor(buffer.byteLength / BYTES_PER_WORD))
+    this.floats = new Float64Array(buffer, 0, this.words.length >> 1)
+    this.bytes = new Uint8Array(buffer)
+  }
+
+  // ---- atomic ------------------------------------------------------------------------------
+
+  load(at: number): number {
+    return Atomics.load(this.words, at)
+  }
+
+  store(at: number, value: number): void {
+    Atomics.store(this.words, at, value)
+  }
+
+  /** Adds and returns the value before. */
+  add(at: number, value: number): number {
+    return Atomics.add(this.words, at, value)
+  }
+
+  /** Puts `value` and returns the one before. */
+  swap(at: number, value: number): number {
+    return Atomics.exchange(this.words, at, value)
+  }
+
+  /** Puts `value` where `expected` stands; returns what stood there, so success is `=== expected`. */
+  cas(at: number, expected: number, value: number): number {
+    return Atomics.compareExchange(this.words, at, expected, value)
+  }
+
+  /** Sets bits and returns the word before. */
+  or(at: number, bits: number): number {
+    return Atomics.or(this.words, at, bits)
+  }
+
+  /** Keeps only `bits` and returns the word before. */
+  and(at: number, bits: number): number {
+    return Atomics.and(this.words, at, bits)
+  }
+
+  // ---- plain -------------------------------------------------------------------------------
+
+  // An index outside the arena reads `undefined`, which the callers' `|0`s and comparisons treat as
+  // "no": bounds are checked where addresses come in, not at each access.
+  peek(at: number): number {
+    return this.words[at] as number
+  }
+
+  poke(at: number, value: number): void {
+    this.words[at] = value
+  }
+
+  fill(at: number, words: number, value: number): void {
+    this.words.fill(value, at, at + words)
+  }
+
+  /** A 64-bit float at an even word address. */
+  peekFloat(at: number): number {
+    return this.floats[at >> 1] as number
+  }
+
+  pokeFloat(at: number, value: number): void {
+    this.floats[at >> 1] = value
+  }
+
+  /** Byte `offset` of the words at `at`. */
+  peekByte(at: number, offset: number): number {
+    return this.bytes[at * BYTES_PER_WORD + offset] as number
+  }
+
+  pokeByte(at: number, offset: number, value: number): void {
+    this.bytes[at * BYTES_PER_WORD + offset] = value
+  }
+
+  /** Copies bytes out: the private copy is what TextDecoder may read in every host. */
+  readBytes(at: number, offset: number, length: number): Uint8Array<ArrayBuffer> {
+    const start = at * BYTES_PER_WORD + offset
+    return new Uint8Array(this.bytes.subarray(start, start + length))
+  }
+
+  writeBytes(at: number, offset: number, from: Uint8Array): void {
+    this.bytes.set(from, at * BYTES_PER_WORD + offset)
+  }
+
+  // ---- counters ----------------------------------------------------------------------------
+
+  // A tally is a float of its worker's own: exact up to 2^53. Others read it while it moves; they
+  // may see it a moment old, and only ever print it. It is the one plain word read across workers.
+
+  tally(at: number, by: number): void {
+    this.floats[at >> 1] = (this.floats[at >> 1] as number) + by
+  }
+
+  tallied(at: number): number {
+    return this.floats[at >> 1] as number
+  }
+
+  // ---- patience ----------------------------------------------------------------------------
+
+  /** A breath inside a bounded spin. */
+  pause(): void {
+    spinHint()
+  }
+
+  /** Sleeps for `ms` where this thread may block; where it may not, breathes once. */
+  nap(ms: number): void {
+    if (this.blocking) Atomics.wait(this.pillow, 0, 0, ms)
+    else spinHint()
+  }
+
+  /** Sleeps while the word holds `value`, at most `ms`. May return early: look again. */
+  wait(at: number, value: number, ms: number): void {
+    if (this.blocking) Atomics.wait(this.words, at, value, ms)
+    else spinHint()
+  }
+
+  /** Wakes at most `count` sleepers of `wait`. */
+  notify(at: number, count: number): void {
+    Atomics.notify(this.words, at, count)
+  }
+
+  /** Milliseconds; the same clock in every worker of the process. */
+  now(): number {
+    return now()
+  }
+}
+
+/** `Atomics.pause` where the engine has it (V8 13 and later); nothing elsewhere. */
+const spinHint: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {})

@@ -1,0 +1,85 @@
+/**
+ * How the map is drawn: a struct declared as data becomes a table of offsets.
+ *
+ * Each field says in one phrase what its word means, and by its kind who may touch it, and how:
+ *
+ *   shared   any worker, any time, with atomic verbs only
+ *   owned    one worker (the phrase says which), with plain verbs
+ *   locked   whoever holds the lock that the phrase names, with plain verbs
+ *   frozen   written before publication, then only read, with plain verbs
+ *   tally    a counter of the owner's: 64-bit float, two words, read by others for print only
+ *
+ * `line()` starts a new cache line: words in one line are touched together, words that different
+ * workers write are never in the same one. Dumps are printed from the same tables, and a test pins
+ * every offset, so a change of layout is always seen.
+ */
+
+import { LINE_WORDS, WORDS_PER_FLOAT } from './memory.ts'
+
+export type Kind = 'shared' | 'owned' | 'locked' | 'frozen' | 'tally'
+
+export interface Field {
+  readonly kind: Kind
+  readonly words: number
+  readonly about: string
+}
+
+const field =
+  (kind: Kind, each = 1) =>
+  (about: string, count = 1): Field => ({ kind, words: each * count, about })
+
+export const shared: (about: string, count?: number) => Field = field('shared')
+export const owned: (about: string, count?: number) => Field = field('owned')
+export const locked: (about: string, count?: number) => Field = field('locked')
+export const frozen: (about: string, count?: number) => Field = field('frozen')
+export const tally: (about: string, count?: number) => Field = field('tally', WORDS_PER_FLOAT)
+
+type Fields = Readonly<Record<string, Field>>
+
+/** What `struct()` knows of one field: enough to check an access or to print a dump. */
+export interface Place extends Field {
+  readonly name: string
+  readonly at: number
+}
+
+/** Offsets by field name, the size in words, and the places themselves for inspection. */
+export type Struct<Name extends string> = { readonly [K in Name]: number } & {
+  readonly NAME: string
+  readonly WORDS: number
+  readonly PLACES: readonly Place[]
+}
+
+/** Fields that share a cache line (or a run of them). */
+export function line<const F extends Fields>(fields: F): F {
+  return fields
+}
+
+type NamesOf<L extends readonly Fields[]> = { [I in keyof L]: keyof L[I] & string }[number]
+
+/** Rounds up to whole multiples; `unit` is a power of two. */
+export function roundUp(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit
+}
+
+export function struct<const L extends readonly Fields[]>(
+  name: string,
+  ...lines: L
+): Struct<NamesOf<L>> {
+  const offsets: Record<string, number> = {}
+  const places: Place[] = []
+  let at = 0
+  for (const fields of lines) {
+    at = roundUp(at, LINE_WORDS)
+    for (const [key, each] of Object.entries(fields)) {
+      if (each.kind === 'tally') at = roundUp(at, WORDS_PER_FLOAT)
+      offsets[key] = at
+      places.push({ name: key, at, ...each })
+      at += each.words
+    }
+  }
+  const WORDS = roundUp(at, LINE_WORDS)
+  // The names were collected from the very objects that the type was inferred from.
+  return Object.freeze({ ...offsets, NAME: name, WORDS, PLACES: places }) as unknown as Struct<
+    NamesOf<L>
+  >
+}
