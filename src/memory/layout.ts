@@ -35,29 +35,7 @@ export const ORDERS = 22
 
 // ---- memory: the arena itself ----------------------------------------------------------------
 
-export const Header: Struct<
-  | 'nothing'
-  | 'magic'
-  | 'version'
-  | 'words'
-  | 'maxWorkers'
-  | 'checks'
-  | 'first'
-  | 'step'
-  | 'names'
-  | 'workersAt'
-  | 'directoryAt'
-  | 'pageTableAt'
-  | 'pagesAt'
-  | 'pages'
-  | 'active'
-  | 'serial'
-  | 'directoryLock'
-  | 'pageLock'
-  | 'brk'
-  | 'freePages'
-  | 'freeRuns'
-> = struct(
+export const Header = struct(
   'header',
   line({
     nothing: frozen('zero for ever: null reads as an empty bucket that has no room', LINE_WORDS),
@@ -91,7 +69,7 @@ export const Header: Struct<
 )
 
 /** One per possible worker: our CPUs. */
-export const WorkerSlot: Struct<'owner' | 'generation' | 'thread' | 'since'> = struct(
+export const WorkerSlot = struct(
   'worker slot',
   line({
     owner: shared('0 free, 1 claimed'),
@@ -101,7 +79,7 @@ export const WorkerSlot: Struct<'owner' | 'generation' | 'thread' | 'since'> = s
   }),
 )
 
-export const Entry: Struct<'kind' | 'address' | 'serial' | 'nameBytes' | 'lock' | 'name'> = struct(
+export const Entry = struct(
   'directory entry',
   line({
     kind: shared('0 free, else Named: the commit point of creation and removal'),
@@ -117,26 +95,14 @@ export const Entry: Struct<'kind' | 'address' | 'serial' | 'nameBytes' | 'lock' 
 export const Named = { free: 0, lock: 1, domain: 2, zone: 3, table: 4 } as const
 
 /** A free run keeps its list links in its own first words. */
-export const FreeRun: Struct<'next' | 'prev'> = struct(
+export const FreeRun = struct(
   'free run',
   line({ next: locked('next free run of this order (pageLock)'), prev: locked('(pageLock)') }),
 )
 
 // ---- smr: time -------------------------------------------------------------------------------
 
-export const DomainWords: Struct<
-  | 'wr'
-  | 'rd'
-  | 'serial'
-  | 'users'
-  | 'first'
-  | 'step'
-  | 'clock'
-  | 'limit'
-  | 'tickMs'
-  | 'sections'
-  | 'sleepable'
-> = struct(
+export const DomainWords = struct(
   'domain',
   line({ wr: shared('write hand: moved only by clock.ts [W]') }),
   line({ rd: shared('read hand: forwarded only by clock.ts [S3], never past wr') }),
@@ -154,9 +120,7 @@ export const DomainWords: Struct<
 )
 
 /** One per worker and domain. Nobody but its worker ever writes to the first line. */
-export const ReaderWords: Struct<
-  'seq' | 'advances' | 'advanceWaits' | 'polls' | 'pollScans' | 'pollFails'
-> = struct(
+export const ReaderWords = struct(
   'reader',
   line({ seq: shared('sequence observed by the open section, 0 outside [R1] [R2]') }),
   line({
@@ -170,19 +134,7 @@ export const ReaderWords: Struct<
 
 // ---- zone: memory handed out -----------------------------------------------------------------
 
-export const ZoneWords: Struct<
-  | 'serial'
-  | 'recordWords'
-  | 'recordBytes'
-  | 'capacity'
-  | 'domain'
-  | 'hooks'
-  | 'noFree'
-  | 'reserve'
-  | 'schemaBytes'
-  | 'state'
-  | 'flush'
-> = struct(
+export const ZoneWords = struct(
   'zone',
   line({
     serial: frozen('serial of its directory entry'),
@@ -202,24 +154,7 @@ export const ZoneWords: Struct<
 )
 
 /** Slabs of one item size. A zone has two: one for its records, one for its buckets. */
-export const KegWords: Struct<
-  | 'lock'
-  | 'stride'
-  | 'perSlab'
-  | 'slabOrder'
-  | 'itemsAt'
-  | 'busyAt'
-  | 'limit'
-  | 'partial'
-  | 'free'
-  | 'full'
-  | 'slabs'
-  | 'created'
-  | 'inSlabs'
-  | 'step'
-  | 'bucket'
-  | 'stepItems'
-> = struct(
+export const KegWords = struct(
   'keg',
   line({ lock: shared('lock: slabs of this keg and the words of the second group') }),
   line({
@@ -247,7 +182,7 @@ export const KegWords: Struct<
 export const KegStep = { none: 0, take: 1, give: 2 } as const
 
 /** Behind it: free bits (locked), in checked arenas busy bits (shared), then the items. */
-export const SlabWords: Struct<'keg' | 'freeItems' | 'list' | 'next' | 'prev'> = struct(
+export const SlabWords = struct(
   'slab',
   line({
     keg: frozen('address of its keg'),
@@ -259,9 +194,7 @@ export const SlabWords: Struct<'keg' | 'freeItems' | 'list' | 'next' | 'prev'> =
 )
 
 /** A bucket belongs to what its home says: a worker's cache (owned) or the depot (depot lock). */
-export const BucketWords: Struct<
-  'count' | 'goal' | 'home' | 'next' | 'destroyed' | 'capacity' | 'entries'
-> = struct(
+export const BucketWords = struct(
   'bucket',
   line({
     count: owned('items in it (by its home)'),
@@ -278,21 +211,7 @@ export const BucketWords: Struct<
 export const Home = { nowhere: 0, pending: -1, safe: -2, empty: -3 } as const
 
 /** A zone's shared buckets. */
-export const DepotWords: Struct<
-  | 'lock'
-  | 'oldest'
-  | 'pendingHead'
-  | 'pendingTail'
-  | 'pendingBuckets'
-  | 'pendingItems'
-  | 'peakPending'
-  | 'safeHead'
-  | 'safeBuckets'
-  | 'safeItems'
-  | 'idleItems'
-  | 'emptyHead'
-  | 'emptyBuckets'
-> = struct(
+export const DepotWords = struct(
   'depot',
   line({ lock: shared('lock: the depot') }),
   line({ oldest: shared('goal at the head of pending, 0 none: polled before locking') }),
@@ -312,19 +231,7 @@ export const DepotWords: Struct<
 )
 
 /** A worker's share of a zone. Plain words: the fast path has no atomics. */
-export const CacheWords: Struct<
-  | 'alloc'
-  | 'free'
-  | 'flushed'
-  | 'loaded'
-  | 'freed'
-  | 'fails'
-  | 'refills'
-  | 'retired'
-  | 'pollHits'
-  | 'pollFails'
-  | 'imports'
-> = struct(
+export const CacheWords = struct(
   'cache',
   line({
     alloc: owned('bucket that zalloc pops from, 0 none (by the worker)'),
@@ -362,17 +269,7 @@ export interface ZoneParts {
 
 // ---- tables ----------------------------------------------------------------------------------
 
-export const TableWords: Struct<
-  | 'serial'
-  | 'zone'
-  | 'zoneSerial'
-  | 'recordWords'
-  | 'stripeBits'
-  | 'schemaBytes'
-  | 'array'
-  | 'retired'
-  | 'goal'
-> = struct(
+export const TableWords = struct(
   'table',
   line({
     serial: frozen('serial of its directory entry'),
@@ -390,7 +287,7 @@ export const TableWords: Struct<
 )
 
 /** Writers of a 2^-bits part of the hash circle take turns here. */
-export const StripeWords: Struct<'lock' | 'records'> = struct(
+export const StripeWords = struct(
   'stripe',
   line({
     lock: shared('lock: chains of this stripe'),
@@ -398,7 +295,7 @@ export const StripeWords: Struct<'lock' | 'records'> = struct(
   }),
 )
 
-export const ArrayWords: Struct<'bits' | 'link' | 'heads'> = struct(
+export const ArrayWords = struct(
   'hash array',
   line({
     bits: frozen('2^bits chains, picked by the top bits of the hash'),
@@ -408,7 +305,7 @@ export const ArrayWords: Struct<'bits' | 'link' | 'heads'> = struct(
 )
 
 /** Behind each record of a table. */
-export const NodeWords: Struct<'links' | 'hash'> = struct(
+export const NodeWords = struct(
   'table node',
   line({
     links: shared('next record in the chain, one word for each of two arrays', 2),
