@@ -10,17 +10,7 @@
  */
 
 import { LINE_WORDS } from './memory.ts'
-import {
-  frozen,
-  line,
-  locked,
-  owned,
-  roundUp,
-  type Struct,
-  shared,
-  struct,
-  tally,
-} from './struct.ts'
+import { frozen, line, locked, owned, roundUp, shared, struct, tally } from './struct.ts'
 
 /** Spells "uMaS": the word that tells an arena from any other buffer. */
 export const MAGIC = 0x754d6153
