@@ -18,6 +18,7 @@ export const LAYOUT_VERSION = 1
 
 /** 4 KiB. The unit of growth: what an arena hands to zones and tables, in runs of 2^k. */
 export const PAGE_WORDS = 1024
+export const PAGE_SHIFT = 10
 export const MAX_WORKERS = 256
 const MASK_BITS = 32
 /** Enough run lengths for any arena that 31-bit word addresses can reach. */
@@ -197,8 +198,11 @@ export const BucketWords = struct(
   }),
 )
 
-/** A positive home is a worker's cache: slot + 1. */
-export const Home = { nowhere: 0, pending: -1, safe: -2, empty: -3 } as const
+/**
+ * In the hands of a worker a bucket's home is slot + alloc or slot + free: which of the two tells
+ * whether its items are safe to hand out or still have to be stamped.
+ */
+export const Home = { pending: -1, safe: -2, empty: -3, alloc: 1, free: 1 + MAX_WORKERS } as const
 
 /** A zone's shared buckets. */
 export const DepotWords = struct(
@@ -211,6 +215,8 @@ export const DepotWords = struct(
     pendingBuckets: locked('(lock)'),
     pendingItems: locked('(lock)'),
     peakPending: locked('most items ever pending at once (lock)'),
+    retired: tally('buckets stamped (lock)'),
+    advances: tally('of these stamps, steps of the clock (lock)'),
     safeHead: locked('buckets whose items may be used at once, hottest first (lock)'),
     safeBuckets: locked('(lock)'),
     safeItems: locked('(lock)'),
@@ -233,7 +239,6 @@ export const CacheWords = struct(
     freed: tally('items that left in free buckets'),
     fails: tally('allocations refused'),
     refills: tally('alloc buckets refilled'),
-    retired: tally('free buckets stamped'),
     pollHits: tally('polls that gave a bucket back'),
     pollFails: tally('polls that found it too early'),
     imports: tally('batches taken from the keg'),
@@ -267,14 +272,26 @@ export const TableWords = struct(
     zoneSerial: frozen('serial of that zone'),
     recordWords: frozen('words of a record; its links and hash follow'),
     stripeBits: frozen('2^bits stripes'),
-    schemaBytes: frozen('length of the schema text behind the stripes'),
   }),
-  line({ array: shared('the array that readers start from') }),
+  line({ chains: shared('the array of chains that readers start from, see ChainsWord') }),
   line({
-    retired: locked('the array before, until its readers have left (all stripes)'),
-    goal: locked('when they have left (all stripes)'),
+    retired: locked('the array before, until its readers have left, 0 none (first stripe)'),
+    goal: locked('when they have left (first stripe)'),
+    building: locked('the array that a resize is filling, 0 none (all stripes)'),
   }),
 )
+
+/**
+ * One word says all of an array of chains, so that one atomic load does: its address, which is a
+ * page's and has ten low bits to spare; in these, 2^bits chains, and which of a node's two link
+ * words these chains run through.
+ */
+export const ChainsWord = {
+  linkMask: 1,
+  bitsShift: 1,
+  bitsMask: 31,
+  pageMask: -PAGE_WORDS,
+} as const
 
 /** Writers of a 2^-bits part of the hash circle take turns here. */
 export const StripeWords = struct(
@@ -282,15 +299,6 @@ export const StripeWords = struct(
   line({
     lock: shared('lock: chains of this stripe'),
     records: shared('records in them; written under the lock, read by anyone'),
-  }),
-)
-
-export const ArrayWords = struct(
-  'hash array',
-  line({
-    bits: frozen('2^bits chains, picked by the top bits of the hash'),
-    link: frozen('which of the two link words its chains use'),
-    heads: shared('the chains, from here on'),
   }),
 )
 
@@ -304,6 +312,9 @@ export const NodeWords = struct(
 )
 /** A node is packed behind its record, not padded to a line. */
 export const NODE_WORDS = NodeWords.hash + 1
+
+/** What a run of pages is, in the low bits of its page table entries. */
+export const RunKind = { slab: 1, domain: 2, zone: 3, table: 4, chains: 5 } as const
 
 // ---- sizes -----------------------------------------------------------------------------------
 

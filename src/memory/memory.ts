@@ -123,7 +123,7 @@ export class Memory {
   // ---- counters ----------------------------------------------------------------------------
 
   // A tally is a float of its worker's own: exact up to 2^53. Others read it while it moves; they
-  // may see it a moment old, and only ever print it. It is the one plain word read across workers.
+  // may see it a moment old, and only ever print it. `glance` is the same for ordinary words.
 
   tally(at: number, by: number): void {
     this.floats[at >> 1] = (this.floats[at >> 1] as number) + by
@@ -131,6 +131,11 @@ export class Memory {
 
   tallied(at: number): number {
     return this.floats[at >> 1] as number
+  }
+
+  /** A plain look at a word that another worker may be writing: for print and for hints only. */
+  glance(at: number): number {
+    return this.words[at] as number
   }
 
   // ---- patience ----------------------------------------------------------------------------

@@ -1,0 +1,22 @@
+/**
+ * The questions by name, in the order in which they are asked.
+ *
+ * Each is loaded only when it is wanted: a variant's process should hold its own question and nothing else.
+ */
+import type { Question } from '../harness/question.ts'
+
+const questions: Readonly<Record<string, () => Promise<Question>>> = {
+  'read-section': async () => (await import('./read-section.ts')).default,
+  'alloc-free': async () => (await import('./alloc-free.ts')).default,
+  'frees-per-advance': async () => (await import('./frees-per-advance.ts')).default,
+  'table-lookup': async () => (await import('./table-lookup.ts')).default,
+  'table-update': async () => (await import('./table-update.ts')).default,
+}
+
+export const questionNames: readonly string[] = Object.keys(questions)
+
+export function loadQuestion(name: string): Promise<Question> {
+  const load = questions[name]
+  if (load === undefined) throw new RangeError(`no question is called "${name}"`)
+  return load()
+}

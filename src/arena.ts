@@ -1,0 +1,156 @@
+/**
+ * The arena: the library's front door, as one worker stands before it.
+ *
+ *     const arena = Arena.create({ bytes: 2 ** 28 })          // in one worker
+ *     new Worker(url, { workerData: arena.handle })
+ *     const arena = Arena.attach(workerData)                  // in the others
+ *
+ * Everything in it is found by name and shared by all; every handle that it gives out - domains,
+ * zones, locks - belongs to the worker that asked for it, and asking twice gives the same one.
+ */
+
+import { Misuse } from './errors.ts'
+import { type ArenaStats, arenaStats } from './inspect.ts'
+import type { NamedLock } from './lock.ts'
+import { openLock } from './lock.ts'
+import { Named } from './memory/layout.ts'
+import type { Memory } from './memory/memory.ts'
+import {
+  attachSpace,
+  createSpace,
+  type Handle,
+  type Space,
+  type SpaceOptions,
+} from './memory/space.ts'
+import type { Smr } from './smr/domain.ts'
+import { openSmr } from './smr/open.ts'
+import type { SmrOptions } from './smr/options.ts'
+import type { WorkerId } from './words.ts'
+import { openZone } from './zone/open.ts'
+import type { ZoneOptions } from './zone/options.ts'
+import type { Zone } from './zone/zone.ts'
+
+/** Options of `Arena.create`; give at most one of `bytes`, `memory` and `buffer`. */
+export type ArenaOptions = SpaceOptions
+
+export class Arena {
+  /** Pass it to other workers; it is structured-cloneable. */
+  readonly handle: Handle
+  /** This worker's slot in the arena. */
+  readonly workerId: WorkerId
+  /** All of shared memory, as words: an `Item` is an index into it. */
+  readonly words: Int32Array<SharedArrayBuffer>
+  /** The same bytes as floats: an item's field at an even word w is `floats[w / 2]`. */
+  readonly floats: Float64Array<SharedArrayBuffer>
+  /** @internal */
+  readonly memory: Memory
+  /** @internal */
+  readonly space: Space
+  private readonly domains = new Map<string, Smr>()
+  private readonly zones = new Map<string, Zone>()
+  private readonly locks = new Map<string, NamedLock>()
+
+  /** @internal Use `Arena.create` or `Arena.attach`. */
+  constructor(space: Space, handle: Handle) {
+    this.space = space
+    this.handle = handle
+    this.memory = space.memory
+    this.workerId = space.slot as WorkerId
+    this.words = space.memory.words
+    this.floats = space.memory.floats
+  }
+
+  /**
+   * Makes an arena and claims a worker slot in it.
+   *
+   * `bytes` (2^12 to 2^33, default 2^28) is its fixed size; what is never touched costs nothing.
+   * `maxWorkers` (1 to 256, default 64) is how many may be attached at once. `checks` turns on
+   * what is too dear for production: double frees, writes to freed memory. `sequence` says where
+   * clocks start and how far they step, for tests of the wrap. Misuse for options out of range;
+   * Exhausted when the host has no such memory.
+   */
+  static create(options: ArenaOptions = {}): Arena {
+    const { space, handle } = createSpace(options)
+    return new Arena(space, handle)
+  }
+
+  /**
+   * Joins the arena that `handle` leads to and claims a worker slot of its own. Misuse for anything
+   * that is no arena's handle, or another version's; Exhausted when all slots are taken.
+   */
+  static attach(handle: Handle): Arena {
+    const { space } = attachSpace(handle)
+    return new Arena(space, handle)
+  }
+
+  /** The shared buffer itself. */
+  get buffer(): SharedArrayBuffer {
+    return this.handle.buffer
+  }
+
+  /** Opens the domain of safe memory reclamation, or creates it. Other options: Misuse. */
+  smr(name: string, options: SmrOptions = {}): Smr {
+    this.space.assertOpen('arena.smr')
+    const known = this.domains.get(name)
+    const opened = openSmr(this.space, name, options)
+    if (known !== undefined && known.serial === opened.serial) return known
+    known?.close()
+    this.domains.set(name, opened)
+    return opened
+  }
+
+  /** Opens the zone, or creates it when `bytes` or `record` says how. Other options: Misuse. */
+  zone(name: string, options: ZoneOptions = {}): Zone {
+    return this.openZone('arena.zone', name, options)
+  }
+
+  /** `zone` in the name of another call, for structures that keep their records in one. @internal */
+  openZone(call: string, name: string, options: ZoneOptions): Zone {
+    this.space.assertOpen(call)
+    const known = this.zones.get(name)
+    const opened = openZone(call, this.space, name, options, known, (at) => this.domainAt(at))
+    this.zones.set(name, opened)
+    return opened
+  }
+
+  /** Opens the named lock, or creates it. */
+  lock(name: string): NamedLock {
+    this.space.assertOpen('arena.lock')
+    const known = this.locks.get(name)
+    if (known !== undefined) return known
+    const opened = openLock(this.space, name)
+    this.locks.set(name, opened)
+    return opened
+  }
+
+  /**
+   * Leaves: retires this worker's free buckets, gives its alloc buckets back, frees its slot. All
+   * its handles are closed. Misuse with a section open or a lock held.
+   */
+  detach(): void {
+    this.space.assertOpen('arena.detach')
+    for (const smr of this.domains.values()) {
+      if (smr.entered)
+        throw new Misuse(`arena.detach: a section of domain "${smr.name}" is open; exit first`)
+    }
+    for (const lock of this.locks.values()) {
+      if (lock.held) throw new Misuse(`arena.detach: lock "${lock.name}" is held; unlock it first`)
+    }
+    for (const zone of this.zones.values()) zone.close()
+    for (const smr of this.domains.values()) smr.close()
+    this.space.close()
+  }
+
+  /** Every zone, domain and worker in numbers: plain JSON. See `formatStats`. */
+  stats(): ArenaStats {
+    this.space.assertOpen('arena.stats')
+    return arenaStats(this.space)
+  }
+
+  private domainAt(address: number): Smr | undefined {
+    const named = this.space.directory
+      .list()
+      .find((each) => each.kind === Named.domain && each.address === address)
+    return named && this.smr(named.name)
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * uma-smr: a UMA-style slab allocator with integrated safe memory reclamation, over one
+ * SharedArrayBuffer that workers share. Exports only, in the order in which a newcomer meets them.
+ */
+
+export { Arena, type ArenaOptions } from './arena.ts'
+export { Corruption, Exhausted, Misuse, UmaSmrError } from './errors.ts'
+export { type ArenaStats, formatDomains, formatStats, formatZones } from './inspect.ts'
+export { NamedLock as Lock } from './lock.ts'
+export type { Taken } from './memory/lock.ts'
+export type { AsyncWaitOptions, WaitOptions } from './memory/patience.ts'
+export type { Handle, SharedMemory } from './memory/space.ts'
+export {
+  bool,
+  bytes,
+  type Fields,
+  f32,
+  f64,
+  i32,
+  i64,
+  type RecordOf,
+  record,
+  ref,
+  type Schema,
+  u32,
+  utf8,
+} from './record.ts'
+export { Smr } from './smr/domain.ts'
+export type { SmrOptions } from './smr/options.ts'
+export type { SmrStats } from './smr/stats.ts'
+export type { TableOptions } from './table/open.ts'
+export type { TableStats } from './table/stats.ts'
+export { HashTable } from './table/table.ts'
+export { type Goal, type Item, NULL_ITEM, type WorkerId } from './words.ts'
+export type { Hook, ZoneOptions } from './zone/options.ts'
+export type { Reclaimed, ReclaimLevel } from './zone/reclaim.ts'
+export type { ZoneStats } from './zone/stats.ts'
+export { Zone } from './zone/zone.ts'

@@ -1,0 +1,113 @@
+/**
+ * What the arena looks like from outside: numbers for programs, and tables for people in the manner
+ * of `vmstat -z` and `sysctl debug.smr`.
+ *
+ * Everything here only reads, and reads without stopping anybody: numbers of other workers' doings
+ * may be a moment old.
+ */
+
+import { Named } from './memory/layout.ts'
+import { BYTES_PER_WORD } from './memory/memory.ts'
+import type { Space } from './memory/space.ts'
+import { type SmrStats, smrStats } from './smr/stats.ts'
+import { type ZoneStats, zoneStats } from './zone/stats.ts'
+
+export interface ArenaStats {
+  readonly bytes: number
+  readonly checks: boolean
+  readonly pages: { readonly total: number; readonly untouched: number; readonly free: number }
+  readonly workers: { readonly max: number; readonly attached: readonly number[] }
+  readonly zones: readonly ZoneStats[]
+  readonly domains: readonly SmrStats[]
+}
+
+export function arenaStats(space: Space): ArenaStats {
+  const { memory, pages, workers, directory } = space
+  const names = directory.list()
+  return {
+    bytes: memory.words.length * BYTES_PER_WORD,
+    checks: space.checks,
+    pages: { total: pages.count, ...pages.room() },
+    workers: { max: space.maxWorkers, attached: workers.attached() },
+    zones: names
+      .filter((each) => each.kind === Named.zone)
+      .map((each) => zoneStats(space, each.address, each.name)),
+    domains: names
+      .filter((each) => each.kind === Named.domain)
+      .map((each) => smrStats(space, each.address, each.name)),
+  }
+}
+
+/** Tables of all zones and clocks, for a terminal. */
+export function formatStats(stats: ArenaStats): string {
+  return `${formatZones(stats.zones)}\n\n${formatDomains(stats.domains)}`
+}
+
+/** One line per zone: the columns of `vmstat -z`, and where each item is. */
+export function formatZones(zones: readonly ZoneStats[]): string {
+  return table(
+    [
+      'ZONE',
+      'SIZE',
+      'LIMIT',
+      'LIVE',
+      'CACHED',
+      'PENDING',
+      'SAFE',
+      'FREE',
+      'ALLOCS',
+      'FREES',
+      'FAIL',
+    ],
+    zones.map((z) => [
+      z.name,
+      z.itemBytes,
+      z.limit,
+      z.live,
+      z.cached,
+      z.pending,
+      z.safe,
+      z.inSlabs,
+      z.allocs,
+      z.frees,
+      z.fails,
+    ]),
+  )
+}
+
+/** One line per domain: the counters of `sysctl debug.smr`, per domain. */
+export function formatDomains(domains: readonly SmrStats[]): string {
+  return table(
+    ['DOMAIN', 'WR', 'RD', 'LAG', 'ADVANCES', 'WAITS', 'POLLS', 'HITS', 'SCANS', 'FAILS'],
+    domains.map((d) => [
+      d.name,
+      d.wr,
+      d.rd,
+      d.lag,
+      d.advances,
+      d.advanceWaits,
+      d.polls,
+      d.polls - d.pollScans,
+      d.pollScans,
+      d.pollFails,
+    ]),
+  )
+}
+
+/** Names to the left, numbers to the right. */
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [head, ...rows.map((row) => row.map((cell) => cell.toLocaleString('en-US')))]
+  const widths = head.map((_, i) => Math.max(...cells.map((row) => (row[i] ?? '').length)))
+  return cells
+    .map((row) =>
+      row
+        .map((cell, i) => pad(cell, widths[i] ?? 0, i === 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+function pad(cell: string, width: number, left: boolean): string {
+  return left ? cell.padEnd(width) : cell.padStart(width)
+}

@@ -1,0 +1,165 @@
+/**
+ * The directory: names of domains, zones, tables and locks, so that any worker finds them.
+ *
+ * Opening and creating is one verb under one lock, so two workers that create the same name at the
+ * same time get the same thing. An entry's `kind` is its commit point: the thing is built, the
+ * entry is filled in, and only then does one store make it exist. A worker that dies before that
+ * store leaves nothing but a run of pages, which `reap` finds by its owner.
+ *
+ * Each thing gets a serial number. A handle keeps the serial it was made with, so a handle to
+ * something destroyed - even if a namesake has taken its place - is told apart.
+ */
+
+import { Exhausted, Misuse, show } from '../errors.ts'
+import { Entry, Header, type Named } from './layout.ts'
+import type { Locks } from './lock.ts'
+import { BYTES_PER_WORD, LINE_WORDS, type Memory } from './memory.ts'
+import { decodeText, encodeText } from './utf8.ts'
+
+export type NamedKind = (typeof Named)[keyof typeof Named]
+
+const NAME_BYTES = LINE_WORDS * BYTES_PER_WORD
+const FREE = 0
+/** What a name leads to. */
+export interface Listing {
+  readonly kind: NamedKind
+  readonly name: string
+  readonly address: number
+  readonly serial: number
+  /** The entry itself, where a named lock has its word. */
+  readonly entry: number
+  /** Whether this call brought it into being. */
+  readonly created: boolean
+}
+
+export class Directory {
+  private readonly memory: Memory
+  private readonly locks: Locks
+  private readonly at: number
+  private readonly entries: number
+
+  constructor(memory: Memory, locks: Locks) {
+    this.memory = memory
+    this.locks = locks
+    this.at = memory.peek(Header.directoryAt)
+    this.entries = memory.peek(Header.names)
+  }
+
+  /** Finds the name, or makes it with what `build` returns: the thing's address, 0 to give up. */
+  open(
+    call: string,
+    kind: NamedKind,
+    name: string,
+    build: (serial: number) => number,
+  ): Listing | undefined {
+    const text = nameBytes(call, name)
+    return this.locked(() => {
+      const found = this.search(kind, text)
+      if (found !== 0) return this.listing(found, false)
+      const entry = this.search(FREE, undefined)
+      if (entry === 0) {
+        throw new Exhausted(
+          `${call}: all ${this.entries} names of the arena are taken; destroy something or create a larger arena`,
+          { names: this.entries },
+        )
+      }
+      const { memory } = this
+      const serial = memory.add(Header.serial, 1) + 1
+      const address = build(serial)
+      if (address === 0) return undefined
+      memory.poke(entry + Entry.address, address)
+      memory.poke(entry + Entry.serial, serial)
+      memory.poke(entry + Entry.nameBytes, text.length)
+      memory.writeBytes(entry + Entry.name, 0, text)
+      memory.store(entry + Entry.lock, 0)
+      memory.store(entry + Entry.kind, kind)
+      return this.listing(entry, true)
+    })
+  }
+
+  /** Finds the name without making it. */
+  find(call: string, kind: NamedKind, name: string): Listing | undefined {
+    const text = nameBytes(call, name)
+    return this.locked(() => {
+      const found = this.search(kind, text)
+      return found === 0 ? undefined : this.listing(found, false)
+    })
+  }
+
+  /** Forgets the thing with this serial; `dismantle` gives its memory back. False: already gone. */
+  remove(serial: number, dismantle: () => void): boolean {
+    return this.locked(() => {
+      for (let i = 0; i < this.entries; i++) {
+        const entry = this.entryAt(i)
+        if (this.memory.load(entry + Entry.kind) === FREE) continue
+        if (this.memory.peek(entry + Entry.serial) !== serial) continue
+        this.memory.store(entry + Entry.kind, FREE)
+        dismantle()
+        return true
+      }
+      return false
+    })
+  }
+
+  /** Everything that has a name now. */
+  list(): Listing[] {
+    return this.locked(() => {
+      const all: Listing[] = []
+      for (let i = 0; i < this.entries; i++) {
+        const entry = this.entryAt(i)
+        if (this.memory.load(entry + Entry.kind) !== FREE) all.push(this.listing(entry, false))
+      }
+      return all
+    })
+  }
+
+  private locked<T>(body: () => T): T {
+    // Nothing to repair when the last owner died: every change here is one store.
+    this.locks.lock(Header.directoryLock, 'arena directory')
+    try {
+      return body()
+    } finally {
+      this.locks.unlock(Header.directoryLock)
+    }
+  }
+
+  private search(kind: NamedKind, text: Uint8Array | undefined): number {
+    for (let i = 0; i < this.entries; i++) {
+      const entry = this.entryAt(i)
+      if (this.memory.load(entry + Entry.kind) !== kind) continue
+      if (text === undefined || this.hasName(entry, text)) return entry
+    }
+    return 0
+  }
+
+  private hasName(entry: number, text: Uint8Array): boolean {
+    if (this.memory.peek(entry + Entry.nameBytes) !== text.length) return false
+    return text.every((byte, i) => this.memory.peekByte(entry + Entry.name, i) === byte)
+  }
+
+  private listing(entry: number, created: boolean): Listing {
+    const { memory } = this
+    const length = memory.peek(entry + Entry.nameBytes)
+    return {
+      kind: memory.load(entry + Entry.kind) as NamedKind,
+      name: decodeText(memory.readBytes(entry + Entry.name, 0, length)),
+      address: memory.peek(entry + Entry.address),
+      serial: memory.peek(entry + Entry.serial),
+      entry,
+      created,
+    }
+  }
+
+  private entryAt(index: number): number {
+    return this.at + index * Entry.WORDS
+  }
+}
+
+function nameBytes(call: string, name: unknown): Uint8Array<ArrayBuffer> {
+  const bytes = typeof name === 'string' ? encodeText(name) : undefined
+  if (bytes !== undefined && bytes.length > 0 && bytes.length <= NAME_BYTES) return bytes
+  throw new Misuse(
+    `${call}: the name is ${show(name)}; give a string of 1 to ${NAME_BYTES} bytes of UTF-8`,
+    { name: show(name) },
+  )
+}

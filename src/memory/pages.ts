@@ -1,0 +1,333 @@
+/**
+ * Pages: what the arena is cut into, handed out in runs of 2^order.
+ *
+ * A buddy allocator whose only truth is the page table, one word per page:
+ *
+ *   free       a run of 2^order pages starts here
+ *   reserved   likewise, and worker w is between taking it and making something of it
+ *   used       base | kind | order, the same in each page of the run: an address anywhere inside
+ *              finds its run with one look
+ *
+ * Pages from `brk` on were never used and cost nothing; below it, walking from run to run meets
+ * every page exactly once, after every single store. Each step below is ordered so that one word
+ * commits it: the upper half of a split is written before the lower half shrinks, so a worker that
+ * stops for ever in between leaves a table that still reads as before. The lists of free runs are
+ * an index over that truth and can be made again from it (`rebuild`), which is what the next owner
+ * of the lock does when it hears that the last one died.
+ */
+
+import { Corruption } from '../errors.ts'
+import { FreeRun, Header, ORDERS, PAGE_SHIFT, PAGE_WORDS, type RunKind } from './layout.ts'
+import type { Locks } from './lock.ts'
+import type { Memory } from './memory.ts'
+import { roundUp } from './struct.ts'
+
+const ORDER_BITS = 5
+const ORDER_MASK = (1 << ORDER_BITS) - 1
+const KIND_MASK = 7
+const BASE_MASK = -PAGE_WORDS
+const LOCK = 'arena pages'
+
+export type Kind = (typeof RunKind)[keyof typeof RunKind]
+
+/** What a page table entry says of the run that starts at its page. */
+export interface Run {
+  readonly base: number
+  readonly order: number
+  readonly state: 'free' | 'reserved' | 'used'
+  /** Of a reserved run: the worker's slot. Of a used run: its kind. */
+  readonly who: number
+}
+
+export class Pages {
+  private readonly memory: Memory
+  private readonly locks: Locks
+  private readonly slot: number
+  private readonly table: number
+  private readonly base: number
+  readonly count: number
+
+  constructor(memory: Memory, locks: Locks, slot: number) {
+    this.memory = memory
+    this.locks = locks
+    this.slot = slot
+    this.table = memory.peek(Header.pageTableAt)
+    this.base = memory.peek(Header.pagesAt)
+    this.count = memory.peek(Header.pages)
+  }
+
+  /** Takes a run for `words` and marks it as this worker's. 0 when there is none. */
+  reserve(words: number): number {
+    const order = orderFor(words)
+    if (order >= ORDERS) return 0
+    this.lock()
+    try {
+      const page = this.takeFree(order) ?? this.takeUntouched(order)
+      if (page === undefined) return 0
+      this.set(page, reserved(order, this.slot))
+      return this.addressOf(page)
+    } finally {
+      this.unlock()
+    }
+  }
+
+  /** Says what a reserved run has become. From here on addresses inside it find it. */
+  publish(base: number, kind: Kind): void {
+    const page = this.pageOf(base)
+    const order = orderOf(this.entry(page))
+    const entry = base | (kind << ORDER_BITS) | order
+    // The first page last: it is the one that a walk reads.
+    for (let inner = page + sizeOf(order) - 1; inner >= page; inner--) this.set(inner, entry)
+  }
+
+  /** Gives a run back. Nobody may hold an address inside it any more. */
+  release(base: number): void {
+    this.lock()
+    try {
+      this.releaseLocked(this.pageOf(base))
+    } finally {
+      this.unlock()
+    }
+  }
+
+  /**
+   * Base of the run that `address` lies in, 0 if that is no used run of this kind. On the path of
+   * every free, so it only glances: an item came to its owner through some lock or publication, and the
+   * entry of its page was written before that. For any other address the answer may be stale.
+   */
+  find(address: number, kind: Kind): number {
+    const page = (address - this.base) >> PAGE_SHIFT
+    if (page < 0 || page >= this.count) return 0
+    const entry = this.memory.glance(this.table + page)
+    if (entry <= 0 || ((entry >> ORDER_BITS) & KIND_MASK) !== kind) return 0
+    return entry & BASE_MASK
+  }
+
+  /** Words in the run at `base`. */
+  wordsAt(base: number): number {
+    return sizeOf(orderOf(this.entry(this.pageOf(base)))) * PAGE_WORDS
+  }
+
+  /** Every run below brk, in order. */
+  runs(): Run[] {
+    this.lock()
+    try {
+      return [...this.walk()]
+    } finally {
+      this.unlock()
+    }
+  }
+
+  /** Pages never used, and pages in free runs below them. */
+  room(): { untouched: number; free: number } {
+    const { memory } = this
+    return {
+      untouched: this.count - memory.glance(Header.brk),
+      free: memory.glance(Header.freePages),
+    }
+  }
+
+  /** Runs that `slot` had reserved when it died: nobody else knows of them. */
+  releaseReservedBy(slot: number): void {
+    this.lock()
+    try {
+      const orphans = [...this.walk()].filter((run) => run.state === 'reserved' && run.who === slot)
+      for (const run of orphans) this.releaseLocked(this.pageOf(run.base))
+    } finally {
+      this.unlock()
+    }
+  }
+
+  // ---- under the lock ----------------------------------------------------------------------
+
+  private *walk(): Generator<Run> {
+    const brk = this.memory.peek(Header.brk)
+    for (let page = 0; page < brk; ) {
+      const run = this.decode(page)
+      yield run
+      page += sizeOf(run.order)
+    }
+  }
+
+  private lock(): void {
+    if (this.locks.lock(Header.pageLock, LOCK) === 'owner-died') this.rebuild()
+  }
+
+  private unlock(): void {
+    this.locks.unlock(Header.pageLock)
+  }
+
+  private takeFree(order: number): number | undefined {
+    for (let larger = order; larger < ORDERS; larger++) {
+      const base = this.memory.peek(headOf(larger))
+      if (base === 0) continue
+      const page = this.pageOf(base)
+      this.unlink(page, larger)
+      for (let half = larger - 1; half >= order; half--) {
+        const upper = page + sizeOf(half)
+        this.set(upper, free(half))
+        this.set(page, free(half))
+        this.link(upper, half)
+      }
+      return page
+    }
+    return undefined
+  }
+
+  /** Moves brk, leaving free what alignment skips. */
+  private takeUntouched(order: number): number | undefined {
+    const { memory } = this
+    const start = roundUp(memory.peek(Header.brk), sizeOf(order))
+    const end = start + sizeOf(order)
+    if (end > this.count) return undefined
+    for (let brk = memory.peek(Header.brk); brk < start; ) {
+      const skipped = Math.min(trailingZeros(brk), trailingZeros(start - brk))
+      this.set(brk, free(skipped))
+      memory.poke(Header.brk, brk + sizeOf(skipped))
+      this.link(brk, skipped)
+      brk += sizeOf(skipped)
+    }
+    this.set(start, reserved(order, this.slot))
+    memory.poke(Header.brk, end)
+    return start
+  }
+
+  private releaseLocked(page: number): void {
+    let order = orderOf(this.entry(page))
+    this.set(page, reserved(order, this.slot))
+    for (let inner = page + 1; inner < page + sizeOf(order); inner++) this.set(inner, 0)
+    let low = page
+    while (order + 1 < ORDERS) {
+      const buddy = low ^ sizeOf(order)
+      if (buddy >= this.memory.peek(Header.brk) || this.entry(buddy) !== free(order)) break
+      this.unlink(buddy, order)
+      low = Math.min(low, buddy)
+      order++
+      // The lower half grows over the upper one in this one store; until then both stand as before.
+      this.set(low, reserved(order, this.slot))
+    }
+    this.set(low, free(order))
+    this.link(low, order)
+  }
+
+  private link(page: number, order: number): void {
+    const { memory } = this
+    const base = this.addressOf(page)
+    const next = memory.peek(headOf(order))
+    memory.poke(base + FreeRun.next, next)
+    memory.poke(base + FreeRun.prev, 0)
+    if (next !== 0) memory.poke(next + FreeRun.prev, base)
+    memory.poke(headOf(order), base)
+    memory.poke(Header.freePages, memory.peek(Header.freePages) + sizeOf(order))
+  }
+
+  private unlink(page: number, order: number): void {
+    const { memory } = this
+    const base = this.addressOf(page)
+    const next = memory.peek(base + FreeRun.next)
+    const prev = memory.peek(base + FreeRun.prev)
+    if (next !== 0) memory.poke(next + FreeRun.prev, prev)
+    if (prev !== 0) memory.poke(prev + FreeRun.next, next)
+    else memory.poke(headOf(order), next)
+    memory.poke(Header.freePages, memory.peek(Header.freePages) - sizeOf(order))
+  }
+
+  /** Makes the lists again from the page table, after their owner died in the middle of a step. */
+  private rebuild(): void {
+    const { memory } = this
+    for (let order = 0; order < ORDERS; order++) memory.poke(headOf(order), 0)
+    memory.poke(Header.freePages, 0)
+    for (const run of this.walk()) {
+      if (run.state === 'free') this.link(this.pageOf(run.base), run.order)
+    }
+  }
+
+  // ---- words -------------------------------------------------------------------------------
+
+  private entry(page: number): number {
+    return this.memory.load(this.table + page)
+  }
+
+  private set(page: number, entry: number): void {
+    this.memory.store(this.table + page, entry)
+  }
+
+  private addressOf(page: number): number {
+    return this.base + page * PAGE_WORDS
+  }
+
+  private pageOf(address: number): number {
+    return (address - this.base) >> PAGE_SHIFT
+  }
+
+  private decode(page: number): Run {
+    const entry = this.entry(page)
+    const base = this.addressOf(page)
+    const order = orderOf(entry)
+    if (entry > 0) {
+      if ((entry & BASE_MASK) !== base) throw this.damaged(page, entry)
+      return { base, order, state: 'used', who: (entry >> ORDER_BITS) & KIND_MASK }
+    }
+    if (entry === 0) throw this.damaged(page, entry)
+    const slot = (~entry >> ORDER_BITS) - 1
+    return { base, order, state: slot < 0 ? 'free' : 'reserved', who: slot }
+  }
+
+  private damaged(page: number, entry: number): Corruption {
+    return new Corruption(`page table: no run starts at page ${page}, its entry is ${entry}`, {
+      page,
+      entry,
+    })
+  }
+}
+
+/** Conservation: below brk every page is in exactly one run; free ones are counted and listed. */
+export function checkPages(memory: Memory, pages: Pages): void {
+  let free = 0
+  let all = 0
+  for (const run of pages.runs()) {
+    all += sizeOf(run.order)
+    if (run.state === 'free') free += sizeOf(run.order)
+  }
+  let listed = 0
+  for (let order = 0; order < ORDERS; order++) {
+    for (let at = memory.peek(headOf(order)); at !== 0; at = memory.peek(at + FreeRun.next)) {
+      listed += sizeOf(order)
+    }
+  }
+  const brk = memory.peek(Header.brk)
+  const counted = memory.peek(Header.freePages)
+  if (all === brk && free === listed && free === counted) return
+  throw new Corruption('pages are not conserved', { all, brk, free, listed, counted })
+}
+
+// Free and reserved entries are negative: the complement of order and slot + 1 (0 for free).
+
+function free(order: number): number {
+  return ~order
+}
+
+function reserved(order: number, slot: number): number {
+  return ~(((slot + 1) << ORDER_BITS) | order)
+}
+
+function orderOf(entry: number): number {
+  return (entry < 0 ? ~entry : entry) & ORDER_MASK
+}
+
+function sizeOf(order: number): number {
+  return 2 ** order
+}
+
+function headOf(order: number): number {
+  return Header.freeRuns + order
+}
+
+/** The smallest order whose run holds so many words. */
+export function orderFor(words: number): number {
+  return Math.max(0, Math.ceil(Math.log2(words / PAGE_WORDS)))
+}
+
+function trailingZeros(n: number): number {
+  return 31 - Math.clz32(n & -n)
+}

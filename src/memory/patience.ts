@@ -1,0 +1,74 @@
+/**
+ * How we wait: always bounded, never on a plain read, and in two ways.
+ *
+ * `until` blocks this thread: a few breaths first, because most waits end within microseconds, then
+ * naps that double up to a limit. Nobody has to wake us, so nobody can forget to; a reader that
+ * leaves its section stays as cheap as one store. `untilAsync` does the same between turns of the
+ * event loop, for threads that may not block and for programs that have better things to do.
+ */
+
+import { Exhausted, Misuse, show } from '../errors.ts'
+import { sleep } from '../host.ts'
+import type { Memory } from './memory.ts'
+
+/** What every waiting verb takes. */
+export interface WaitOptions {
+  /** Milliseconds from 0 on; `Infinity` is legal only where the caller writes it. */
+  readonly timeoutMs?: number
+}
+
+export interface AsyncWaitOptions extends WaitOptions {
+  /** Ends the wait by rejecting with its `reason`. */
+  readonly signal?: { readonly aborted: boolean; readonly reason?: unknown }
+}
+
+/** What a wait takes when its caller named no time: long enough for any sane section. */
+export const DEFAULT_TIMEOUT_MS = 30_000
+
+const BREATHS = 64
+const FIRST_NAP_MS = 0.05
+const LONGEST_NAP_MS = 2
+const LONGEST_SLEEP_MS = 8
+
+export function timeoutOf(call: string, options: WaitOptions | undefined): number {
+  const ms: unknown = options?.timeoutMs
+  if (ms === undefined) return DEFAULT_TIMEOUT_MS
+  if (typeof ms === 'number' && ms >= 0) return ms
+  throw new Misuse(`${call}: timeoutMs is ${show(ms)}; give milliseconds from 0 on`, {
+    timeoutMs: show(ms),
+  })
+}
+
+/** Probes until it says yes (true) or the time is over (false). Blocks this thread. */
+export function until(memory: Memory, timeoutMs: number, probe: () => boolean): boolean {
+  for (let breath = 0; breath < BREATHS; breath++) {
+    if (probe()) return true
+    if (timeoutMs === 0) return false
+    memory.pause()
+  }
+  const deadline = memory.now() + timeoutMs
+  for (let napMs = FIRST_NAP_MS; ; napMs = Math.min(napMs * 2, LONGEST_NAP_MS)) {
+    if (probe()) return true
+    const left = deadline - memory.now()
+    if (left <= 0) return false
+    memory.nap(Math.min(napMs, left))
+  }
+}
+
+/** The same between turns of the event loop. Rejects when `signal` aborts. */
+export async function untilAsync(
+  memory: Memory,
+  timeoutMs: number,
+  options: AsyncWaitOptions | undefined,
+  probe: () => boolean,
+): Promise<boolean> {
+  const deadline = memory.now() + timeoutMs
+  for (let sleepMs = 0; ; sleepMs = Math.min(sleepMs * 2 || 1, LONGEST_SLEEP_MS)) {
+    const signal = options?.signal
+    if (signal?.aborted) throw signal.reason ?? new Exhausted('the wait was aborted')
+    if (probe()) return true
+    const left = deadline - memory.now()
+    if (left <= 0) return false
+    await sleep(Math.min(sleepMs, left))
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * The shared space as one worker sees it: what every floor above stands on.
+ *
+ * One buffer of fixed size. The default is a shared WebAssembly.Memory, whose buffer *is* a
+ * SharedArrayBuffer and over which WebAssembly can work as well; pages that nobody touches cost
+ * nothing, so "growing" is touching more, and no view ever goes stale. A plain SharedArrayBuffer
+ * serves where that cannot be had, or where the caller brings one.
+ *
+ * The header is written before the magic word is stored, and nobody reads past the magic word
+ * before loading it: a buffer is an arena from one store on. Attaching claims a worker slot, the
+ * "CPU number" that all per-worker state is indexed by.
+ */
+
+import { Exhausted, integer, Misuse, show } from '../errors.ts'
+import { threadId } from '../host.ts'
+import { MAX_DELTA, type Seq } from '../seq.ts'
+import { Directory } from './directory.ts'
+import { type Geometry, geometry, Header, LAYOUT_VERSION, MAGIC, MAX_WORKERS } from './layout.ts'
+import { Locks } from './lock.ts'
+import { BYTES_PER_WORD, Memory } from './memory.ts'
+import { Pages } from './pages.ts'
+import { Workers } from './workers.ts'
+
+/** Shape of the parts of `WebAssembly` that we use, so that no host's type library is needed. */
+export interface SharedMemory {
+  readonly buffer: ArrayBufferLike
+}
+interface WasmScope {
+  readonly WebAssembly?: {
+    Memory: new (shape: { initial: number; maximum: number; shared: boolean }) => SharedMemory
+  }
+}
+
+/** What `attach` takes: pass it through `workerData` or `postMessage`. */
+export interface Handle {
+  readonly umaSmr: number
+  readonly buffer: SharedArrayBuffer
+  /** Present where the arena lies over a WebAssembly.Memory. */
+  readonly memory?: SharedMemory
+}
+
+export interface SpaceOptions {
+  readonly bytes?: number
+  readonly maxWorkers?: number
+  readonly memory?: SharedMemory
+  readonly buffer?: SharedArrayBuffer
+  readonly checks?: boolean
+  readonly sequence?: { readonly first: number; readonly step: number }
+}
+
+const CREATE = 'Arena.create'
+const ATTACH = 'Arena.attach'
+const DEFAULT_BYTES = 2 ** 28
+const DEFAULT_WORKERS = 64
+const MIN_BYTES = 2 ** 12
+/** Word addresses stay below 2^31. */
+const MAX_BYTES = 2 ** 33 - 2 ** 16
+const WASM_PAGE = 2 ** 16
+/** WebAssembly's limit; larger arenas lie in a plain SharedArrayBuffer. */
+const MAX_WASM_BYTES = 2 ** 32 - WASM_PAGE
+
+export class Space {
+  readonly memory: Memory
+  readonly slot: number
+  readonly maxWorkers: number
+  readonly checks: boolean
+  /** Where the hands of a new domain start, and how far one step takes them. */
+  readonly sequence: { readonly first: Seq; readonly step: number }
+  readonly workers: Workers
+  readonly locks: Locks
+  readonly pages: Pages
+  readonly directory: Directory
+  private open = true
+
+  /** `memory` holds an arena already: see `format`. Claims a slot. */
+  constructor(call: string, memory: Memory) {
+    this.memory = memory
+    this.maxWorkers = memory.peek(Header.maxWorkers)
+    this.checks = memory.peek(Header.checks) !== 0
+    this.sequence = { first: memory.peek(Header.first) as Seq, step: memory.peek(Header.step) }
+    this.workers = new Workers(memory, memory.peek(Header.workersAt), this.maxWorkers)
+    this.slot = this.workers.claim(call, threadId())
+    this.locks = new Locks(memory, this.workers, this.slot)
+    this.pages = new Pages(memory, this.locks, this.slot)
+    this.directory = new Directory(memory, this.locks)
+  }
+
+  /** Misuse when this worker has left the arena. */
+  assertOpen(call: string): void {
+    if (!this.open) throw new Misuse(`${call}: this arena handle was detached; attach again`)
+  }
+
+  /** Gives the slot back. The floors above have emptied the worker's caches before. */
+  close(): void {
+    this.open = false
+    this.workers.release(this.slot)
+  }
+}
+
+/** Makes an arena and returns what it lies in. */
+export function createSpace(options: SpaceOptions): { space: Space; handle: Handle } {
+  const maxWorkers = integer(
+    CREATE,
+    'maxWorkers',
+    options.maxWorkers ?? DEFAULT_WORKERS,
+    1,
+    MAX_WORKERS,
+  )
+  const sequence = checkSequence(options.sequence, maxWorkers)
+  const { checks = false } = options
+  if (typeof checks !== 'boolean')
+    throw new Misuse(`${CREATE}: checks is ${show(checks)}; give true or false`)
+  const handle = obtain(options)
+  const memory = new Memory(handle.buffer)
+  const geo = geometry(memory.words.length, maxWorkers)
+  if (geo.pages < 1) {
+    throw new Misuse(
+      `${CREATE}: ${handle.buffer.byteLength} bytes are too few; the header for ${maxWorkers} workers alone takes ${geo.pagesAt * BYTES_PER_WORD}`,
+      { bytes: handle.buffer.byteLength, maxWorkers },
+    )
+  }
+  if (memory.load(Header.magic) === MAGIC) {
+    throw new Misuse(
+      `${CREATE}: this buffer holds an arena already; attach to it, or bring a fresh one`,
+    )
+  }
+  format(
+    memory,
+    geo,
+    checks,
+    sequence,
+    options.buffer !== undefined || options.memory !== undefined,
+  )
+  return { space: new Space(CREATE, memory), handle }
+}
+
+/** Writes the words of an empty arena. `dirty`: the memory may hold something else. */
+export function format(
+  memory: Memory,
+  geo: Geometry,
+  checks: boolean,
+  sequence: { first: number; step: number },
+  dirty: boolean,
+): void {
+  if (dirty) memory.fill(0, geo.pagesAt, 0)
+  memory.poke(Header.version, LAYOUT_VERSION)
+  memory.poke(Header.words, geo.words)
+  memory.poke(Header.maxWorkers, geo.maxWorkers)
+  memory.poke(Header.checks, checks ? 1 : 0)
+  memory.poke(Header.first, sequence.first)
+  memory.poke(Header.step, sequence.step)
+  memory.poke(Header.names, geo.names)
+  memory.poke(Header.workersAt, geo.workersAt)
+  memory.poke(Header.directoryAt, geo.directoryAt)
+  memory.poke(Header.pageTableAt, geo.pageTableAt)
+  memory.poke(Header.pagesAt, geo.pagesAt)
+  memory.poke(Header.pages, geo.pages)
+  memory.store(Header.magic, MAGIC)
+}
+
+/** Joins the arena that `handle` leads to. */
+export function attachSpace(handle: unknown): { space: Space; handle: Handle } {
+  if (!isHandle(handle)) {
+    throw new Misuse(`${ATTACH}: ${show(handle)} is not an arena's handle; pass arena.handle`)
+  }
+  const { buffer } = handle
+  const tooShort = buffer.byteLength < Header.WORDS * BYTES_PER_WORD
+  const memory = new Memory(buffer)
+  if (tooShort || memory.load(Header.magic) !== MAGIC) {
+    throw new Misuse(`${ATTACH}: the buffer of ${buffer.byteLength} bytes holds no arena`, {
+      bytes: buffer.byteLength,
+    })
+  }
+  const version = memory.peek(Header.version)
+  if (version !== LAYOUT_VERSION) {
+    throw new Misuse(
+      `${ATTACH}: the arena has layout version ${version}, this library has ${LAYOUT_VERSION}; use one version of uma-smr in all workers`,
+      { version, expected: LAYOUT_VERSION },
+    )
+  }
+  const words = memory.peek(Header.words)
+  const geo = geometry(words, memory.peek(Header.maxWorkers))
+  if (words !== memory.words.length || geo.pagesAt !== memory.peek(Header.pagesAt)) {
+    throw new Misuse(
+      `${ATTACH}: the arena was made with ${words * BYTES_PER_WORD} bytes, this buffer has ${buffer.byteLength}; it has been truncated or damaged`,
+      { bytes: buffer.byteLength, expected: words * BYTES_PER_WORD },
+    )
+  }
+  return { space: new Space(ATTACH, memory), handle }
+}
+
+function isHandle(value: unknown): value is Handle {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'umaSmr' in value &&
+    'buffer' in value &&
+    value.buffer instanceof SharedArrayBuffer
+  )
+}
+
+function obtain(options: SpaceOptions): Handle {
+  const { memory, buffer } = options
+  const given = [options.bytes, memory, buffer].filter((each) => each !== undefined).length
+  if (given > 1) throw new Misuse(`${CREATE}: give one of bytes, memory and buffer`)
+  const own = memory === undefined ? buffer : memory.buffer
+  if (own !== undefined) {
+    if (!(own instanceof SharedArrayBuffer)) {
+      throw new Misuse(`${CREATE}: ${show(own)} is not a SharedArrayBuffer`)
+    }
+    if ((own as { growable?: boolean }).growable)
+      throw new Misuse(`${CREATE}: a growable buffer is slow and not needed; give a fixed one`)
+    if (own.byteLength < MIN_BYTES || own.byteLength > MAX_BYTES) {
+      throw new Misuse(
+        `${CREATE}: the buffer has ${own.byteLength} bytes; give ${MIN_BYTES} to ${MAX_BYTES}`,
+      )
+    }
+    return handleOf(own, memory)
+  }
+  const bytes = integer(CREATE, 'bytes', options.bytes ?? DEFAULT_BYTES, MIN_BYTES, MAX_BYTES)
+  const wasm = bytes <= MAX_WASM_BYTES ? wasmMemory(Math.ceil(bytes / WASM_PAGE)) : undefined
+  if (wasm !== undefined) return handleOf(wasm.buffer as SharedArrayBuffer, wasm)
+  try {
+    return handleOf(new SharedArrayBuffer(bytes), undefined)
+  } catch (cause) {
+    throw new Exhausted(
+      `${CREATE}: the host has no ${bytes} bytes of shared memory: ${show(cause)}`,
+      { bytes },
+    )
+  }
+}
+
+function handleOf(buffer: SharedArrayBuffer, memory: SharedMemory | undefined): Handle {
+  return memory === undefined
+    ? { umaSmr: LAYOUT_VERSION, buffer }
+    : { umaSmr: LAYOUT_VERSION, buffer, memory }
+}
+
+/** Undefined where the host has no shared WebAssembly memory, or no address space for it. */
+function wasmMemory(pages: number): SharedMemory | undefined {
+  const wasm = (globalThis as WasmScope).WebAssembly
+  try {
+    return wasm && new wasm.Memory({ initial: pages, maximum: pages, shared: true })
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * All writers may pass the wrap guard at once, and a deferred goal lies a step ahead: their steps
+ * together must fit into the quarter of the circle that MAX_DELTA leaves.
+ */
+function checkSequence(
+  sequence: SpaceOptions['sequence'],
+  maxWorkers: number,
+): { first: number; step: number } {
+  if (sequence === undefined) return { first: 1, step: 2 }
+  const largest = Math.floor(MAX_DELTA / (maxWorkers + 2))
+  const step = integer(CREATE, 'sequence.step', sequence.step, 2, largest)
+  const first = integer(CREATE, 'sequence.first', sequence.first, -(2 ** 31), 2 ** 31 - 1)
+  if (step % 2 === 0 && first % 2 !== 0) {
+    return { first, step }
+  }
+  throw new Misuse(
+    `${CREATE}: sequence.first is ${first} and step ${step}; first must be odd and step even`,
+    {
+      first,
+      step,
+    },
+  )
+}

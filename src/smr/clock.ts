@@ -1,0 +1,76 @@
+/**
+ * How the two hands move. Nothing here waits, and nothing here looks at a reader.
+ *
+ * The write hand is moved by read-modify-writes only. That is what makes one load of it worth so
+ * much: a load that returns s happens after *every* advance up to s, because each of them read from
+ * the one before, and so after everything their callers had unlinked.
+ *
+ * The read hand is forwarded by a CAS whose expected value was read before the scan that justifies
+ * it. FreeBSD re-reads it and relies on a critical section against long naps; a worker may nap
+ * anywhere.
+ */
+
+import { DomainWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import { forward, lt, type Seq } from '../seq.ts'
+
+export class Clock {
+  /** One step of the write hand; even, so that a sequence stays odd and is never 0. */
+  readonly step: number
+  private readonly memory: Memory
+  private readonly wrAt: number
+  private readonly rdAt: number
+
+  constructor(memory: Memory, domain: number) {
+    this.memory = memory
+    this.step = memory.peek(domain + DomainWords.step)
+    this.wrAt = domain + DomainWords.wr
+    this.rdAt = domain + DomainWords.rd
+  }
+
+  wr(): Seq {
+    return this.memory.load(this.wrAt) as Seq
+  }
+
+  rd(): Seq {
+    return this.memory.load(this.rdAt) as Seq
+  }
+
+  /**
+   * [W] Moves the write hand one step and returns where it now stands: a goal. Four operations:
+   *     the caller's unlink, this add, a reader's load of the write hand in enter, that reader's
+   *     loads of pointers.
+   *     If the reader's load returns our goal or later, it read from this add or from one that did:
+   *     the unlink happens before its loads, and it cannot find the item.
+   *     If it returns less, the reader has published less, and the scan [S2] refuses the goal.
+   *     Otherwise (a plain store, or a goal taken by a load) the unlink is ordered with nothing.
+   */
+  advance(): Seq {
+    return forward(this.memory.add(this.wrAt, this.step) as Seq, this.step)
+  }
+
+  /**
+   * A goal one step ahead of the write hand, without moving it: somebody has to `commit` it later.
+   * Still a read-modify-write, although it adds nothing: whoever moves the hand afterwards reads
+   * from it, so the caller's unlink happens before that step, as it would before an advance.
+   */
+  defer(): Seq {
+    return forward(this.memory.add(this.wrAt, 0) as Seq, this.step)
+  }
+
+  /** Moves the write hand from `wr`, where it was seen, to a deferred goal. A lost race is no harm. */
+  commit(wr: Seq, goal: Seq): void {
+    if (lt(wr, goal)) this.memory.cas(this.wrAt, wr, goal)
+  }
+
+  /**
+   * [S3] Moves the read hand from `rd` to `candidate`, which a scan that began by reading `rd` has
+   *      found. If the CAS succeeds, nobody has forwarded the hand since, and the scan still holds.
+   *      If it fails, somebody else has, with a scan of his own.
+   *      Otherwise (a store, or a CAS from a value read after the scan) a poller that napped for
+   *      half the circle could move the hand backwards, or past a reader.
+   */
+  forwardRead(rd: Seq, candidate: Seq): void {
+    if (lt(rd, candidate)) this.memory.cas(this.rdAt, rd, candidate)
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Who is still inside: the scan over the readers' words. It only looks; nothing here moves a hand.
+ *
+ * The order of the looks is the algorithm: the read hand was loaded first, then the write hand,
+ * then the bits of attached workers, then each worker's word. So the write hand that bounds the
+ * candidate is older than every look at a reader, and a reader that a look finds outside will,
+ * when it enters, load a write hand at least as late as ours.
+ */
+
+import { Header, MAX_WORKERS, ReaderWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import { INVALID, lt, type Seq } from '../seq.ts'
+
+const SLOTS_PER_WORD = 32
+
+export class Readers {
+  private readonly memory: Memory
+  private readonly at: number
+  private readonly maskWords: number
+
+  constructor(memory: Memory, at: number, maxWorkers: number) {
+    this.memory = memory
+    this.at = at
+    this.maskWords = Math.ceil(Math.min(maxWorkers, MAX_WORKERS) / SLOTS_PER_WORD)
+  }
+
+  /** Address of one worker's words. */
+  address(slot: number): number {
+    return this.at + slot * ReaderWords.WORDS
+  }
+
+  /**
+   * The oldest sequence that any open section has observed; `wr` if none is older. `rd` and `wr`
+   * were loaded before this call, in that order.
+   */
+  oldest(rd: Seq, wr: Seq): Seq {
+    const { memory } = this
+    let candidate = wr
+    for (let i = 0; i < this.maskWords; i++) {
+      for (let bits = memory.load(Header.active + i); bits !== 0; bits &= bits - 1) {
+        const slot = i * SLOTS_PER_WORD + (31 - Math.clz32(bits & -bits))
+        candidate = this.atMost(candidate, this.observed(slot, rd))
+      }
+    }
+    return candidate
+  }
+
+  /**
+   * [S2] One look at one reader: what its section has observed, INVALID if it is outside.
+   *      A worker may nap between loading the write hand and publishing it [I]; what it publishes
+   *      then can lie behind the read hand. Pinned to the read hand, it holds back what is not yet
+   *      reclaimed; what has been reclaimed it cannot reach, by its second load [R1].
+   *      Otherwise (not pinned) the candidate would fall behind the read hand and, half a circle
+   *      later, look like the future.
+   */
+  observed(slot: number, rd: Seq): Seq {
+    const seq = this.memory.load(this.address(slot) + ReaderWords.seq) as Seq
+    return seq !== INVALID && lt(seq, rd) ? rd : seq
+  }
+
+  /** Slots whose open sections keep `goal` from being met: for messages and stall reports. */
+  holders(rd: Seq, goal: Seq, slots: readonly number[]): number[] {
+    return slots.filter((slot) => {
+      const seq = this.observed(slot, rd)
+      return seq !== INVALID && lt(seq, goal)
+    })
+  }
+
+  private atMost(candidate: Seq, seq: Seq): Seq {
+    return seq !== INVALID && lt(seq, candidate) ? seq : candidate
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * A domain in numbers, for which no handle is needed. Other workers' counters may be a moment old.
+ */
+
+import { DomainWords, ReaderWords } from '../memory/layout.ts'
+import type { Space } from '../memory/space.ts'
+import { delta, type Seq } from '../seq.ts'
+
+export interface SmrStats {
+  readonly name: string
+  /** The hands, as they stand on the circle. */
+  readonly wr: number
+  readonly rd: number
+  /** Steps from the read hand to the write hand. */
+  readonly lag: number
+  /** Steps of the write hand. */
+  readonly advances: number
+  /** Advances that found the hands too far apart and gave a goal ahead instead. */
+  readonly advanceWaits: number
+  /** Polls; those that had to look at the readers; those that answered no. */
+  readonly polls: number
+  readonly pollScans: number
+  readonly pollFails: number
+}
+
+export function smrStats(space: Space, domain: number, name: string): SmrStats {
+  const { memory } = space
+  const sum = (offset: number): number => {
+    let total = 0
+    for (let slot = 0; slot < space.maxWorkers; slot++) {
+      total += memory.tallied(domain + DomainWords.WORDS + slot * ReaderWords.WORDS + offset)
+    }
+    return total
+  }
+  const rd = memory.load(domain + DomainWords.rd) as Seq
+  const wr = memory.load(domain + DomainWords.wr) as Seq
+  return {
+    name,
+    wr,
+    rd,
+    lag: delta(wr, rd) / memory.peek(domain + DomainWords.step),
+    advances: sum(ReaderWords.advances),
+    advanceWaits: sum(ReaderWords.advanceWaits),
+    polls: sum(ReaderWords.polls),
+    pollScans: sum(ReaderWords.pollScans),
+    pollFails: sum(ReaderWords.pollFails),
+  }
+}

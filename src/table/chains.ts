@@ -1,0 +1,126 @@
+/**
+ * Chains: the array of list heads behind a hash table, and walks along them.
+ *
+ * The top bits of a hash pick its chain, so chains stand in the order of hashes: a part of the hash
+ * circle is a part of the array, whatever the array's size. Stripes and iteration rely on that.
+ *
+ * One word (`ChainsWord`) says where the array is, how large, and which of the two link words of
+ * each node its chains run through; one atomic load gives a reader all of it. A resize threads the
+ * same nodes through their *other* link word into a new array, and publishes that array's word.
+ * Readers on the old array go on along the old links, which nobody touches until they have left.
+ * (Herbert Xu's dynamic resizing for the Linux kernel, 2010; two links cost one word per record,
+ * and no reader ever meets a half-moved chain.)
+ */
+
+import { ChainsWord, NodeWords, RunKind, TableWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import type { Space } from '../memory/space.ts'
+
+const HASH_BITS = 32
+/** As many heads as one run of pages can hold. */
+export const MAX_CHAIN_BITS = 26
+
+export class Chains {
+  private readonly memory: Memory
+  private readonly space: Space
+  private readonly wordAt: number
+  private readonly hashAt: number
+  private readonly linksAt: number
+
+  constructor(space: Space, table: number) {
+    this.space = space
+    this.memory = space.memory
+    this.wordAt = table + TableWords.chains
+    const records = space.memory.peek(table + TableWords.recordWords)
+    this.hashAt = records + NodeWords.hash
+    this.linksAt = records + NodeWords.links
+  }
+
+  /** The word of the array that is current: in a section, or with a stripe locked, it stays. */
+  current(): number {
+    return this.memory.load(this.wordAt)
+  }
+
+  /** Address of the head for a hash. */
+  headFor(chains: number, hash: number): number {
+    return (chains & ChainsWord.pageMask) + (hash >>> (HASH_BITS - bitsOf(chains)))
+  }
+
+  /** Words from a node to its link in this array. */
+  linkOffset(chains: number): number {
+    return this.linksAt + (chains & ChainsWord.linkMask)
+  }
+
+  hashOf(node: number): number {
+    return this.memory.peek(node + this.hashAt)
+  }
+
+  /** Before publication. */
+  setHash(node: number, hash: number): void {
+    this.memory.poke(node + this.hashAt, hash)
+  }
+
+  /** The nodes of all chains from index `from` up to `to`, in a section or under their lock. */
+  *nodes(chains: number, from: number, to: number): Generator<number> {
+    const { memory } = this
+    const link = this.linkOffset(chains)
+    const heads = chains & ChainsWord.pageMask
+    for (let i = from; i < to; i++) {
+      for (let node = memory.load(heads + i); node !== 0; node = memory.load(node + link))
+        yield node
+    }
+  }
+
+  // ---- arrays come and go ------------------------------------------------------------------
+
+  /** A new array, all chains empty, through the link word that `link` names; 0: no memory. */
+  make(bits: number, link: number): number {
+    const heads = this.space.pages.reserve(2 ** bits)
+    if (heads === 0) return 0
+    this.memory.fill(heads, 2 ** bits, 0)
+    return heads | (bits << ChainsWord.bitsShift) | link
+  }
+
+  /**
+   * Threads every node into `next`, through the link word that the current array does not use.
+   * Every stripe is locked. Plain stores, for nobody reads these words: readers of the array before
+   * have left (its goal was met), and the new array is published by the atomic store that follows.
+   */
+  thread(next: number): void {
+    const { memory } = this
+    const current = this.current()
+    const link = this.linkOffset(next)
+    for (const node of this.nodes(current, 0, sizeOf(current))) {
+      const head = this.headFor(next, this.hashOf(node))
+      memory.poke(node + link, memory.peek(head))
+      memory.poke(head, node)
+    }
+  }
+
+  /**
+   * Makes an array the current one. A reader that loads the word before this store walks the old
+   * array, whose links stay as they are; one that loads it after sees all that `thread` stored.
+   */
+  publish(chains: number): void {
+    this.memory.store(this.wordAt, chains)
+  }
+
+  /** Gives an array's pages back: no reader can be on it. */
+  release(chains: number): void {
+    this.space.pages.release(chains & ChainsWord.pageMask)
+  }
+
+  /** Marks a new array's pages as what they are. */
+  settle(chains: number): void {
+    this.space.pages.publish(chains & ChainsWord.pageMask, RunKind.chains)
+  }
+}
+
+export function bitsOf(chains: number): number {
+  return (chains >> ChainsWord.bitsShift) & ChainsWord.bitsMask
+}
+
+/** Number of chains in the array. */
+export function sizeOf(chains: number): number {
+  return 2 ** bitsOf(chains)
+}

@@ -1,0 +1,150 @@
+/**
+ * How a table comes into being and is opened: its options, its zone, its run of pages.
+ */
+
+import type { Arena } from '../arena.ts'
+import { Exhausted, integer, Misuse, onlyOptions, show } from '../errors.ts'
+import type { Listing } from '../memory/directory.ts'
+import { Named, NODE_WORDS, RunKind, StripeWords, TableWords } from '../memory/layout.ts'
+import { BYTES_PER_WORD } from '../memory/memory.ts'
+import {
+  type Fields,
+  type Key,
+  type KeyNames,
+  keyOf,
+  type Schema,
+  type ValueOf,
+} from '../record.ts'
+import type { Smr } from '../smr/domain.ts'
+import type { ZoneOptions } from '../zone/options.ts'
+import type { Zone } from '../zone/zone.ts'
+import { Chains, MAX_CHAIN_BITS } from './chains.ts'
+import type { TableParts } from './table.ts'
+
+/** Options of `HashTable.create`; the zone's knobs are passed on. */
+export interface TableOptions<F extends Fields, N extends KeyNames<F>>
+  extends Omit<ZoneOptions, 'bytes' | 'record' | 'smr'> {
+  /** Schema of the records. */
+  readonly record: Schema<F>
+  /** The field that tells records apart: u32, i32, i64 or utf8. */
+  readonly key: N
+  /** Records for which lookups meet about one each: 1 to 2^26. */
+  readonly capacity: number
+  /** Domain to protect lookups with. Default: one of the table's own, of the same name. */
+  readonly smr?: Smr
+}
+
+const CREATE = 'HashTable.create'
+const OPEN = 'HashTable.open'
+const FEW_WORKERS = 8
+const FEW_STRIPES_BITS = 4
+const MANY_STRIPES_BITS = 6
+
+interface Opened<F extends Fields, N extends KeyNames<F>> {
+  readonly parts: TableParts
+  readonly key: Key<ValueOf<F[N]>>
+}
+
+export function createTable<F extends Fields, N extends KeyNames<F>>(
+  arena: Arena,
+  name: string,
+  options: TableOptions<F, N>,
+): Opened<F, N> {
+  const { space } = arena
+  space.assertOpen(CREATE)
+  const { record, key: keyName, capacity, smr: given, ...knobs } = options
+  const key = keyOf(checked(CREATE, record), keyName)
+  const stripeBits = space.maxWorkers <= FEW_WORKERS ? FEW_STRIPES_BITS : MANY_STRIPES_BITS
+  const bits = bitsFor(CREATE, capacity, stripeBits)
+  if (space.directory.find(CREATE, Named.table, name) !== undefined) throw exists(name)
+  const smr = given ?? arena.smr(name)
+  const zone = arena.openZone(CREATE, name, { ...knobs, record: nodeShape(record, keyName), smr })
+  const found = space.directory.open(CREATE, Named.table, name, (serial) => {
+    const words = TableWords.WORDS + 2 ** stripeBits * StripeWords.WORDS
+    const at = space.pages.reserve(words)
+    if (at === 0) return 0
+    const { memory } = space
+    memory.fill(at, words, 0)
+    memory.poke(at + TableWords.serial, serial)
+    memory.poke(at + TableWords.zone, zone.parts.at)
+    memory.poke(at + TableWords.zoneSerial, zone.serial)
+    memory.poke(at + TableWords.recordWords, record.words)
+    memory.poke(at + TableWords.stripeBits, stripeBits)
+    const chains = new Chains(space, at)
+    const first = chains.make(bits, 0)
+    if (first === 0) {
+      space.pages.release(at)
+      return 0
+    }
+    chains.settle(first)
+    chains.publish(first)
+    space.pages.publish(at, RunKind.table)
+    return at
+  })
+  if (found === undefined) {
+    if (zone.stats().created === 0) zone.destroy()
+    throw new Exhausted(`${CREATE}: no memory for table ${show(name)} of ${capacity} records`, {
+      table: name,
+      capacity,
+    })
+  }
+  if (!found.created) throw exists(name)
+  return { parts: partsOf(arena, found, zone, smr), key }
+}
+
+export function openTable<F extends Fields, N extends KeyNames<F>>(
+  arena: Arena,
+  name: string,
+  options: Pick<TableOptions<F, N>, 'record' | 'key' | 'ctor' | 'dtor' | 'init' | 'fini'>,
+): Opened<F, N> {
+  const { space } = arena
+  space.assertOpen(OPEN)
+  onlyOptions(OPEN, options, ['record', 'key', 'ctor', 'dtor', 'init', 'fini'])
+  const { record, key: keyName, ...hooks } = options
+  const key = keyOf(checked(OPEN, record), keyName)
+  const found = space.directory.find(OPEN, Named.table, name)
+  if (found === undefined) {
+    throw new Misuse(`${OPEN}: there is no table ${show(name)}; create it first`, { table: name })
+  }
+  const zone = arena.openZone(OPEN, name, { ...hooks, record: nodeShape(record, keyName) })
+  const smr = zone.parts.domain
+  if (
+    smr === undefined ||
+    zone.serial !== space.memory.peek(found.address + TableWords.zoneSerial)
+  ) {
+    throw new Misuse(`${OPEN}: the zone of table ${show(name)} was replaced by another`, {
+      table: name,
+    })
+  }
+  return { parts: partsOf(arena, found, zone, smr), key }
+}
+
+/** The smallest number of bits that gives a chain to each record, and a stripe to each chain. */
+export function bitsFor(call: string, capacity: unknown, stripeBits: number): number {
+  const records = integer(call, 'capacity', capacity, 1, 2 ** MAX_CHAIN_BITS)
+  return Math.max(stripeBits, Math.ceil(Math.log2(records)))
+}
+
+function partsOf(arena: Arena, found: Listing, zone: Zone, smr: Smr): TableParts {
+  const { space } = arena
+  const { address: at, name, serial } = found
+  const stripeBits = space.memory.peek(at + TableWords.stripeBits)
+  return { arena, name, at, serial, zone, smr, chains: new Chains(space, at), stripeBits }
+}
+
+/** Record and node words together; the key is part of what two openers must agree on. */
+function nodeShape<F extends Fields>(record: Schema<F>, key: PropertyKey) {
+  return {
+    bytes: (record.words + NODE_WORDS) * BYTES_PER_WORD,
+    signature: `${record.signature} by ${String(key)}`,
+  }
+}
+
+function checked<S>(call: string, schema: S): S {
+  if (typeof schema === 'object' && schema !== null && 'signature' in schema) return schema
+  throw new Misuse(`${call}: record is ${show(schema)}; give what record() returned`)
+}
+
+function exists(name: string): Misuse {
+  return new Misuse(`${CREATE}: table ${show(name)} exists already; open it`, { table: name })
+}

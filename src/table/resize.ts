@@ -1,0 +1,108 @@
+/**
+ * Resizing a table: a new array of chains, threaded with all stripes locked, published by one store.
+ *
+ * Readers never wait. Writers do, for the time it takes to walk all records once. The array before
+ * the current one may still have readers, and its links are the ones that the new array wants: so
+ * a resize first waits, with no lock held, until these have left.
+ *
+ * A worker that dies in the middle has changed nothing that a reader sees: until the one store that
+ * publishes, the new array is only `building`, and the next resize gives its pages back.
+ */
+
+import { Exhausted, show } from '../errors.ts'
+import { ChainsWord, StripeWords, TableWords } from '../memory/layout.ts'
+import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
+import type { Goal } from '../words.ts'
+import { bitsOf } from './chains.ts'
+import type { TableParts } from './table.ts'
+
+const CALL = 'table.resize'
+
+export function resizeTable(
+  parts: TableParts,
+  bits: number,
+  options: WaitOptions | undefined,
+  lockStripe: (index: number) => void,
+): void {
+  const { memory } = parts.arena.space
+  const timeoutMs = timeoutOf(CALL, options)
+  const done = until(memory, timeoutMs, () => attempt(parts, bits, lockStripe))
+  if (done) return
+  throw new Exhausted(
+    `${CALL}: table ${show(parts.name)}: readers of the last resize have not left after ${timeoutMs} ms`,
+    { table: parts.name, timeoutMs },
+  )
+}
+
+/** False when readers are still on the array before the current one. */
+function attempt(parts: TableParts, bits: number, lockStripe: (index: number) => void): boolean {
+  const { at, chains, smr, stripeBits } = parts
+  const { memory } = parts.arena.space
+  return withStripes(parts, lockStripe, 2 ** stripeBits, () => {
+    if (!collect(parts)) return false
+    const current = chains.current()
+    const left = memory.peek(at + TableWords.building)
+    memory.poke(at + TableWords.building, 0)
+    if (left !== 0 && left !== current) chains.release(left)
+    if (bitsOf(current) === bits) return true
+    const next = chains.make(bits, 1 - (current & ChainsWord.linkMask))
+    if (next === 0) {
+      throw new Exhausted(`${CALL}: table ${show(parts.name)}: no memory for 2^${bits} chains`, {
+        table: parts.name,
+        chains: 2 ** bits,
+      })
+    }
+    memory.poke(at + TableWords.building, next)
+    chains.settle(next)
+    chains.thread(next)
+    memory.poke(at + TableWords.goal, 0)
+    memory.poke(at + TableWords.retired, current)
+    chains.publish(next)
+    memory.poke(at + TableWords.goal, smr.advance())
+    memory.poke(at + TableWords.building, 0)
+    return true
+  })
+}
+
+/**
+ * Gives the array before the current one back, if its readers have left. True when there is none
+ * left. The first stripe is locked.
+ */
+function collect(parts: TableParts): boolean {
+  const { at, chains, smr } = parts
+  const { memory } = parts.arena.space
+  const retired = memory.peek(at + TableWords.retired)
+  if (retired === 0) return true
+  if (memory.peek(at + TableWords.goal) === 0) {
+    // Whoever retired it died before it had a goal: perhaps before it was retired at all.
+    memory.poke(at + TableWords.goal, smr.advance())
+    if (retired === chains.current()) {
+      memory.poke(at + TableWords.retired, 0)
+      return true
+    }
+  }
+  if (!smr.expired(memory.peek(at + TableWords.goal) as Goal)) return false
+  memory.poke(at + TableWords.retired, 0)
+  chains.release(retired)
+  return true
+}
+
+/** Runs `body` with the first `count` stripes locked, always taken in order. */
+function withStripes<T>(
+  parts: TableParts,
+  lockStripe: (index: number) => void,
+  count: number,
+  body: () => T,
+): T {
+  const { locks } = parts.arena.space
+  let held = 0
+  try {
+    for (; held < count; held++) lockStripe(held)
+    return body()
+  } finally {
+    while (held > 0) {
+      held--
+      locks.unlock(parts.at + TableWords.WORDS + held * StripeWords.WORDS + StripeWords.lock)
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/** A table in numbers, and its law: every record hangs in the chain that its hash calls for, once. */
+
+import { Corruption, show } from '../errors.ts'
+import type { SmrStats } from '../smr/stats.ts'
+import type { ZoneStats } from '../zone/stats.ts'
+import { sizeOf } from './chains.ts'
+import type { HashTable, TableParts } from './table.ts'
+
+export interface TableStats {
+  readonly name: string
+  readonly size: number
+  /** Chains in the current array. */
+  readonly chains: number
+  /** Records per chain on average. */
+  readonly load: number
+  /** Locks that writers share. */
+  readonly stripes: number
+  readonly zone: ZoneStats
+  readonly smr: SmrStats
+}
+
+export function tableStats(parts: TableParts, size: number): TableStats {
+  const chains = sizeOf(parts.chains.current())
+  return {
+    name: parts.name,
+    size,
+    chains,
+    load: size / chains,
+    stripes: 2 ** parts.stripeBits,
+    zone: parts.zone.stats(),
+    smr: parts.smr.stats(),
+  }
+}
+
+/** Throws Corruption unless chains, counts and hashes agree. Only while nobody writes. */
+export function checkTable(table: Pick<HashTable, 'parts' | 'size'>): void {
+  const { chains, name } = table.parts
+  const now = chains.current()
+  const seen = new Set<number>()
+  for (let i = 0; i < sizeOf(now); i++) {
+    for (const node of chains.nodes(now, i, i + 1)) {
+      const expected = chains.headFor(now, chains.hashOf(node)) - chains.headFor(now, 0)
+      if (expected !== i || seen.has(node)) {
+        throw new Corruption(
+          `table ${show(name)}: record ${node} hangs in chain ${i}, not once in ${expected}`,
+        )
+      }
+      seen.add(node)
+    }
+  }
+  if (seen.size === table.size) return
+  throw new Corruption(`table ${show(name)}: ${table.size} records by count, ${seen.size} by walk`)
+}

@@ -1,0 +1,362 @@
+/**
+ * A hash table that all workers share: lookups take no lock, writers take turns by stripe.
+ *
+ *   current array        0      1      2      3            records of a zone with smr
+ *                      [ . ]  [ . ]  [ 0 ]  [ . ]
+ *                        |      |             |
+ *                      rec -> rec           rec -> rec -> 0
+ *
+ * A lookup opens a read section, walks one chain with atomic loads, compares the whole key, and
+ * reads the record in place. A record never changes once a reader can find it: an update links a
+ * new one in the old one's place with one store and frees the old one through `zfreeSmr`. So a
+ * reader sees one version of a record, whole, and what it sees is not used again while it looks.
+ *
+ * Two workers write at the same time unless their keys fall into one stripe. A writer allocates
+ * and fills its record before it takes the lock, makes sure that it can free what it may replace,
+ * and frees it after: inside there are only a walk and one or two stores, each of which leaves the
+ * chain whole. What a dead writer can leave wrong is its stripe's count, which is made again.
+ *
+ * `resize` builds a new array while readers go on in the old one; see chains.ts.
+ */
+
+import type { Arena } from '../arena.ts'
+import { Exhausted, Misuse, show } from '../errors.ts'
+import { StripeWords, TableWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import type { WaitOptions } from '../memory/patience.ts'
+import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record.ts'
+import type { Smr } from '../smr/domain.ts'
+import { type Item, NULL_ITEM } from '../words.ts'
+import type { Zone } from '../zone/zone.ts'
+import { bitsOf, type Chains, sizeOf } from './chains.ts'
+import { bitsFor, createTable, openTable, type TableOptions } from './open.ts'
+import { resizeTable } from './resize.ts'
+import type { TableStats } from './stats.ts'
+import { tableStats } from './stats.ts'
+
+/** How many chains an iteration visits in one section at most. */
+const CHAINS_PER_SECTION = 64
+const CIRCLE = 2 ** 32
+
+/** What a table is made of, as one worker holds it. @internal */
+export interface TableParts {
+  readonly arena: Arena
+  readonly name: string
+  readonly at: number
+  readonly serial: number
+  readonly zone: Zone
+  readonly smr: Smr
+  readonly chains: Chains
+  readonly stripeBits: number
+}
+
+export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNames<F>> {
+  readonly name: string
+  readonly schema: Schema<F>
+  /** The domain whose sections protect lookups. */
+  readonly smr: Smr
+  /** The zone that holds the records. */
+  readonly zone: Zone
+  /** @internal */
+  readonly parts: TableParts
+  private readonly arena: Arena
+  private readonly memory: Memory
+  private readonly chains: Chains
+  private readonly key: Key<ValueOf<F[N]>>
+  private readonly keyName: N
+
+  private constructor(parts: TableParts, schema: Schema<F>, key: Key<ValueOf<F[N]>>, keyName: N) {
+    this.parts = parts
+    this.name = parts.name
+    this.schema = schema
+    this.smr = parts.smr
+    this.zone = parts.zone
+    this.arena = parts.arena
+    this.memory = parts.arena.memory
+    this.chains = parts.chains
+    this.key = key
+    this.keyName = keyName
+  }
+
+  /**
+   * Makes a table. `capacity` is the number of records for which lookups meet about one record
+   * each; more fit, in longer chains, until `limit` or the arena ends. The zone's knobs (`bucket`,
+   * `limit`, `reserve`, hooks ...) may be given too. Misuse if the name is taken.
+   */
+  static create<const F extends Fields, const N extends KeyNames<F>>(
+    arena: Arena,
+    name: string,
+    options: TableOptions<F, N>,
+  ): HashTable<F, N> {
+    const { parts, key } = createTable(arena, name, options)
+    return new HashTable(parts, options.record, key, options.key)
+  }
+
+  /** Opens a table that exists. Misuse if it does not, or with another record or key. */
+  static open<const F extends Fields, const N extends KeyNames<F>>(
+    arena: Arena,
+    name: string,
+    options: Pick<TableOptions<F, N>, 'record' | 'key' | 'ctor' | 'dtor' | 'init' | 'fini'>,
+  ): HashTable<F, N> {
+    const { parts, key } = openTable(arena, name, options)
+    return new HashTable(parts, options.record, key, options.key)
+  }
+
+  // ---- readers -----------------------------------------------------------------------------
+
+  /** A copy of the record with this key, consistent as one version of it. Takes no lock. */
+  get(key: ValueOf<F[N]>): Values<F> | undefined {
+    this.key.check('table.get', key)
+    const { smr } = this
+    const nested = smr.entered
+    if (!nested) smr.enter()
+    try {
+      const item = this.search(key)
+      return item === 0 ? undefined : this.schema.read(this.arena, item)
+    } finally {
+      if (!nested) smr.exit()
+    }
+  }
+
+  /**
+   * Runs `fn` on the record in place, inside the section, and returns what it returns; undefined
+   * if there is none. The item means nothing once `fn` has returned. A returned promise is Misuse.
+   */
+  read<T>(key: ValueOf<F[N]>, fn: (item: Item) => T): T | undefined {
+    this.key.check('table.read', key)
+    const run = (): T | undefined => {
+      const item = this.search(key)
+      return item === 0 ? undefined : fn(item)
+    }
+    return this.smr.entered ? run() : this.smr.read(run)
+  }
+
+  /** Whether there is a record with this key. */
+  has(key: ValueOf<F[N]>): boolean {
+    this.key.check('table.has', key)
+    const { smr } = this
+    if (smr.entered) return this.search(key) !== 0
+    smr.enter()
+    const found = this.search(key) !== 0
+    smr.exit()
+    return found
+  }
+
+  /** The record with this key, 0 if there is none. Only inside a section, and valid only there. */
+  find(key: ValueOf<F[N]>): Item {
+    this.smr.assertEntered()
+    this.key.check('table.find', key)
+    return this.search(key)
+  }
+
+  /** Records in the table; while writers are busy, as of a moment ago. */
+  get size(): number {
+    const { stripeBits } = this.parts
+    let size = 0
+    for (let i = 0; i < 2 ** stripeBits; i++)
+      size += this.memory.load(this.stripe(i) + StripeWords.records)
+    return size
+  }
+
+  /**
+   * Copies of all records, in the order of their hashes. Writers go on meanwhile: a record that is
+   * there from beginning to end is seen exactly once, also across a resize; one that comes or goes
+   * is seen or not. No section is open between two steps of the iteration.
+   */
+  *entries(): Generator<Values<F>, void, undefined> {
+    for (let from = 0; from < CIRCLE; ) {
+      const batch: Values<F>[] = []
+      from = this.smr.read(() =>
+        this.visit(from, (item) => batch.push(this.schema.read(this.arena, item))),
+      )
+      yield* batch
+    }
+  }
+
+  /** Addresses of all records: what `zone.audit` wants to know. Exact only while nobody writes. */
+  items(): Item[] {
+    const all: Item[] = []
+    this.smr.read(() => {
+      for (let from = 0; from < CIRCLE; ) from = this.visit(from, (item) => all.push(item))
+    })
+    return all
+  }
+
+  // ---- writers -----------------------------------------------------------------------------
+
+  /**
+   * Puts a record, in place of the one with the same key if there is one. Blocks only on the lock
+   * of its stripe. Misuse for a record that does not fit the schema, and inside a section of the
+   * table's domain; Exhausted when there is no memory for it. Then nothing has changed.
+   */
+  set(object: Readonly<Values<F>>): this {
+    const { chains, memory, zone } = this
+    this.assertWritable('set')
+    const key = (object as Values<F>)?.[this.keyName] as ValueOf<F[N]>
+    this.key.check('table.set', key)
+    zone.makeRoom()
+    const item = zone.zallocSmr()
+    this.fill(item, object)
+    const hash = this.key.hash(key)
+    chains.setHash(item, hash)
+    const stripe = this.lock(hash)
+    let old: number
+    try {
+      const now = chains.current()
+      const link = chains.linkOffset(now)
+      const head = chains.headFor(now, hash)
+      const at = this.place(head, link, hash, key)
+      old = memory.load(at)
+      // Publication: who loads the new pointer sees the fields above, who loads the old one sees
+      // the old record. Otherwise (a plain store) a reader could find a record not yet filled.
+      memory.store(item + link, old === 0 ? memory.load(head) : memory.load(old + link))
+      memory.store(old === 0 ? head : at, item)
+      if (old === 0) this.count(stripe, 1)
+    } finally {
+      this.unlock(stripe)
+    }
+    if (old !== 0) zone.zfreeSmr(old as Item)
+    return this
+  }
+
+  /** Takes the record with this key out. Whether there was one. Blocks and throws as `set`. */
+  delete(key: ValueOf<F[N]>): boolean {
+    const { chains, memory, zone } = this
+    this.assertWritable('delete')
+    this.key.check('table.delete', key)
+    zone.makeRoom()
+    const hash = this.key.hash(key)
+    const stripe = this.lock(hash)
+    let old: number
+    try {
+      const now = chains.current()
+      const link = chains.linkOffset(now)
+      const at = this.place(chains.headFor(now, hash), link, hash, key)
+      old = memory.load(at)
+      if (old !== 0) {
+        // The record keeps its own link: a reader that stands on it finds its way on.
+        memory.store(at, memory.load(old + link))
+        this.count(stripe, -1)
+      }
+    } finally {
+      this.unlock(stripe)
+    }
+    if (old !== 0) zone.zfreeSmr(old as Item)
+    return old !== 0
+  }
+
+  /**
+   * Gives the table room for `capacity` records, more or fewer than now, while readers go on.
+   * Writers wait meanwhile. Blocks until readers have left the array before the current one, at
+   * most `timeoutMs`. Exhausted when there is no memory for the new array; nothing has changed.
+   */
+  resize(capacity: number, options?: WaitOptions): void {
+    this.assertWritable('resize')
+    const bits = bitsFor('table.resize', capacity, this.parts.stripeBits)
+    resizeTable(this.parts, bits, options, (index) => this.lockStripe(index))
+  }
+
+  /** Numbers: records, chains, the zone and the domain. */
+  stats(): TableStats {
+    return tableStats(this.parts, this.size)
+  }
+
+  // ---- inside ------------------------------------------------------------------------------
+
+  /** In a section. */
+  private search(key: ValueOf<F[N]>): Item {
+    const { chains, memory } = this
+    const hash = this.key.hash(key)
+    const now = chains.current()
+    const link = chains.linkOffset(now)
+    let node = memory.load(chains.headFor(now, hash))
+    while (node !== 0) {
+      if (chains.hashOf(node) === hash && this.key.equals(memory, node, key)) return node as Item
+      node = memory.load(node + link)
+    }
+    return NULL_ITEM
+  }
+
+  /** Address of the pointer to the record with this key, or of the null that ends its chain. */
+  private place(head: number, link: number, hash: number, key: ValueOf<F[N]>): number {
+    const { chains, memory } = this
+    let at = head
+    for (let node = memory.load(at); node !== 0; node = memory.load(at)) {
+      if (chains.hashOf(node) === hash && this.key.equals(memory, node, key)) return at
+      at = node + link
+    }
+    return at
+  }
+
+  /** In a section: calls `fn` for records from this hash on; returns where to go on. */
+  private visit(from: number, fn: (item: Item) => void): number {
+    const now = this.chains.current()
+    const span = CIRCLE / sizeOf(now)
+    const first = Math.floor(from / span)
+    const end = Math.min(first + CHAINS_PER_SECTION, sizeOf(now))
+    for (const node of this.chains.nodes(now, first, end)) {
+      if (this.chains.hashOf(node) >>> 0 >= from) fn(node as Item)
+    }
+    return end * span
+  }
+
+  /** Nobody can see the item yet; if the record does not fit, it goes back. */
+  private fill(item: Item, object: Readonly<Values<F>>): void {
+    let filled = false
+    try {
+      this.schema.write(this.arena, item, object)
+      filled = true
+    } finally {
+      if (!filled) this.zone.zfreeSmr(item)
+    }
+  }
+
+  private lock(hash: number): number {
+    const index = hash >>> (32 - this.parts.stripeBits)
+    this.lockStripe(index)
+    return index
+  }
+
+  private lockStripe(index: number): void {
+    const { locks } = this.arena.space
+    const taken = locks.lock(
+      this.stripe(index) + StripeWords.lock,
+      `table ${show(this.name)} stripe`,
+    )
+    if (taken === 'owner-died') this.recount(index)
+  }
+
+  private unlock(index: number): void {
+    this.arena.space.locks.unlock(this.stripe(index) + StripeWords.lock)
+  }
+
+  private count(index: number, by: number): void {
+    this.memory.add(this.stripe(index) + StripeWords.records, by)
+  }
+
+  /** The last owner died with the lock: its chains are whole, its count may not be. */
+  private recount(index: number): void {
+    const now = this.chains.current()
+    const span = 2 ** (bitsOf(now) - this.parts.stripeBits)
+    let records = 0
+    for (const _ of this.chains.nodes(now, index * span, (index + 1) * span)) records++
+    this.memory.store(this.stripe(index) + StripeWords.records, records)
+  }
+
+  private stripe(index: number): number {
+    return this.parts.at + TableWords.WORDS + index * StripeWords.WORDS
+  }
+
+  private assertWritable(verb: string): void {
+    if (!this.smr.entered) return
+    throw new Misuse(
+      `table.${verb}: table ${show(this.name)}: a section of domain ${show(this.smr.name)} is open; exit first`,
+      { table: this.name, domain: this.smr.name },
+    )
+  }
+}
+
+/** Thrown by several parts of a table. @internal */
+export function noMemory(call: string, name: string, what: string): Exhausted {
+  return new Exhausted(`${call}: table ${show(name)}: no memory for ${what}`, { table: name })
+}

@@ -1,0 +1,63 @@
+/**
+ * The laws of a zone, as walks: what tests call after every scenario, and an operator after a death.
+ */
+
+import { Corruption, show } from '../errors.ts'
+import type { Item } from '../words.ts'
+import { zoneStats } from './stats.ts'
+import type { Parts } from './supply.ts'
+
+/** Where each item outside the slabs is, if it is in a bucket. */
+function itemsInBuckets(parts: Parts): Map<number, number> {
+  const where = new Map<number, number>()
+  for (const { bucket } of parts.buckets.all()) {
+    for (const item of parts.buckets.items(bucket)) {
+      const other = where.get(item)
+      if (other !== undefined) {
+        throw new Corruption(
+          `zone ${show(parts.name)}: item ${item} is in bucket ${other} and in bucket ${bucket}`,
+          { zone: parts.name, item },
+        )
+      }
+      where.set(item, bucket)
+    }
+  }
+  return where
+}
+
+/** Throws Corruption unless every item is in exactly one place. Only while the zone is quiet. */
+export function checkZone(parts: Parts): void {
+  parts.records.check()
+  parts.buckets.keg.check()
+  parts.depot.check()
+  const inBuckets = itemsInBuckets(parts)
+  let out = 0
+  for (const item of parts.records.itemsOut()) if (!inBuckets.delete(item)) out++
+  if (inBuckets.size > 0) {
+    const [item] = inBuckets.keys()
+    throw new Corruption(
+      `zone ${show(parts.name)}: item ${item} is in a bucket and free in its slab`,
+    )
+  }
+  const { live, cached, pending, safe, inSlabs, created } = zoneStats(
+    parts.space,
+    parts.at,
+    parts.name,
+  )
+  if (live === out && live + cached + pending + safe + inSlabs === created) return
+  throw new Corruption(
+    `zone ${show(parts.name)}: ${live} live by count, ${out} by walk; ${cached} cached + ${pending} pending + ${safe} safe + ${inSlabs} in slabs + live is not ${created} created`,
+    { zone: parts.name, live, out, cached, pending, safe, inSlabs, created },
+  )
+}
+
+/** Items that are allocated but not among the reachable. Only while the zone is quiet. */
+export function auditZone(parts: Parts, reachable: Iterable<Item>): Item[] {
+  const known = new Set<number>(reachable)
+  const inBuckets = itemsInBuckets(parts)
+  const leaked: Item[] = []
+  for (const item of parts.records.itemsOut()) {
+    if (!known.has(item) && !inBuckets.has(item)) leaked.push(item as Item)
+  }
+  return leaked
+}

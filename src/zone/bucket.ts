@@ -1,0 +1,97 @@
+/**
+ * A bucket: room for a fixed number of items, and the goal they carry when they are retired.
+ *
+ * Buckets are how everything batches: a worker pops and pushes plain words in its own two buckets
+ * and meets the rest of the world once per bucketful. Each zone has a keg of them; they come
+ * straight from it, so nothing has to be allocated while a zone's lock is held.
+ *
+ * A bucket's `home` says who may touch it, and is the commit point of every move. An empty bucket's
+ * goal is 0; so is that of a bucket whose items are safe. `destroyed` counts, from the bottom, the
+ * items whose destructor has run: whoever inherits a bucket from a dead worker goes on from there.
+ */
+
+import { BucketWords, Home } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import { roundUp } from '../memory/struct.ts'
+import type { Keg } from './keg.ts'
+
+/** Words of a bucket for so many items. */
+export function bucketWords(capacity: number, line: number): number {
+  return roundUp(BucketWords.entries + capacity, line)
+}
+
+/**
+ * How many items a bucket holds when the caller does not say: as UMA, the fewer the larger they
+ * are, and such that header and entries fill whole cache lines.
+ */
+export function defaultCapacity(recordWords: number, line: number): number {
+  const words = SIZES.find((size) => recordWords <= size.recordWords)?.bucketWords ?? line
+  return Math.max(2, Math.min(words - BucketWords.entries, Math.floor(MOST_WORDS / recordWords)))
+}
+
+/** A bucketful of large items stays below 256 KiB. */
+const MOST_WORDS = 2 ** 16
+
+const SIZES = [
+  { recordWords: 16, bucketWords: 256 },
+  { recordWords: 32, bucketWords: 128 },
+  { recordWords: 64, bucketWords: 64 },
+  { recordWords: 256, bucketWords: 32 },
+] as const
+
+export class Buckets {
+  readonly keg: Keg
+  readonly capacity: number
+  private readonly memory: Memory
+
+  constructor(memory: Memory, keg: Keg, capacity: number) {
+    this.memory = memory
+    this.keg = keg
+    this.capacity = capacity
+  }
+
+  /** A new empty bucket with this home, 0 when there is no memory for one. */
+  make(home: number): number {
+    const bucket = this.keg.takeOne(BucketWords.home, home)
+    if (bucket === 0) return 0
+    const { memory } = this
+    memory.poke(bucket + BucketWords.capacity, this.capacity)
+    memory.poke(bucket + BucketWords.count, 0)
+    memory.poke(bucket + BucketWords.goal, 0)
+    memory.poke(bucket + BucketWords.destroyed, 0)
+    memory.poke(bucket + BucketWords.next, 0)
+    return bucket
+  }
+
+  /** Gives an empty bucket's memory back. */
+  discard(bucket: number): void {
+    this.keg.giveOne(bucket)
+  }
+
+  count(bucket: number): number {
+    return this.memory.peek(bucket + BucketWords.count)
+  }
+
+  /** Items of the bucket, bottom first. */
+  *items(bucket: number): Generator<number> {
+    const count = this.memory.peek(bucket + BucketWords.count)
+    for (let i = 0; i < count; i++) yield this.memory.peek(bucket + BucketWords.entries + i)
+  }
+
+  /** Every bucket of the zone with its home. Exact only while the zone is quiet. */
+  *all(): Generator<{ bucket: number; home: number }> {
+    for (const bucket of this.keg.itemsOut()) {
+      yield { bucket, home: this.memory.peek(bucket + BucketWords.home) }
+    }
+  }
+}
+
+/** Home of a bucket that a worker allocates from. */
+export function allocHome(slot: number): number {
+  return Home.alloc + slot
+}
+
+/** Home of a bucket that a worker frees into. */
+export function freeHome(slot: number): number {
+  return Home.free + slot
+}

@@ -1,0 +1,146 @@
+/**
+ * A worker's cache: two buckets of its own, and the fast path of every allocation and free.
+ *
+ * Plain words, no atomics, no lock: nobody else touches them while the worker lives. Address 0
+ * reads as a bucket that is empty and has no room, so "no bucket" needs no test of its own.
+ *
+ * In a zone with smr the two buckets are never exchanged: what was freed carries no goal yet, and
+ * a reader may still be looking at it. In a plain zone a full free bucket simply becomes the alloc
+ * bucket.
+ *
+ * Each push and pop is committed by the store of `count`. A worker that dies before it has freed
+ * nothing, or allocated nothing; one that dies right after it holds at most that one item.
+ *
+ * Counting costs the fast path nothing: allocations are the items that came in alloc buckets less
+ * those that are still there, frees are those that left in free buckets plus those that are there.
+ */
+
+import { BucketWords, CacheWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+
+export class Cache {
+  readonly at: number
+  private readonly memory: Memory
+
+  constructor(memory: Memory, at: number) {
+    this.memory = memory
+    this.at = at
+  }
+
+  // ---- fast path ---------------------------------------------------------------------------
+
+  /** An item from the alloc bucket, 0 when it is empty. */
+  pop(): number {
+    const { memory } = this
+    const bucket = memory.peek(this.at + CacheWords.alloc)
+    const left = memory.peek(bucket + BucketWords.count) - 1
+    if (left < 0) return 0
+    memory.poke(bucket + BucketWords.count, left)
+    return memory.peek(bucket + BucketWords.entries + left)
+  }
+
+  /** Puts an item into the free bucket; false when it is full. */
+  push(item: number): boolean {
+    const { memory } = this
+    const bucket = memory.peek(this.at + CacheWords.free)
+    const count = memory.peek(bucket + BucketWords.count)
+    if (count === memory.peek(bucket + BucketWords.capacity)) return false
+    memory.poke(bucket + BucketWords.entries + count, item)
+    memory.poke(bucket + BucketWords.count, count + 1)
+    return true
+  }
+
+  /** Puts an item that was just popped back where it was. */
+  unpop(item: number): void {
+    const { memory } = this
+    const bucket = memory.peek(this.at + CacheWords.alloc)
+    const count = memory.peek(bucket + BucketWords.count)
+    memory.poke(bucket + BucketWords.entries + count, item)
+    memory.poke(bucket + BucketWords.count, count + 1)
+  }
+
+  // ---- slow path: buckets come and go ------------------------------------------------------
+
+  /** The alloc bucket, 0 if there is none. */
+  get alloc(): number {
+    return this.memory.peek(this.at + CacheWords.alloc)
+  }
+
+  /** The free bucket, 0 if there is none. */
+  get free(): number {
+    return this.memory.peek(this.at + CacheWords.free)
+  }
+
+  /** Takes the alloc bucket out of the worker's use. */
+  unloadAlloc(): number {
+    const bucket = this.alloc
+    this.memory.poke(this.at + CacheWords.alloc, 0)
+    this.count(CacheWords.loaded, -this.memory.peek(bucket + BucketWords.count))
+    return bucket
+  }
+
+  loadAlloc(bucket: number): void {
+    this.count(CacheWords.loaded, this.memory.peek(bucket + BucketWords.count))
+    this.memory.poke(this.at + CacheWords.alloc, bucket)
+  }
+
+  unloadFree(): number {
+    const bucket = this.free
+    this.memory.poke(this.at + CacheWords.free, 0)
+    this.count(CacheWords.freed, this.memory.peek(bucket + BucketWords.count))
+    return bucket
+  }
+
+  /** `bucket` is empty. */
+  loadFree(bucket: number): void {
+    this.memory.poke(this.at + CacheWords.free, bucket)
+  }
+
+  /** Adds to one of the tallies of `CacheWords`. */
+  count(tally: number, by: number): void {
+    if (by !== 0) this.memory.tally(this.at + tally, by)
+  }
+
+  // ---- looking -----------------------------------------------------------------------------
+
+  /** What this cache holds and has done; of another worker's, possibly a moment old. */
+  counts(): CacheCounts {
+    const { memory, at } = this
+    const inAlloc = memory.glance(memory.glance(at + CacheWords.alloc) + BucketWords.count)
+    const inFree = memory.glance(memory.glance(at + CacheWords.free) + BucketWords.count)
+    return {
+      inAlloc,
+      inFree,
+      allocs: memory.tallied(at + CacheWords.loaded) - inAlloc,
+      frees: memory.tallied(at + CacheWords.freed) + inFree,
+      fails: memory.tallied(at + CacheWords.fails),
+      refills: memory.tallied(at + CacheWords.refills),
+      pollHits: memory.tallied(at + CacheWords.pollHits),
+      pollFails: memory.tallied(at + CacheWords.pollFails),
+      imports: memory.tallied(at + CacheWords.imports),
+    }
+  }
+}
+
+export interface CacheCounts {
+  readonly inAlloc: number
+  readonly inFree: number
+  readonly allocs: number
+  readonly frees: number
+  readonly fails: number
+  readonly refills: number
+  readonly pollHits: number
+  readonly pollFails: number
+  readonly imports: number
+}
+
+/** The sum of many workers' counts. */
+export function sumCounts(all: readonly CacheCounts[]): CacheCounts {
+  const sum = { inAlloc: 0, inFree: 0, allocs: 0, frees: 0, fails: 0 }
+  const more = { refills: 0, pollHits: 0, pollFails: 0, imports: 0 }
+  const total: Record<keyof CacheCounts, number> = { ...sum, ...more }
+  for (const each of all) {
+    for (const key of Object.keys(total) as (keyof CacheCounts)[]) total[key] += each[key]
+  }
+  return total
+}

@@ -1,0 +1,390 @@
+/**
+ * A keg: all slabs of one item size, under one lock.
+ *
+ * It hands out items in batches, a bucketful at a time, and takes them back the same way, so the
+ * lock is rare. Slabs lie in three lists (all free, some free, none free); partial slabs are used
+ * first, so that others become empty and their pages can be given back.
+ *
+ * A batch changes many free bits, and a worker may stop for ever between any two of them. So a
+ * batch is first written down - in the bucket, beyond its count, and in three words of the keg -
+ * and then done; each part of doing it can be done twice. Whoever takes the lock after a death does
+ * the batch again from those words and makes counts and lists anew from the free bits (`repair`).
+ */
+
+import { Corruption } from '../errors.ts'
+import { BucketWords, KegStep, KegWords, PAGE_WORDS, RunKind, SlabWords } from '../memory/layout.ts'
+import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
+import type { Space } from '../memory/space.ts'
+import {
+  clearFree,
+  countFree,
+  initBits,
+  isFree,
+  nextFree,
+  type SlabShape,
+  setFree,
+} from './slab.ts'
+
+/** Counts of a keg; possibly a moment old. */
+export interface KegCounts {
+  readonly slabs: number
+  readonly created: number
+  readonly inSlabs: number
+  /** Bytes in all slabs. */
+  readonly bytes: number
+}
+
+export function kegCounts(memory: Memory, at: number): KegCounts {
+  const slabs = memory.glance(at + KegWords.slabs)
+  return {
+    slabs,
+    created: memory.glance(at + KegWords.created),
+    inSlabs: memory.glance(at + KegWords.inSlabs),
+    bytes: slabs * 2 ** memory.peek(at + KegWords.slabOrder) * PAGE_WORDS * BYTES_PER_WORD,
+  }
+}
+
+export class Keg {
+  readonly at: number
+  readonly shape: SlabShape
+  readonly limit: number
+  private readonly space: Space
+  private readonly memory: Memory
+  private readonly name: string
+  /** What new items are filled with, so that a first allocation can verify it too; 0 nothing. */
+  private readonly filling: number
+
+  constructor(space: Space, at: number, name: string, filling: number) {
+    const { memory } = space
+    this.space = space
+    this.memory = memory
+    this.at = at
+    this.name = name
+    this.filling = filling
+    this.limit = memory.peek(at + KegWords.limit)
+    this.shape = {
+      stride: memory.peek(at + KegWords.stride),
+      perSlab: memory.peek(at + KegWords.perSlab),
+      slabOrder: memory.peek(at + KegWords.slabOrder),
+      itemsAt: memory.peek(at + KegWords.itemsAt),
+      busyAt: memory.peek(at + KegWords.busyAt),
+    }
+  }
+
+  /** The slab of this keg that `item` lies in, at an item's place; 0 if it is not one of ours. */
+  slabOf(item: number): number {
+    if ((item | 0) !== item) return 0
+    const slab = this.space.pages.find(item, RunKind.slab)
+    if (slab === 0 || this.memory.glance(slab + SlabWords.keg) !== this.at) return 0
+    const { stride, perSlab, itemsAt } = this.shape
+    const offset = item - slab - itemsAt
+    return offset >= 0 && offset % stride === 0 && offset < perSlab * stride ? slab : 0
+  }
+
+  indexOf(slab: number, item: number): number {
+    return (item - slab - this.shape.itemsAt) / this.shape.stride
+  }
+
+  // ---- batches -----------------------------------------------------------------------------
+
+  /** Moves up to `want` items into `bucket`; grows by a slab where that is needed and possible. */
+  take(bucket: number, want: number): number {
+    this.lock()
+    try {
+      let taken = 0
+      while (taken < want) {
+        const room = Math.min(want - taken, this.roomUnderLimit())
+        const slab = room > 0 ? this.slabWithFree() : 0
+        if (slab === 0) break
+        taken += this.takeFrom(slab, bucket, Math.min(room, this.get(slab + SlabWords.freeItems)))
+      }
+      return taken
+    } finally {
+      this.unlock()
+    }
+  }
+
+  /** Moves all items of `bucket` back into their slabs. */
+  give(bucket: number): void {
+    this.lock()
+    try {
+      this.set(this.at + KegWords.bucket, bucket)
+      this.set(this.at + KegWords.step, KegStep.give)
+      const entries = bucket + BucketWords.entries
+      for (let i = this.get(bucket + BucketWords.count) - 1; i >= 0; i--)
+        this.free(this.get(entries + i))
+      this.set(bucket + BucketWords.count, 0)
+      this.set(this.at + KegWords.step, KegStep.none)
+    } finally {
+      this.unlock()
+    }
+  }
+
+  /** Takes one item, 0 if none is to be had. `tag` is stored at `tagAt` before it leaves its slab. */
+  takeOne(tagAt: number, tag: number): number {
+    this.lock()
+    try {
+      const slab = this.roomUnderLimit() > 0 ? this.slabWithFree() : 0
+      if (slab === 0) return 0
+      const index = nextFree(this.memory, slab, 0, this.shape.perSlab)
+      const item = this.itemAt(slab, index)
+      if (tagAt >= 0) this.set(item + tagAt, tag)
+      this.take1(slab, index)
+      return item
+    } finally {
+      this.unlock()
+    }
+  }
+
+  giveOne(item: number): void {
+    this.lock()
+    try {
+      this.free(item)
+    } finally {
+      this.unlock()
+    }
+  }
+
+  /** Adds slabs until there are `items` in all. False when memory or the limit does not allow it. */
+  reach(items: number): boolean {
+    if (this.limit > 0 && items > this.limit) return false
+    this.lock()
+    try {
+      while (this.get(this.at + KegWords.created) < items) if (this.grow() === 0) return false
+      return true
+    } finally {
+      this.unlock()
+    }
+  }
+
+  /** Gives slabs without a single item in use back to the arena, keeping `keep` items in slabs. */
+  shrink(keep: number): number {
+    this.lock()
+    try {
+      let released = 0
+      const { perSlab } = this.shape
+      for (;;) {
+        const slab = this.get(this.at + KegWords.free)
+        if (slab === 0 || this.get(this.at + KegWords.created) - perSlab < keep) return released
+        this.unlink(slab)
+        this.bump(KegWords.slabs, -1)
+        this.bump(KegWords.created, -perSlab)
+        this.bump(KegWords.inSlabs, -perSlab)
+        this.set(slab + SlabWords.keg, 0)
+        this.space.pages.release(slab)
+        released += 2 ** this.shape.slabOrder
+      }
+    } finally {
+      this.unlock()
+    }
+  }
+
+  // ---- looking -----------------------------------------------------------------------------
+
+  counts(): KegCounts {
+    return kegCounts(this.memory, this.at)
+  }
+
+  /** Every slab, found in the page table. */
+  *slabs(): Generator<number> {
+    for (const run of this.space.pages.runs()) {
+      if (run.state !== 'used' || run.who !== RunKind.slab) continue
+      if (this.memory.glance(run.base + SlabWords.keg) === this.at) yield run.base
+    }
+  }
+
+  /** Every item that is not free in its slab. Exact only while nobody changes the keg. */
+  *itemsOut(): Generator<number> {
+    for (const slab of this.slabs()) {
+      for (let index = 0; index < this.shape.perSlab; index++) {
+        if (!isFree(this.memory, slab, index)) yield this.itemAt(slab, index)
+      }
+    }
+  }
+
+  /** Conservation: counts and lists say what the free bits say. */
+  check(): void {
+    this.lock()
+    try {
+      const seen = { slabs: 0, created: 0, inSlabs: 0, listed: 0 }
+      for (const slab of this.slabs()) {
+        const free = countFree(this.memory, slab, this.shape.perSlab)
+        seen.slabs++
+        seen.created += this.shape.perSlab
+        seen.inSlabs += free
+        const counted = this.get(slab + SlabWords.freeItems)
+        if (free !== counted || this.get(slab + SlabWords.list) !== this.listFor(free)) {
+          throw this.damaged('a slab is miscounted', { slab, free, counted })
+        }
+      }
+      for (const list of [KegWords.partial, KegWords.free, KegWords.full]) {
+        for (let s = this.get(this.at + list); s !== 0; s = this.get(s + SlabWords.next))
+          seen.listed++
+      }
+      const { slabs, created, inSlabs } = this.counts()
+      const same = seen.slabs === slabs && seen.created === created && seen.inSlabs === inSlabs
+      if (!same || seen.listed !== slabs) {
+        throw this.damaged('its items are not conserved', { ...seen, slabs, created, inSlabs })
+      }
+    } finally {
+      this.unlock()
+    }
+  }
+
+  // ---- under the lock ----------------------------------------------------------------------
+
+  private lock(): void {
+    const what = `zone "${this.name}" keg`
+    if (this.space.locks.lock(this.at + KegWords.lock, what) === 'owner-died') this.repair()
+  }
+
+  private unlock(): void {
+    this.space.locks.unlock(this.at + KegWords.lock)
+  }
+
+  private takeFrom(slab: number, bucket: number, items: number): number {
+    const count = this.get(bucket + BucketWords.count)
+    const entries = bucket + BucketWords.entries
+    let index = -1
+    for (let i = 0; i < items; i++) {
+      index = nextFree(this.memory, slab, index + 1, this.shape.perSlab)
+      this.set(entries + count + i, this.itemAt(slab, index))
+    }
+    this.set(this.at + KegWords.bucket, bucket)
+    this.set(this.at + KegWords.stepItems, count + items)
+    this.set(this.at + KegWords.step, KegStep.take)
+    for (let i = count; i < count + items; i++) {
+      this.take1(slab, this.indexOf(slab, this.get(entries + i)))
+    }
+    this.set(bucket + BucketWords.count, count + items)
+    this.set(this.at + KegWords.step, KegStep.none)
+    return items
+  }
+
+  private take1(slab: number, index: number): void {
+    clearFree(this.memory, slab, index)
+    this.set(slab + SlabWords.freeItems, this.get(slab + SlabWords.freeItems) - 1)
+    this.bump(KegWords.inSlabs, -1)
+    this.relist(slab)
+  }
+
+  private free(item: number): void {
+    const slab = this.slabOf(item)
+    if (slab === 0) throw this.damaged('a bucket holds an item that is not its', { item })
+    setFree(this.memory, slab, this.indexOf(slab, item))
+    this.set(slab + SlabWords.freeItems, this.get(slab + SlabWords.freeItems) + 1)
+    this.bump(KegWords.inSlabs, 1)
+    this.relist(slab)
+  }
+
+  private slabWithFree(): number {
+    return this.get(this.at + KegWords.partial) || this.get(this.at + KegWords.free) || this.grow()
+  }
+
+  private grow(): number {
+    const { memory, shape } = this
+    const words = PAGE_WORDS * 2 ** shape.slabOrder
+    const slab = this.space.pages.reserve(words)
+    if (slab === 0) return 0
+    this.set(slab + SlabWords.keg, this.at)
+    this.set(slab + SlabWords.freeItems, shape.perSlab)
+    initBits(memory, slab, shape)
+    if (this.filling !== 0)
+      memory.fill(slab + shape.itemsAt, shape.perSlab * shape.stride, this.filling)
+    this.space.pages.publish(slab, RunKind.slab)
+    this.adopt(slab, shape.perSlab)
+    return slab
+  }
+
+  /** Counts a slab and puts it into the list that its free items call for. */
+  private adopt(slab: number, freeItems: number): void {
+    this.set(slab + SlabWords.freeItems, freeItems)
+    this.bump(KegWords.slabs, 1)
+    this.bump(KegWords.created, this.shape.perSlab)
+    this.bump(KegWords.inSlabs, freeItems)
+    this.link(slab, this.listFor(freeItems))
+  }
+
+  /** After a death under the lock: finishes the batch, then makes counts and lists anew. */
+  private repair(): void {
+    const { at } = this
+    const bucket = this.get(at + KegWords.bucket)
+    const entries = bucket + BucketWords.entries
+    const step = this.get(at + KegWords.step)
+    const items = this.get(
+      step === KegStep.take ? at + KegWords.stepItems : bucket + BucketWords.count,
+    )
+    if (step !== KegStep.none) {
+      for (let i = 0; i < items; i++) {
+        const item = this.get(entries + i)
+        const slab = this.slabOf(item)
+        if (slab === 0) throw this.damaged('a batch names an item that is not its', { item })
+        const change = step === KegStep.take ? clearFree : setFree
+        change(this.memory, slab, this.indexOf(slab, item))
+      }
+      this.set(bucket + BucketWords.count, step === KegStep.take ? items : 0)
+    }
+    this.set(at + KegWords.step, KegStep.none)
+    for (const word of [KegWords.partial, KegWords.free, KegWords.full]) this.set(at + word, 0)
+    for (const word of [KegWords.slabs, KegWords.created, KegWords.inSlabs]) this.set(at + word, 0)
+    for (const slab of this.slabs())
+      this.adopt(slab, countFree(this.memory, slab, this.shape.perSlab))
+  }
+
+  private roomUnderLimit(): number {
+    if (this.limit === 0) return Number.POSITIVE_INFINITY
+    const out = this.get(this.at + KegWords.created) - this.get(this.at + KegWords.inSlabs)
+    return this.limit - out
+  }
+
+  private listFor(freeItems: number): number {
+    if (freeItems === 0) return KegWords.full
+    return freeItems === this.shape.perSlab ? KegWords.free : KegWords.partial
+  }
+
+  private relist(slab: number): void {
+    const list = this.listFor(this.get(slab + SlabWords.freeItems))
+    if (this.get(slab + SlabWords.list) === list) return
+    this.unlink(slab)
+    this.link(slab, list)
+  }
+
+  private link(slab: number, list: number): void {
+    const head = this.at + list
+    const next = this.get(head)
+    this.set(slab + SlabWords.list, list)
+    this.set(slab + SlabWords.next, next)
+    this.set(slab + SlabWords.prev, 0)
+    if (next !== 0) this.set(next + SlabWords.prev, slab)
+    this.set(head, slab)
+  }
+
+  private unlink(slab: number): void {
+    const next = this.get(slab + SlabWords.next)
+    const prev = this.get(slab + SlabWords.prev)
+    if (next !== 0) this.set(next + SlabWords.prev, prev)
+    if (prev !== 0) this.set(prev + SlabWords.next, next)
+    else this.set(this.at + this.get(slab + SlabWords.list), next)
+  }
+
+  private itemAt(slab: number, index: number): number {
+    return slab + this.shape.itemsAt + index * this.shape.stride
+  }
+
+  private bump(offset: number, by: number): void {
+    this.set(this.at + offset, this.get(this.at + offset) + by)
+  }
+
+  private get(at: number): number {
+    return this.memory.peek(at)
+  }
+
+  private set(at: number, value: number): void {
+    this.memory.poke(at, value)
+  }
+
+  private damaged(what: string, facts: Readonly<Record<string, number>>): Corruption {
+    const words = Object.entries(facts).map(([key, value]) => `${key} ${value}`)
+    return new Corruption(`zone "${this.name}" keg: ${what}: ${words.join(', ')}`, facts)
+  }
+}

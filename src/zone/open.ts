@@ -1,0 +1,103 @@
+/**
+ * Opening a zone by name: finding it or building it, checking that both sides mean the same, and
+ * putting together this worker's handle.
+ */
+
+import { Exhausted, Misuse, show } from '../errors.ts'
+import type { Listing } from '../memory/directory.ts'
+import { CacheWords, DomainWords, Named, ZoneWords, zoneParts } from '../memory/layout.ts'
+import { BYTES_PER_WORD } from '../memory/memory.ts'
+import type { Space } from '../memory/space.ts'
+import type { Smr } from '../smr/domain.ts'
+import { Buckets } from './bucket.ts'
+import { assertSameZone, buildZone, clearCache } from './build.ts'
+import { Cache } from './cache.ts'
+import { Depot } from './depot.ts'
+import { Keg } from './keg.ts'
+import { type Hooks, hookBits, type ZoneOptions, zoneShape } from './options.ts'
+import type { Parts } from './supply.ts'
+import { TRASH } from './trash.ts'
+import { Zone } from './zone.ts'
+
+/**
+ * Opens the zone, or creates it. `known` is what this worker has under that name; `domainAt` gives this worker's handle of the domain at an address,
+ * for an opener that did not name it.
+ */
+export function openZone(
+  caller: string,
+  space: Space,
+  name: string,
+  options: ZoneOptions,
+  known: Zone | undefined,
+  domainAt: (address: number) => Smr | undefined,
+): Zone {
+  const call = `${caller}: zone ${show(name)}`
+  const shape = zoneShape(call, options, space.memory.words.length * BYTES_PER_WORD)
+  const { smr, hooks } = shape
+  if (smr !== undefined && smr.space !== space) {
+    throw new Misuse(`${call}: smr ${show(smr.name)} is another arena handle's; use the same one`)
+  }
+  const found = space.directory.open(caller, Named.zone, name, (serial) => {
+    const zone = buildZone(call, space, shape, serial)
+    if (zone !== 0 && smr !== undefined) space.memory.add(smr.address + DomainWords.users, 1)
+    return zone
+  })
+  if (found === undefined) throw new Exhausted(`${call}: no memory for it`, { zone: name })
+  const same = known?.serial === found.serial ? known : undefined
+  if (!found.created) {
+    // This worker has brought its hooks before; it need not bring them to every look-up.
+    const brought = same !== undefined && hookBits(hooks) === 0 ? same.parts.hooks : hooks
+    assertSameZone(call, space, found.address, { ...shape, hooks: brought })
+  }
+  if (same !== undefined) return same
+  const zone = handle(space, found, hooks, domainAt)
+  const reserve = space.memory.peek(found.address + ZoneWords.reserve)
+  if (found.created && reserve > 0) reserveOrUndo(zone, reserve)
+  return zone
+}
+
+function handle(
+  space: Space,
+  found: Listing,
+  hooks: Hooks,
+  domainAt: (address: number) => Smr | undefined,
+): Zone {
+  const { memory, maxWorkers, slot } = space
+  const { address: at, name, serial } = found
+  const parts = zoneParts(at, maxWorkers)
+  const domainAddress = memory.peek(at + ZoneWords.domain)
+  const domain = domainAddress === 0 ? undefined : domainAt(domainAddress)
+  const noFree = memory.peek(at + ZoneWords.noFree) !== 0
+  const keepsState = noFree || hooks.init !== undefined || hooks.fini !== undefined
+  const trashing = space.checks && !keepsState
+  const records = new Keg(space, parts.records, name, trashing ? TRASH : 0)
+  const bucketKeg = new Keg(space, parts.buckets, name, 0)
+  const buckets = new Buckets(memory, bucketKeg, memory.peek(at + ZoneWords.capacity))
+  const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
+  clearCache(memory, cache.at, memory.load(at + ZoneWords.flush))
+  const own: Parts = {
+    space,
+    at,
+    name,
+    serial,
+    recordWords: memory.peek(at + ZoneWords.recordWords),
+    hooks,
+    trashing,
+    domain,
+    records,
+    buckets,
+    depot: new Depot(space, parts.depot, name, buckets, domain),
+    cache,
+  }
+  return new Zone(own)
+}
+
+/** A reserve that cannot be had must not leave a zone behind. */
+function reserveOrUndo(zone: Zone, items: number): void {
+  try {
+    zone.prealloc(items)
+  } catch (error) {
+    zone.destroy()
+    throw error
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * What a zone can be told at creation, and how a later opener finds out that it disagrees.
+ *
+ * Sizes and options become frozen words of the zone; hooks are functions and cannot be shared, so
+ * the zone remembers only which of them exist, and every worker that opens it brings its own.
+ */
+
+import { integer, Misuse, onlyOptions, show } from '../errors.ts'
+import { BYTES_PER_WORD, LINE_WORDS } from '../memory/memory.ts'
+import { roundUp } from '../memory/struct.ts'
+import { Smr } from '../smr/domain.ts'
+import type { Item } from '../words.ts'
+import { defaultCapacity } from './bucket.ts'
+
+/** Called with the item; legal verbs inside are those of other zones, not of this one. */
+export type Hook = (item: Item) => void
+
+/** What a zone needs to know of a record schema: its size, and the text that tells it from others. */
+export interface RecordShape {
+  readonly bytes: number
+  readonly signature: string
+}
+
+export interface ZoneOptions {
+  /** Size of an item in bytes. Give this or `record`. */
+  readonly bytes?: number
+  /** Schema of the records in it. */
+  readonly record?: RecordShape
+  /** Alignment of items in bytes: a power of two from 8 to 4096. Default 8. */
+  readonly align?: number
+  /** Domain whose readers may still look at freed items; then use `zallocSmr` and `zfreeSmr`. */
+  readonly smr?: Smr
+  /** Items per bucket, 1 to 4096. Default: by item size, as UMA. */
+  readonly bucket?: number
+  /** Most items in use and in caches together. Default: what the arena has room for. */
+  readonly limit?: number
+  /** Items whose memory is set aside at creation and stays with the zone. */
+  readonly reserve?: number
+  /** Items keep their memory for ever: readers of freed items see old or new ones, never others. */
+  readonly noFree?: boolean
+  /** Runs at each allocation. May throw: then the item is not allocated. */
+  readonly ctor?: Hook
+  /** Runs at each free; in a zone with smr at reclamation, when no reader can look any more. */
+  readonly dtor?: Hook
+  /** Runs when an item enters the zone from fresh memory. */
+  readonly init?: Hook
+  /** Runs when an item's memory leaves the zone. */
+  readonly fini?: Hook
+}
+
+export interface Hooks {
+  readonly ctor: Hook | undefined
+  readonly dtor: Hook | undefined
+  readonly init: Hook | undefined
+  readonly fini: Hook | undefined
+}
+
+/** The options as words. `undefined`: not said, so an opener does not insist on it. */
+export interface ZoneShape {
+  readonly bytes: number | undefined
+  readonly words: number | undefined
+  readonly schema: string | undefined
+  readonly alignWords: number | undefined
+  readonly smr: Smr | undefined
+  readonly capacity: number | undefined
+  readonly limit: number | undefined
+  readonly reserve: number | undefined
+  readonly noFree: boolean | undefined
+  readonly hooks: Hooks
+}
+
+const KNOWN = [
+  'bytes',
+  'record',
+  'align',
+  'smr',
+  'bucket',
+  'limit',
+  'reserve',
+  'noFree',
+  'ctor',
+  'dtor',
+  'init',
+  'fini',
+] as const satisfies readonly (keyof ZoneOptions)[]
+
+const HOOKS = ['ctor', 'dtor', 'init', 'fini'] as const
+export const MIN_ALIGN_BYTES = 8
+const MAX_ALIGN_BYTES = 4096
+export const MAX_CAPACITY = 4096
+const MAX_ITEMS = 2 ** 31 - 1
+
+export function zoneShape(call: string, options: ZoneOptions, arenaBytes: number): ZoneShape {
+  onlyOptions(call, options, KNOWN)
+  const { record, smr } = options
+  if (options.bytes !== undefined && record !== undefined) {
+    throw new Misuse(`${call}: give bytes or record, not both`)
+  }
+  const size = record === undefined ? options.bytes : recordBytes(call, record)
+  const bytes = size === undefined ? undefined : integer(call, 'bytes', size, 1, arenaBytes)
+  if (smr !== undefined && !(smr instanceof Smr)) {
+    throw new Misuse(`${call}: smr is ${show(smr)}; give what arena.smr() returned`)
+  }
+  const noFree = options.noFree
+  if (noFree !== undefined && typeof noFree !== 'boolean') {
+    throw new Misuse(`${call}: noFree is ${show(noFree)}; give true or false`)
+  }
+  return {
+    bytes,
+    words: bytes === undefined ? undefined : Math.ceil(bytes / BYTES_PER_WORD),
+    schema: record?.signature,
+    alignWords: options.align === undefined ? undefined : alignWords(call, options.align),
+    smr,
+    capacity: optional(call, 'bucket', options.bucket, 1, MAX_CAPACITY),
+    limit: optional(call, 'limit', options.limit, 1, MAX_ITEMS),
+    reserve: optional(call, 'reserve', options.reserve, 0, MAX_ITEMS),
+    noFree,
+    hooks: hooksOf(call, options),
+  }
+}
+
+/** Items per bucket where the caller does not say. */
+export function capacityFor(recordWords: number): number {
+  return defaultCapacity(recordWords, LINE_WORDS)
+}
+
+/** Words from item to item. */
+export function strideFor(recordWords: number, align: number): number {
+  return roundUp(recordWords, align)
+}
+
+/** Hooks as the bit set that the zone's words keep. */
+export function hookBits(hooks: Hooks): number {
+  return HOOKS.reduce((bits, name, i) => bits | (hooks[name] === undefined ? 0 : 1 << i), 0)
+}
+
+export function hookNames(bits: number): string {
+  const names = HOOKS.filter((_, i) => ((bits >> i) & 1) === 1)
+  return names.length === 0 ? 'no hooks' : names.join(', ')
+}
+
+function hooksOf(call: string, options: ZoneOptions): Hooks {
+  for (const name of HOOKS) {
+    const hook: unknown = options[name]
+    if (hook === undefined || typeof hook === 'function') continue
+    throw new Misuse(`${call}: ${name} is ${show(hook)}; give a function of the item`)
+  }
+  return { ctor: options.ctor, dtor: options.dtor, init: options.init, fini: options.fini }
+}
+
+function recordBytes(call: string, record: RecordShape): number {
+  if (typeof record === 'object' && record !== null && typeof record.signature === 'string') {
+    return record.bytes
+  }
+  throw new Misuse(`${call}: record is ${show(record)}; give what record() returned`)
+}
+
+function alignWords(call: string, align: unknown): number {
+  const bytes = integer(call, 'align', align, MIN_ALIGN_BYTES, MAX_ALIGN_BYTES)
+  if ((bytes & (bytes - 1)) === 0) return bytes / BYTES_PER_WORD
+  throw new Misuse(`${call}: align is ${bytes}; give a power of two`, { align: bytes })
+}
+
+function optional(
+  call: string,
+  what: string,
+  value: unknown,
+  min: number,
+  max: number,
+): number | undefined {
+  return value === undefined ? undefined : integer(call, what, value, min, max)
+}

@@ -1,0 +1,83 @@
+/**
+ * Giving memory back: from the depot to the slabs, from empty slabs to the arena.
+ *
+ *   trim    what lay safe and unused since the last trim; does not wait
+ *   drain   everything in the depot, and this worker's own frees; waits for readers
+ *   all     also this worker's caches; the other workers are asked to empty theirs, and do so at
+ *           their next refill or full bucket
+ *
+ * UMA's drain silently stops at the first bucket that readers still hold, and never sees the frees
+ * in other CPUs' buckets. Here every level says what remains, and waiting has a time-out.
+ */
+
+import { CacheWords, ZoneWords } from '../memory/layout.ts'
+import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
+import type { Parts, Supply } from './supply.ts'
+
+export type ReclaimLevel = 'trim' | 'drain' | 'all'
+
+export interface Reclaimed {
+  /** Items given back to their slabs. */
+  readonly released: number
+  /** Pages given back to the arena. */
+  readonly pages: number
+  /** Items that are free but still cached, pending or safe. */
+  readonly remaining: number
+}
+
+export function reclaim(
+  parts: Parts,
+  supply: Supply,
+  level: ReclaimLevel,
+  options: WaitOptions | undefined,
+  remaining: () => number,
+): Reclaimed {
+  const timeoutMs = timeoutOf('zone.reclaim', options)
+  if (level === 'all') {
+    const { memory } = parts.space
+    memory.add(parts.at + ZoneWords.flush, 1)
+    memory.poke(parts.cache.at + CacheWords.flushed, memory.load(parts.at + ZoneWords.flush))
+    supply.flush()
+  } else if (level === 'drain') supply.seal()
+  const released = level === 'trim' ? trim(parts, supply) : drain(parts, supply, timeoutMs)
+  return { released, pages: shrink(parts), remaining: remaining() }
+}
+
+/** Whatever has expired becomes safe (and is destroyed); whatever was idle goes. */
+function trim(parts: Parts, supply: Supply): number {
+  const { depot } = parts
+  const idle = depot.takeIdleCount()
+  let released = 0
+  while (released < idle) {
+    const bucket = depot.fetch(0)
+    if (bucket === 0) break
+    released += supply.release(bucket)
+    depot.putEmpty(bucket)
+  }
+  for (let bucket = depot.fetchExpired(); bucket !== 0; bucket = depot.fetchExpired()) {
+    supply.destroyItems(bucket, () => depot.putSafe(bucket, 0))
+  }
+  return released
+}
+
+function drain(parts: Parts, supply: Supply, timeoutMs: number): number {
+  const { depot, space } = parts
+  let released = 0
+  const takeAll = (): boolean => {
+    for (let bucket = depot.fetch(0); bucket !== 0; bucket = depot.fetch(0)) {
+      released += supply.release(bucket)
+      depot.putEmpty(bucket)
+    }
+    return !depot.hasPending()
+  }
+  until(space.memory, timeoutMs, takeAll)
+  return released
+}
+
+/** Empty slabs go back to the arena, but for what the zone reserves or must keep. */
+export function shrink(parts: Parts): number {
+  const { at, buckets, depot, records, space } = parts
+  if (space.memory.peek(at + ZoneWords.noFree) !== 0) return 0
+  depot.discardEmpties()
+  return records.shrink(space.memory.peek(at + ZoneWords.reserve)) + buckets.keg.shrink(0)
+}

@@ -1,0 +1,118 @@
+/**
+ * A slab: one run of pages cut into items of one size. Nothing else: no lock, no list, no policy.
+ *
+ *   | slab words | free bits | busy bits (checked arenas) | item | item | item | ..... | tail |
+ *
+ * A free bit says that the item is here and not in any bucket or hand; it is the truth that the
+ * keg's counts and lists only index. Free bits are changed under the keg's lock. A busy bit says
+ * that the user has the item; it is changed with atomics by whoever allocates or frees, and convicts
+ * a double free at the guilty call.
+ */
+
+import { PAGE_WORDS, SlabWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import { orderFor } from '../memory/pages.ts'
+import { roundUp } from '../memory/struct.ts'
+
+const BITS = 32
+/** Slabs grow until header and tail cost at most this share, or this many pages. */
+const WASTE = 1 / 50
+const LARGEST_ORDER = 4
+
+/** How a slab of one item size is cut. */
+export interface SlabShape {
+  readonly stride: number
+  readonly perSlab: number
+  readonly slabOrder: number
+  readonly itemsAt: number
+  /** 0 without busy bits. */
+  readonly busyAt: number
+}
+
+export const FREE_BITS_AT = SlabWords.WORDS
+
+/** The smallest slab that wastes little. `align` is in words, a power of two. */
+export function slabShape(stride: number, align: number, busy: boolean): SlabShape {
+  let best: SlabShape | undefined
+  let least = Number.POSITIVE_INFINITY
+  const smallest = orderFor(FREE_BITS_AT + (busy ? 2 : 1) + align + stride)
+  for (let order = smallest; order <= Math.max(smallest, LARGEST_ORDER); order++) {
+    const shape = cut(stride, align, busy, order)
+    const waste = 1 - (shape.perSlab * stride) / (PAGE_WORDS * 2 ** order)
+    if (waste < least) {
+      best = shape
+      least = waste
+    }
+    if (waste <= WASTE) break
+  }
+  return best ?? cut(stride, align, busy, smallest)
+}
+
+function cut(stride: number, align: number, busy: boolean, slabOrder: number): SlabShape {
+  const words = PAGE_WORDS * 2 ** slabOrder
+  for (let perSlab = Math.floor((words - FREE_BITS_AT) / stride); ; perSlab--) {
+    const bits = Math.ceil(perSlab / BITS)
+    const itemsAt = roundUp(FREE_BITS_AT + bits * (busy ? 2 : 1), align)
+    if (itemsAt + perSlab * stride > words) continue
+    return { stride, perSlab, slabOrder, itemsAt, busyAt: busy ? FREE_BITS_AT + bits : 0 }
+  }
+}
+
+/** Sets every free bit of a new slab and clears its busy bits. */
+export function initBits(memory: Memory, slab: number, shape: SlabShape): void {
+  memory.fill(slab + FREE_BITS_AT, shape.itemsAt - FREE_BITS_AT, 0)
+  for (let index = 0; index < shape.perSlab; index++) setFree(memory, slab, index)
+}
+
+export function setFree(memory: Memory, slab: number, index: number): void {
+  const at = slab + FREE_BITS_AT + Math.floor(index / BITS)
+  memory.poke(at, memory.peek(at) | (1 << (index % BITS)))
+}
+
+export function clearFree(memory: Memory, slab: number, index: number): void {
+  const at = slab + FREE_BITS_AT + Math.floor(index / BITS)
+  memory.poke(at, memory.peek(at) & ~(1 << (index % BITS)))
+}
+
+export function isFree(memory: Memory, slab: number, index: number): boolean {
+  const at = slab + FREE_BITS_AT + Math.floor(index / BITS)
+  return ((memory.peek(at) >>> (index % BITS)) & 1) === 1
+}
+
+/** The first free index from `from` on, -1 if there is none. */
+export function nextFree(memory: Memory, slab: number, from: number, perSlab: number): number {
+  for (let index = from; index < perSlab; ) {
+    const word = memory.peek(slab + FREE_BITS_AT + Math.floor(index / BITS)) >>> (index % BITS)
+    if (word !== 0) {
+      const found = index + 31 - Math.clz32(word & -word)
+      return found < perSlab ? found : -1
+    }
+    index += BITS - (index % BITS)
+  }
+  return -1
+}
+
+/** Counts the free bits: the check of what the keg has counted along. */
+export function countFree(memory: Memory, slab: number, perSlab: number): number {
+  let count = 0
+  for (
+    let i = nextFree(memory, slab, 0, perSlab);
+    i >= 0;
+    i = nextFree(memory, slab, i + 1, perSlab)
+  ) {
+    count++
+  }
+  return count
+}
+
+/** Marks the item as the user's. False when it was already: two hands hold one item. */
+export function markBusy(memory: Memory, slab: number, shape: SlabShape, index: number): boolean {
+  const bit = 1 << (index % BITS)
+  return (memory.or(slab + shape.busyAt + Math.floor(index / BITS), bit) & bit) === 0
+}
+
+/** Takes the mark away. False when there was none: a double free. */
+export function markIdle(memory: Memory, slab: number, shape: SlabShape, index: number): boolean {
+  const bit = 1 << (index % BITS)
+  return (memory.and(slab + shape.busyAt + Math.floor(index / BITS), ~bit) & bit) !== 0
+}

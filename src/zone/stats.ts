@@ -1,0 +1,97 @@
+/**
+ * A zone in numbers. Every item that was ever cut from a slab is in exactly one of these:
+ *
+ *     live + cached + pending + safe + inSlabs = created
+ *
+ * `live` is counted on its own - allocations less frees - so the equation is a law that can fail,
+ * not a definition. While other workers are busy their numbers may be a moment old.
+ */
+
+import { CacheWords, KegWords, ZoneWords, zoneParts } from '../memory/layout.ts'
+import type { Space } from '../memory/space.ts'
+import { Cache, type CacheCounts, sumCounts } from './cache.ts'
+import { depotCounts } from './depot.ts'
+import { kegCounts } from './keg.ts'
+
+export interface ZoneStats {
+  readonly name: string
+  /** Size of an item as it was asked for. */
+  readonly itemBytes: number
+  /** Allocated and not freed. */
+  readonly live: number
+  /** In workers' buckets, ready to be handed out. */
+  readonly cached: number
+  /** Freed, but readers may still look. */
+  readonly pending: number
+  /** In the depot, ready to be handed out. */
+  readonly safe: number
+  /** Free in their slabs. */
+  readonly inSlabs: number
+  /** In all slabs. */
+  readonly created: number
+  /** Most items outside the slabs; 0 no limit. */
+  readonly limit: number
+  readonly allocs: number
+  readonly frees: number
+  /** Allocations refused. */
+  readonly fails: number
+  /** Free buckets stamped. */
+  readonly retired: number
+  /** Steps of the domain's clock that this zone asked for: one per retired bucket. */
+  readonly advances: number
+  /** Times an alloc bucket ran dry. */
+  readonly refills: number
+  /** Refills by an expired bucket; refills that found the oldest goal not met. */
+  readonly pollHits: number
+  readonly pollFails: number
+  /** Refills by fresh items from the slabs. */
+  readonly imports: number
+  /** Most items ever pending in the depot at once. */
+  readonly peakPending: number
+  readonly bucket: number
+  readonly slabs: number
+  readonly bytes: number
+}
+
+/** The cache of each possible worker. */
+export function cachesOf(space: Space, zone: number): Cache[] {
+  const first = zoneParts(zone, space.maxWorkers).caches
+  return Array.from(
+    { length: space.maxWorkers },
+    (_, slot) => new Cache(space.memory, first + slot * CacheWords.WORDS),
+  )
+}
+
+/** Numbers of the zone at `zone`, for which no handle is needed. */
+export function zoneStats(space: Space, zone: number, name: string): ZoneStats {
+  const { memory } = space
+  const parts = zoneParts(zone, space.maxWorkers)
+  const sum: CacheCounts = sumCounts(cachesOf(space, zone).map((cache) => cache.counts()))
+  const records = kegCounts(memory, parts.records)
+  const depot = depotCounts(memory, parts.depot)
+  const smr = memory.peek(zone + ZoneWords.domain) !== 0
+  return {
+    name,
+    itemBytes: memory.peek(zone + ZoneWords.recordBytes),
+    live: sum.allocs - sum.frees,
+    cached: sum.inAlloc + (smr ? 0 : sum.inFree),
+    pending: depot.pending + (smr ? sum.inFree : 0),
+    safe: depot.safe,
+    inSlabs: records.inSlabs,
+    created: records.created,
+    limit: memory.peek(parts.records + KegWords.limit),
+    allocs: sum.allocs,
+    frees: sum.frees,
+    fails: sum.fails,
+    retired: depot.retired,
+    advances: depot.advances,
+    refills: sum.refills,
+    pollHits: sum.pollHits,
+    pollFails: sum.pollFails,
+    imports: sum.imports,
+    peakPending: depot.peakPending,
+    bucket: memory.peek(zone + ZoneWords.capacity),
+    slabs: records.slabs,
+    bytes: records.bytes + kegCounts(memory, parts.buckets).bytes,
+  }
+}

@@ -1,0 +1,316 @@
+/**
+ * Where buckets come from and where they go: the slow paths behind a worker's cache.
+ *
+ *   zalloc runs dry:   depot (safe, or pending and expired)  ->  keg (fresh items)  ->  harder
+ *   zfree runs full:   retire into the depot, take an empty bucket in exchange
+ *
+ * A poll that fails is no reason to wait: the zone grows instead, and the clock goes on. Only when
+ * nothing can be had at all does it look harder: it retires its own part-filled bucket, asks the
+ * other workers for theirs, and polls once more.
+ *
+ * Destructors run here, between the poll that says yes and the first reuse, over a whole bucket and
+ * outside any lock; never at zfreeSmr, where readers may still look.
+ */
+
+import { Misuse, show } from '../errors.ts'
+import { BucketWords, CacheWords, RunKind, ZoneWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import { DEFAULT_TIMEOUT_MS, until } from '../memory/patience.ts'
+import type { Space } from '../memory/space.ts'
+import type { Smr } from '../smr/domain.ts'
+import type { Item } from '../words.ts'
+import { allocHome, type Buckets, freeHome } from './bucket.ts'
+import type { Cache } from './cache.ts'
+import type { Depot } from './depot.ts'
+import type { Keg } from './keg.ts'
+import type { Hooks } from './options.ts'
+import { fillTrash } from './trash.ts'
+
+/** The parts of a zone, as one worker holds them. */
+export interface Parts {
+  readonly space: Space
+  readonly at: number
+  readonly name: string
+  readonly serial: number
+  readonly recordWords: number
+  readonly hooks: Hooks
+  readonly trashing: boolean
+  readonly domain: Smr | undefined
+  readonly records: Keg
+  readonly buckets: Buckets
+  readonly depot: Depot
+  readonly cache: Cache
+}
+
+export class Supply {
+  private readonly parts: Parts
+  private readonly memory: Memory
+
+  constructor(parts: Parts) {
+    this.parts = parts
+    this.memory = parts.space.memory
+  }
+
+  // ---- zalloc runs dry ---------------------------------------------------------------------
+
+  /** Refills the alloc bucket and takes an item; 0 when nothing can be had. Never waits. */
+  refill(): number {
+    this.followFlush()
+    const { cache } = this.parts
+    cache.count(CacheWords.refills, 1)
+    if (this.reuse() || this.importItems()) return cache.pop()
+    return this.lookHarder()
+  }
+
+  /** A bucket of freed items becomes the alloc bucket. */
+  private reuse(): boolean {
+    const { depot, cache, domain } = this.parts
+    if (domain === undefined && this.swap()) return true
+    if (!depot.isPromising()) {
+      if (depot.hasPending()) cache.count(CacheWords.pollFails, 1)
+      return false
+    }
+    const empty = cache.unloadAlloc()
+    const bucket = depot.fetch(empty)
+    if (bucket === 0) {
+      cache.loadAlloc(empty)
+      return false
+    }
+    if (domain !== undefined) cache.count(CacheWords.pollHits, 1)
+    this.destroyItems(bucket, () => cache.loadAlloc(bucket))
+    return true
+  }
+
+  /** Plain zones only: what this worker has freed is safe at once. */
+  private swap(): boolean {
+    const { cache } = this.parts
+    if (cache.free === 0 || this.memory.peek(cache.free + BucketWords.count) === 0) return false
+    const full = cache.unloadFree()
+    const empty = cache.unloadAlloc()
+    this.setHome(full, allocHome(this.parts.space.slot))
+    cache.loadAlloc(full)
+    if (empty !== 0) {
+      this.setHome(empty, freeHome(this.parts.space.slot))
+      cache.loadFree(empty)
+    }
+    return true
+  }
+
+  /** Fresh items from the keg, at most a bucketful. */
+  private importItems(): boolean {
+    const { cache, depot, records, space } = this.parts
+    let bucket = cache.unloadAlloc()
+    if (bucket === 0) bucket = depot.takeEmpty(allocHome(space.slot))
+    if (bucket === 0) return false
+    const items = records.take(bucket, this.fairShare())
+    // Fresh items have nothing to be destroyed.
+    this.memory.poke(bucket + BucketWords.destroyed, items)
+    try {
+      this.initItems(bucket)
+    } finally {
+      cache.loadAlloc(bucket)
+    }
+    if (items > 0) cache.count(CacheWords.imports, 1)
+    return items > 0
+  }
+
+  /**
+   * Near a limit the first worker must not cache everything: each import takes at most its part of
+   * what is left, down to one item.
+   */
+  private fairShare(): number {
+    const { buckets, records, space } = this.parts
+    if (records.limit === 0) return buckets.capacity
+    const { created, inSlabs } = records.counts()
+    const left = records.limit - (created - inSlabs)
+    const workers = space.workers.attached().length
+    return Math.max(1, Math.min(buckets.capacity, Math.floor(left / (2 * workers))))
+  }
+
+  /** No memory, or at the limit: whatever is only waiting to be asked for. */
+  private lookHarder(): number {
+    const { cache, depot, hooks, records, space } = this.parts
+    if (cache.alloc === 0 && depot.counts().safe === 0) {
+      // No memory even for a bucket: one item by itself.
+      const item = records.takeOne(-1, 0)
+      if (item !== 0) {
+        hooks.init?.(item as Item)
+        cache.count(CacheWords.loaded, 1)
+        return item
+      }
+    }
+    this.seal()
+    // The others put theirs into the depot at their next slow path; ours is there already.
+    const asked = this.memory.add(this.parts.at + ZoneWords.flush, 1) + 1
+    this.memory.poke(cache.at + CacheWords.flushed, asked)
+    if (cache.alloc === 0) {
+      const bucket = depot.takeEmpty(allocHome(space.slot))
+      if (bucket !== 0) cache.loadAlloc(bucket)
+    }
+    return this.reuse() ? cache.pop() : 0
+  }
+
+  // ---- zfree runs full ---------------------------------------------------------------------
+
+  /**
+   * Makes room for one more item in the free bucket. False only when there is no memory for an
+   * empty bucket and none has expired within the default time-out.
+   */
+  makeRoom(): boolean {
+    this.followFlush()
+    const { cache, depot, space } = this.parts
+    const home = freeHome(space.slot)
+    let empty = cache.free
+    if (empty !== 0) {
+      if (!this.isFull(empty)) return true
+      empty = this.sendOff(cache.unloadFree(), home)
+    }
+    if (empty === 0) empty = depot.takeEmpty(home)
+    if (empty === 0) empty = this.squeeze()
+    if (empty === 0) return false
+    this.setHome(empty, home)
+    this.memory.poke(empty + BucketWords.destroyed, 0)
+    cache.loadFree(empty)
+    return true
+  }
+
+  /** Retires the part-filled free bucket now (in a plain zone: puts it into the depot). */
+  seal(): void {
+    const { cache, space } = this.parts
+    if (cache.free === 0 || this.memory.peek(cache.free + BucketWords.count) === 0) return
+    const empty = this.sendOff(cache.unloadFree(), freeHome(space.slot))
+    if (empty !== 0) cache.loadFree(empty)
+  }
+
+  /** Puts all that this worker caches where others can have it. */
+  flush(): void {
+    this.seal()
+    const { cache, depot } = this.parts
+    for (const bucket of [cache.unloadAlloc(), cache.unloadFree()]) {
+      if (bucket === 0) continue
+      if (this.memory.peek(bucket + BucketWords.count) === 0) depot.putEmpty(bucket)
+      else depot.putSafe(bucket, 0)
+    }
+  }
+
+  /** A bucket of freed items leaves this worker. Returns an empty one, 0 if there is none. */
+  private sendOff(bucket: number, exchangeHome: number): number {
+    const { depot, domain } = this.parts
+    return domain === undefined
+      ? depot.putSafe(bucket, exchangeHome)
+      : depot.retire(bucket, domain, exchangeHome)
+  }
+
+  /** No memory for an empty bucket: our own alloc bucket if it is empty, else the next to expire. */
+  private squeeze(): number {
+    const { cache, depot, domain, space } = this.parts
+    if (cache.alloc !== 0 && this.memory.peek(cache.alloc + BucketWords.count) === 0) {
+      return cache.unloadAlloc()
+    }
+    if (domain === undefined) return 0
+    let bucket = 0
+    until(space.memory, DEFAULT_TIMEOUT_MS, () => {
+      bucket = depot.fetch(0)
+      return bucket !== 0
+    })
+    if (bucket !== 0) this.release(bucket)
+    return bucket
+  }
+
+  // ---- items -------------------------------------------------------------------------------
+
+  /** Gives the items of a fetched bucket back to their slabs. Returns how many. */
+  release(bucket: number): number {
+    const { hooks, records, buckets } = this.parts
+    const count = buckets.count(bucket)
+    this.destroyItems(bucket, () => {
+      for (const item of buckets.items(bucket)) hooks.fini?.(item as Item)
+      records.give(bucket)
+      this.memory.poke(bucket + BucketWords.destroyed, 0)
+    })
+    return count
+  }
+
+  /**
+   * Runs the destructor for the items that have not seen it, then `finish`. A destructor must not
+   * throw; if it does, its error surfaces from here, after the whole bucket has been dealt with.
+   */
+  destroyItems(bucket: number, finish: () => void): void {
+    const { domain, hooks, recordWords, trashing } = this.parts
+    const { memory } = this
+    const count = memory.peek(bucket + BucketWords.count)
+    let failure: { error: unknown } | undefined
+    // A plain zone has dealt with each item when it was freed.
+    if (domain !== undefined && (hooks.dtor !== undefined || trashing)) {
+      for (let i = memory.peek(bucket + BucketWords.destroyed); i < count; i++) {
+        const item = memory.peek(bucket + BucketWords.entries + i) as Item
+        try {
+          hooks.dtor?.(item)
+        } catch (error) {
+          failure ??= { error }
+        }
+        if (trashing) fillTrash(memory, item, recordWords)
+        memory.poke(bucket + BucketWords.destroyed, i + 1)
+      }
+    }
+    memory.poke(bucket + BucketWords.destroyed, count)
+    finish()
+    if (failure !== undefined) throw failure.error
+  }
+
+  /** Runs init for each item of a fresh batch; those it refuses go back to their slabs. */
+  private initItems(bucket: number): void {
+    const { hooks, records } = this.parts
+    if (hooks.init === undefined) return
+    const count = this.memory.peek(bucket + BucketWords.count)
+    let done = 0
+    try {
+      for (; done < count; done++) {
+        hooks.init(this.memory.peek(bucket + BucketWords.entries + done) as Item)
+      }
+    } finally {
+      for (let i = count - 1; i >= done; i--) {
+        this.memory.poke(bucket + BucketWords.count, i)
+        records.giveOne(this.memory.peek(bucket + BucketWords.entries + i))
+      }
+    }
+  }
+
+  /** Another worker, or `reclaim('all')`, has asked every cache to empty itself. */
+  private followFlush(): void {
+    const { at, cache } = this.parts
+    this.assertAlive()
+    const asked = this.memory.load(at + ZoneWords.flush)
+    if (asked === this.memory.peek(cache.at + CacheWords.flushed)) return
+    this.memory.poke(cache.at + CacheWords.flushed, asked)
+    this.flush()
+  }
+
+  /** Whether the zone still exists: another worker may have destroyed it behind this handle. */
+  isAlive(): boolean {
+    const { at, serial, space } = this.parts
+    return (
+      space.pages.find(at, RunKind.zone) === at &&
+      this.memory.peek(at + ZoneWords.serial) === serial
+    )
+  }
+
+  private assertAlive(): void {
+    if (this.isAlive()) return
+    throw new Misuse(
+      `zone ${show(this.parts.name)} was destroyed by another worker; open it again`,
+      {
+        zone: this.parts.name,
+      },
+    )
+  }
+
+  private isFull(bucket: number): boolean {
+    const { memory } = this
+    return memory.peek(bucket + BucketWords.count) === memory.peek(bucket + BucketWords.capacity)
+  }
+
+  private setHome(bucket: number, home: number): void {
+    this.memory.poke(bucket + BucketWords.home, home)
+  }
+}

@@ -1,0 +1,339 @@
+/**
+ * A zone: fixed-size records, handed out to any worker and taken back from any worker.
+ *
+ *   zalloc  <- cache.pop  <- refill <- depot (expired, polled) or keg (fresh)
+ *   zfree   -> cache.push -> retire -> depot (stamped with a goal)
+ *
+ * This file is the door: it asserts what would corrupt, takes the fast path, and leaves all else to
+ * cache.ts, supply.ts, depot.ts and keg.ts. A zone with an smr domain batches as UMA does: a full
+ * bucket of frees is stamped with one advance, and reused only after the poll for it has said yes;
+ * so a bucket of N records costs one write to the clock per N frees, and the poll comes long after
+ * its goal has passed.
+ *
+ * The handle belongs to one worker; any number of workers open the same zone by name. What the
+ * verbs do with memory is the arena's business; what a record means is its owner's.
+ */
+
+import { Exhausted, integer, Misuse, show } from '../errors.ts'
+import { CacheWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import {
+  type AsyncWaitOptions,
+  timeoutOf,
+  untilAsync,
+  type WaitOptions,
+} from '../memory/patience.ts'
+import type { Smr } from '../smr/domain.ts'
+import type { Item } from '../words.ts'
+import { auditZone, checkZone } from './audit.ts'
+import type { Cache } from './cache.ts'
+import { destroyZone } from './destroy.ts'
+import type { Keg } from './keg.ts'
+import { type Reclaimed, type ReclaimLevel, reclaim } from './reclaim.ts'
+import { markBusy, markIdle } from './slab.ts'
+import { type ZoneStats, zoneStats } from './stats.ts'
+import { type Parts, Supply } from './supply.ts'
+import { fillTrash, verifyTrash } from './trash.ts'
+
+/** Which verbs this handle obeys. */
+type Mode = 'plain' | 'smr' | 'closed'
+
+export class Zone {
+  readonly name: string
+  /** @internal */
+  readonly serial: number
+  /** @internal */
+  readonly parts: Parts
+  private readonly memory: Memory
+  private readonly domain: Smr | undefined
+  private readonly cache: Cache
+  private readonly records: Keg
+  private readonly supply: Supply
+  /** Whether an allocation or free has more to do than move a word. */
+  private readonly careful: boolean
+  private readonly checks: boolean
+  private mode: Mode
+
+  /** @internal */
+  constructor(parts: Parts) {
+    this.parts = parts
+    this.name = parts.name
+    this.serial = parts.serial
+    this.memory = parts.space.memory
+    this.domain = parts.domain
+    this.cache = parts.cache
+    this.records = parts.records
+    this.supply = new Supply(parts)
+    this.checks = parts.space.checks
+    this.careful = this.checks || parts.hooks.ctor !== undefined
+    this.mode = parts.domain === undefined ? 'plain' : 'smr'
+  }
+
+  // ---- zones with smr ----------------------------------------------------------------------
+
+  /**
+   * Allocates a record. Its words hold whatever was in them. Never blocks; legal inside a section.
+   * Throws Exhausted when neither the arena, nor the limit, nor any expired bucket gives one; says
+   * how many are live, cached and pending. FreeBSD uma_zalloc_smr(9), XNU zalloc_smr.
+   */
+  zallocSmr(): Item {
+    return this.tryZallocSmr() || this.fail('zallocSmr')
+  }
+
+  /** `zallocSmr`, but 0 instead of Exhausted. */
+  tryZallocSmr(): Item {
+    if (this.mode !== 'smr') throw this.wrongVerb('zallocSmr')
+    const item = (this.cache.pop() || this.supply.refill()) as Item
+    return this.careful && item !== 0 ? this.construct('zallocSmr', item) : item
+  }
+
+  /**
+   * Frees a record that is unlinked already: from here on no new reader may find it, and it is used
+   * again only when every reader that could see it has left. The destructor runs then, not now.
+   * Blocks only when there is no memory at all for a bucket, for 30 s at most. Misuse for an item
+   * that is not this zone's, inside a section of its domain, and in checked arenas for a double
+   * free. FreeBSD uma_zfree_smr(9), XNU zfree_smr; NetBSD pool_cache_put after pool_cache_set_smr.
+   */
+  zfreeSmr(item: Item): void {
+    const { domain } = this
+    if (this.mode !== 'smr' || domain === undefined) throw this.wrongVerb('zfreeSmr')
+    const slab = this.records.slabOf(item)
+    if (slab === 0) throw this.foreign('zfreeSmr', item)
+    if (domain.entered) throw this.insideSection('zfreeSmr')
+    if (this.checks) this.release('zfreeSmr', slab, item)
+    if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
+  }
+
+  /** `zallocSmr` that waits, between turns, for memory to expire or be freed. */
+  zallocSmrAsync(options?: AsyncWaitOptions): Promise<Item> {
+    return this.allocAsync('zallocSmrAsync', options, () => this.tryZallocSmr())
+  }
+
+  // ---- plain zones -------------------------------------------------------------------------
+
+  /** Allocates a record of a zone without smr. As `zallocSmr` otherwise. UMA uma_zalloc(9). */
+  zalloc(): Item {
+    return this.tryZalloc() || this.fail('zalloc')
+  }
+
+  /** `zalloc`, but 0 instead of Exhausted. */
+  tryZalloc(): Item {
+    if (this.mode !== 'plain') throw this.wrongVerb('zalloc')
+    const item = (this.cache.pop() || this.supply.refill()) as Item
+    return this.careful && item !== 0 ? this.construct('zalloc', item) : item
+  }
+
+  /** Frees a record that nobody else can see; the destructor runs now. UMA uma_zfree(9). */
+  zfree(item: Item): void {
+    if (this.mode !== 'plain') throw this.wrongVerb('zfree')
+    const slab = this.records.slabOf(item)
+    if (slab === 0) throw this.foreign('zfree', item)
+    if (this.checks) this.release('zfree', slab, item)
+    this.parts.hooks.dtor?.(item)
+    if (this.parts.trashing) fillTrash(this.memory, item, this.parts.recordWords)
+    if (!this.cache.push(item)) this.pushSlowly('zfree', slab, item)
+  }
+
+  /** `zalloc` that waits, between turns, for memory to be freed. */
+  zallocAsync(options?: AsyncWaitOptions): Promise<Item> {
+    return this.allocAsync('zallocAsync', options, () => this.tryZalloc())
+  }
+
+  // ---- keeping house -----------------------------------------------------------------------
+
+  /**
+   * Makes room in this worker's free bucket, so that its next free cannot fail: for code that must
+   * not be stopped between unlinking and freeing. Throws Exhausted where that free would.
+   */
+  makeRoom(): void {
+    this.assertOpen('makeRoom')
+    if (!this.supply.makeRoom()) throw this.exhausted('makeRoom', 'no memory for an empty bucket')
+  }
+
+  /** Retires this worker's part-filled free bucket now, so that its items can expire. */
+  seal(): void {
+    this.assertOpen('seal')
+    this.domain?.assertOutside('advance')
+    this.supply.seal()
+  }
+
+  /**
+   * Gives memory back: see reclaim.ts. `trim` does not wait; `drain` and `all` block until readers
+   * have left, at most `timeoutMs` (default 30 s), and report what remains. Misuse inside a section.
+   */
+  reclaim(level: ReclaimLevel, options?: WaitOptions): Reclaimed {
+    this.assertOpen('reclaim')
+    this.domain?.assertOutside('wait')
+    if (level !== 'trim' && level !== 'drain' && level !== 'all') {
+      throw this.misuse('reclaim', `level is ${show(level)}; give 'trim', 'drain' or 'all'`)
+    }
+    const { parts, supply } = this
+    return reclaim(parts, supply, level, options, () => {
+      const { cached, pending, safe } = this.stats()
+      return cached + pending + safe
+    })
+  }
+
+  /** Makes slabs until the zone has `items` in all. Throws Exhausted when it cannot. */
+  prealloc(items: number): void {
+    this.assertOpen('prealloc')
+    const most = this.records.limit || this.memory.words.length
+    integer('zone.prealloc', `zone ${show(this.name)}: items`, items, 0, most)
+    if (!this.records.reach(items)) throw this.exhausted('prealloc', `no memory for ${items} items`)
+  }
+
+  /** Whether `item` is a record of this zone, allocated or not. Never throws for a number. */
+  owns(item: Item): boolean {
+    this.assertOpen('owns')
+    return this.records.slabOf(item) !== 0
+  }
+
+  /**
+   * Compares what is allocated with what the caller can reach: `leaked` items are neither. Exact
+   * only while no other worker uses the zone.
+   */
+  audit(reachable: Iterable<Item>): { leaked: Item[] } {
+    this.assertOpen('audit')
+    return { leaked: auditZone(this.parts, reachable) }
+  }
+
+  /** Walks everything and throws Corruption unless every item is in exactly one place. Quiet zones. */
+  check(): void {
+    this.assertOpen('check')
+    checkZone(this.parts)
+  }
+
+  /** Counts. Of other workers' doings possibly a moment old. Plain JSON. */
+  stats(): ZoneStats {
+    this.assertOpen('stats')
+    return zoneStats(this.parts.space, this.parts.at, this.name)
+  }
+
+  /**
+   * Ends the zone: destructors and `fini` run, and its memory goes back to the arena. All workers
+   * must have stopped using it. Misuse while items are live; Exhausted if readers do not leave
+   * within `timeoutMs` (default 30 s), the zone then goes on.
+   */
+  destroy(options?: WaitOptions): void {
+    this.assertOpen('destroy')
+    this.domain?.assertOutside('wait')
+    const { live } = this.stats()
+    if (live !== 0) {
+      throw this.misuse('destroy', `${live} items are live; free them first`)
+    }
+    const left = destroyZone(this.parts, this.supply, options)
+    if (left > 0) throw this.exhausted('destroy', `${left} items are still pending after the wait`)
+    this.mode = 'closed'
+  }
+
+  // ---- for the arena -----------------------------------------------------------------------
+
+  /** This worker leaves: all it caches goes to the depot. @internal */
+  close(): void {
+    if (this.mode !== 'closed' && this.supply.isAlive()) this.supply.flush()
+    this.mode = 'closed'
+  }
+
+  // ---- off the fast path -------------------------------------------------------------------
+
+  private construct(verb: string, item: Item): Item {
+    const { hooks, recordWords, trashing } = this.parts
+    if (trashing) verifyTrash(`zone.${verb}`, this.name, this.memory, item, recordWords)
+    if (hooks.ctor !== undefined) {
+      let made = false
+      try {
+        hooks.ctor(item)
+        made = true
+      } finally {
+        if (!made) {
+          if (trashing) fillTrash(this.memory, item, recordWords)
+          this.cache.unpop(item)
+        }
+      }
+    }
+    if (this.checks) {
+      const slab = this.records.slabOf(item)
+      markBusy(this.memory, slab, this.records.shape, this.records.indexOf(slab, item))
+    }
+    return item
+  }
+
+  /** Checked arenas: the item must be the user's until now. */
+  private release(verb: string, slab: number, item: Item): void {
+    const { records } = this
+    if (markIdle(this.memory, slab, records.shape, records.indexOf(slab, item))) return
+    throw this.misuse(verb, `item ${item} is free already (double free)`)
+  }
+
+  private pushSlowly(verb: string, slab: number, item: Item): void {
+    if (this.supply.makeRoom()) {
+      this.cache.push(item)
+      return
+    }
+    if (this.mode === 'plain') {
+      this.parts.hooks.fini?.(item)
+      this.cache.count(CacheWords.freed, 1)
+      this.records.giveOne(item)
+      return
+    }
+    if (this.checks) {
+      markBusy(this.memory, slab, this.records.shape, this.records.indexOf(slab, item))
+    }
+    throw this.exhausted(verb, `no memory for a bucket to keep item ${item} in; it is still yours`)
+  }
+
+  private async allocAsync(
+    verb: string,
+    options: AsyncWaitOptions | undefined,
+    attempt: () => Item,
+  ): Promise<Item> {
+    let item = 0 as Item
+    const timeoutMs = timeoutOf(`zone.${verb}`, options)
+    const found = await untilAsync(this.memory, timeoutMs, options, () => {
+      item = attempt()
+      return item !== 0
+    })
+    return found ? item : this.fail(verb)
+  }
+
+  private fail(verb: string): never {
+    this.cache.count(CacheWords.fails, 1)
+    const { limit, live } = this.stats()
+    const why = limit > 0 && live >= limit ? `its limit of ${limit} is reached` : 'nothing is left'
+    throw this.exhausted(verb, why)
+  }
+
+  private exhausted(verb: string, why: string): Exhausted {
+    const { live, cached, pending, safe, limit } = this.stats()
+    const expiring = pending > 0 ? '; pending items come back when readers leave' : ''
+    return new Exhausted(
+      `zone.${verb}: zone ${show(this.name)}: ${why}: ${live} live, ${cached} cached, ${pending} pending, ${safe} safe${expiring}`,
+      { zone: this.name, live, cached, pending, safe, limit },
+    )
+  }
+
+  private wrongVerb(verb: string): Misuse {
+    if (this.mode === 'closed')
+      return this.misuse(verb, 'this handle was closed by detach or destroy')
+    return this.mode === 'smr'
+      ? this.misuse(verb, 'it has an smr domain; use zallocSmr and zfreeSmr')
+      : this.misuse(verb, 'it has no smr domain; use zalloc and zfree')
+  }
+
+  private foreign(verb: string, item: Item): Misuse {
+    return this.misuse(verb, `item ${show(item)} is not from this zone`, item)
+  }
+
+  private insideSection(verb: string): Misuse {
+    return this.misuse(verb, `a section of domain ${show(this.domain?.name)} is open; exit first`)
+  }
+
+  private assertOpen(verb: string): void {
+    if (this.mode === 'closed') throw this.wrongVerb(verb)
+  }
+
+  private misuse(verb: string, what: string, item?: Item): Misuse {
+    const facts = item === undefined ? { zone: this.name } : { zone: this.name, item }
+    return new Misuse(`zone.${verb}: zone ${show(this.name)}: ${what}`, facts)
+  }
+}

@@ -1,0 +1,393 @@
+/**
+ * One schedule: whose turn it is, from the first verb to the last.
+ *
+ * A verb that others could notice asks for its turn before it acts. The engine picks who goes on;
+ * as long as it is the same thread, nothing happens and the verb is performed: a schedule costs
+ * little more than its verbs. To switch, the other thread is simply run *on top* of this one, from
+ * inside the verb that asked. If it ends, or is suspended, we are back in the verb as if nothing had
+ * been. Only when a thread further down the stack is to go on, those above it are unwound with the
+ * token, to be re-run from their logs when their time comes. So a preemption by a thread that then
+ * runs to its end costs no re-run at all, and no more than one stack frame per thread is ever live.
+ *
+ * Breathing is fair. A thread that pauses without anything having changed since its last breath
+ * would only find what it found before, so it runs again when somebody has changed a word; a spin
+ * loop has as many iterations as the others make changes. When nobody can run, delayed stores land;
+ * then virtual time jumps to the earliest wake-up; and when nobody sleeps with a limit either, that
+ * is a deadlock. A loop that goes on in spite of all this is cut after `maxVerbs`: it does not
+ * terminate.
+ */
+
+import type { Cells } from './cells.ts'
+import { History } from './history.ts'
+import type { FullRules } from './rules.ts'
+import type { Strategy } from './schedule.ts'
+import { fingerprint } from './stateKey.ts'
+import type { StoreBuffers } from './storeBuffer.ts'
+import { DEAD, ENDED, ModelThread, PAUSED, READY, TOKEN, UNBORN, WAITING } from './thread.ts'
+import type { Clocks } from './vectorClock.ts'
+import { LAST_STEP } from './verbs.ts'
+
+/** Nobody: the schedule is over. */
+const ROOT = -1
+const FIRST_TIME = 1000
+
+export interface Mishap {
+  readonly message: string
+  readonly error?: unknown
+}
+
+export class Engine {
+  readonly threads: readonly ModelThread[]
+  readonly cells: Cells
+  readonly clocks: Clocks
+  readonly buffers: StoreBuffers
+  readonly rules: FullRules
+  readonly history = new History()
+  /** False in setup, preparation and the final check: verbs act at once, unchecked and unlogged. */
+  scheduled = false
+  current: ModelThread
+  failure: Mishap | undefined
+  /** The schedule was cut off at a state that has been reached before. */
+  pruned = false
+  /** Steps performed since the exploration began; recalled ones do not count. */
+  steps = 0
+  time = FIRST_TIME
+  /** Changes of any word, by anybody. */
+  changes = 0
+  /** Who can run, and who is breathing: one bit per thread. */
+  ready = 0
+  paused = 0
+  /** Who sleeps on a word, in the order of going to sleep. */
+  readonly sleepers: ModelThread[] = []
+  last = ROOT
+  preemptions = 0
+  /** The running thread gives way of its own accord: a switch costs nothing. */
+  free = false
+  choices: number[] = []
+  /** Fingerprint of the last state that was looked up. */
+  keyA = 0
+  keyB = 0
+  watch: ((t: ModelThread, verb: number, at: number, answer: number) => void) | undefined
+  private readonly outside = new ModelThread(0, 'setup', -1)
+  private readonly program: (t: ModelThread) => unknown
+  private readonly pruning: boolean
+  private strategy: Strategy
+  private verbs = 0
+  /** Who goes on when the token has arrived. */
+  private target = ROOT
+
+  constructor(
+    threads: readonly ModelThread[],
+    cells: Cells,
+    clocks: Clocks,
+    buffers: StoreBuffers,
+    rules: FullRules,
+    strategy: Strategy,
+    program: (t: ModelThread) => unknown,
+  ) {
+    this.threads = threads
+    this.cells = cells
+    this.clocks = clocks
+    this.buffers = buffers
+    this.rules = rules
+    this.strategy = strategy
+    this.pruning = strategy.prunes
+    this.program = program
+    this.current = this.outside
+    cells.hashing = this.pruning
+  }
+
+  /** Runs `body` in the name of `t`, at once and undisturbed; its answers go into the log of `t`. */
+  prepare(t: ModelThread, body: () => void): void {
+    this.current = t
+    body()
+    t.keepPrepared()
+    this.current = this.outside
+  }
+
+  /** Whether verbs need not be logged: nobody will be re-run. */
+  get unlogged(): boolean {
+    return this.current === this.outside
+  }
+
+  /** One schedule, from what setup left to the last thread's end. */
+  runSchedule(): void {
+    this.begin()
+    this.scheduled = true
+    let next = this.pick()
+    while (next !== ROOT) next = this.run(this.threads[next] as ModelThread)
+    this.scheduled = false
+    if (this.failure === undefined && !this.pruned) this.buffers.drainAll(this)
+  }
+
+  // ---- turns -------------------------------------------------------------------------------
+
+  /** Before a verb that others could notice: returns when `t` is to perform it. */
+  turn(t: ModelThread): void {
+    if (t.unwinding) throw TOKEN
+    if (t.granted || !this.scheduled) {
+      t.granted = false
+      return
+    }
+    let next = this.pick()
+    while (next !== t.index) {
+      const other = this.threads[next]
+      if (other === undefined || other.onStack) this.unwind(t, next)
+      next = this.run(other as ModelThread)
+    }
+    t.granted = false
+  }
+
+  /** Before a verb that commutes with everything others may rightly do. */
+  quietTurn(t: ModelThread): void {
+    if (t.unwinding) throw TOKEN
+    if (this.rules.plainSteps || this.rules.delayed) this.turn(t)
+  }
+
+  /** The verb has been performed: logs it; a thread whose last step this was stops here. */
+  done(t: ModelThread, verb: number, at: number, answer: number): void {
+    if (t === this.outside) return
+    t.record(verb, at, answer)
+    if (!this.scheduled) return
+    if (this.watch !== undefined) this.watch(t, verb, at, answer)
+    if (++this.verbs > this.rules.maxVerbs) {
+      this.fail(t, `does not terminate: ${this.rules.maxVerbs} verbs and no end`)
+    }
+    if (verb <= LAST_STEP) this.step(t)
+  }
+
+  /** A step, or half of one, that `t` may die after. */
+  step(t: ModelThread): void {
+    if (!this.scheduled) return
+    this.steps++
+    if (t.operation !== undefined) this.history.begin(t, this.threads)
+    if (++t.steps !== t.killAfter) return
+    this.end(t, DEAD)
+    this.unwind(t, this.pick())
+  }
+
+  fail(t: ModelThread, message: string): never {
+    if (!this.scheduled) throw new Error(message)
+    this.failure ??= { message: `${t.name}: ${message}` }
+    this.unwind(t, ROOT)
+  }
+
+  /** One of `n` answers that nothing in the model decides. */
+  choose(n: number): number {
+    if (!this.scheduled || n < 2) return 0
+    const answer = this.strategy.data(n)
+    if (answer < 0) this.fail(this.current, 'the replay string does not fit: no such choice here')
+    this.choices.push(-1 - answer)
+    return answer
+  }
+
+  // ---- changes, breath and sleep -----------------------------------------------------------
+
+  /** A word has changed, or may have as far as others can tell: whoever breathes looks again. */
+  changed(t: ModelThread): void {
+    this.changes++
+    t.own++
+    if (this.paused !== 0) this.wakePaused(this.paused & ~(1 << t.index))
+  }
+
+  plainStoreLands(t: number, at: number, value: number): void {
+    this.clocks.drop(at)
+    if (this.cells.write(at, value, 0, t + 1)) this.changed(this.threads[t] as ModelThread)
+  }
+
+  /** Gives way until somebody has changed something since the last breath, or `ms` have passed. */
+  breathe(t: ModelThread, ms: number): void {
+    if (t.unwinding) throw TOKEN
+    if (!this.scheduled) return
+    if (!t.begun) {
+      t.begun = true
+      t.granted = false
+      if (this.changes - t.own === t.noticed) {
+        t.status = PAUSED
+        t.wakesAt = this.time + ms
+        this.ready &= ~(1 << t.index)
+        this.paused |= 1 << t.index
+      }
+      this.free = true
+    }
+    this.turn(t)
+    t.begun = false
+    t.noticed = this.changes - t.own
+  }
+
+  /** Goes to sleep on a word; returns when woken, or when time has run out and nobody else can run. */
+  sleep(t: ModelThread, at: number, ms: number): void {
+    t.begun = true
+    t.status = WAITING
+    t.waitsAt = at
+    t.wakesAt = this.time + ms
+    this.ready &= ~(1 << t.index)
+    this.sleepers.push(t)
+    this.step(t)
+    this.turn(t)
+  }
+
+  /** Wakes up to `count` sleepers of a word, the first first. */
+  wake(t: ModelThread, at: number, count: number): number {
+    let woken = 0
+    for (let i = 0; i < this.sleepers.length && woken < count; ) {
+      const sleeper = this.sleepers[i] as ModelThread
+      if (sleeper.waitsAt === at) {
+        this.rouse(sleeper, t.stamp())
+        this.clocks.join(sleeper.index, t.index)
+        woken++
+      } else i++
+    }
+    return woken
+  }
+
+  private rouse(sleeper: ModelThread, reason: number): void {
+    this.sleepers.splice(this.sleepers.indexOf(sleeper), 1)
+    sleeper.status = READY
+    sleeper.mix(reason)
+    this.ready |= 1 << sleeper.index
+  }
+
+  private wakePaused(mask: number): void {
+    for (const t of this.threads) if ((mask & (1 << t.index)) !== 0) t.status = READY
+    this.paused &= ~mask
+    this.ready |= mask
+  }
+
+  /** Nobody can run: late stores land, or time passes. False when that helps nobody. */
+  private passTime(): boolean {
+    if (this.buffers.total > 0) {
+      this.buffers.drainAll(this)
+      if (this.ready !== 0) return true
+    }
+    let earliest = Number.POSITIVE_INFINITY
+    for (const t of this.threads) {
+      if (t.status === PAUSED || t.status === WAITING) earliest = Math.min(earliest, t.wakesAt)
+    }
+    if (earliest === Number.POSITIVE_INFINITY) {
+      const stuck = this.threads.filter((t) => t.status < ENDED)
+      if (stuck.length > 0) this.failure = { message: `deadlock: ${stuck.map(plight).join(', ')}` }
+      return false
+    }
+    this.time = Math.max(this.time, earliest)
+    for (const t of this.threads) {
+      if (t.wakesAt > this.time) continue
+      if (t.status === WAITING) this.rouse(t, 0)
+      else if (t.status === PAUSED) this.wakePaused(1 << t.index)
+    }
+    return true
+  }
+
+  // ---- the schedule ------------------------------------------------------------------------
+
+  private begin(): void {
+    this.cells.restore()
+    this.buffers.clear()
+    this.clocks.begin()
+    this.history.clear()
+    this.sleepers.length = 0
+    this.choices.length = 0
+    this.failure = undefined
+    this.pruned = false
+    this.time = FIRST_TIME
+    this.changes = 0
+    this.ready = 0
+    this.paused = 0
+    this.last = ROOT
+    this.preemptions = 0
+    this.free = false
+    this.verbs = 0
+    for (const t of this.threads) {
+      t.restart()
+      if (t.status === READY) this.ready |= 1 << t.index
+    }
+    for (const t of this.threads) if (t.killAfter === 0 && t.status === READY) this.end(t, DEAD)
+  }
+
+  /** Who performs the next verb. ROOT when the schedule is over, for better or worse. */
+  private pick(): number {
+    if (this.failure !== undefined) return ROOT
+    while (this.ready === 0) if (!this.passTime()) return ROOT
+    const { ready, last, free, strategy } = this
+    const goesOn = last >= 0 && (ready & (1 << last)) !== 0
+    const alone = (ready & (ready - 1)) === 0
+    if (this.pruning && !(alone && goesOn)) {
+      fingerprint(this, goesOn)
+      if (strategy.seen(this.keyA, this.keyB, this.preemptions)) {
+        this.pruned = true
+        return ROOT
+      }
+    }
+    this.free = false
+    const mask = goesOn && !free && this.preemptions >= this.rules.bound ? 1 << last : ready
+    const forced = (mask & (mask - 1)) === 0
+    const next = forced ? 31 - Math.clz32(mask) : strategy.thread(mask, goesOn ? last : ROOT)
+    if (next < 0) {
+      this.failure = { message: 'the replay string does not fit: no such thread to run here' }
+      return ROOT
+    }
+    if (!alone) this.choices.push(next)
+    if (goesOn && next !== last && !free) this.preemptions++
+    this.last = next
+    const chosen = this.threads[next] as ModelThread
+    chosen.granted = true
+    return next
+  }
+
+  /** Runs `t` from its start, up to its end or its suspension. Answers who is next. */
+  private run(t: ModelThread): number {
+    const below = this.current
+    t.cursor = 0
+    t.unwinding = false
+    t.onStack = true
+    this.current = t
+    let next = ROOT
+    try {
+      const result = this.program(t)
+      if (t.unwinding) next = this.target
+      else {
+        t.result = result
+        this.end(t, ENDED)
+        next = this.pick()
+      }
+    } catch (error) {
+      if (t.unwinding) next = this.target
+      else this.failure ??= { message: `${t.name}: ${said(error)}`, error }
+    }
+    t.onStack = false
+    this.current = below
+    return next
+  }
+
+  private unwind(t: ModelThread, target: number): never {
+    t.unwinding = true
+    this.target = target
+    throw TOKEN
+  }
+
+  private end(t: ModelThread, status: number): void {
+    t.status = status
+    this.ready &= ~(1 << t.index)
+    const asleep = this.sleepers.indexOf(t)
+    if (asleep >= 0) this.sleepers.splice(asleep, 1)
+    this.changed(t)
+    for (const heir of this.threads) {
+      if (heir.after !== t.index || heir.status !== UNBORN) continue
+      this.buffers.drain(this, t.index)
+      this.clocks.join(heir.index, t.index)
+      heir.status = READY
+      this.ready |= 1 << heir.index
+      if (heir.killAfter === 0) this.end(heir, DEAD)
+    }
+  }
+}
+
+function said(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function plight(t: ModelThread): string {
+  return t.status === WAITING
+    ? `${t.name} sleeps on word ${t.waitsAt}`
+    : `${t.name} has not begun: the thread it comes after never ends`
+}
