@@ -1,8 +1,9 @@
 /**
  * The benchmarks' front door: `npm run bench`, `npm run bench -- NAME...`.
  *
- * Asks every question or the named ones: provides the heavy rivals they need, runs each variant in processes of its own and prints
- * a table per group. The command never judges a figure; it fails only when a variant fails.
+ * Asks every question or the named ones: provides the heavy rivals they need, runs each variant in
+ * processes of its own and prints a table per group. The command never judges a figure; it fails
+ * only when a variant fails.
  */
 import process from 'node:process'
 import { parseArgs } from 'node:util'

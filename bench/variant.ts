@@ -1,8 +1,9 @@
 /**
  * One variant in a process of its own.
  *
- * Started by `run.js` with the name of a question, of a group and of a variant, and with the times; measures, sends what it found
- * and ends. Nothing else happens here, above all nothing else of the same question.
+ * Started by `run.js` with the name of a question, of a group and of a variant, and with the times;
+ * measures, sends what it found and ends. Nothing else happens here, above all nothing else of the
+ * same question.
  */
 import process from 'node:process'
 import { sink } from './harness/measure.ts'

@@ -10,10 +10,11 @@
  */
 
 import { Misuse } from './errors.ts'
+import { exitingThread, type SupervisedWorker, threadId } from './host.ts'
 import { type ArenaStats, arenaStats } from './inspect.ts'
 import type { NamedLock } from './lock.ts'
 import { openLock } from './lock.ts'
-import { Named } from './memory/layout.ts'
+import { Named, ZoneWords } from './memory/layout.ts'
 import type { Memory } from './memory/memory.ts'
 import {
   attachSpace,
@@ -22,6 +23,7 @@ import {
   type Space,
   type SpaceOptions,
 } from './memory/space.ts'
+import { assertReapable, type ReapReport, reapSlot } from './reap.ts'
 import type { Smr } from './smr/domain.ts'
 import { openSmr } from './smr/open.ts'
 import type { SmrOptions } from './smr/options.ts'
@@ -49,6 +51,8 @@ export class Arena {
   private readonly domains = new Map<string, Smr>()
   private readonly zones = new Map<string, Zone>()
   private readonly locks = new Map<string, NamedLock>()
+  /** Threads that have not exited yet, and will be reaped when they do. */
+  private readonly supervised = new Set<number>()
 
   /** @internal Use `Arena.create` or `Arena.attach`. */
   constructor(space: Space, handle: Handle) {
@@ -124,6 +128,35 @@ export class Arena {
   }
 
   /**
+   * Reaps the worker's slots when it exits, however it exits; `onReaped` hears what that did. In
+   * Node, Bun and Deno a `Worker` of node:worker_threads. Call it once per worker, right after
+   * `new Worker`. Misuse for anything that does not tell its exit.
+   */
+  supervise(worker: SupervisedWorker, onReaped?: (report: ReapReport) => void): void {
+    this.space.assertOpen('arena.supervise')
+    const thread = exitingThread(worker)
+    this.supervised.add(thread)
+    worker.once('exit', () => {
+      this.supervised.delete(thread)
+      if (!this.space.isOpen) return
+      for (const slot of this.space.workers.claimedBy(thread)) {
+        const report = this.reapNow(slot)
+        onReaped?.(report)
+      }
+    })
+  }
+
+  /**
+   * Takes over what a dead worker left: see reap.ts. The caller knows that it is dead; Misuse where
+   * that is known to be wrong. Reaping a free slot, or one that is being reaped, does nothing.
+   */
+  reap(workerId: WorkerId): ReapReport {
+    this.space.assertOpen('arena.reap')
+    assertReapable(this.space, workerId, threadId(), (thread) => this.supervised.has(thread))
+    return this.reapNow(workerId)
+  }
+
+  /**
    * Leaves: retires this worker's free buckets, gives its alloc buckets back, frees its slot. All
    * its handles are closed. Misuse with a section open or a lock held.
    */
@@ -145,6 +178,13 @@ export class Arena {
   stats(): ArenaStats {
     this.space.assertOpen('arena.stats')
     return arenaStats(this.space)
+  }
+
+  private reapNow(slot: number): ReapReport {
+    return reapSlot(this.space, slot, (zone) => {
+      const domain = this.memory.peek(zone + ZoneWords.domain)
+      return domain === 0 ? undefined : this.domainAt(domain)
+    })
   }
 
   private domainAt(address: number): Smr | undefined {

@@ -109,11 +109,15 @@ function badItem(item: number): never {
 const QUOTED = 40
 
 function describe(value: unknown): string {
-  if (value instanceof Uint8Array) return `${show(value)} of ${value.length} bytes`
+  if (value instanceof Uint8Array) return `${show(value)} of ${plural(value.length)}`
   if (typeof value !== 'string') return show(value)
   const bytes = utf8Length(value)
   const quote = value.length > QUOTED ? `${show(value.slice(0, QUOTED))}...` : show(value)
-  return `${quote} (${bytes < 0 ? 'with a lone surrogate' : `${bytes} bytes in UTF-8`})`
+  return `${quote} (${bytes < 0 ? 'with a lone surrogate' : `${plural(bytes)} in UTF-8`})`
+}
+
+function plural(bytes: number): string {
+  return bytes === 1 ? '1 byte' : `${bytes} bytes`
 }
 
 /** Throws Misuse: `value` is not what field `field` of type `type` may hold. */

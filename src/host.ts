@@ -5,6 +5,8 @@
  * and Deno. What a host cannot tell has a safe default that is named at each function.
  */
 
+import { Misuse, show } from './errors.ts'
+
 interface NodeThreads {
   readonly threadId: number
 }
@@ -33,6 +35,21 @@ export function threadId(): number {
     | NodeThreads
     | undefined
   return threads?.threadId ?? UNKNOWN_THREAD
+}
+
+/** What `arena.supervise` needs of a worker: Node's `Worker` has it. */
+export interface SupervisedWorker {
+  readonly threadId: number
+  once(event: 'exit', listener: () => void): unknown
+}
+
+/** The number of a worker's thread; Misuse when it cannot tell us that it exits, or has exited. */
+export function exitingThread(worker: unknown): number {
+  const { threadId: thread, once } = (worker ?? {}) as Partial<SupervisedWorker>
+  if (typeof once === 'function' && typeof thread === 'number' && thread > 0) return thread
+  throw new Misuse(
+    `arena.supervise: ${show(worker)} is no running Worker of node:worker_threads; elsewhere call arena.reap when you know that it is dead`,
+  )
 }
 
 /**

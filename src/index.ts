@@ -5,11 +5,13 @@
 
 export { Arena, type ArenaOptions } from './arena.ts'
 export { Corruption, Exhausted, Misuse, UmaSmrError } from './errors.ts'
+export type { SupervisedWorker } from './host.ts'
 export { type ArenaStats, formatDomains, formatStats, formatZones } from './inspect.ts'
 export { NamedLock as Lock } from './lock.ts'
 export type { Taken } from './memory/lock.ts'
 export type { AsyncWaitOptions, WaitOptions } from './memory/patience.ts'
 export type { Handle, SharedMemory } from './memory/space.ts'
+export type { ReapReport } from './reap.ts'
 export {
   bool,
   bytes,

@@ -22,7 +22,7 @@
  * being rewritten, the text may be nonsense, but never a neighbour's bytes.
  */
 
-import type { Memory } from './memory/memory.ts'
+import { BYTES_PER_WORD, type Memory } from './memory/memory.ts'
 
 /** Most bytes in one text or bytes field: what two bytes of length can say. */
 export const MAX_BYTES = 0xffff
@@ -40,8 +40,12 @@ declare class TextDecoder {
 /** A byte order mark is a character like any other in a record: it must come back. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** Where text is copied before it is decoded; longer text gets a copy of its own. */
-const scratch = new Uint8Array(1024)
+/**
+ * Where text is copied before it is decoded, whole words at a time: four times fewer steps, and a
+ * fresh array of more than 64 bytes costs a microsecond. Longer text gets a copy of its own.
+ */
+const scratch = new Uint32Array(1024)
+const scratchBytes = new Uint8Array(scratch.buffer)
 
 /** Up to here, building the string beats TextDecoder (measured: the two meet at 12 to 16). */
 const SHORT = 12
@@ -152,8 +156,8 @@ export function sameText(
       if (memory.peekByte(item, from++) !== unit) return false
       continue
     }
+    // Half a surrogate pair spells three bytes that no stored text has.
     const point = text.codePointAt(i) as number
-    if (isLoneSurrogate(point)) return false
     const size = utf8Size(point)
     for (let behind = size - 1; behind >= 0; behind--) {
       if (memory.peekByte(item, from++) !== utf8Byte(point, size, behind)) return false
@@ -184,9 +188,12 @@ export function decode(memory: Memory, item: number, at: number, length: number)
     const text = shortAscii(memory, item, at, length)
     if (text !== undefined) return text
   }
-  if (length > scratch.length) return decoder.decode(memory.readBytes(item, at, length))
-  for (let i = 0; i < length; i++) scratch[i] = memory.peekByte(item, at + i)
-  return decoder.decode(scratch.subarray(0, length))
+  const skip = at % BYTES_PER_WORD
+  const words = Math.ceil((skip + length) / BYTES_PER_WORD)
+  if (words > scratch.length) return decoder.decode(memory.readBytes(item, at, length))
+  const first = item + (at - skip) / BYTES_PER_WORD
+  for (let i = 0; i < words; i++) scratch[i] = memory.peek(first + i)
+  return decoder.decode(scratchBytes.subarray(skip, skip + length))
 }
 
 /** Four letters at a time, because each call makes a string; undefined unless all are ASCII. */

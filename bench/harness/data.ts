@@ -1,11 +1,13 @@
 /**
  * The data of the table questions.
  *
- * 100,000 records with three fields and a key, from a fixed seed, so that every process of every variant works on
- * the same ones in the same order. Integer keys are scattered over 30 bits (V8 keeps such integers untagged, which is kind to
- * `Map`); string keys have 8 to 24 characters. What is looked up is laid out beforehand in an order that has nothing to
- * do with the order of insertion. The strings that are looked up are *equal* to the inserted ones and are not the same objects,
- * as keys that come from a request or a file would be; a table that compares identity first gains nothing by it.
+ * 100,000 records with three fields and a key, from a fixed seed, so that every process of every
+ * variant works on the same ones in the same order. Integer keys are scattered over 30 bits (V8
+ * keeps such integers untagged, which is kind to `Map`); string keys have 8 to 24 characters. What
+ * is looked up is laid out beforehand in an order that has nothing to do with the order of
+ * insertion. The strings that are looked up are *equal* to the inserted ones and are not the same
+ * objects, as keys that come from a request or a file would be; a table that compares identity
+ * first gains nothing by it.
  */
 import { Buffer } from 'node:buffer'
 
@@ -85,7 +87,7 @@ function randomWord(random: () => number): string {
 }
 
 /** Five decimals, as published coordinates have. */
-function degrees(value: number): number {
+export function degrees(value: number): number {
   return Math.round(value * 1e5) / 1e5
 }
 

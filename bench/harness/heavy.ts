@@ -1,9 +1,10 @@
 /**
  * Rivals that are too heavy to be anybody's dependency.
  *
- * lmdb carries native code and sharedmap carries a dictionary, and neither is needed to work on this package. They have a package
- * and a lock file of their own under `rivals/heavy`, and are installed there by the bench when a question first asks for them.
- * Where that fails (no network, no binary for this platform), their variants are skipped and everything else runs.
+ * lmdb carries native code and sharedmap carries a dictionary, and neither is needed to work on
+ * this package. They have a package and a lock file of their own under `rivals/heavy`, and are
+ * installed there by the bench when a question first asks for them. Where that fails (no network,
+ * no binary for this platform), their variants are skipped and everything else runs.
  */
 import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
@@ -55,6 +56,12 @@ function install(): string | undefined {
     shell: npm === undefined && process.platform === 'win32',
   })
   if (run.error !== undefined) return run.error.message
-  if (run.status !== 0) return run.stderr.trim().split('\n').slice(-3).join(' | ')
+  if (run.status !== 0) return complaint(run.stderr)
   return undefined
+}
+
+/** The first lines of what npm says is wrong. */
+function complaint(stderr: string): string {
+  const errors = stderr.split('\n').filter((line) => /^npm error \S/.test(line))
+  return errors.slice(0, 2).join(', ') || 'npm gave no reason'
 }

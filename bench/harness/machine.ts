@@ -1,8 +1,9 @@
 /**
  * What the figures were measured on.
  *
- * A nanosecond without a machine is no figure. The banner names the processor, the engine and the day; and it says beforehand
- * what makes a run worth little: a coarse clock, or a machine that has other work to do.
+ * A nanosecond without a machine is no figure. The banner names the processor, the engine and the
+ * day; and it says beforehand what makes a run worth little: a coarse clock, or a machine that has
+ * other work to do.
  */
 import { arch, availableParallelism, cpus, loadavg, platform, totalmem } from 'node:os'
 import { performance } from 'node:perf_hooks'

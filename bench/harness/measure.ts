@@ -1,11 +1,12 @@
 /**
  * The stop-watch.
  *
- * tinybench times one call of a function per sample. The operations asked about here take between one nanosecond and
- * some microseconds, less than reading the clock, so one sample is a loop of a fixed number of operations and the harness
- * divides. The loop belongs to the variant: it is ordinary code around one kind of object, with its keys laid out
- * beforehand, and it returns a number that depends on every operation. That number is kept, so that no compiler
- * may find the loop without effect.
+ * tinybench times one call of a function per sample. The operations asked about here take between
+ * one nanosecond and some microseconds, less than reading the clock, so one sample is a loop of a
+ * fixed number of operations and the harness divides. The loop belongs to the variant: it is
+ * ordinary code around one kind of object, with its keys laid out beforehand, and it returns a
+ * number that depends on every operation. That number is kept, so that no compiler may find the
+ * loop without effect.
  */
 import { Bench, type FnOptions } from 'tinybench'
 import type { Outcome, Settings } from './question.ts'

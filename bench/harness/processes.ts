@@ -1,9 +1,10 @@
 /**
  * From variants to figures: a process for each, several times, in turns.
  *
- * The processes of one group are interleaved (first run of every variant, second run of every variant, ...), so that a
- * machine that is busy for some seconds is unkind to all of them alike. What is kept of a variant is the best sample of all
- * processes and the median of the processes' medians.
+ * The processes of one group are interleaved (first run of every variant, second run of every
+ * variant, ...), so that a machine that is busy for some seconds is unkind to all of them alike.
+ * What is kept of a variant is the best sample of all processes and the median of the processes'
+ * medians.
  */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -1,10 +1,11 @@
 /**
  * What a question is.
  *
- * A question has groups, a group has variants, and one variant of the group is the baseline that all others are
- * divided by. Only like is put beside like: two variants stand in one group when a program could use either for the same
- * work. A variant is a function that is run in a process of its own and hands back plain data, so nothing that another
- * variant did to the compiler's type feedback, to the heap or to the caches can be seen in its figures.
+ * A question has groups, a group has variants, and one variant of the group is the baseline that
+ * all others are divided by. Only like is put beside like: two variants stand in one group when a
+ * program could use either for the same work. A variant is a function that is run in a process of
+ * its own and hands back plain data, so nothing that another variant did to the compiler's type
+ * feedback, to the heap or to the caches can be seen in its figures.
  */
 
 /** Packages that are not dependencies of this one: see `heavy.ts`. */
@@ -57,13 +58,4 @@ export interface Question {
 /** Thrown by a variant that cannot run here; the report says why and goes on. */
 export class Skip extends Error {
   override readonly name = 'Skip'
-}
-
-/** Runs `make`, turning its refusal into a skip: for what a library may not offer. */
-export function orSkip<T>(what: string, make: () => T): T {
-  try {
-    return make()
-  } catch (error) {
-    throw new Skip(`${what}: ${error instanceof Error ? error.message : String(error)}`)
-  }
 }

@@ -1,8 +1,8 @@
 /**
  * Figures for the eye: one table per group, aligned, with the ratio to the baseline.
  *
- * `ratio` divides medians, `best/best` divides best samples; where the two disagree the machine was busy. A ratio of 0.50 means
- * half the baseline's time.
+ * `ratio` divides medians, `best/best` divides best samples; where the two disagree the machine was
+ * busy. A ratio of 0.50 means half the baseline's time.
  */
 import type { Result } from './processes.ts'
 import type { Group, Timing } from './question.ts'
@@ -26,11 +26,9 @@ export function tableOf(group: Group, results: readonly Result[]): string[] {
       ...(timed ? timingCells(outcome?.timing, base) : []),
       ...factNames.map((name) => number(outcome?.facts?.[name])),
     ])
+  const ratios = timed ? `; ratios to "${group.baseline}"` : ''
   return [
-    `  one operation: ${group.operation}; ratios to "${group.baseline}"`.replace(
-      timed ? '' : /; ratios.*/,
-      '',
-    ),
+    `  one operation: ${group.operation}${ratios}`,
     ...align([head, ...rows]),
     ...results.flatMap((r) => (r.note === undefined ? [] : [`    ${r.variant} - ${r.note}`])),
     ...results.flatMap((r) => {

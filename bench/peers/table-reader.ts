@@ -1,8 +1,9 @@
 /**
  * A worker that does nothing but read one table, as fast as it can, until it is told to stop.
  *
- * It counts in batches, in two words that it shares with the writer's thread, and never ends its turn while it reads: the hardest
- * reader there is for reclamation, and the rate that a server's worker would have at full load.
+ * It counts in batches, in two words that it shares with the writer's thread, and never ends its
+ * turn while it reads: the hardest reader there is for reclamation, and the rate that a server's
+ * worker would have at full load.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { makeProbes, makeRows, PROBE_MASK } from '../harness/data.ts'

@@ -1,9 +1,10 @@
 /**
  * What does a record cost, from its allocation to its reuse?
  *
- * Everybody makes a record of 64 bytes (or as near as it gets), writes into it and gives it up; one at a time, so that the same
- * memory comes back at once, and in batches of 100, so that it does not. Samples are a million pairs long: with SMR that is
- * some thousand retired buckets, with objects some collections of the young heap, and both belong to the price.
+ * Everybody makes a record of 64 bytes (or as near as it gets), writes into it and gives it up; one
+ * at a time, so that the same memory comes back at once, and in batches of 100, so that it does
+ * not. Samples are a million pairs long: with SMR that is some thousand retired buckets, with
+ * objects some collections of the young heap, and both belong to the price.
  */
 import { Buffer } from 'node:buffer'
 import { time } from '../harness/measure.ts'

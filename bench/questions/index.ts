@@ -1,7 +1,8 @@
 /**
  * The questions by name, in the order in which they are asked.
  *
- * Each is loaded only when it is wanted: a variant's process should hold its own question and nothing else.
+ * Each is loaded only when it is wanted: a variant's process should hold its own question and
+ * nothing else.
  */
 import type { Question } from '../harness/question.ts'
 

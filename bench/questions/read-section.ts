@@ -1,21 +1,20 @@
 /**
  * What does a read section cost?
  *
- * A fenced section must at least write its slot on entering and on leaving, so two `Atomics.store` are the floor that the language
- * sets for it. A turn section need not write at all while nobody frees. The lock is what a reader pays elsewhere: here
- * alone, with nobody to wait for, and on a word that stays in this core's cache.
+ * A fenced section must at least write its slot on entering and on leaving, so two `Atomics.store`
+ * are the floor that the language sets for it; a section that is sound adds loads of the clock
+ * between them. The lock is what a reader pays elsewhere: here alone, with nobody to wait for, and
+ * on a word that stays in this core's cache.
  */
 import { time } from '../harness/measure.ts'
-import { orSkip, type Question, type Settings } from '../harness/question.ts'
+import type { Question, Settings } from '../harness/question.ts'
 
 const OPERATIONS = 100_000
 
-async function openDomain(sections: 'fenced' | 'turn') {
+async function openDomain() {
   const { Arena } = await import('uma-smr')
   const arena = Arena.create({ bytes: 2 ** 20, maxWorkers: 8 })
-  const clock = sections === 'turn' ? 'lazy' : 'default'
-  const smr = orSkip(`${sections} sections`, () => arena.smr('bench', { clock, sections }))
-  return { arena, smr }
+  return { arena, smr: arena.smr('bench') }
 }
 
 function storePair(settings: Settings) {
@@ -31,8 +30,8 @@ function storePair(settings: Settings) {
   })
 }
 
-async function enterExit(settings: Settings, sections: 'fenced' | 'turn') {
-  const { arena, smr } = await openDomain(sections)
+async function enterExit(settings: Settings) {
+  const { arena, smr } = await openDomain()
   const { words } = arena
   return time(settings, OPERATIONS, () => {
     let sum = 0
@@ -45,8 +44,8 @@ async function enterExit(settings: Settings, sections: 'fenced' | 'turn') {
   })
 }
 
-async function readFunction(settings: Settings, sections: 'fenced' | 'turn') {
-  const { arena, smr } = await openDomain(sections)
+async function readFunction(settings: Settings) {
+  const { arena, smr } = await openDomain()
   const { words } = arena
   const body = () => words[64] ?? 0
   return time(settings, OPERATIONS, () => {
@@ -57,7 +56,7 @@ async function readFunction(settings: Settings, sections: 'fenced' | 'turn') {
 }
 
 async function lockUnlock(settings: Settings) {
-  const { arena } = await openDomain('fenced')
+  const { arena } = await openDomain()
   const { words } = arena
   const lock = arena.lock('bench')
   return time(settings, OPERATIONS, () => {
@@ -81,10 +80,8 @@ const question: Question = {
       baseline: 'two Atomics.store',
       variants: [
         { name: 'two Atomics.store', run: storePair },
-        { name: 'uma fenced, enter + exit', run: (s) => enterExit(s, 'fenced') },
-        { name: 'uma fenced, read(fn)', run: (s) => readFunction(s, 'fenced') },
-        { name: 'uma turn, enter + exit', run: (s) => enterExit(s, 'turn') },
-        { name: 'uma turn, read(fn)', run: (s) => readFunction(s, 'turn') },
+        { name: 'uma enter + exit', run: enterExit },
+        { name: 'uma read(fn)', run: readFunction },
         { name: 'uma lock + unlock', run: lockUnlock },
       ],
     },

@@ -1,9 +1,10 @@
 /**
  * lmdb: a memory-mapped database, native code, the one rival whose readers do not block.
  *
- * Made as quick as its manual allows: no syncing to disk, integer keys in their own encoding, and two ways of keeping a record: msgpack with
- * shared structures (an object comes back), or 24 bytes whose fields are read in place (`getBinaryFast`, no object). A reader
- * in a loop that never ends its turn keeps one snapshot for ever, so it asks for a new one now and then.
+ * Made as quick as its manual allows: no syncing to disk, integer keys in their own encoding, and
+ * two ways of keeping a record: msgpack with shared structures (an object comes back), or 24 bytes
+ * whose fields are read in place (`getBinaryFast`, no object). A reader in a loop that never ends
+ * its turn keeps one snapshot for ever, so it asks for a new one now and then.
  */
 import { Buffer } from 'node:buffer'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,6 +1,7 @@
 /**
- * mnemonist's `LRUMap`: of that library the structure nearest to a keyed table of bounded size. It is private to its worker.
- * Lookups use `peek`, which leaves the order of use alone: `get` would move the entry to the front and cost more.
+ * mnemonist's `LRUMap`: of that library the structure nearest to a keyed table of bounded size. It
+ * is private to its worker. Lookups use `peek`, which leaves the order of use alone: `get` would
+ * move the entry to the front and cost more.
  */
 import { LRUMap } from 'mnemonist'
 import { ENTRIES, type Fields, type Key } from '../harness/data.ts'

@@ -1,5 +1,6 @@
 /**
- * The private JS `Map`: what a worker has when it shares nothing. Its `get` hands out the record itself, no copy.
+ * The private JS `Map`: what a worker has when it shares nothing. Its `get` hands out the record
+ * itself, no copy.
  */
 import type { Fields, Key } from '../harness/data.ts'
 import type { TableRival } from './table.ts'

@@ -1,6 +1,7 @@
 /**
- * A worker that owns a `Map` and is asked by message: how JavaScript's threads share a table without shared memory. One
- * question is under way at a time, because what is asked here is the latency of a lookup.
+ * A worker that owns a `Map` and is asked by message: how JavaScript's threads share a table
+ * without shared memory. One question is under way at a time, because what is asked here is the
+ * latency of a lookup.
  */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'

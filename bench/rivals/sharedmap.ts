@@ -1,9 +1,10 @@
 /**
  * sharedmap: a hash map of strings over one SharedArrayBuffer, with locks.
  *
- * It keeps strings under strings, so integer keys are turned into text beforehand and records travel as JSON. It has twice the
- * slots that it needs, and one character more in keys and values than the longest (the terminator of a value of exactly the
- * declared length lands in its neighbour). A handle reaches a worker as a plain object and gets its prototype back by hand.
+ * It keeps strings under strings, so integer keys are turned into text beforehand and records
+ * travel as JSON. It has twice the slots that it needs, and one character more in keys and values
+ * than the longest (the terminator of a value of exactly the declared length lands in its
+ * neighbour). A handle reaches a worker as a plain object and gets its prototype back by hand.
  */
 import { ENTRIES, type Fields, type Key, LONGEST_KEY } from '../harness/data.ts'
 import { loadHeavy } from '../harness/heavy.ts'

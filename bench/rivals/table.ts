@@ -1,9 +1,10 @@
 /**
  * What a table must be able to do to be compared.
  *
- * Every rival keeps the same 100,000 records and answers the same calls with the same checksums: `proveTable` asks before any
- * clock runs, so that nobody wins by being wrong. `keyOf` lets a rival have its keys in the form that it takes best,
- * made beforehand. A rival that other workers can look into hands out a ticket; `joinTable` over there turns it into a reader.
+ * Every rival keeps the same 100,000 records and answers the same calls with the same checksums:
+ * `proveTable` asks before any clock runs, so that nobody wins by being wrong. `keyOf` lets a rival
+ * have its keys in the form that it takes best, made beforehand. A rival that other workers can
+ * look into hands out a ticket; `joinTable` over there turns it into a reader.
  */
 import type { Fields, Key, KeyKind, Row } from '../harness/data.ts'
 import { sumOf } from '../harness/data.ts'
@@ -34,7 +35,7 @@ export interface TableReader {
   leave(): void | Promise<void>
 }
 
-export type TableName = 'map' | 'lru-map' | 'uma' | 'uma-turn' | 'sharedmap' | 'lmdb' | 'lmdb-bytes'
+export type TableName = 'map' | 'lru-map' | 'uma' | 'sharedmap' | 'lmdb' | 'lmdb-bytes'
 
 /** Makes a table and fills it. */
 export async function openTable(
@@ -59,9 +60,7 @@ async function makeTable(name: TableName, kind: KeyKind): Promise<TableRival> {
     case 'lru-map':
       return new (await import('./lru-map.ts')).LruMapTable()
     case 'uma':
-      return (await import('./uma.ts')).createUmaTable(kind, 'fenced')
-    case 'uma-turn':
-      return (await import('./uma.ts')).createUmaTable(kind, 'turn')
+      return (await import('./uma.ts')).createUmaTable(kind)
     case 'sharedmap':
       return (await import('./sharedmap.ts')).createSharedMapTable()
     case 'lmdb':
@@ -75,7 +74,6 @@ async function makeTable(name: TableName, kind: KeyKind): Promise<TableRival> {
 export async function joinTable(name: TableName, ticket: unknown): Promise<TableReader> {
   switch (name) {
     case 'uma':
-    case 'uma-turn':
       return (await import('./uma.ts')).joinUmaTable(ticket)
     case 'sharedmap':
       return (await import('./sharedmap.ts')).joinSharedMapTable(ticket)

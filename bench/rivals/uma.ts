@@ -1,15 +1,11 @@
 /**
  * This package's `HashTable`: in shared memory, lock-free to read, with records of one shape.
  *
- * `sum` is the way inside the read section, straight from the record; `get` makes a copy of it. In a fenced domain each
- * lookup publishes and clears its section; in a domain with turn sections a worker stays published for a turn of its event loop.
+ * `sum` is the way inside the read section, straight from the record; `get` makes a copy of it.
  */
 import { Arena, f64, HashTable, type Item, record, u32, utf8 } from 'uma-smr'
 import { ENTRIES, type Fields, type Key, type KeyKind, LONGEST_KEY } from '../harness/data.ts'
-import { orSkip } from '../harness/question.ts'
 import type { TableReader, TableRival } from './table.ts'
-
-export type Sections = 'fenced' | 'turn'
 
 const ByNumber = record({ id: u32, population: u32, lat: f64, lon: f64 })
 const ByName = record({ id: utf8(LONGEST_KEY), population: u32, lat: f64, lon: f64 })
@@ -30,11 +26,9 @@ interface Table {
   set(object: Fields & { id: Key }): unknown
 }
 
-export function createUmaTable(kind: KeyKind, sections: Sections): TableRival {
+export function createUmaTable(kind: KeyKind): TableRival {
   const arena = Arena.create({ bytes: ARENA_BYTES, maxWorkers: 8 })
-  const clock = sections === 'turn' ? 'lazy' : 'default'
-  const smr = orSkip(`${sections} sections`, () => arena.smr(NAME, { clock, sections }))
-  const common = { key: 'id', capacity: ENTRIES, smr } as const
+  const common = { key: 'id', capacity: ENTRIES } as const
   const table: Table =
     kind === 'int'
       ? HashTable.create(arena, NAME, { record: ByNumber, ...common })

@@ -103,14 +103,12 @@ export class Directory {
 
   /** Everything that has a name now. */
   list(): Listing[] {
-    return this.locked(() => {
-      const all: Listing[] = []
-      for (let i = 0; i < this.entries; i++) {
-        const entry = this.entryAt(i)
-        if (this.memory.load(entry + Entry.kind) !== FREE) all.push(this.listing(entry, false))
-      }
-      return all
-    })
+    return this.locked(() => this.listAll())
+  }
+
+  /** Runs `body` on everything that has a name, while nothing can be created or removed. */
+  whileLocked<T>(body: (names: Listing[]) => T): T {
+    return this.locked(() => body(this.listAll()))
   }
 
   private locked<T>(body: () => T): T {
@@ -121,6 +119,15 @@ export class Directory {
     } finally {
       this.locks.unlock(Header.directoryLock)
     }
+  }
+
+  private listAll(): Listing[] {
+    const all: Listing[] = []
+    for (let i = 0; i < this.entries; i++) {
+      const entry = this.entryAt(i)
+      if (this.memory.load(entry + Entry.kind) !== FREE) all.push(this.listing(entry, false))
+    }
+    return all
   }
 
   private search(kind: NamedKind, text: Uint8Array | undefined): number {

@@ -56,6 +56,9 @@ export const Header = struct(
     brk: locked('pages ever used: everything from here on is untouched (pageLock)'),
     freePages: locked('pages in free runs below brk (pageLock)'),
     freeRuns: locked('first free run of each order, 0 none (pageLock)', ORDERS),
+    receipt: locked('word that changes together with the page table, 0 none (pageLock)'),
+    receiptRun: locked('the run that it is about (pageLock)'),
+    receiptEntry: locked('page table entry that the run is to have, 0 to be free (pageLock)'),
   }),
 )
 
@@ -63,12 +66,16 @@ export const Header = struct(
 export const WorkerSlot = struct(
   'worker slot',
   line({
-    owner: shared('0 free, 1 claimed'),
+    owner: shared('0 free; positive: claimed by this thread; negative: being reaped, see Owner'),
     generation: shared('rises when the slot changes hands; half of every lock token'),
-    thread: owned('number of the thread, as the host tells it (by the owner)'),
-    since: owned('when it attached, seconds of the shared clock (by the owner)'),
   }),
 )
+
+/**
+ * What a slot's owner word says. A thread's number is kept plus `firstThread`, so that claiming and
+ * saying who claims is one store; a reaper signs with the complement of its lock token.
+ */
+export const Owner = { free: 0, unknownThread: 1, firstThread: 2 } as const
 
 export const Entry = struct(
   'directory entry',
@@ -192,6 +199,7 @@ export const BucketWords = struct(
     goal: owned('sequence at which they may be used again, 0 not stamped (by its home)'),
     home: owned('where it is, see Home: the truth that depot lists only index (by its home)'),
     next: locked('next in its depot list (depot lock)'),
+    raw: owned('1: fresh items that `init` has not all seen (by its home)'),
     destroyed: owned('how many of its items the destructor has seen (by its home)'),
     capacity: frozen('entries'),
     entries: owned('the items, `capacity` of them from here on (by its home)'),
@@ -233,6 +241,11 @@ export const CacheWords = struct(
     alloc: owned('bucket that zalloc pops from, 0 none (by the worker)'),
     free: owned('bucket that zfree pushes into, 0 none (by the worker)'),
     flushed: owned('last flush of the zone it has followed (by the worker)'),
+    move: owned(
+      'a bucket is being moved in or out, see CacheMove: the redo record (by the worker)',
+    ),
+    moved: owned('which bucket (by the worker)'),
+    before: tally('what the tally was before the move'),
   }),
   line({
     loaded: tally('items that came in alloc buckets, less those that left in them'),
@@ -244,6 +257,9 @@ export const CacheWords = struct(
     imports: tally('batches taken from the keg'),
   }),
 )
+
+/** What a cache is doing with a bucket: redone from `moved` and `before` if its worker dies. */
+export const CacheMove = { none: 0, loadAlloc: 1, unloadAlloc: 2, unloadFree: 3 } as const
 
 /** Where the parts of a zone lie behind its own words. */
 export function zoneParts(zone: number, maxWorkers: number): ZoneParts {

@@ -62,6 +62,11 @@ export class Locks {
     if ((seen & SLEEPERS) !== 0) this.memory.notify(at, 1)
   }
 
+  /** How this worker signs the locks it holds. */
+  get signature(): number {
+    return this.token
+  }
+
   /** Whether this worker holds it. */
   holds(at: number): boolean {
     return (this.memory.load(at) & ~SLEEPERS) === this.token

@@ -80,6 +80,37 @@ export class Pages {
     for (let inner = page + sizeOf(order) - 1; inner >= page; inner--) this.set(inner, entry)
   }
 
+  /**
+   * Takes a run for `words`, marks it as `kind`, and writes its address to the word at `receipt`:
+   * all or nothing, also if this worker dies in the middle. 0 when there is none.
+   */
+  allocateInto(receipt: number, words: number, kind: Kind): number {
+    const order = orderFor(words)
+    if (order >= ORDERS) return 0
+    this.lock()
+    try {
+      const page = this.takeFree(order) ?? this.takeUntouched(order)
+      if (page === undefined) return 0
+      const base = this.addressOf(page)
+      this.promise(receipt, base, base | (kind << ORDER_BITS) | order)
+      this.keepPromise()
+      return base
+    } finally {
+      this.unlock()
+    }
+  }
+
+  /** Gives the run at `base` back and clears the word at `receipt`, likewise all or nothing. */
+  releaseFrom(receipt: number, base: number): void {
+    this.lock()
+    try {
+      this.promise(receipt, base, 0)
+      this.keepPromise()
+    } finally {
+      this.unlock()
+    }
+  }
+
   /** Gives a run back. Nobody may hold an address inside it any more. */
   release(base: number): void {
     this.lock()
@@ -128,11 +159,12 @@ export class Pages {
   }
 
   /** Runs that `slot` had reserved when it died: nobody else knows of them. */
-  releaseReservedBy(slot: number): void {
+  releaseReservedBy(slot: number): number {
     this.lock()
     try {
       const orphans = [...this.walk()].filter((run) => run.state === 'reserved' && run.who === slot)
       for (const run of orphans) this.releaseLocked(this.pageOf(run.base))
+      return orphans.length
     } finally {
       this.unlock()
     }
@@ -155,6 +187,34 @@ export class Pages {
 
   private unlock(): void {
     this.locks.unlock(Header.pageLock)
+  }
+
+  /** Writes down that the run is to have this entry (0: be free) and the word its address (0). */
+  private promise(receipt: number, base: number, entry: number): void {
+    const { memory } = this
+    memory.poke(Header.receiptRun, base)
+    memory.poke(Header.receiptEntry, entry)
+    memory.poke(Header.receipt, receipt)
+  }
+
+  /** Does what was written down; may be done again after a death at any point. */
+  private keepPromise(): void {
+    const { memory } = this
+    const receipt = memory.peek(Header.receipt)
+    if (receipt === 0) return
+    const base = memory.peek(Header.receiptRun)
+    const entry = memory.peek(Header.receiptEntry)
+    const page = this.pageOf(base)
+    if (entry !== 0) {
+      for (let inner = page + sizeOf(orderOf(entry)) - 1; inner >= page; inner--)
+        this.set(inner, entry)
+      memory.poke(receipt, base)
+    } else {
+      // The word first: once the run is free it must not be freed again from this word.
+      memory.poke(receipt, 0)
+      if (this.entry(page) > 0) this.releaseLocked(page)
+    }
+    memory.poke(Header.receipt, 0)
   }
 
   private takeFree(order: number): number | undefined {
@@ -240,6 +300,7 @@ export class Pages {
     for (const run of this.walk()) {
       if (run.state === 'free') this.link(this.pageOf(run.base), run.order)
     }
+    this.keepPromise()
   }
 
   // ---- words -------------------------------------------------------------------------------

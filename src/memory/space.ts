@@ -85,6 +85,11 @@ export class Space {
     this.directory = new Directory(memory, this.locks)
   }
 
+  /** Whether this worker is still attached. */
+  get isOpen(): boolean {
+    return this.open
+  }
+
   /** Misuse when this worker has left the arena. */
   assertOpen(call: string): void {
     if (!this.open) throw new Misuse(`${call}: this arena handle was detached; attach again`)

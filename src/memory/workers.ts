@@ -20,7 +20,8 @@
  */
 
 import { Exhausted } from '../errors.ts'
-import { Header, WorkerSlot } from './layout.ts'
+import { UNKNOWN_THREAD } from '../host.ts'
+import { Header, Owner, WorkerSlot } from './layout.ts'
 import type { Memory } from './memory.ts'
 
 /** A lock word: bit 0 says somebody sleeps, then slot + 1, then the low bits of the generation. */
@@ -29,7 +30,6 @@ const GENERATION_SHIFT = 10
 const SLOT_MASK = (1 << (GENERATION_SHIFT - SLOT_SHIFT)) - 1
 const GENERATION_MASK = (1 << 21) - 1
 const SLOTS_PER_WORD = 32
-const MS_PER_S = 1000
 
 export class Workers {
   readonly max: number
@@ -47,10 +47,8 @@ export class Workers {
     const { memory, max } = this
     for (let slot = 0; slot < max; slot++) {
       const at = this.address(slot)
-      if (memory.load(at + WorkerSlot.owner) !== 0) continue
-      if (memory.cas(at + WorkerSlot.owner, 0, 1) !== 0) continue
-      memory.poke(at + WorkerSlot.thread, thread)
-      memory.poke(at + WorkerSlot.since, Math.floor(memory.now() / MS_PER_S))
+      if (memory.load(at + WorkerSlot.owner) !== Owner.free) continue
+      if (memory.cas(at + WorkerSlot.owner, Owner.free, ownerOf(thread)) !== Owner.free) continue
       memory.or(this.activeWord(slot), bitOf(slot)) // [A]
       return slot
     }
@@ -65,7 +63,49 @@ export class Workers {
     const { memory } = this
     memory.and(this.activeWord(slot), ~bitOf(slot))
     memory.add(this.address(slot) + WorkerSlot.generation, 1)
-    memory.store(this.address(slot) + WorkerSlot.owner, 0)
+    memory.store(this.address(slot) + WorkerSlot.owner, Owner.free)
+  }
+
+  /** Slots claimed by a thread, as the host numbers it. */
+  claimedBy(thread: number): number[] {
+    const owner = ownerOf(thread)
+    return this.all().filter((slot) => this.owner(slot) === owner)
+  }
+
+  /** The number of the thread that claimed the slot; `UNKNOWN_THREAD` if nobody knows. */
+  threadOf(slot: number): number {
+    const owner = this.owner(slot)
+    return owner >= Owner.firstThread ? owner - Owner.firstThread : UNKNOWN_THREAD
+  }
+
+  /** Whether the slot is anybody's: attached, attaching, leaving, or being reaped. */
+  isClaimed(slot: number): boolean {
+    return this.owner(slot) !== Owner.free
+  }
+
+  /**
+   * Becomes the one who reaps the slot, in the name of the worker that signs with `token`. False
+   * when somebody else is at it, or was faster. A reaper that died is taken over: every step of
+   * reaping can be done twice.
+   */
+  beginReap(slot: number, token: number): boolean {
+    const { memory } = this
+    const at = this.address(slot) + WorkerSlot.owner
+    const seen = memory.load(at)
+    if (seen === Owner.free || seen === ~token) return seen === ~token
+    if (seen < 0 && !this.isGone(~seen)) return false
+    if (memory.cas(at, seen, ~token) !== seen) return false
+    // From here on its locks are anybody's to take over.
+    memory.add(this.address(slot) + WorkerSlot.generation, 1)
+    return true
+  }
+
+  private all(): number[] {
+    return Array.from({ length: this.max }, (_, slot) => slot)
+  }
+
+  private owner(slot: number): number {
+    return this.memory.load(this.address(slot) + WorkerSlot.owner)
   }
 
   isAttached(slot: number): boolean {
@@ -74,9 +114,7 @@ export class Workers {
 
   /** Slots that are attached now, in order. */
   attached(): number[] {
-    const found: number[] = []
-    for (let slot = 0; slot < this.max; slot++) if (this.isAttached(slot)) found.push(slot)
-    return found
+    return this.all().filter((slot) => this.isAttached(slot))
   }
 
   /** How this worker signs lock words: never 0, different from every earlier owner of the slot. */
@@ -98,6 +136,10 @@ export class Workers {
   private activeWord(slot: number): number {
     return Header.active + Math.floor(slot / SLOTS_PER_WORD)
   }
+}
+
+function ownerOf(thread: number): number {
+  return thread === UNKNOWN_THREAD ? Owner.unknownThread : thread + Owner.firstThread
 }
 
 export function slotOf(token: number): number {

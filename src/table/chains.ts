@@ -81,6 +81,14 @@ export class Chains {
     return heads | (bits << ChainsWord.bitsShift) | link
   }
 
+  /** `make`, and its address is written to the word at `receipt` in the same step. */
+  makeInto(receipt: number, bits: number, link: number): number {
+    const heads = this.space.pages.allocateInto(receipt, 2 ** bits, RunKind.chains)
+    if (heads === 0) return 0
+    this.memory.fill(heads, 2 ** bits, 0)
+    return heads | (bits << ChainsWord.bitsShift) | link
+  }
+
   /**
    * Threads every node into `next`, through the link word that the current array does not use.
    * Every stripe is locked. Plain stores, for nobody reads these words: readers of the array before
@@ -105,9 +113,9 @@ export class Chains {
     this.memory.store(this.wordAt, chains)
   }
 
-  /** Gives an array's pages back: no reader can be on it. */
-  release(chains: number): void {
-    this.space.pages.release(chains & ChainsWord.pageMask)
+  /** Gives the pages of the array named by the word at `receipt` back, and clears that word. */
+  releaseFrom(receipt: number): void {
+    this.space.pages.releaseFrom(receipt, this.memory.peek(receipt) & ChainsWord.pageMask)
   }
 
   /** Marks a new array's pages as what they are. */

@@ -42,18 +42,17 @@ function attempt(parts: TableParts, bits: number, lockStripe: (index: number) =>
     if (!collect(parts)) return false
     const current = chains.current()
     const left = memory.peek(at + TableWords.building)
-    memory.poke(at + TableWords.building, 0)
-    if (left !== 0 && left !== current) chains.release(left)
+    if (left === (current & ChainsWord.pageMask)) memory.poke(at + TableWords.building, 0)
+    else if (left !== 0) chains.releaseFrom(at + TableWords.building)
     if (bitsOf(current) === bits) return true
-    const next = chains.make(bits, 1 - (current & ChainsWord.linkMask))
+    const link = 1 - (current & ChainsWord.linkMask)
+    const next = chains.makeInto(at + TableWords.building, bits, link)
     if (next === 0) {
       throw new Exhausted(`${CALL}: table ${show(parts.name)}: no memory for 2^${bits} chains`, {
         table: parts.name,
         chains: 2 ** bits,
       })
     }
-    memory.poke(at + TableWords.building, next)
-    chains.settle(next)
     chains.thread(next)
     memory.poke(at + TableWords.goal, 0)
     memory.poke(at + TableWords.retired, current)
@@ -82,8 +81,7 @@ function collect(parts: TableParts): boolean {
     }
   }
   if (!smr.expired(memory.peek(at + TableWords.goal) as Goal)) return false
-  memory.poke(at + TableWords.retired, 0)
-  chains.release(retired)
+  chains.releaseFrom(at + TableWords.retired)
   return true
 }
 

@@ -4,6 +4,7 @@
 
 import { Corruption, show } from '../errors.ts'
 import type { Item } from '../words.ts'
+import { markBusy } from './slab.ts'
 import { zoneStats } from './stats.ts'
 import type { Parts } from './supply.ts'
 
@@ -51,13 +52,21 @@ export function checkZone(parts: Parts): void {
   )
 }
 
-/** Items that are allocated but not among the reachable. Only while the zone is quiet. */
+/**
+ * Items that are allocated but not among the reachable. Only while the zone is quiet. In a checked
+ * arena they are marked as in use, so that the caller may free them: their worker may have died
+ * between taking or giving an item and marking it.
+ */
 export function auditZone(parts: Parts, reachable: Iterable<Item>): Item[] {
+  const { records, space } = parts
   const known = new Set<number>(reachable)
   const inBuckets = itemsInBuckets(parts)
   const leaked: Item[] = []
-  for (const item of parts.records.itemsOut()) {
-    if (!known.has(item) && !inBuckets.has(item)) leaked.push(item as Item)
+  for (const item of records.itemsOut()) {
+    if (known.has(item) || inBuckets.has(item)) continue
+    leaked.push(item as Item)
+    const slab = records.slabOf(item)
+    if (space.checks) markBusy(space.memory, slab, records.shape, records.indexOf(slab, item))
   }
   return leaked
 }

@@ -52,15 +52,16 @@ export class Buckets {
 
   /** A new empty bucket with this home, 0 when there is no memory for one. */
   make(home: number): number {
-    const bucket = this.keg.takeOne(BucketWords.home, home)
-    if (bucket === 0) return 0
-    const { memory } = this
-    memory.poke(bucket + BucketWords.capacity, this.capacity)
-    memory.poke(bucket + BucketWords.count, 0)
-    memory.poke(bucket + BucketWords.goal, 0)
-    memory.poke(bucket + BucketWords.destroyed, 0)
-    memory.poke(bucket + BucketWords.next, 0)
-    return bucket
+    const { capacity, memory } = this
+    return this.keg.takeOne((bucket) => {
+      memory.poke(bucket + BucketWords.home, home)
+      memory.poke(bucket + BucketWords.capacity, capacity)
+      memory.poke(bucket + BucketWords.count, 0)
+      memory.poke(bucket + BucketWords.goal, 0)
+      memory.poke(bucket + BucketWords.raw, 0)
+      memory.poke(bucket + BucketWords.destroyed, 0)
+      memory.poke(bucket + BucketWords.next, 0)
+    })
   }
 
   /** Gives an empty bucket's memory back. */
@@ -78,11 +79,13 @@ export class Buckets {
     for (let i = 0; i < count; i++) yield this.memory.peek(bucket + BucketWords.entries + i)
   }
 
-  /** Every bucket of the zone with its home. Exact only while the zone is quiet. */
-  *all(): Generator<{ bucket: number; home: number }> {
-    for (const bucket of this.keg.itemsOut()) {
-      yield { bucket, home: this.memory.peek(bucket + BucketWords.home) }
-    }
+  /**
+   * Every bucket of the zone with its home. Homes in the depot are exact under its lock; those of
+   * other workers may change hands meanwhile.
+   */
+  all(): { bucket: number; home: number }[] {
+    const home = (bucket: number): number => this.memory.glance(bucket + BucketWords.home)
+    return this.keg.itemsOut().map((bucket) => ({ bucket, home: home(bucket) }))
   }
 }
 

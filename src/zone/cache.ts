@@ -15,7 +15,7 @@
  * those that are still there, frees are those that left in free buckets plus those that are there.
  */
 
-import { BucketWords, CacheWords } from '../memory/layout.ts'
+import { BucketWords, CacheMove, CacheWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 
 export class Cache {
@@ -71,24 +71,56 @@ export class Cache {
     return this.memory.peek(this.at + CacheWords.free)
   }
 
-  /** Takes the alloc bucket out of the worker's use. */
+  // A tally and a bucket move together: what is about to happen is written down first, and each
+  // part of doing it can be done twice. So a dead worker's numbers are as exact as a living one's.
+
+  /** Takes the alloc bucket out of the worker's use; 0 if there is none. */
   unloadAlloc(): number {
     const bucket = this.alloc
-    this.memory.poke(this.at + CacheWords.alloc, 0)
-    this.count(CacheWords.loaded, -this.memory.peek(bucket + BucketWords.count))
+    if (bucket !== 0) this.move(CacheMove.unloadAlloc, bucket, CacheWords.loaded)
     return bucket
   }
 
   loadAlloc(bucket: number): void {
-    this.count(CacheWords.loaded, this.memory.peek(bucket + BucketWords.count))
-    this.memory.poke(this.at + CacheWords.alloc, bucket)
+    if (bucket !== 0) this.move(CacheMove.loadAlloc, bucket, CacheWords.loaded)
   }
 
+  /** Takes the free bucket out of the worker's use; 0 if there is none. */
   unloadFree(): number {
     const bucket = this.free
-    this.memory.poke(this.at + CacheWords.free, 0)
-    this.count(CacheWords.freed, this.memory.peek(bucket + BucketWords.count))
+    if (bucket !== 0) this.move(CacheMove.unloadFree, bucket, CacheWords.freed)
     return bucket
+  }
+
+  /** Finishes the move that a dead worker had begun. */
+  finishMove(): void {
+    const { memory, at } = this
+    const bucket = memory.peek(at + CacheWords.moved)
+    const count = memory.peek(bucket + BucketWords.count)
+    const before = memory.peekFloat(at + CacheWords.before)
+    switch (memory.peek(at + CacheWords.move)) {
+      case CacheMove.loadAlloc:
+        memory.pokeFloat(at + CacheWords.loaded, before + count)
+        memory.poke(at + CacheWords.alloc, bucket)
+        break
+      case CacheMove.unloadAlloc:
+        memory.pokeFloat(at + CacheWords.loaded, before - count)
+        memory.poke(at + CacheWords.alloc, 0)
+        break
+      case CacheMove.unloadFree:
+        memory.pokeFloat(at + CacheWords.freed, before + count)
+        memory.poke(at + CacheWords.free, 0)
+        break
+    }
+    memory.poke(at + CacheWords.move, CacheMove.none)
+  }
+
+  private move(what: number, bucket: number, tally: number): void {
+    const { memory, at } = this
+    memory.poke(at + CacheWords.moved, bucket)
+    memory.pokeFloat(at + CacheWords.before, memory.peekFloat(at + tally))
+    memory.poke(at + CacheWords.move, what)
+    this.finishMove()
   }
 
   /** `bucket` is empty. */

@@ -120,15 +120,15 @@ export class Keg {
     }
   }
 
-  /** Takes one item, 0 if none is to be had. `tag` is stored at `tagAt` before it leaves its slab. */
-  takeOne(tagAt: number, tag: number): number {
+  /** Takes one item, 0 if none is to be had. `prepare` fills it in before it leaves its slab. */
+  takeOne(prepare: (item: number) => void): number {
     this.lock()
     try {
       const slab = this.roomUnderLimit() > 0 ? this.slabWithFree() : 0
       if (slab === 0) return 0
       const index = nextFree(this.memory, slab, 0, this.shape.perSlab)
       const item = this.itemAt(slab, index)
-      if (tagAt >= 0) this.set(item + tagAt, tag)
+      prepare(item)
       this.take1(slab, index)
       return item
     } finally {
@@ -143,6 +143,12 @@ export class Keg {
     } finally {
       this.unlock()
     }
+  }
+
+  /** Finishes what a dead worker may have left under the lock. */
+  settle(): void {
+    this.lock()
+    this.unlock()
   }
 
   /** Adds slabs until there are `items` in all. False when memory or the limit does not allow it. */
@@ -170,7 +176,6 @@ export class Keg {
         this.bump(KegWords.slabs, -1)
         this.bump(KegWords.created, -perSlab)
         this.bump(KegWords.inSlabs, -perSlab)
-        this.set(slab + SlabWords.keg, 0)
         this.space.pages.release(slab)
         released += 2 ** this.shape.slabOrder
       }
@@ -193,12 +198,19 @@ export class Keg {
     }
   }
 
-  /** Every item that is not free in its slab. Exact only while nobody changes the keg. */
-  *itemsOut(): Generator<number> {
-    for (const slab of this.slabs()) {
-      for (let index = 0; index < this.shape.perSlab; index++) {
-        if (!isFree(this.memory, slab, index)) yield this.itemAt(slab, index)
+  /** Every item that is not free in its slab. */
+  itemsOut(): number[] {
+    this.lock()
+    try {
+      const out: number[] = []
+      for (const slab of this.slabs()) {
+        for (let index = 0; index < this.shape.perSlab; index++) {
+          if (!isFree(this.memory, slab, index)) out.push(this.itemAt(slab, index))
+        }
       }
+      return out
+    } finally {
+      this.unlock()
     }
   }
 

@@ -98,16 +98,18 @@ export class Supply {
 
   /** Fresh items from the keg, at most a bucketful. */
   private importItems(): boolean {
-    const { cache, depot, records, space } = this.parts
+    const { buckets, cache, depot, hooks, records, space } = this.parts
     let bucket = cache.unloadAlloc()
     if (bucket === 0) bucket = depot.takeEmpty(allocHome(space.slot))
     if (bucket === 0) return false
+    // Fresh items have nothing to be destroyed, but are no good before all have seen `init`.
+    this.memory.poke(bucket + BucketWords.destroyed, buckets.capacity)
+    this.memory.poke(bucket + BucketWords.raw, hooks.init === undefined ? 0 : 1)
     const items = records.take(bucket, this.fairShare())
-    // Fresh items have nothing to be destroyed.
-    this.memory.poke(bucket + BucketWords.destroyed, items)
     try {
       this.initItems(bucket)
     } finally {
+      this.memory.poke(bucket + BucketWords.raw, 0)
       cache.loadAlloc(bucket)
     }
     if (items > 0) cache.count(CacheWords.imports, 1)
@@ -129,16 +131,7 @@ export class Supply {
 
   /** No memory, or at the limit: whatever is only waiting to be asked for. */
   private lookHarder(): number {
-    const { cache, depot, hooks, records, space } = this.parts
-    if (cache.alloc === 0 && depot.counts().safe === 0) {
-      // No memory even for a bucket: one item by itself.
-      const item = records.takeOne(-1, 0)
-      if (item !== 0) {
-        hooks.init?.(item as Item)
-        cache.count(CacheWords.loaded, 1)
-        return item
-      }
-    }
+    const { cache, depot, space } = this.parts
     this.seal()
     // The others put theirs into the depot at their next slow path; ours is there already.
     const asked = this.memory.add(this.parts.at + ZoneWords.flush, 1) + 1

@@ -1,0 +1,151 @@
+/**
+ * Reaping: what the others do when a worker is gone without having left.
+ *
+ * `worker.terminate()` and uncaught errors stop a thread anywhere: in a section, under a lock,
+ * between pop and publish. Kernels never had to deal with that. Everything shared is therefore kept
+ * such that one store commits a step, or a few words say how to finish it; reaping does the rest:
+ *
+ *   1 its slot's generation rises: locks it signed are anybody's, and repaired by whoever takes them
+ *   2 its section words are cleared: it holds no read hand back any more. It is dead, so its last
+ *     read happens before the host told us so, and before this store
+ *   3 *then* its freed buckets are retired under new goals, its alloc buckets are given to all
+ *   4 pages that it had reserved, and things it had half made or half destroyed, go back
+ *   5 its slot is free for a successor, which is another generation
+ *
+ * Every step can be done twice, so a reaper may die as well: the next one starts over.
+ *
+ * What nobody can know is which items the dead worker had allocated and not linked anywhere: they
+ * count as live. `zone.audit(reachable)` finds them, and the caller may free them.
+ */
+
+import { Misuse } from './errors.ts'
+import { UNKNOWN_THREAD } from './host.ts'
+import type { Listing } from './memory/directory.ts'
+import { BucketWords, CacheWords, Entry, Named, zoneParts } from './memory/layout.ts'
+import type { Space } from './memory/space.ts'
+import { slotOf } from './memory/workers.ts'
+import type { Smr } from './smr/domain.ts'
+import { clearReader, readerPulse } from './smr/reap.ts'
+import { sweepOrphans } from './sweep.ts'
+import type { WorkerId } from './words.ts'
+import { type Adopted, adoptCache } from './zone/adopt.ts'
+import { zoneStats } from './zone/stats.ts'
+
+/** What `arena.reap` did. */
+export interface ReapReport {
+  readonly workerId: WorkerId
+  /** False: the slot was free, or somebody else is reaping it. Nothing was done. */
+  readonly reaped: boolean
+  /** Domains in which the worker had a section open. */
+  readonly sections: readonly string[]
+  /** Named locks that it held: the next to lock them hears 'owner-died'. */
+  readonly locks: readonly string[]
+  /** Zones in which it had buckets, and the zone's live items now: some may have been in its hands. */
+  readonly zones: readonly (Adopted & { readonly name: string; readonly live: number })[]
+  /** Runs of pages that it had reserved, half made or half destroyed. */
+  readonly runs: number
+}
+
+const CALL = 'arena.reap'
+
+/** Reaps a slot whose worker is certainly dead. `domainAt` gives this worker's handle of a domain. */
+export function reapSlot(
+  space: Space,
+  slot: number,
+  domainAt: (address: number) => Smr | undefined,
+): ReapReport {
+  const { directory, locks, pages, workers } = space
+  if (!workers.beginReap(slot, locks.signature)) return nothing(slot)
+  const names = directory.list()
+  const held = lockedBy(space, names, slot)
+  const sections: string[] = []
+  for (const each of names) {
+    if (each.kind !== Named.domain) continue
+    if (clearReader(space, each.address, slot)) sections.push(each.name)
+  }
+  const zones: (Adopted & { name: string; live: number })[] = []
+  for (const { kind, address, name } of names) {
+    if (kind !== Named.zone) continue
+    const adopted = adoptCache(space, address, name, domainAt(address), slot)
+    if (adopted.pending + adopted.safe === 0) continue
+    zones.push({ name, ...adopted, live: zoneStats(space, address, name).live })
+  }
+  const runs = pages.releaseReservedBy(slot) + sweepOrphans(space)
+  workers.release(slot)
+  return { workerId: slot as WorkerId, reaped: true, sections, locks: held, zones, runs }
+}
+
+/**
+ * Misuse unless the slot may be somebody dead's. A worker that was seen to exit, or that no living
+ * thread answers for, may be reaped; oneself, one's own thread, and a supervised worker that has not
+ * exited may not.
+ */
+export function assertReapable(
+  space: Space,
+  slot: unknown,
+  thread: number,
+  supervised: (thread: number) => boolean,
+): asserts slot is number {
+  const { maxWorkers, workers } = space
+  if (!Number.isInteger(slot) || (slot as number) < 0 || (slot as number) >= maxWorkers) {
+    throw new Misuse(
+      `${CALL}: worker ${String(slot)} does not exist; slots are 0 to ${maxWorkers - 1}`,
+    )
+  }
+  const owner = workers.threadOf(slot as number)
+  if (slot === space.slot || (owner !== UNKNOWN_THREAD && owner === thread)) {
+    throw new Misuse(`${CALL}: worker ${slot} is this very thread's; detach it instead`, {
+      worker: slot as number,
+    })
+  }
+  const alive =
+    owner !== UNKNOWN_THREAD && supervised(owner)
+      ? 'it is supervised and has not exited'
+      : showsLife(space, slot as number) && 'its words have just changed'
+  if (alive === false) return
+  throw new Misuse(`${CALL}: worker ${slot} is alive: ${alive}`, { worker: slot as number })
+}
+
+const WATCH_MS = 10
+
+/**
+ * Whether the worker did anything while we watched. A worker that idles cannot be told from a dead
+ * one like this: it only catches the wrong number for a busy one. `supervise` knows.
+ */
+function showsLife(space: Space, slot: number): boolean {
+  if (!space.workers.isAttached(slot)) return false
+  const before = pulse(space, slot)
+  space.memory.nap(WATCH_MS)
+  return pulse(space, slot) !== before
+}
+
+/** A sum over words that only the slot's worker changes. */
+function pulse(space: Space, slot: number): number {
+  const { memory, maxWorkers } = space
+  let sum = 0
+  for (const { kind, address } of space.directory.list()) {
+    if (kind === Named.domain) sum += readerPulse(space, address, slot)
+    else if (kind === Named.zone) {
+      const cache = zoneParts(address, maxWorkers).caches + slot * CacheWords.WORDS
+      for (const bucket of [CacheWords.alloc, CacheWords.free]) {
+        sum += memory.glance(memory.glance(cache + bucket) + BucketWords.count)
+      }
+      sum += memory.tallied(cache + CacheWords.loaded) + memory.tallied(cache + CacheWords.freed)
+    }
+  }
+  return sum
+}
+
+/** Named locks whose word the slot's worker signed. */
+function lockedBy(space: Space, names: readonly Listing[], slot: number): string[] {
+  return names
+    .filter(({ kind, entry }) => {
+      const word = kind === Named.lock ? space.memory.load(entry + Entry.lock) : 0
+      return word !== 0 && slotOf(word) === slot
+    })
+    .map(({ name }) => name)
+}
+
+function nothing(slot: number): ReapReport {
+  return { workerId: slot as WorkerId, reaped: false, sections: [], locks: [], zones: [], runs: 0 }
+}

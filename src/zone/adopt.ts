@@ -1,0 +1,67 @@
+/**
+ * What becomes of a dead worker's share of a zone.
+ *
+ * Its cache's last move is finished, then every bucket that calls the worker its home goes to the
+ * depot: what it had freed is retired under a *new* goal - the old owner's unlinks happened before
+ * its death, its death before this advance -, what it had ready to allocate is safe, empty ones are
+ * spares. A bucket whose destructors had not all run is retired as well, and the next to take it
+ * goes on with the first item that has not seen its own.
+ *
+ * No hook is needed here, so any worker can do this for any zone, whether it has opened it or not.
+ */
+
+import { BucketWords, CacheWords, ZoneWords, zoneParts } from '../memory/layout.ts'
+import type { Space } from '../memory/space.ts'
+import type { Smr } from '../smr/domain.ts'
+import { allocHome, Buckets, freeHome } from './bucket.ts'
+import { Cache } from './cache.ts'
+import { Depot } from './depot.ts'
+import { Keg } from './keg.ts'
+
+/** Items that changed hands. */
+export interface Adopted {
+  /** Freed by the dead worker; now pending under a new goal. */
+  readonly pending: number
+  /** In its alloc bucket; now safe in the depot, or in their slabs. */
+  readonly safe: number
+}
+
+export function adoptCache(
+  space: Space,
+  zone: number,
+  name: string,
+  domain: Smr | undefined,
+  slot: number,
+): Adopted {
+  const { memory, maxWorkers } = space
+  const parts = zoneParts(zone, maxWorkers)
+  const records = new Keg(space, parts.records, name, 0)
+  const capacity = memory.peek(zone + ZoneWords.capacity)
+  const buckets = new Buckets(memory, new Keg(space, parts.buckets, name, 0), capacity)
+  const depot = new Depot(space, parts.depot, name, buckets, domain)
+  const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
+  // A batch that its worker had begun is finished by the next to lock the keg: now.
+  records.settle()
+  cache.finishMove()
+  cache.unloadAlloc()
+  cache.unloadFree()
+  const adopted = { pending: 0, safe: 0 }
+  for (const { bucket, home } of buckets.all()) {
+    if (home !== allocHome(slot) && home !== freeHome(slot)) continue
+    const count = buckets.count(bucket)
+    const destroyed = memory.peek(bucket + BucketWords.destroyed)
+    if (memory.peek(bucket + BucketWords.raw) !== 0) {
+      records.give(bucket)
+      memory.poke(bucket + BucketWords.raw, 0)
+      depot.putEmpty(bucket)
+    } else if (count === 0) depot.putEmpty(bucket)
+    else if (domain !== undefined && (home === freeHome(slot) || destroyed < count)) {
+      depot.retire(bucket, domain, 0)
+      adopted.pending += count
+    } else {
+      depot.putSafe(bucket, 0)
+      adopted.safe += count
+    }
+  }
+  return adopted
+}
