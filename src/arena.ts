@@ -30,6 +30,7 @@ import type { SmrOptions } from './smr/options.ts'
 import type { WorkerId } from './words.ts'
 import { openZone } from './zone/open.ts'
 import type { ZoneOptions } from './zone/options.ts'
+import { pendingIn } from './zone/stats.ts'
 import type { Zone } from './zone/zone.ts'
 
 /** Options of `Arena.create`; give at most one of `bytes`, `memory` and `buffer`. */
@@ -62,6 +63,7 @@ export class Arena {
     this.workerId = space.slot as WorkerId
     this.words = space.memory.words
     this.floats = space.memory.floats
+    space.pendingIn = (domain) => pendingIn(space, domain)
   }
 
   /**

@@ -29,6 +29,7 @@ export {
 } from './record.ts'
 export { Smr } from './smr/domain.ts'
 export type { SmrOptions } from './smr/options.ts'
+export type { Stall } from './smr/stall.ts'
 export type { SmrStats } from './smr/stats.ts'
 export type { TableOptions } from './table/open.ts'
 export type { TableStats } from './table/stats.ts'

@@ -128,6 +128,10 @@ export const ReaderWords = struct(
     pollScans: tally('polls that had to look at the readers'),
     pollFails: tally('polls answered no'),
   }),
+  line({
+    heldSeq: shared('the sequence with which it was last found to hold a goal back'),
+    heldSince: shared('when it was first found with it, ms of the shared clock, wrapped'),
+  }),
 )
 
 // ---- zone: memory handed out -----------------------------------------------------------------
@@ -148,6 +152,7 @@ export const ZoneWords = struct(
   line({
     state: shared('0 open, 1 destroyed'),
     flush: shared('raised to ask every worker to put its buckets into the depot'),
+    pendingLimit: shared('pending items from which on the zone does not grow, 0 no limit'),
   }),
 )
 

@@ -70,6 +70,8 @@ export class Space {
   readonly locks: Locks
   readonly pages: Pages
   readonly directory: Directory
+  /** What waits for readers of a domain; the floor above knows, and says how to ask. */
+  pendingIn: (domain: number) => { items: number; bytes: number } = () => ({ items: 0, bytes: 0 })
   private open = true
 
   /** `memory` holds an arena already: see `format`. Claims a slot. */

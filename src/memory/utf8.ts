@@ -7,12 +7,16 @@
 
 interface TextScope {
   readonly TextEncoder: new () => { encode(text: string): Uint8Array<ArrayBuffer> }
-  readonly TextDecoder: new () => { decode(bytes: Uint8Array<ArrayBuffer>): string }
+  readonly TextDecoder: new (
+    label: string,
+    options: { readonly ignoreBOM: boolean },
+  ) => { decode(bytes: Uint8Array<ArrayBuffer>): string }
 }
 
 const scope = globalThis as unknown as TextScope
 const encoder = new scope.TextEncoder()
-const decoder = new scope.TextDecoder()
+/** A byte order mark is a character like any other in a name: it must come back. */
+const decoder = new scope.TextDecoder('utf-8', { ignoreBOM: true })
 
 export function encodeText(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text)

@@ -59,6 +59,7 @@ import type { Goal } from '../words.ts'
 import { Clock } from './clock.ts'
 import { destroySmr } from './destroy.ts'
 import { Readers } from './poll.ts'
+import { noteHolder, type Stall, stalledReaders } from './stall.ts'
 import { type SmrStats, smrStats } from './stats.ts'
 
 /** What the worker is doing in this domain, as far as its own handle knows. */
@@ -224,6 +225,23 @@ export class Smr {
     return this.waitAsync(this.advance(), options)
   }
 
+  /**
+   * Sections that have been holding memory back for at least `olderThanMs` milliseconds, longest
+   * first. Time counts from the first failed poll, or the first call of this, that met the section.
+   */
+  stalled(olderThanMs: number): Stall[] {
+    if (this.state === CLOSED) throw this.refuse('stalled')
+    if (!(olderThanMs >= 0)) {
+      throw this.misuse(
+        'stalled',
+        `olderThanMs is ${show(olderThanMs)}; give milliseconds from 0 on`,
+      )
+    }
+    const { address, memory, readers, space } = this
+    const pending = space.pendingIn(address)
+    return stalledReaders(memory, readers, address, space.workers.attached(), olderThanMs, pending)
+  }
+
   /** Counters of all workers, and where the hands stand. Numbers may be a moment old. */
   stats(): SmrStats {
     return smrStats(this.space, this.address, this.name)
@@ -309,7 +327,10 @@ export class Smr {
     const candidate = this.readers.oldest(rd, wr)
     clock.forwardRead(rd, candidate)
     const met = leq(goal, candidate)
-    if (!met) memory.tally(reader + ReaderWords.pollFails, 1)
+    if (!met) {
+      memory.tally(reader + ReaderWords.pollFails, 1)
+      if (this.readers.holder >= 0) noteHolder(memory, this.readers.address(this.readers.holder))
+    }
     return met
   }
 

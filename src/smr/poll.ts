@@ -12,11 +12,14 @@ import type { Memory } from '../memory/memory.ts'
 import { INVALID, lt, type Seq } from '../seq.ts'
 
 const SLOTS_PER_WORD = 32
+const NOBODY = -1
 
 export class Readers {
   private readonly memory: Memory
   private readonly at: number
   private readonly maskWords: number
+  /** Whose section bounded the last scan; `NOBODY` if none did. */
+  holder = NOBODY
 
   constructor(memory: Memory, at: number, maxWorkers: number) {
     this.memory = memory
@@ -36,10 +39,14 @@ export class Readers {
   oldest(rd: Seq, wr: Seq): Seq {
     const { memory } = this
     let candidate = wr
+    this.holder = NOBODY
     for (let i = 0; i < this.maskWords; i++) {
       for (let bits = memory.load(Header.active + i); bits !== 0; bits &= bits - 1) {
         const slot = i * SLOTS_PER_WORD + (31 - Math.clz32(bits & -bits))
-        candidate = this.atMost(candidate, this.observed(slot, rd))
+        const seq = this.observed(slot, rd)
+        if (seq === INVALID || !lt(seq, candidate)) continue
+        candidate = seq
+        this.holder = slot
       }
     }
     return candidate
@@ -64,9 +71,5 @@ export class Readers {
       const seq = this.observed(slot, rd)
       return seq !== INVALID && lt(seq, goal)
     })
-  }
-
-  private atMost(candidate: Seq, seq: Seq): Seq {
-    return seq !== INVALID && lt(seq, candidate) ? seq : candidate
   }
 }

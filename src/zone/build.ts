@@ -63,11 +63,17 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   memory.poke(zone + ZoneWords.reserve, shape.reserve ?? 0)
   memory.poke(zone + ZoneWords.schemaBytes, schema.length)
   memory.writeBytes(parts.schema, 0, schema)
+  memory.store(zone + ZoneWords.pendingLimit, pendingItems(shape.pendingBytes, records.stride))
   initKeg(memory, parts.records, records, shape.limit ?? 0)
   initKeg(memory, parts.buckets, buckets, 0)
   memory.store(parts.depot + DepotWords.oldest, 0)
   pages.publish(zone, RunKind.zone)
   return zone
+}
+
+/** `pendingBytes` in items; 0 no limit. */
+function pendingItems(bytes: number | undefined, stride: number): number {
+  return bytes === undefined ? 0 : Math.max(1, Math.floor(bytes / (stride * BYTES_PER_WORD)))
 }
 
 /** Misuse when a zone that exists is not the one that the opener describes. */
@@ -84,6 +90,9 @@ export function assertSameZone(call: string, space: Space, zone: number, shape: 
   same(call, 'bucket', shape.capacity, get(zone + ZoneWords.capacity))
   same(call, 'limit', shape.limit, limit)
   same(call, 'reserve', shape.reserve, get(zone + ZoneWords.reserve))
+  const itemStride = get(parts.records + KegWords.stride)
+  const pending = shape.pendingBytes && pendingItems(shape.pendingBytes, itemStride)
+  same(call, 'pendingBytes (in items)', pending, memory.load(zone + ZoneWords.pendingLimit))
   same(call, 'noFree', shape.noFree, get(zone + ZoneWords.noFree) !== 0)
   same(call, 'align (as item stride in words)', stride, get(parts.records + KegWords.stride))
   const domain = get(zone + ZoneWords.domain)

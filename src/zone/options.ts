@@ -34,6 +34,11 @@ export interface ZoneOptions {
   readonly bucket?: number
   /** Most items in use and in caches together. Default: what the arena has room for. */
   readonly limit?: number
+  /**
+   * While so many bytes are freed but not reclaimed, because readers do not leave, allocations do
+   * not take fresh memory: they throw Exhausted, and say who holds the readers' hand back.
+   */
+  readonly pendingBytes?: number
   /** Items whose memory is set aside at creation and stays with the zone. */
   readonly reserve?: number
   /** Items keep their memory for ever: readers of freed items see old or new ones, never others. */
@@ -65,6 +70,7 @@ export interface ZoneShape {
   readonly capacity: number | undefined
   readonly limit: number | undefined
   readonly reserve: number | undefined
+  readonly pendingBytes: number | undefined
   readonly noFree: boolean | undefined
   readonly hooks: Hooks
 }
@@ -77,6 +83,7 @@ const KNOWN = [
   'bucket',
   'limit',
   'reserve',
+  'pendingBytes',
   'noFree',
   'ctor',
   'dtor',
@@ -114,6 +121,7 @@ export function zoneShape(call: string, options: ZoneOptions, arenaBytes: number
     capacity: optional(call, 'bucket', options.bucket, 1, MAX_CAPACITY),
     limit: optional(call, 'limit', options.limit, 1, MAX_ITEMS),
     reserve: optional(call, 'reserve', options.reserve, 0, MAX_ITEMS),
+    pendingBytes: optional(call, 'pendingBytes', options.pendingBytes, 1, arenaBytes),
     noFree,
     hooks: hooksOf(call, options),
   }

@@ -7,7 +7,8 @@
  * not a definition. While other workers are busy their numbers may be a moment old.
  */
 
-import { CacheWords, KegWords, ZoneWords, zoneParts } from '../memory/layout.ts'
+import { CacheWords, KegWords, Named, ZoneWords, zoneParts } from '../memory/layout.ts'
+import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import { Cache, type CacheCounts, sumCounts } from './cache.ts'
 import { depotCounts } from './depot.ts'
@@ -60,6 +61,20 @@ export function cachesOf(space: Space, zone: number): Cache[] {
     { length: space.maxWorkers },
     (_, slot) => new Cache(space.memory, first + slot * CacheWords.WORDS),
   )
+}
+
+/** What is freed but not reclaimed in all zones of a domain. */
+export function pendingIn(space: Space, domain: number): { items: number; bytes: number } {
+  const sum = { items: 0, bytes: 0 }
+  for (const { kind, address } of space.directory.list()) {
+    if (kind !== Named.zone || space.memory.peek(address + ZoneWords.domain) !== domain) continue
+    const parts = zoneParts(address, space.maxWorkers)
+    const { pending } = depotCounts(space.memory, parts.depot)
+    const stride = space.memory.peek(parts.records + KegWords.stride)
+    sum.items += pending
+    sum.bytes += pending * stride * BYTES_PER_WORD
+  }
+  return sum
 }
 
 /** Numbers of the zone at `zone`, for which no handle is needed. */

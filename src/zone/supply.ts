@@ -58,7 +58,7 @@ export class Supply {
     this.followFlush()
     const { cache } = this.parts
     cache.count(CacheWords.refills, 1)
-    if (this.reuse() || this.importItems()) return cache.pop()
+    if (this.reuse() || (!this.pendingTooMuch() && this.importItems())) return cache.pop()
     return this.lookHarder()
   }
 
@@ -94,6 +94,13 @@ export class Supply {
       cache.loadFree(empty)
     }
     return true
+  }
+
+  /** Whether so much waits for readers that growing would only hide that they do not leave. */
+  pendingTooMuch(): boolean {
+    const { at, depot } = this.parts
+    const limit = this.memory.load(at + ZoneWords.pendingLimit)
+    return limit > 0 && depot.counts().pending >= limit
   }
 
   /** Fresh items from the keg, at most a bucketful. */

@@ -298,9 +298,17 @@ export class Zone {
 
   private fail(verb: string): never {
     this.cache.count(CacheWords.fails, 1)
+    throw this.exhausted(verb, this.whyEmpty())
+  }
+
+  private whyEmpty(): string {
     const { limit, live } = this.stats()
-    const why = limit > 0 && live >= limit ? `its limit of ${limit} is reached` : 'nothing is left'
-    throw this.exhausted(verb, why)
+    if (this.supply.pendingTooMuch()) {
+      const [stall] = this.domain?.stalled(0) ?? []
+      const who = stall ? `worker ${stall.workerId} for ${Math.round(stall.forMs)} ms` : 'readers'
+      return `its pendingBytes limit is reached: held back by ${who}`
+    }
+    return limit > 0 && live >= limit ? `its limit of ${limit} is reached` : 'nothing is left'
   }
 
   private exhausted(verb: string, why: string): Exhausted {
