@@ -115,6 +115,7 @@ export class Arena {
     this.space.assertOpen(call)
     const known = this.zones.get(name)
     const opened = openZone(call, this.space, name, options, known, (at) => this.domainAt(at))
+    if (known !== opened) known?.close()
     this.zones.set(name, opened)
     return opened
   }

@@ -148,6 +148,7 @@ export const ZoneWords = struct(
     noFree: frozen('1: its slabs are never given back'),
     reserve: frozen('items whose slabs stay in the zone'),
     schemaBytes: frozen('length of the schema text behind the caches, 0 none'),
+    align: frozen('words that the address of an item is a multiple of'),
   }),
   line({
     state: shared('0 open, 1 destroyed'),

@@ -91,6 +91,8 @@ export class Pages {
     try {
       const page = this.takeFree(order) ?? this.takeUntouched(order)
       if (page === undefined) return 0
+      // No list may hold the run any more when the promise is kept, also if the lists were rebuilt.
+      this.set(page, reserved(order, this.slot))
       const base = this.addressOf(page)
       this.promise(receipt, base, base | (kind << ORDER_BITS) | order)
       this.keepPromise()
@@ -234,7 +236,7 @@ export class Pages {
     return undefined
   }
 
-  /** Moves brk, leaving free what alignment skips. */
+  /** Moves brk, leaving free what alignment skips, merged with what is free beside it. */
   private takeUntouched(order: number): number | undefined {
     const { memory } = this
     const start = roundUp(memory.peek(Header.brk), sizeOf(order))
@@ -242,9 +244,9 @@ export class Pages {
     if (end > this.count) return undefined
     for (let brk = memory.peek(Header.brk); brk < start; ) {
       const skipped = Math.min(trailingZeros(brk), trailingZeros(start - brk))
-      this.set(brk, free(skipped))
+      this.set(brk, reserved(skipped, this.slot))
       memory.poke(Header.brk, brk + sizeOf(skipped))
-      this.link(brk, skipped)
+      this.releaseLocked(brk)
       brk += sizeOf(skipped)
     }
     this.set(start, reserved(order, this.slot))

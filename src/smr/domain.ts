@@ -44,7 +44,7 @@
  */
 
 import { Exhausted, Misuse, show } from '../errors.ts'
-import { DomainWords, ReaderWords } from '../memory/layout.ts'
+import { DomainWords, ReaderWords, RunKind } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import {
   type AsyncWaitOptions,
@@ -122,7 +122,7 @@ export class Smr {
     //      Otherwise (no second load) our plain reads are ordered with nothing, and may find a
     //      record that a poller has declared unreachable. (FreeBSD PR 265974 was this.)
     const again = memory.load(wrAt)
-    if (((again - seen) | 0) > NEAR) this.publishAgain(again)
+    if ((again - seen) >>> 0 > NEAR) this.publishAgain(again)
   }
 
   /** Closes the section. Never blocks. Misuse when none is open. FreeBSD smr_exit(9). */
@@ -147,9 +147,7 @@ export class Smr {
   read<T>(fn: () => T): T {
     this.enter()
     try {
-      const result = fn()
-      if (isThenable(result)) throw this.heldOverAwait(result)
-      return result
+      return this.within(fn)
     } finally {
       this.exit()
     }
@@ -197,19 +195,14 @@ export class Smr {
   wait(goal: Goal, options?: WaitOptions): boolean {
     this.assertOutside('wait')
     this.checkGoal('wait', goal)
-    const met = until(this.memory, timeoutOf(this.callName('wait'), options), () =>
-      this.look(goal, true),
-    )
-    return this.answer('wait', goal, options, met)
+    return this.outlast('wait', goal, options, true)
   }
 
   /** `wait` between turns of the event loop. Rejects when `signal` aborts. */
   async waitAsync(goal: Goal, options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('waitAsync')
     this.checkGoal('waitAsync', goal)
-    const timeoutMs = timeoutOf(this.callName('waitAsync'), options)
-    const met = await untilAsync(this.memory, timeoutMs, options, () => this.look(goal, true))
-    return this.answer('waitAsync', goal, options, met)
+    return this.outlastAsync('waitAsync', goal, options, true)
   }
 
   /**
@@ -217,12 +210,12 @@ export class Smr {
    * zone's batching exists so that this is rarely needed. FreeBSD smr_synchronize(9).
    */
   synchronize(options?: WaitOptions): boolean {
-    return this.wait(this.advance(), options)
+    return this.outlast('synchronize', this.advance(), options, false)
   }
 
   /** `synchronize` between turns of the event loop. */
   async synchronizeAsync(options?: AsyncWaitOptions): Promise<boolean> {
-    return this.waitAsync(this.advance(), options)
+    return this.outlastAsync('synchronizeAsync', this.advance(), options, false)
   }
 
   /**
@@ -257,7 +250,15 @@ export class Smr {
     destroySmr(this, options)
   }
 
-  // ---- for the zones -----------------------------------------------------------------------
+  // ---- for zones and tables ----------------------------------------------------------------
+
+  /** `read` in a section that is open already. @internal */
+  within<T>(fn: () => T): T {
+    this.assertEntered()
+    const result = fn()
+    if (isThenable(result)) throw this.heldOverAwait(result)
+    return result
+  }
 
   /**
    * If the hands are so far apart that an advance could wrap, tries to bring them together. Called
@@ -290,6 +291,15 @@ export class Smr {
    */
   expired(goal: Goal): boolean {
     return this.look(goal, false)
+  }
+
+  /** Whether the domain still exists: another worker may have destroyed it. @internal */
+  isAlive(): boolean {
+    const { address, memory, serial, space } = this
+    return (
+      space.pages.find(address, RunKind.domain) === address &&
+      memory.peek(address + DomainWords.serial) === serial
+    )
   }
 
   /** Misuse when this worker has a section open. @internal */
@@ -339,14 +349,42 @@ export class Smr {
     return this.clock.step
   }
 
-  /** The worker napped so long inside enter that what it published is half a circle old. */
+  /**
+   * The worker napped so long inside enter that what it published is too old to compare with. The
+   * hand only moves forward, so the distance is measured all the way round (unsigned): by its sign a
+   * nap of more than half a circle would look like a step back, and a scan would take what we
+   * published for a sequence still to come, which holds nothing back.
+   */
   private publishAgain(seen: number): void {
     for (let wr = seen; ; ) {
       this.memory.store(this.reader + ReaderWords.seq, wr)
       const again = this.memory.load(this.wrAt)
-      if (((again - wr) | 0) <= NEAR) return
+      if ((again - wr) >>> 0 <= NEAR) return
       wr = again
     }
+  }
+
+  /** `strict`: the goal is the caller's, not one that this domain certainly has issued. */
+  private outlast(
+    verb: string,
+    goal: Goal,
+    options: WaitOptions | undefined,
+    strict: boolean,
+  ): boolean {
+    const timeoutMs = timeoutOf(this.callName(verb), options)
+    const met = until(this.memory, timeoutMs, () => this.look(goal, strict))
+    return this.answer(verb, goal, options, met)
+  }
+
+  private async outlastAsync(
+    verb: string,
+    goal: Goal,
+    options: AsyncWaitOptions | undefined,
+    strict: boolean,
+  ): Promise<boolean> {
+    const timeoutMs = timeoutOf(this.callName(verb), options)
+    const met = await untilAsync(this.memory, timeoutMs, options, () => this.look(goal, strict))
+    return this.answer(verb, goal, options, met)
   }
 
   private answer(

@@ -4,7 +4,7 @@
 
 import type { Arena } from '../arena.ts'
 import { Exhausted, integer, Misuse, onlyOptions, show } from '../errors.ts'
-import type { Listing } from '../memory/directory.ts'
+import type { Listing, NamedKind } from '../memory/directory.ts'
 import { Named, NODE_WORDS, RunKind, StripeWords, TableWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD } from '../memory/memory.ts'
 import {
@@ -57,9 +57,57 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   const stripeBits = space.maxWorkers <= FEW_WORKERS ? FEW_STRIPES_BITS : MANY_STRIPES_BITS
   const bits = bitsFor(CREATE, capacity, stripeBits)
   if (space.directory.find(CREATE, Named.table, name) !== undefined) throw exists(name)
-  const smr = given ?? arena.smr(name)
-  const zone = arena.openZone(CREATE, name, { ...knobs, record: nodeShape(record, keyName), smr })
-  const found = space.directory.open(CREATE, Named.table, name, (serial) => {
+  const undo = undoer(arena, name, given)
+  try {
+    const smr = given ?? arena.smr(name)
+    const shape = nodeShape(record, keyName)
+    const zone = arena.openZone(CREATE, name, { ...knobs, record: shape, smr })
+    const found = buildTable(arena, name, zone, { bits, stripeBits, words: record.words })
+    if (found === undefined) {
+      throw new Exhausted(`${CREATE}: no memory for table ${show(name)} of ${capacity} records`, {
+        table: name,
+        capacity,
+      })
+    }
+    if (!found.created) throw exists(name)
+    return { parts: partsOf(arena, found, zone, smr), key }
+  } catch (error) {
+    undo()
+    throw error
+  }
+}
+
+/**
+ * How to leave nothing behind: the domain and the zone go, unless they were there before, or another
+ * worker has made a table of them meanwhile.
+ */
+function undoer(arena: Arena, name: string, given: Smr | undefined): () => void {
+  const { directory } = arena.space
+  const missing = (kind: NamedKind): boolean => directory.find(CREATE, kind, name) === undefined
+  const madeZone = missing(Named.zone)
+  const madeDomain = given === undefined && missing(Named.domain)
+  return () => {
+    if (!missing(Named.table)) return
+    if (madeZone && !missing(Named.zone)) arena.zone(name).destroy()
+    if (madeDomain && !missing(Named.domain)) arena.smr(name).destroy()
+  }
+}
+
+interface TableSize {
+  readonly bits: number
+  readonly stripeBits: number
+  /** Of a record. */
+  readonly words: number
+}
+
+function buildTable(
+  arena: Arena,
+  name: string,
+  zone: Zone,
+  { bits, stripeBits, words: recordWords }: TableSize,
+): Listing | undefined {
+  const { space } = arena
+  return space.directory.open(CREATE, Named.table, name, (serial) => {
     const words = TableWords.WORDS + 2 ** stripeBits * StripeWords.WORDS
     const at = space.pages.reserve(words)
     if (at === 0) return 0
@@ -68,7 +116,7 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
     memory.poke(at + TableWords.serial, serial)
     memory.poke(at + TableWords.zone, zone.parts.at)
     memory.poke(at + TableWords.zoneSerial, zone.serial)
-    memory.poke(at + TableWords.recordWords, record.words)
+    memory.poke(at + TableWords.recordWords, recordWords)
     memory.poke(at + TableWords.stripeBits, stripeBits)
     const chains = new Chains(space, at)
     const first = chains.make(bits, 0)
@@ -81,15 +129,6 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
     space.pages.publish(at, RunKind.table)
     return at
   })
-  if (found === undefined) {
-    if (zone.stats().created === 0) zone.destroy()
-    throw new Exhausted(`${CREATE}: no memory for table ${show(name)} of ${capacity} records`, {
-      table: name,
-      capacity,
-    })
-  }
-  if (!found.created) throw exists(name)
-  return { parts: partsOf(arena, found, zone, smr), key }
 }
 
 export function openTable<F extends Fields, N extends KeyNames<F>>(
@@ -106,13 +145,14 @@ export function openTable<F extends Fields, N extends KeyNames<F>>(
   if (found === undefined) {
     throw new Misuse(`${OPEN}: there is no table ${show(name)}; create it first`, { table: name })
   }
-  const zone = arena.openZone(OPEN, name, { ...hooks, record: nodeShape(record, keyName) })
-  const smr = zone.parts.domain
-  if (
-    smr === undefined ||
-    zone.serial !== space.memory.peek(found.address + TableWords.zoneSerial)
-  ) {
-    throw new Misuse(`${OPEN}: the zone of table ${show(name)} was replaced by another`, {
+  const serial = space.memory.peek(found.address + TableWords.zoneSerial)
+  const same = space.directory.find(OPEN, Named.zone, name)?.serial === serial
+  const zone = same
+    ? arena.openZone(OPEN, name, { ...hooks, record: nodeShape(record, keyName) })
+    : undefined
+  const smr = zone?.parts.domain
+  if (zone === undefined || smr === undefined) {
+    throw new Misuse(`${OPEN}: the zone of table ${show(name)} was destroyed`, {
       table: name,
     })
   }

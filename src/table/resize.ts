@@ -59,6 +59,8 @@ function attempt(parts: TableParts, bits: number, lockStripe: (index: number) =>
     chains.publish(next)
     memory.poke(at + TableWords.goal, smr.advance())
     memory.poke(at + TableWords.building, 0)
+    // If no reader is on it the old array goes back now; else the next resize sees to it.
+    collect(parts)
     return true
   })
 }

@@ -20,7 +20,7 @@
  */
 
 import type { Arena } from '../arena.ts'
-import { Exhausted, Misuse, show } from '../errors.ts'
+import { Misuse, show } from '../errors.ts'
 import { StripeWords, TableWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { WaitOptions } from '../memory/patience.ts'
@@ -128,7 +128,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       const item = this.search(key)
       return item === 0 ? undefined : fn(item)
     }
-    return this.smr.entered ? run() : this.smr.read(run)
+    return this.inside(run)
   }
 
   /** Whether there is a record with this key. */
@@ -161,12 +161,12 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /**
    * Copies of all records, in the order of their hashes. Writers go on meanwhile: a record that is
    * there from beginning to end is seen exactly once, also across a resize; one that comes or goes
-   * is seen or not. No section is open between two steps of the iteration.
+   * is seen or not. No section is open between two steps of the iteration but the caller's own.
    */
   *entries(): Generator<Values<F>, void, undefined> {
     for (let from = 0; from < CIRCLE; ) {
       const batch: Values<F>[] = []
-      from = this.smr.read(() =>
+      from = this.inside(() =>
         this.visit(from, (item) => batch.push(this.schema.read(this.arena, item))),
       )
       yield* batch
@@ -176,7 +176,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /** Addresses of all records: what `zone.audit` wants to know. Exact only while nobody writes. */
   items(): Item[] {
     const all: Item[] = []
-    this.smr.read(() => {
+    this.inside(() => {
       for (let from = 0; from < CIRCLE; ) from = this.visit(from, (item) => all.push(item))
     })
     return all
@@ -185,8 +185,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   // ---- writers -----------------------------------------------------------------------------
 
   /**
-   * Puts a record, in place of the one with the same key if there is one. Blocks only on the lock
-   * of its stripe. Misuse for a record that does not fit the schema, and inside a section of the
+   * Puts a record, in place of the one with the same key if there is one. Blocks on the lock of its
+   * stripe and, only when there is no memory even for a bucket of freed records, until readers
+   * leave; for 30 s at most. Misuse for a record that does not fit the schema, and inside a section of the
    * table's domain; Exhausted when there is no memory for it. Then nothing has changed.
    */
   set(object: Readonly<Values<F>>): this {
@@ -194,12 +195,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     this.assertWritable('set')
     const key = (object as Values<F>)?.[this.keyName] as ValueOf<F[N]>
     this.key.check('table.set', key)
-    zone.makeRoom()
-    const item = zone.zallocSmr()
-    this.fill(item, object)
     const hash = this.key.hash(key)
-    chains.setHash(item, hash)
-    const stripe = this.lock(hash)
+    const item = zone.zallocSmr()
+    const stripe = this.prepare(item, object, key, hash)
     let old: number
     try {
       const now = chains.current()
@@ -263,6 +261,11 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   // ---- inside ------------------------------------------------------------------------------
 
+  /** Runs `fn` in a section: the caller's, if one is open. */
+  private inside<T>(fn: () => T): T {
+    return this.smr.entered ? this.smr.within(fn) : this.smr.read(fn)
+  }
+
   /** In a section. */
   private search(key: ValueOf<F[N]>): Item {
     const { chains, memory } = this
@@ -300,15 +303,28 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     return end * span
   }
 
-  /** Nobody can see the item yet; if the record does not fit, it goes back. */
-  private fill(item: Item, object: Readonly<Values<F>>): void {
-    let filled = false
+  /**
+   * All of `set` that may fail: fills the record, and locks and returns the stripe. Nobody can see
+   * the item yet; on failure it goes back. Room for the record that it may replace is made after
+   * the allocation, which may have sent the free bucket off: from here on nothing takes it away.
+   */
+  private prepare(
+    item: Item,
+    object: Readonly<Values<F>>,
+    key: ValueOf<F[N]>,
+    hash: number,
+  ): number {
+    let stripe = -1
     try {
       this.schema.write(this.arena, item, object)
-      filled = true
+      if (!this.key.equals(this.memory, item, key)) throw this.fickleKey()
+      this.chains.setHash(item, hash)
+      this.zone.makeRoom()
+      stripe = this.lock(hash)
     } finally {
-      if (!filled) this.zone.zfreeSmr(item)
+      if (stripe < 0) this.zone.giveBack(item)
     }
+    return stripe
   }
 
   private lock(hash: number): number {
@@ -347,16 +363,19 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     return this.parts.at + TableWords.WORDS + index * StripeWords.WORDS
   }
 
+  private fickleKey(): Misuse {
+    return new Misuse(
+      `table.set: table ${show(this.name)}: ${String(this.keyName)} changed while it was read; give a plain object`,
+      { table: this.name, field: String(this.keyName) },
+    )
+  }
+
   private assertWritable(verb: string): void {
+    this.arena.space.assertOpen(`table.${verb}`)
     if (!this.smr.entered) return
     throw new Misuse(
       `table.${verb}: table ${show(this.name)}: a section of domain ${show(this.smr.name)} is open; exit first`,
       { table: this.name, domain: this.smr.name },
     )
   }
-}
-
-/** Thrown by several parts of a table. @internal */
-export function noMemory(call: string, name: string, what: string): Exhausted {
-  return new Exhausted(`${call}: table ${show(name)}: no memory for ${what}`, { table: name })
 }

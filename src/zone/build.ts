@@ -39,8 +39,8 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   }
   const align = shape.alignWords ?? DEFAULT_ALIGN
   const capacity = shape.capacity ?? capacityFor(shape.words)
-  const records = slabShape(strideFor(shape.words, align), align, space.checks)
-  const buckets = slabShape(bucketWords(capacity, LINE_WORDS), LINE_WORDS, false)
+  const records = slabShape(strideFor(shape.words, align), align, space.checks, pages.count)
+  const buckets = slabShape(bucketWords(capacity, LINE_WORDS), LINE_WORDS, false, pages.count)
   if (2 ** records.slabOrder > pages.count) {
     throw new Misuse(
       `${call}: an item of ${shape.bytes} bytes does not fit into the arena of ${memory.words.length * BYTES_PER_WORD}`,
@@ -56,6 +56,7 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   memory.poke(zone + ZoneWords.serial, serial)
   memory.poke(zone + ZoneWords.recordWords, shape.words)
   memory.poke(zone + ZoneWords.recordBytes, shape.bytes)
+  memory.poke(zone + ZoneWords.align, align)
   memory.poke(zone + ZoneWords.capacity, capacity)
   memory.poke(zone + ZoneWords.domain, shape.smr?.address ?? 0)
   memory.poke(zone + ZoneWords.hooks, hookBits(shape.hooks))
@@ -84,7 +85,7 @@ export function assertSameZone(call: string, space: Space, zone: number, shape: 
   const schemaBytes = get(zone + ZoneWords.schemaBytes)
   const schema = decodeText(memory.readBytes(parts.schema, 0, schemaBytes))
   const limit = get(parts.records + KegWords.limit)
-  const stride = shape.words && shape.alignWords && strideFor(shape.words, shape.alignWords)
+  const align = shape.alignWords && shape.alignWords * BYTES_PER_WORD
   same(call, 'schema', shape.schema, schema)
   same(call, 'bytes', shape.bytes, get(zone + ZoneWords.recordBytes))
   same(call, 'bucket', shape.capacity, get(zone + ZoneWords.capacity))
@@ -94,7 +95,7 @@ export function assertSameZone(call: string, space: Space, zone: number, shape: 
   const pending = shape.pendingBytes && pendingItems(shape.pendingBytes, itemStride)
   same(call, 'pendingBytes (in items)', pending, memory.load(zone + ZoneWords.pendingLimit))
   same(call, 'noFree', shape.noFree, get(zone + ZoneWords.noFree) !== 0)
-  same(call, 'align (as item stride in words)', stride, get(parts.records + KegWords.stride))
+  same(call, 'align', align, get(zone + ZoneWords.align) * BYTES_PER_WORD)
   const domain = get(zone + ZoneWords.domain)
   if (shape.smr !== undefined && shape.smr.address !== domain) {
     throw new Misuse(`${call}: the zone exists with ${domain === 0 ? 'no' : 'another'} smr domain`)

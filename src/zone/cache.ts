@@ -50,13 +50,18 @@ export class Cache {
     return true
   }
 
-  /** Puts an item that was just popped back where it was. */
-  unpop(item: number): void {
+  /** Puts an item that was just popped back where it was; false when that bucket is gone. */
+  unpop(item: number): boolean {
     const { memory } = this
     const bucket = memory.peek(this.at + CacheWords.alloc)
     const count = memory.peek(bucket + BucketWords.count)
+    if (count === memory.peek(bucket + BucketWords.capacity)) return false
     memory.poke(bucket + BucketWords.entries + count, item)
+    // It has been destroyed, if there was anything to destroy, like all others in here.
+    if (memory.peek(bucket + BucketWords.destroyed) <= count)
+      memory.poke(bucket + BucketWords.destroyed, count + 1)
     memory.poke(bucket + BucketWords.count, count + 1)
+    return true
   }
 
   // ---- slow path: buckets come and go ------------------------------------------------------

@@ -16,11 +16,12 @@ export function destroyZone(
 ): number {
   const { at, depot, domain, buckets, records, serial, space } = parts
   const { directory, memory, pages } = space
+  const timeoutMs = timeoutOf('zone.destroy', options)
   collect(parts, supply)
-  until(memory, timeoutOf('zone.destroy', options), () => {
+  until(memory, timeoutMs, () => {
     for (let bucket = depot.fetch(0); bucket !== 0; bucket = depot.fetch(0)) {
-      supply.release(bucket)
-      depot.putEmpty(bucket)
+      const empty = bucket
+      supply.release(empty, () => depot.putEmpty(empty))
     }
     return !depot.hasPending()
   })

@@ -37,6 +37,9 @@ export function openZone(
   if (smr !== undefined && smr.space !== space) {
     throw new Misuse(`${call}: smr ${show(smr.name)} is another arena handle's; use the same one`)
   }
+  if (smr !== undefined && !smr.isAlive()) {
+    throw new Misuse(`${call}: smr ${show(smr.name)} was destroyed; open it again`)
+  }
   const found = space.directory.open(caller, Named.zone, name, (serial) => {
     const zone = buildZone(call, space, shape, serial)
     if (zone !== 0 && smr !== undefined) space.memory.add(smr.address + DomainWords.users, 1)

@@ -51,8 +51,7 @@ function trim(parts: Parts, supply: Supply): number {
   while (released < idle) {
     const bucket = depot.fetch(0)
     if (bucket === 0) break
-    released += supply.release(bucket)
-    depot.putEmpty(bucket)
+    released += supply.release(bucket, () => depot.putEmpty(bucket))
   }
   for (let bucket = depot.fetchExpired(); bucket !== 0; bucket = depot.fetchExpired()) {
     supply.destroyItems(bucket, () => depot.putSafe(bucket, 0))
@@ -65,8 +64,8 @@ function drain(parts: Parts, supply: Supply, timeoutMs: number): number {
   let released = 0
   const takeAll = (): boolean => {
     for (let bucket = depot.fetch(0); bucket !== 0; bucket = depot.fetch(0)) {
-      released += supply.release(bucket)
-      depot.putEmpty(bucket)
+      const empty = bucket
+      released += supply.release(empty, () => depot.putEmpty(empty))
     }
     return !depot.hasPending()
   }

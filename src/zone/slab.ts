@@ -18,6 +18,8 @@ const BITS = 32
 /** Slabs grow until header and tail cost at most this share, or this many pages. */
 const WASTE = 1 / 50
 const LARGEST_ORDER = 4
+/** A small arena is cut into at least so many slabs. */
+const SLABS_PER_ARENA = 32
 
 /** How a slab of one item size is cut. */
 export interface SlabShape {
@@ -31,12 +33,16 @@ export interface SlabShape {
 
 export const FREE_BITS_AT = SlabWords.WORDS
 
-/** The smallest slab that wastes little. `align` is in words, a power of two. */
-export function slabShape(stride: number, align: number, busy: boolean): SlabShape {
+/**
+ * The smallest slab that wastes little, and is little beside the arena of `pages` pages. `align` is
+ * in words, a power of two.
+ */
+export function slabShape(stride: number, align: number, busy: boolean, pages: number): SlabShape {
   let best: SlabShape | undefined
   let least = Number.POSITIVE_INFINITY
   const smallest = orderFor(FREE_BITS_AT + (busy ? 2 : 1) + align + stride)
-  for (let order = smallest; order <= Math.max(smallest, LARGEST_ORDER); order++) {
+  const largest = Math.min(LARGEST_ORDER, Math.floor(Math.log2(pages / SLABS_PER_ARENA)))
+  for (let order = smallest; order <= Math.max(smallest, largest); order++) {
     const shape = cut(stride, align, busy, order)
     const waste = 1 - (shape.perSlab * stride) / (PAGE_WORDS * 2 ** order)
     if (waste < least) {

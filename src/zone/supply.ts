@@ -23,7 +23,7 @@ import { allocHome, type Buckets, freeHome } from './bucket.ts'
 import type { Cache } from './cache.ts'
 import type { Depot } from './depot.ts'
 import type { Keg } from './keg.ts'
-import type { Hooks } from './options.ts'
+import type { Hook, Hooks } from './options.ts'
 import { fillTrash } from './trash.ts'
 
 /** The parts of a zone, as one worker holds them. */
@@ -166,11 +166,8 @@ export class Supply {
       empty = this.sendOff(cache.unloadFree(), home)
     }
     if (empty === 0) empty = depot.takeEmpty(home)
-    if (empty === 0) empty = this.squeeze()
-    if (empty === 0) return false
-    this.setHome(empty, home)
-    this.memory.poke(empty + BucketWords.destroyed, 0)
-    cache.loadFree(empty)
+    if (empty === 0) return this.squeeze(home)
+    this.loadFree(empty, home)
     return true
   }
 
@@ -201,32 +198,45 @@ export class Supply {
       : depot.retire(bucket, domain, exchangeHome)
   }
 
+  private loadFree(empty: number, home: number): void {
+    this.setHome(empty, home)
+    this.memory.poke(empty + BucketWords.destroyed, 0)
+    this.parts.cache.loadFree(empty)
+  }
+
   /** No memory for an empty bucket: our own alloc bucket if it is empty, else the next to expire. */
-  private squeeze(): number {
+  private squeeze(home: number): boolean {
     const { cache, depot, domain, space } = this.parts
     if (cache.alloc !== 0 && this.memory.peek(cache.alloc + BucketWords.count) === 0) {
-      return cache.unloadAlloc()
+      this.loadFree(cache.unloadAlloc(), home)
+      return true
     }
-    if (domain === undefined) return 0
+    if (domain === undefined) return false
     let bucket = 0
     until(space.memory, DEFAULT_TIMEOUT_MS, () => {
       bucket = depot.fetch(0)
       return bucket !== 0
     })
-    if (bucket !== 0) this.release(bucket)
-    return bucket
+    if (bucket !== 0) this.release(bucket, () => this.loadFree(bucket, home))
+    return bucket !== 0
   }
 
   // ---- items -------------------------------------------------------------------------------
 
-  /** Gives the items of a fetched bucket back to their slabs. Returns how many. */
-  release(bucket: number): number {
+  /**
+   * Gives the items of a fetched bucket back to their slabs, then runs `finish` on what is an empty
+   * bucket. Returns how many items.
+   */
+  release(bucket: number, finish: () => void): number {
     const { hooks, records, buckets } = this.parts
     const count = buckets.count(bucket)
     this.destroyItems(bucket, () => {
-      for (const item of buckets.items(bucket)) hooks.fini?.(item as Item)
+      const failure = new Failure()
+      for (const item of buckets.items(bucket)) failure.run(hooks.fini, item as Item)
       records.give(bucket)
       this.memory.poke(bucket + BucketWords.destroyed, 0)
+      finish()
+      failure.surface()
     })
     return count
   }
@@ -239,23 +249,19 @@ export class Supply {
     const { domain, hooks, recordWords, trashing } = this.parts
     const { memory } = this
     const count = memory.peek(bucket + BucketWords.count)
-    let failure: { error: unknown } | undefined
+    const failure = new Failure()
     // A plain zone has dealt with each item when it was freed.
     if (domain !== undefined && (hooks.dtor !== undefined || trashing)) {
       for (let i = memory.peek(bucket + BucketWords.destroyed); i < count; i++) {
         const item = memory.peek(bucket + BucketWords.entries + i) as Item
-        try {
-          hooks.dtor?.(item)
-        } catch (error) {
-          failure ??= { error }
-        }
+        failure.run(hooks.dtor, item)
         if (trashing) fillTrash(memory, item, recordWords)
         memory.poke(bucket + BucketWords.destroyed, i + 1)
       }
     }
     memory.poke(bucket + BucketWords.destroyed, count)
     finish()
-    if (failure !== undefined) throw failure.error
+    failure.surface()
   }
 
   /** Runs init for each item of a fresh batch; those it refuses go back to their slabs. */
@@ -312,5 +318,22 @@ export class Supply {
 
   private setHome(bucket: number, home: number): void {
     this.memory.poke(bucket + BucketWords.home, home)
+  }
+}
+
+/** The first error that a hook has thrown, kept until all of them have run. */
+class Failure {
+  private first: { readonly error: unknown } | undefined
+
+  run(hook: Hook | undefined, item: Item): void {
+    try {
+      hook?.(item)
+    } catch (error) {
+      this.first ??= { error }
+    }
+  }
+
+  surface(): void {
+    if (this.first !== undefined) throw this.first.error
   }
 }

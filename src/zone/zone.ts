@@ -129,9 +129,15 @@ export class Zone {
     const slab = this.records.slabOf(item)
     if (slab === 0) throw this.foreign('zfree', item)
     if (this.checks) this.release('zfree', slab, item)
-    this.parts.hooks.dtor?.(item)
-    if (this.parts.trashing) fillTrash(this.memory, item, this.parts.recordWords)
-    if (!this.cache.push(item)) this.pushSlowly('zfree', slab, item)
+    const { dtor } = this.parts.hooks
+    if (dtor === undefined) this.keep(slab, item)
+    else {
+      try {
+        dtor(item)
+      } finally {
+        this.keep(slab, item)
+      }
+    }
   }
 
   /** `zalloc` that waits, between turns, for memory to be freed. */
@@ -147,13 +153,14 @@ export class Zone {
    */
   makeRoom(): void {
     this.assertOpen('makeRoom')
+    this.assertOutside('makeRoom')
     if (!this.supply.makeRoom()) throw this.exhausted('makeRoom', 'no memory for an empty bucket')
   }
 
   /** Retires this worker's part-filled free bucket now, so that its items can expire. */
   seal(): void {
     this.assertOpen('seal')
-    this.domain?.assertOutside('advance')
+    this.assertOutside('seal')
     this.supply.seal()
   }
 
@@ -163,7 +170,7 @@ export class Zone {
    */
   reclaim(level: ReclaimLevel, options?: WaitOptions): Reclaimed {
     this.assertOpen('reclaim')
-    this.domain?.assertOutside('wait')
+    this.assertOutside('reclaim')
     if (level !== 'trim' && level !== 'drain' && level !== 'all') {
       throw this.misuse('reclaim', `level is ${show(level)}; give 'trim', 'drain' or 'all'`)
     }
@@ -216,7 +223,7 @@ export class Zone {
    */
   destroy(options?: WaitOptions): void {
     this.assertOpen('destroy')
-    this.domain?.assertOutside('wait')
+    this.assertOutside('destroy')
     const { live } = this.stats()
     if (live !== 0) {
       throw this.misuse('destroy', `${live} items are live; free them first`)
@@ -226,7 +233,20 @@ export class Zone {
     this.mode = 'closed'
   }
 
-  // ---- for the arena -----------------------------------------------------------------------
+  // ---- for the arena and for structures ----------------------------------------------------
+
+  /**
+   * Takes back a record that was just allocated and shown to nobody: so it need not wait for any
+   * reader. Never blocks, never fails. @internal
+   */
+  giveBack(item: Item): void {
+    if (this.checks) this.release('giveBack', this.records.slabOf(item), item)
+    try {
+      this.parts.hooks.dtor?.(item)
+    } finally {
+      this.putBack(item)
+    }
+  }
 
   /** This worker leaves: all it caches goes to the depot. @internal */
   close(): void {
@@ -246,8 +266,7 @@ export class Zone {
         made = true
       } finally {
         if (!made) {
-          if (trashing) fillTrash(this.memory, item, recordWords)
-          this.cache.unpop(item)
+          this.putBack(item)
         }
       }
     }
@@ -258,6 +277,16 @@ export class Zone {
     return item
   }
 
+  /** To the alloc bucket it came from or, where that is gone, to its slab. */
+  private putBack(item: Item): void {
+    const { hooks, recordWords, trashing } = this.parts
+    if (trashing) fillTrash(this.memory, item, recordWords)
+    if (this.cache.unpop(item)) return
+    hooks.fini?.(item)
+    this.cache.count(CacheWords.loaded, -1)
+    this.records.giveOne(item)
+  }
+
   /** Checked arenas: the item must be the user's until now. */
   private release(verb: string, slab: number, item: Item): void {
     const { records } = this
@@ -265,19 +294,32 @@ export class Zone {
     throw this.misuse(verb, `item ${item} is free already (double free)`)
   }
 
+  /** The end of a free in a plain zone: nobody sees the item any more. */
+  private keep(slab: number, item: Item): void {
+    if (this.parts.trashing) fillTrash(this.memory, item, this.parts.recordWords)
+    if (!this.cache.push(item)) this.pushSlowly('zfree', slab, item)
+  }
+
   private pushSlowly(verb: string, slab: number, item: Item): void {
-    if (this.supply.makeRoom()) {
-      this.cache.push(item)
-      return
+    let pushed = false
+    try {
+      this.supply.makeRoom()
+    } finally {
+      // Room may have been made by a destructor that threw: its error surfaces, the item is freed.
+      pushed = this.cache.push(item)
+      if (!pushed && this.checks && this.mode === 'smr') {
+        markBusy(this.memory, slab, this.records.shape, this.records.indexOf(slab, item))
+      }
     }
+    if (pushed) return
     if (this.mode === 'plain') {
-      this.parts.hooks.fini?.(item)
-      this.cache.count(CacheWords.freed, 1)
-      this.records.giveOne(item)
+      try {
+        this.parts.hooks.fini?.(item)
+      } finally {
+        this.cache.count(CacheWords.freed, 1)
+        this.records.giveOne(item)
+      }
       return
-    }
-    if (this.checks) {
-      markBusy(this.memory, slab, this.records.shape, this.records.indexOf(slab, item))
     }
     throw this.exhausted(verb, `no memory for a bucket to keep item ${item} in; it is still yours`)
   }
@@ -338,6 +380,12 @@ export class Zone {
 
   private assertOpen(verb: string): void {
     if (this.mode === 'closed') throw this.wrongVerb(verb)
+    if (!this.supply.isAlive())
+      throw this.misuse(verb, 'it was destroyed by another worker; open it again')
+  }
+
+  private assertOutside(verb: string): void {
+    if (this.domain?.entered) throw this.insideSection(verb)
   }
 
   private misuse(verb: string, what: string, item?: Item): Misuse {

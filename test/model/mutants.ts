@@ -1,0 +1,67 @@
+/**
+ * Mutants: the shipped library with one line removed or changed, to prove that the alarm rings.
+ *
+ * A mutant is a text replacement in one file of the built library. `breed` copies the library to a
+ * folder of its own, replaces the text - which must be there exactly once, so that a mutant cannot
+ * silently become the original when the code moves on - and loads the copy beside the shipped one.
+ */
+
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import type { Library } from './stage.ts'
+
+export interface Mutant {
+  /** What is broken: the label of the line, as the essay in smr/domain.ts names it. */
+  readonly name: string
+  /** File of the library, without ending: `smr/domain`. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+}
+
+const ROOT = new URL('../../', import.meta.url)
+
+/** The mutated library, as scenarios take it. */
+export async function breed({ name, file, find, replace }: Mutant): Promise<Library> {
+  const root = projectRoot()
+  const to = new URL(`build/mutants/${name.replaceAll(/[^a-z0-9]+/gi, '-')}/`, root)
+  await copyScripts(new URL('dist/', root), to)
+  const path = new URL(`${file}.js`, to)
+  const text = await readFile(path, 'utf8')
+  const found = text.split(find).length - 1
+  if (found !== 1) throw new Error(`mutant "${name}": its text stands ${found} times in ${file}`)
+  await writeFile(
+    path,
+    text.replace(find, () => replace),
+  )
+  return load(to)
+}
+
+/** Scripts only, and without the line that names their source maps. */
+async function copyScripts(from: URL, to: URL): Promise<void> {
+  await rm(to, { recursive: true, force: true })
+  for (const name of await readdir(from, { recursive: true })) {
+    if (!name.endsWith('.js')) continue
+    const text = await readFile(new URL(name, from), 'utf8')
+    await mkdir(new URL('.', new URL(name, to)), { recursive: true })
+    await writeFile(new URL(name, to), text.replace(/^\/\/# sourceMappingURL=.*$/m, ''))
+  }
+}
+
+async function load(from: URL): Promise<Library> {
+  const part = async (file: string): Promise<Record<string, unknown>> =>
+    (await import(/* @vite-ignore */ new URL(file, from).href)) as Record<string, unknown>
+  const [index, layout, pages, space, reap, stats] = await Promise.all([
+    part('index.js'),
+    part('memory/layout.js'),
+    part('memory/pages.js'),
+    part('memory/space.js'),
+    part('reap.js'),
+    part('table/stats.js'),
+  ])
+  return { ...index, ...layout, ...pages, ...space, ...reap, ...stats } as unknown as Library
+}
+
+/** This file runs from test/model or from build/test/model. */
+function projectRoot(): URL {
+  return ROOT.pathname.endsWith('/build/') ? new URL('../', ROOT) : ROOT
+}

@@ -1,0 +1,130 @@
+/**
+ * Sections, advances and polls of the shipped `Smr`, against a record that is unlinked and reused.
+ *
+ * The record holds FRESH until a poll has said that nobody can see it, and is then written with a
+ * plain store, as reuse does. A reader that still looks is convicted twice over: by the value, and
+ * by the race that its plain read then is.
+ */
+
+import type { Smr } from '../../src/index.ts'
+import type { Memory } from '../../src/memory/memory.ts'
+import type { Goal } from '../../src/words.ts'
+import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
+import { GIANT, join, type Library, raise, SMALL, type Stage } from './stage.ts'
+
+const FRESH = 7
+const REUSED = 99
+
+interface World {
+  /** Points to the record, or is null. */
+  readonly head: number
+  readonly record: number
+}
+
+interface Worker extends World {
+  readonly smr: Smr
+}
+
+/** All scenarios of this file, on the shipped library or on a mutant of it. */
+export function smrScenarios(lib: Library): readonly Scenario<World>[] {
+  const build = (memory: Memory, stage: Stage): World =>
+    raise(lib, memory, stage, (arena) => {
+      arena.smr('domain')
+      const zone = arena.zone('words', { bytes: 8 })
+      const head = zone.zalloc()
+      const record = zone.zalloc()
+      memory.poke(record, FRESH)
+      memory.store(head, record)
+      return { head, record }
+    })
+
+  const prepare = (memory: Memory, world: World): Worker => ({
+    ...world,
+    smr: join(lib, memory).smr('domain'),
+  })
+
+  /** `times` sections, one after the other. */
+  const reader = (name: string, times = 1): Thread<World> =>
+    thread({
+      name,
+      prepare,
+      body(memory, _control, worker: Worker) {
+        for (let i = 0; i < times; i++) worker.smr.read(() => look(memory, worker))
+      },
+    })
+
+  /** Unlinks, advances, polls until nobody can look, and uses the record again. */
+  const writer: Thread<World> = thread({
+    name: 'writer',
+    prepare,
+    body(memory, _control, { head, record, smr }: Worker) {
+      memory.store(head, 0)
+      const goal = smr.advance()
+      while (!smr.poll(goal)) memory.pause()
+      memory.poke(record, REUSED)
+    },
+  })
+
+  /** Another poller, who moves the read hand for goals of his own. */
+  const poller: Thread<World> = thread({
+    name: 'poller',
+    prepare,
+    body(_memory, _control, { smr }: Worker) {
+      const goal = smr.advance()
+      for (let i = 0; i < 2; i++) if (smr.poll(goal)) return
+    },
+  })
+
+  /** Moves the clock on, so that sequences published before lie far behind. */
+  const mover = (steps: number): Thread<World> =>
+    thread({
+      name: 'mover',
+      prepare,
+      body(_memory, _control, { smr }: Worker) {
+        for (let i = 0; i < steps; i++) smr.poll(smr.advance())
+      },
+    })
+
+  /** Attaches while a writer polls, and looks at once. */
+  const newcomer: Thread<World> = thread({
+    name: 'newcomer',
+    body(memory, _control, world: World) {
+      const arena = join(lib, memory)
+      arena.smr('domain').read(() => look(memory, world))
+      arena.detach()
+    },
+  })
+
+  const scene = (
+    name: string,
+    threads: readonly Thread<World>[],
+    more: Partial<Scenario<World>> = {},
+  ): Scenario<World> =>
+    scenario<World>({
+      name,
+      words: SMALL.words,
+      setup: (memory) => build(memory, SMALL),
+      threads,
+      ...more,
+    })
+
+  const giant = { setup: (memory: Memory): World => build(memory, GIANT) }
+  /** Plain loads of the head suffice in a section: that is what the second load in enter is for. */
+  const plainHead = { weakenLoad: (at: number, { head }: World): boolean => at === head }
+
+  return [
+    scene('section against unlink and reuse', [reader('reader', 2), writer]),
+    scene('the same, pointers loaded plainly', [reader('reader', 2), writer], plainHead),
+    scene('two readers', [reader('one'), reader('two'), writer]),
+    scene('two pollers', [reader('reader'), poller, writer]),
+    scene('advance against poll near the wrap', [reader('reader'), mover(2), writer], giant),
+    scene('attach and detach against poll', [newcomer, writer]),
+  ]
+}
+
+function look(memory: Memory, { head }: World): void {
+  const record = memory.load(head)
+  if (record === 0) return
+  const value = memory.peek(record)
+  if (value !== FRESH) throw new Error(`a reader found ${value} in the record`)
+}

@@ -1,0 +1,85 @@
+/**
+ * The shipped arena on the explorer's memory: how scenarios get real handles.
+ *
+ * `raise` formats an arena in setup, with a builder attached who makes what the scenario needs and
+ * leaves. `join` attaches a worker; call it in `prepare`, so that slots are claimed in order and
+ * every run of a body has handles of its own.
+ *
+ * Scenarios take the library as an argument: the shipped one, or a mutant of it (mutants.ts).
+ */
+
+import { Arena, HashTable, record, u32, utf8 } from '../../src/index.ts'
+import { geometry, Header } from '../../src/memory/layout.ts'
+import type { Memory } from '../../src/memory/memory.ts'
+import { checkPages } from '../../src/memory/pages.ts'
+import { format, type Handle, Space } from '../../src/memory/space.ts'
+import { reapSlot } from '../../src/reap.ts'
+import { checkTable } from '../../src/table/stats.ts'
+
+/** What scenarios use of the library. */
+export interface Library {
+  readonly Arena: typeof Arena
+  readonly HashTable: typeof HashTable
+  readonly record: typeof record
+  readonly u32: typeof u32
+  readonly utf8: typeof utf8
+  readonly Space: typeof Space
+  readonly format: typeof format
+  readonly geometry: typeof geometry
+  readonly reapSlot: typeof reapSlot
+  readonly checkPages: typeof checkPages
+  readonly checkTable: typeof checkTable
+}
+
+export const shipped: Library = {
+  Arena,
+  HashTable,
+  record,
+  u32,
+  utf8,
+  Space,
+  format,
+  geometry,
+  reapSlot,
+  checkPages,
+  checkTable,
+}
+
+export interface Stage {
+  readonly words: number
+  readonly maxWorkers: number
+  readonly checks: boolean
+  readonly sequence: { readonly first: number; readonly step: number }
+}
+
+/** 12 pages, 3 workers, a clock that starts just below 0 and gets there in a few steps. */
+export const SMALL: Stage = {
+  words: 2 ** 14,
+  maxWorkers: 3,
+  checks: false,
+  sequence: { first: -5, step: 2 },
+}
+
+/** The same with a clock that crosses the sign bit, 16 steps from its wrap guard. */
+export const GIANT: Stage = { ...SMALL, sequence: { first: 2 ** 31 - 2 ** 27 - 1, step: 2 ** 26 } }
+
+/** Formats an arena and lets `build` make what is needed in it. */
+export function raise<W>(
+  lib: Library,
+  memory: Memory,
+  stage: Stage,
+  build: (arena: Arena) => W,
+): W {
+  const { words, maxWorkers, checks, sequence } = stage
+  lib.format(memory, lib.geometry(words, maxWorkers), checks, sequence, false)
+  const arena = join(lib, memory)
+  const world = build(arena)
+  arena.detach()
+  return world
+}
+
+/** Attaches a worker. Its handle cannot be sent anywhere: there is one memory, and it is here. */
+export function join(lib: Library, memory: Memory): Arena {
+  const handle = { umaSmr: memory.peek(Header.version) } as Handle
+  return new lib.Arena(new lib.Space('model', memory), handle)
+}
