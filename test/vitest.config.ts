@@ -1,8 +1,17 @@
+/**
+ * Tests run from their TypeScript, against the library's TypeScript: `#src/` means dist/ to Node
+ * (package.json "imports") and src/ here. Workers, and the model's mutants, run what was built.
+ */
+
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
 export default defineConfig({
+  resolve: { alias: [{ find: /^#src\/(.*)$/, replacement: `${here('#src/')}$1` }] },
   test: {
-    root: new URL('.', import.meta.url).pathname,
+    root: here('.'),
     include: ['**/*.test.ts'],
     testTimeout: 60_000,
     maxWorkers: 2,

@@ -9,11 +9,7 @@
  * token, to be re-run from their logs when their time comes. So a preemption by a thread that then
  * runs to its end costs no re-run at all, and no more than one stack frame per thread is ever live.
  *
- * Breathing is fair. A thread that pauses without anything having changed since its last breath
- * would only find what it found before, so it runs again when somebody has changed a word; a spin
- * loop has as many iterations as the others make changes. When nobody can run, delayed stores land;
- * then virtual time jumps to the earliest wake-up; and when nobody sleeps with a limit either, that
- * is a deadlock. A loop that goes on in spite of all this is cut after `maxVerbs`: it does not
+ * A loop that goes on in spite of all fairness (waiting.ts) is cut after `maxVerbs` verbs: it does not
  * terminate.
  */
 
@@ -23,13 +19,16 @@ import type { FullRules } from './rules.ts'
 import type { Strategy } from './schedule.ts'
 import { fingerprint } from './stateKey.ts'
 import type { StoreBuffers } from './storeBuffer.ts'
-import { DEAD, ENDED, ModelThread, PAUSED, READY, TOKEN, UNBORN, WAITING } from './thread.ts'
+import { DEAD, ENDED, ModelThread, READY, TOKEN, UNBORN } from './thread.ts'
 import type { Clocks } from './vectorClock.ts'
 import { LAST_STEP } from './verbs.ts'
+import { Waiting } from './waiting.ts'
 
 /** Nobody: the schedule is over. */
 const ROOT = -1
-const FIRST_TIME = 1000
+
+const MISFITS =
+  'the schedule does not fit: this is not the scenario that the replay string came from, or its threads are not deterministic'
 
 export interface Mishap {
   readonly message: string
@@ -43,6 +42,7 @@ export class Engine {
   readonly buffers: StoreBuffers
   readonly rules: FullRules
   readonly history = new History()
+  readonly waiting: Waiting
   /** False in setup, preparation and the final check: verbs act at once, unchecked and unlogged. */
   scheduled = false
   current: ModelThread
@@ -51,14 +51,6 @@ export class Engine {
   pruned = false
   /** Steps performed since the exploration began; recalled ones do not count. */
   steps = 0
-  time = FIRST_TIME
-  /** Changes of any word, by anybody. */
-  changes = 0
-  /** Who can run, and who is breathing: one bit per thread. */
-  ready = 0
-  paused = 0
-  /** Who sleeps on a word, in the order of going to sleep. */
-  readonly sleepers: ModelThread[] = []
   last = ROOT
   preemptions = 0
   /** The running thread gives way of its own accord: a switch costs nothing. */
@@ -86,6 +78,7 @@ export class Engine {
     program: (t: ModelThread) => unknown,
   ) {
     this.threads = threads
+    this.waiting = new Waiting(threads)
     this.cells = cells
     this.clocks = clocks
     this.buffers = buffers
@@ -176,18 +169,15 @@ export class Engine {
   choose(n: number): number {
     if (!this.scheduled || n < 2) return 0
     const answer = this.strategy.data(n)
-    if (answer < 0) this.fail(this.current, 'the replay string does not fit: no such choice here')
+    if (answer < 0) this.fail(this.current, MISFITS)
     this.choices.push(-1 - answer)
     return answer
   }
 
   // ---- changes, breath and sleep -----------------------------------------------------------
 
-  /** A word has changed, or may have as far as others can tell: whoever breathes looks again. */
   changed(t: ModelThread): void {
-    this.changes++
-    t.own++
-    if (this.paused !== 0) this.wakePaused(this.paused & ~(1 << t.index))
+    this.waiting.changed(t)
   }
 
   plainStoreLands(t: number, at: number, value: number): void {
@@ -202,80 +192,32 @@ export class Engine {
     if (!t.begun) {
       t.begun = true
       t.granted = false
-      if (this.changes - t.own === t.noticed) {
-        t.status = PAUSED
-        t.wakesAt = this.time + ms
-        this.ready &= ~(1 << t.index)
-        this.paused |= 1 << t.index
-      }
+      if (!this.waiting.news(t)) this.waiting.breathe(t, ms)
       this.free = true
     }
     this.turn(t)
     t.begun = false
-    t.noticed = this.changes - t.own
+    this.waiting.notice(t)
   }
 
   /** Goes to sleep on a word; returns when woken, or when time has run out and nobody else can run. */
   sleep(t: ModelThread, at: number, ms: number): void {
     t.begun = true
-    t.status = WAITING
-    t.waitsAt = at
-    t.wakesAt = this.time + ms
-    this.ready &= ~(1 << t.index)
-    this.sleepers.push(t)
+    this.waiting.sleep(t, at, ms)
     this.step(t)
     this.turn(t)
   }
 
-  /** Wakes up to `count` sleepers of a word, the first first. */
+  /** Wakes up to `count` sleepers of a word; all that the waker has done happens before they go on. */
   wake(t: ModelThread, at: number, count: number): number {
     let woken = 0
-    for (let i = 0; i < this.sleepers.length && woken < count; ) {
-      const sleeper = this.sleepers[i] as ModelThread
-      if (sleeper.waitsAt === at) {
-        this.rouse(sleeper, t.stamp())
-        this.clocks.join(sleeper.index, t.index)
-        woken++
-      } else i++
+    while (woken < count) {
+      const sleeper = this.waiting.rouseFirst(at, t.stamp())
+      if (sleeper === undefined) break
+      this.clocks.join(sleeper.index, t.index)
+      woken++
     }
     return woken
-  }
-
-  private rouse(sleeper: ModelThread, reason: number): void {
-    this.sleepers.splice(this.sleepers.indexOf(sleeper), 1)
-    sleeper.status = READY
-    sleeper.mix(reason)
-    this.ready |= 1 << sleeper.index
-  }
-
-  private wakePaused(mask: number): void {
-    for (const t of this.threads) if ((mask & (1 << t.index)) !== 0) t.status = READY
-    this.paused &= ~mask
-    this.ready |= mask
-  }
-
-  /** Nobody can run: late stores land, or time passes. False when that helps nobody. */
-  private passTime(): boolean {
-    if (this.buffers.total > 0) {
-      this.buffers.drainAll(this)
-      if (this.ready !== 0) return true
-    }
-    let earliest = Number.POSITIVE_INFINITY
-    for (const t of this.threads) {
-      if (t.status === PAUSED || t.status === WAITING) earliest = Math.min(earliest, t.wakesAt)
-    }
-    if (earliest === Number.POSITIVE_INFINITY) {
-      const stuck = this.threads.filter((t) => t.status < ENDED)
-      if (stuck.length > 0) this.failure = { message: `deadlock: ${stuck.map(plight).join(', ')}` }
-      return false
-    }
-    this.time = Math.max(this.time, earliest)
-    for (const t of this.threads) {
-      if (t.wakesAt > this.time) continue
-      if (t.status === WAITING) this.rouse(t, 0)
-      else if (t.status === PAUSED) this.wakePaused(1 << t.index)
-    }
-    return true
   }
 
   // ---- the schedule ------------------------------------------------------------------------
@@ -285,21 +227,17 @@ export class Engine {
     this.buffers.clear()
     this.clocks.begin()
     this.history.clear()
-    this.sleepers.length = 0
+    this.waiting.clear()
     this.choices.length = 0
     this.failure = undefined
     this.pruned = false
-    this.time = FIRST_TIME
-    this.changes = 0
-    this.ready = 0
-    this.paused = 0
     this.last = ROOT
     this.preemptions = 0
     this.free = false
     this.verbs = 0
     for (const t of this.threads) {
       t.restart()
-      if (t.status === READY) this.ready |= 1 << t.index
+      if (t.status === READY) this.waiting.becomeReady(t)
     }
     for (const t of this.threads) if (t.killAfter === 0 && t.status === READY) this.end(t, DEAD)
   }
@@ -307,8 +245,9 @@ export class Engine {
   /** Who performs the next verb. ROOT when the schedule is over, for better or worse. */
   private pick(): number {
     if (this.failure !== undefined) return ROOT
-    while (this.ready === 0) if (!this.passTime()) return ROOT
-    const { ready, last, free, strategy } = this
+    while (this.waiting.ready === 0) if (!this.passTime()) return ROOT
+    const { last, free, strategy } = this
+    const { ready } = this.waiting
     const goesOn = last >= 0 && (ready & (1 << last)) !== 0
     const alone = (ready & (ready - 1)) === 0
     if (this.pruning && !(alone && goesOn)) {
@@ -323,7 +262,7 @@ export class Engine {
     const forced = (mask & (mask - 1)) === 0
     const next = forced ? 31 - Math.clz32(mask) : strategy.thread(mask, goesOn ? last : ROOT)
     if (next < 0) {
-      this.failure = { message: 'the replay string does not fit: no such thread to run here' }
+      this.failure = { message: MISFITS }
       return ROOT
     }
     if (!alone) this.choices.push(next)
@@ -333,6 +272,14 @@ export class Engine {
     chosen.granted = true
     return next
   }
+
+  private passTime(): boolean {
+    const stuck = this.waiting.passTime(this.landStores, this.buffers)
+    if (stuck) this.failure = { message: `deadlock: ${stuck}` }
+    return stuck === undefined
+  }
+
+  private readonly landStores = (): void => this.buffers.drainAll(this)
 
   /** Runs `t` from its start, up to its end or its suspension. Answers who is next. */
   private run(t: ModelThread): number {
@@ -366,17 +313,13 @@ export class Engine {
   }
 
   private end(t: ModelThread, status: number): void {
-    t.status = status
-    this.ready &= ~(1 << t.index)
-    const asleep = this.sleepers.indexOf(t)
-    if (asleep >= 0) this.sleepers.splice(asleep, 1)
+    this.waiting.leave(t, status)
     this.changed(t)
     for (const heir of this.threads) {
       if (heir.after !== t.index || heir.status !== UNBORN) continue
       this.buffers.drain(this, t.index)
       this.clocks.join(heir.index, t.index)
-      heir.status = READY
-      this.ready |= 1 << heir.index
+      this.waiting.becomeReady(heir)
       if (heir.killAfter === 0) this.end(heir, DEAD)
     }
   }
@@ -384,10 +327,4 @@ export class Engine {
 
 function said(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-function plight(t: ModelThread): string {
-  return t.status === WAITING
-    ? `${t.name} sleeps on word ${t.waitsAt}`
-    : `${t.name} has not begun: the thread it comes after never ends`
 }

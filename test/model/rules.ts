@@ -17,7 +17,7 @@ export interface Rules {
   readonly plainSteps?: boolean
   /** Plain stores become visible late. Makes plain accesses preemption points. */
   readonly delayed?: boolean
-  /** A `glance` may miss a write that does not happen before it. */
+  /** A `glance` may miss the last write, unless that happens before it; it is a preemption point. */
   readonly stale?: boolean
   /** Racing plain accesses are errors. */
   readonly races?: boolean

@@ -7,11 +7,12 @@
  *   DepthFirst  all answers, one after the other. A schedule is the path of its answers; the next
  *               one keeps the path up to the last choice with an untried answer. States that were
  *               reached before are cut off (see hash.ts).
- *   Random      PCT: threads get random priorities, the highest that is ready runs, and at d - 1
- *               random moments the running one drops to the bottom. A bug that needs d ordering
- *               decisions among n threads and k steps is met with probability 1 / (n * k^(d-1)) or
- *               better per schedule. (Burckhardt et al., "A Randomized Scheduler with Probabilistic
- *               Guarantees of Finding Bugs".)
+ *   Random      every other schedule PCT: threads get random priorities, the highest that is ready
+ *               runs, and at d - 1 random moments the running one drops to the bottom. A bug that
+ *               needs d ordering decisions among n threads and k steps is met with probability
+ *               1 / (n * k^(d-1)) or better. (Burckhardt et al., "A Randomized Scheduler with
+ *               Probabilistic Guarantees of Finding Bugs".) In between, random walks that tend to
+ *               go on: no guarantee, but in small programs often the first to find something.
  *   Replay      the answers of a given string, then whatever comes first.
  */
 
@@ -30,11 +31,17 @@ export interface Strategy {
   readonly prunes: boolean
 }
 
-/** The answer of a strategy whose string asks for what cannot be. */
+/** The answer of a strategy whose plan asks for what cannot be. */
 export const MISFIT: number = -1
 
 function lowest(mask: number): number {
   return 31 - Math.clz32(mask & -mask)
+}
+
+function bits(mask: number): number {
+  let count = 0
+  for (let left = mask; left !== 0; left &= left - 1) count++
+  return count
 }
 
 export class DepthFirst implements Strategy {
@@ -71,7 +78,10 @@ export class DepthFirst implements Strategy {
 
   private next(mask: number, first: number): number {
     const place = this.depth++
-    if (place < this.planned) return this.chosen[place] as number
+    if (place < this.planned) {
+      const planned = this.chosen[place] as number
+      return (mask & (1 << planned)) === 0 ? MISFIT : planned
+    }
     this.chosen[place] = first
     this.untried[place] = mask & ~(1 << first)
     return first
@@ -102,6 +112,8 @@ export function randomFrom(seed: number): () => number {
 }
 
 const FIRST_LENGTH = 20
+/** How readily a random walk switches. */
+const RESTLESS = 0.3
 
 export class Random implements Strategy {
   readonly prunes = false
@@ -127,7 +139,7 @@ export class Random implements Strategy {
     this.place = 0
     const { priorities } = this
     for (let t = 0; t < priorities.length; t++) priorities[t] = 1 + this.random()
-    const drops = this.run % this.maxDepth
+    const drops = (this.run >> 1) % this.maxDepth
     this.drops = Array.from({ length: drops }, () => Math.floor(this.random() * this.longest))
     this.run++
     return true
@@ -136,6 +148,7 @@ export class Random implements Strategy {
   thread(mask: number, last: number): number {
     const { priorities } = this
     const place = this.place++
+    if ((this.run & 1) === 0) return this.walk(mask, last)
     const drop = this.drops.indexOf(place)
     if (drop >= 0 && last >= 0) priorities[last] = -drop - 1
     let best = lowest(mask)
@@ -149,6 +162,13 @@ export class Random implements Strategy {
 
   data(n: number): number {
     return Math.floor(this.random() * n)
+  }
+
+  private walk(mask: number, last: number): number {
+    if (last >= 0 && this.random() >= RESTLESS) return last
+    let left = mask
+    for (let skip = this.data(bits(mask)); skip > 0; skip--) left &= left - 1
+    return lowest(left)
   }
 
   seen(): boolean {

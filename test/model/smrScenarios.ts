@@ -6,9 +6,8 @@
  * by the race that its plain read then is.
  */
 
-import type { Smr } from '../../src/index.ts'
-import type { Memory } from '../../src/memory/memory.ts'
-import type { Goal } from '../../src/words.ts'
+import type { Smr } from '#src/index.ts'
+import type { Memory } from '#src/memory/memory.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { GIANT, join, type Library, raise, SMALL, type Stage } from './stage.ts'
 

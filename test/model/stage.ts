@@ -8,13 +8,13 @@
  * Scenarios take the library as an argument: the shipped one, or a mutant of it (mutants.ts).
  */
 
-import { Arena, HashTable, record, u32, utf8 } from '../../src/index.ts'
-import { geometry, Header } from '../../src/memory/layout.ts'
-import type { Memory } from '../../src/memory/memory.ts'
-import { checkPages } from '../../src/memory/pages.ts'
-import { format, type Handle, Space } from '../../src/memory/space.ts'
-import { reapSlot } from '../../src/reap.ts'
-import { checkTable } from '../../src/table/stats.ts'
+import { Arena, HashTable, record, u32, utf8 } from '#src/index.ts'
+import { geometry, Header } from '#src/memory/layout.ts'
+import type { Memory } from '#src/memory/memory.ts'
+import { checkPages } from '#src/memory/pages.ts'
+import { format, type Handle, Space } from '#src/memory/space.ts'
+import { reapSlot } from '#src/reap.ts'
+import { checkTable } from '#src/table/stats.ts'
 
 /** What scenarios use of the library. */
 export interface Library {

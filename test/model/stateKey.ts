@@ -18,16 +18,16 @@ import { PAUSED, WAITING } from './thread.ts'
 const PER_MS = 1000
 
 export function fingerprint(engine: Engine, goesOn: boolean): void {
-  const { cells, threads, history, buffers } = engine
+  const { cells, threads, history, buffers, waiting } = engine
   let a = mixA(cells.hashA, history.hashA)
   let b = mixB(cells.hashB, history.hashB)
-  const time = (engine.time * PER_MS) | 0
+  const time = (waiting.time * PER_MS) | 0
   a = mixA(a, time)
   b = mixB(b, time)
   for (const t of threads) {
     a = mixA(a, t.hashA)
     b = mixB(b, t.hashB)
-    const news = engine.changes - t.own !== t.noticed ? 1 : 0
+    const news = waiting.news(t) ? 1 : 0
     const bits = (t.status << 2) | (news << 1) | (t.begun ? 1 : 0)
     a = mixA(a, bits)
     b = mixB(b, bits)
@@ -37,7 +37,7 @@ export function fingerprint(engine: Engine, goesOn: boolean): void {
       b = mixB(b, left)
     }
   }
-  for (const sleeper of engine.sleepers) {
+  for (const sleeper of waiting.sleepers) {
     a = mixA(a, sleeper.index)
     b = mixB(b, sleeper.index)
   }

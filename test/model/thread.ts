@@ -106,6 +106,13 @@ export class ModelThread {
     return log[cursor + 1] as number
   }
 
+  /** For verbs without an answer: whether this one has been performed before. */
+  recalled(verb: number, at: number): boolean {
+    if (this.cursor === this.logged) return false
+    this.recall(verb, at)
+    return true
+  }
+
   /** A further word of the answer just recalled. */
   recallMore(): number {
     return this.log[this.cursor++] as number

@@ -1,0 +1,45 @@
+/**
+ * Every scenario there is, by group: what run.ts runs, and what the table in the README lists.
+ *
+ * A new file of scenarios exports a list of entries and is added here. An entry is a scenario, with
+ * rules of its own where the same scenario is explored in several ways, or together with the thread
+ * that is to be killed at each of its steps.
+ */
+
+import { graceBad, graceBadPoison, graceGood } from './gracePeriod.ts'
+import { litmusScenarios, messagePassing } from './litmus.ts'
+import type { Rules } from './rules.ts'
+import type { Scenario } from './scenario.ts'
+
+export interface Entry {
+  readonly scenario: Scenario
+  /** Kill this thread after each of its steps, one exploration for each. */
+  readonly victim?: string
+  /** Rules for this entry, over those of the scenario. */
+  readonly rules?: Rules
+}
+
+export const catalog: Readonly<Record<string, readonly Entry[]>> = {
+  litmus: [
+    ...litmusScenarios.map((scenario) => ({ scenario })),
+    { scenario: messagePassing, rules: { delayed: true } },
+  ],
+  'grace period': [
+    { scenario: graceGood },
+    { scenario: graceGood, rules: { delayed: true } },
+    { scenario: graceBad },
+    { scenario: graceBadPoison },
+    { scenario: graceBadPoison, rules: { sample: { schedules: 5000 } } },
+  ],
+}
+
+/** A scenario of any world, as the catalog keeps it. */
+export function entry<W>(scenario: Scenario<W>, more: Omit<Entry, 'scenario'> = {}): Entry {
+  return { scenario: scenario as unknown as Scenario, ...more }
+}
+
+export function entriesNamed(name: string): readonly Entry[] {
+  return Object.values(catalog)
+    .flat()
+    .filter((each) => each.scenario.name === name)
+}

@@ -1,0 +1,65 @@
+/**
+ * Death at every step: the victim stops for ever after its k-th step, for each k there is.
+ *
+ * How many steps a victim takes depends on the schedule, so nobody counts them beforehand. k rises
+ * from 0 (killed before it did anything) until an exploration has met no schedule in which the
+ * victim lived long enough to be killed: then every step of every schedule has been its last one.
+ *
+ * Steps are atomic verbs, breaths, falling asleep and waking up, and plain writes; a `fill` and a
+ * copy of bytes have two, so that they may be found half done. A dead thread's delayed stores are
+ * late, not lost.
+ */
+
+import { type Exploration, explore, prove } from './explorer.ts'
+import { type Kill, killsOf, type Rules } from './rules.ts'
+import type { Scenario } from './scenario.ts'
+
+export interface Deaths {
+  /** One exploration for each place of death, in their order. */
+  readonly points: readonly Exploration[]
+  readonly schedules: number
+  readonly steps: number
+  readonly ms: number
+  /** Whether every exploration has covered all its schedules. */
+  readonly exhaustive: boolean
+  readonly failure: Exploration['failure']
+}
+
+const MOST_STEPS = 100_000
+
+/** Explores the scenario once per step of `victim`; deaths in `rules.kill` happen as well. */
+export function killAtEveryStep<W>(
+  scenario: Scenario<W>,
+  victim: string,
+  rules: Rules = {},
+): Deaths {
+  return sweep(victim, { ...scenario.rules, ...rules }, (each) => explore(scenario, each))
+}
+
+/** The same, and throws at the first death that the scenario does not survive. */
+export function proveAtEveryStep<W>(
+  scenario: Scenario<W>,
+  victim: string,
+  rules: Rules = {},
+): Deaths {
+  return sweep(victim, { ...scenario.rules, ...rules }, (each) => prove(scenario, each))
+}
+
+function sweep(victim: string, rules: Rules, run: (rules: Rules) => Exploration): Deaths {
+  const others: readonly Kill[] = killsOf(rules)
+  const points: Exploration[] = []
+  for (let afterStep = 0; afterStep < MOST_STEPS; afterStep++) {
+    const point = run({ ...rules, kill: [...others, { thread: victim, afterStep }] })
+    if (point.killed === 0 && point.failure === undefined) break
+    points.push(point)
+    if (point.failure !== undefined) break
+  }
+  return {
+    points,
+    schedules: points.reduce((sum, each) => sum + each.schedules, 0),
+    steps: points.reduce((sum, each) => sum + each.steps, 0),
+    ms: points.reduce((sum, each) => sum + each.ms, 0),
+    exhaustive: points.every((each) => each.exhaustive),
+    failure: points.at(-1)?.failure,
+  }
+}

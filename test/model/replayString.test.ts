@@ -1,0 +1,50 @@
+/**
+ * Replay strings: what is encoded is decoded again, stays short, and is refused when it is foreign.
+ *
+ * A replay string is only worth something if it means the same schedule tomorrow, so the round trip
+ * is a property over all rules, deaths and choices. That the schedule then fails in the same way is
+ * tested with each bug that is found: see `prove`, and the grace period in litmus.test.ts.
+ */
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { decode, encode } from './replayString.ts'
+import { complete, killsOf } from './rules.ts'
+
+const NAMES = ['reader', 'writer', 'reaper']
+
+describe('replay strings', () => {
+  it('survive the round trip', () => {
+    const choice = fc.oneof(fc.integer({ min: 0, max: 14 }), fc.integer({ min: -8, max: -1 }))
+    const flags = fc.record({
+      delayed: fc.boolean(),
+      stale: fc.boolean(),
+      plainSteps: fc.boolean(),
+      races: fc.boolean(),
+      blocking: fc.boolean(),
+    })
+    const kills = fc.array(fc.record({ thread: fc.nat(2), afterStep: fc.nat(300) }), {
+      maxLength: 2,
+    })
+    fc.assert(
+      fc.property(flags, kills, fc.array(choice), (rules, deaths, choices) => {
+        const decoded = decode(encode(complete(rules), deaths, choices), NAMES)
+        expect(decoded.choices).toEqual(choices)
+        expect(complete(decoded.rules)).toMatchObject(rules)
+        expect(killsOf(decoded.rules)).toEqual(
+          deaths.map(({ thread, afterStep }) => ({ thread: NAMES[thread], afterStep })),
+        )
+      }),
+    )
+  })
+
+  it('count repeated letters', () => {
+    expect(
+      encode(complete({ delayed: true }), [{ thread: 1, afterStep: 7 }], [0, 0, 0, 1, -2]),
+    ).toBe('late/kill-b7/a3bB')
+  })
+
+  it('refuse a thread that is not there', () => {
+    expect(() => decode('kill-d1/a', NAMES)).toThrow('no thread d')
+  })
+})

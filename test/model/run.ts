@@ -1,0 +1,99 @@
+/**
+ * The explorer on the command line.
+ *
+ *   node build/test/model/run.js                          everything in the catalog
+ *   node build/test/model/run.js "grace period"           one scenario, or one group
+ *   node build/test/model/run.js <scenario> --replay S    one schedule, step by step
+ *   ... --seed N --schedules M                            random schedules from that seed
+ *   ... --bound B                                         another preemption bound
+ *   ... --table                                           a table in Markdown
+ *   ... --list                                            the names
+ *
+ * MODEL_REPLAY in the environment does what --replay does. Ends with status 1 when a verdict is not
+ * the expected one.
+ */
+
+import { parseArgs } from 'node:util'
+import { catalog, type Entry, entriesNamed } from './catalog.ts'
+import { replay } from './explorer.ts'
+import type { Rules } from './rules.ts'
+import { formatSum, formatTable, type Row, runEntry } from './table.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    replay: { type: 'string' },
+    seed: { type: 'string' },
+    schedules: { type: 'string' },
+    bound: { type: 'string' },
+    table: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
+  },
+})
+const DEFAULT_SCHEDULES = 10_000
+
+function main(): boolean {
+  const [name] = positionals
+  const { MODEL_REPLAY } = process.env
+  const text = values.replay ?? MODEL_REPLAY
+  if (values.list) {
+    for (const [group, entries] of Object.entries(catalog)) {
+      console.log(group)
+      for (const { scenario } of entries) console.log(`  ${scenario.name}`)
+    }
+    return true
+  }
+  const entries = chosen(name)
+  if (text !== undefined) return replayOne(entries[0] as Entry, name, text)
+  const rows: Row[] = []
+  for (const entry of entries) {
+    const row = runEntry(entry, rulesGiven())
+    rows.push(row)
+    if (!values.table) report(row)
+  }
+  if (values.table) console.log(formatTable(rows))
+  console.log(`${values.table ? '\n' : ''}${formatSum(rows)}`)
+  return rows.every((row) => row.good)
+}
+
+function chosen(name: string | undefined): readonly Entry[] {
+  if (name === undefined) return Object.values(catalog).flat()
+  const byName = entriesNamed(name)
+  const entries = byName.length > 0 ? byName : (catalog[name] ?? [])
+  if (entries.length === 0) {
+    throw new Error(`no scenario and no group is named "${name}"; --list names them`)
+  }
+  return entries
+}
+
+function replayOne({ scenario }: Entry, name: string | undefined, text: string): boolean {
+  if (name !== scenario.name) throw new Error('name the scenario that the string belongs to')
+  const { steps, failure } = replay(scenario, text)
+  for (const step of steps) console.log(step)
+  console.log(failure === undefined ? 'holds' : failure.message)
+  return (failure !== undefined) === (scenario.expect === 'fails')
+}
+
+function rulesGiven(): Rules {
+  const { seed, schedules, bound } = values
+  const sample =
+    seed === undefined && schedules === undefined
+      ? {}
+      : {
+          sample: {
+            seed: Number(seed ?? 1),
+            schedules: Number(schedules ?? DEFAULT_SCHEDULES),
+          },
+        }
+  return { ...sample, ...(bound === undefined ? {} : { bound: Number(bound) }) }
+}
+
+function report({ name, schedules, steps, search, verdict, good, failure }: Row): void {
+  console.log(
+    `${good ? 'ok' : 'NOT OK'}  ${name}: ${verdict} (${search}, ${schedules} schedules, ${steps} steps)`,
+  )
+  if (failure !== undefined)
+    console.log(`      ${failure.message}\n      --replay ${failure.replay}`)
+}
+
+process.exitCode = main() ? 0 : 1
