@@ -13,7 +13,7 @@ import { Misuse } from './errors.ts'
 import { exitingThread, type SupervisedWorker, threadId } from './host.ts'
 import { type ArenaStats, arenaStats } from './inspect.ts'
 import type { NamedLock } from './lock.ts'
-import { openLock } from './lock.ts'
+import { openLock, openRoot } from './lock.ts'
 import { Named, ZoneWords } from './memory/layout.ts'
 import type { Memory } from './memory/memory.ts'
 import {
@@ -98,6 +98,7 @@ export class Arena {
   smr(name: string, options: SmrOptions = {}): Smr {
     this.space.assertOpen('arena.smr')
     const known = this.domains.get(name)
+    if (known?.isAlive() && isEmpty(options)) return known
     const opened = openSmr(this.space, name, options)
     if (known !== undefined && known.serial === opened.serial) return known
     known?.close()
@@ -114,6 +115,7 @@ export class Arena {
   openZone(call: string, name: string, options: ZoneOptions): Zone {
     this.space.assertOpen(call)
     const known = this.zones.get(name)
+    if (known?.isAlive() && isEmpty(options)) return known
     const opened = openZone(call, this.space, name, options, known, (at) => this.domainAt(at))
     if (known !== opened) known?.close()
     this.zones.set(name, opened)
@@ -128,6 +130,15 @@ export class Arena {
     const opened = openLock(this.space, name)
     this.locks.set(name, opened)
     return opened
+  }
+
+  /**
+   * The address of a shared word of this name, 0 at first: where a structure of your own keeps its
+   * first `Item`, so that any worker finds it. Read and write it with `Atomics` on `arena.words`.
+   */
+  root(name: string): number {
+    this.space.assertOpen('arena.root')
+    return openRoot(this.space, name)
   }
 
   /**
@@ -196,4 +207,10 @@ export class Arena {
       .find((each) => each.kind === Named.domain && each.address === address)
     return named && this.smr(named.name)
   }
+}
+
+/** Nothing is asked for but the thing itself, so the handle at hand will do. */
+function isEmpty(options: object): boolean {
+  for (const _ in options) return false
+  return true
 }

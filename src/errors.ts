@@ -82,7 +82,10 @@ export function integer(
 }
 
 /** Misuse unless every key of `options` is one of `known`: a misspelt knob must not be ignored. */
-export function onlyOptions(call: string, options: object, known: readonly string[]): void {
+export function onlyOptions(call: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new Misuse(`${call}: options are ${show(options)}; give an object`)
+  }
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue
     throw new Misuse(`${call}: unknown option ${show(key)}; known are ${known.join(', ')}`, {

@@ -10,6 +10,7 @@ import { Entry, Named } from './memory/layout.ts'
 import type { Taken } from './memory/lock.ts'
 import {
   type AsyncWaitOptions,
+  isThenable,
   timeoutOf,
   untilAsync,
   type WaitOptions,
@@ -18,14 +19,22 @@ import type { Space } from './memory/space.ts'
 
 const CALL = 'arena.lock'
 
+/** A name that needs no run: its word is in its entry, but the directory wants some address. */
+const NO_RUN = 1
+
 export function openLock(space: Space, name: string): NamedLock {
-  const found = space.directory.open(CALL, Named.lock, name, () => LOCK_HAS_NO_RUN)
+  const found = space.directory.open(CALL, Named.lock, name, () => NO_RUN)
   if (found === undefined) throw new Exhausted(`${CALL}: no room for lock ${show(name)}`)
-  return new NamedLock(space, name, found.entry + Entry.lock)
+  return new NamedLock(space, name, found.entry + Entry.word)
 }
 
-/** A lock lives in its directory entry; the directory wants some address that is not 0. */
-const LOCK_HAS_NO_RUN = 1
+/** Address of the word that this name stands for. */
+export function openRoot(space: Space, name: string): number {
+  const call = 'arena.root'
+  const found = space.directory.open(call, Named.root, name, () => NO_RUN)
+  if (found === undefined) throw new Exhausted(`${call}: no room for root ${show(name)}`)
+  return found.entry + Entry.word
+}
 
 /** A mutex that all workers of the arena know by name. Get it with `arena.lock(name)`. */
 export class NamedLock {
@@ -46,8 +55,7 @@ export class NamedLock {
    * Not recursive (Misuse). Do not hold it across an `await`.
    */
   lock(options?: WaitOptions): Taken {
-    this.space.assertOpen('lock.lock')
-    return this.space.locks.lock(this.at, this.what, timeoutOf('lock.lock', options))
+    return this.take('lock.lock', options)
   }
 
   /** Takes the lock if that needs no waiting, and tells as `lock` does; false otherwise. */
@@ -58,6 +66,7 @@ export class NamedLock {
 
   /** Gives the lock back. Misuse when this worker does not hold it. */
   unlock(): void {
+    this.space.assertOpen('lock.unlock')
     if (!this.held)
       throw new Misuse(`lock.unlock: ${this.what} is not held by this worker`, { lock: this.name })
     this.space.locks.unlock(this.at)
@@ -70,11 +79,11 @@ export class NamedLock {
 
   /** Runs `fn` with the lock held. `fn` hears how it was taken. A returned promise is Misuse. */
   withLock<T>(fn: (taken: Taken) => T, options?: WaitOptions): T {
-    const taken = this.lock(options)
+    const taken = this.take('lock.withLock', options)
     try {
       const result = fn(taken)
-      if (result instanceof Promise) {
-        result.catch(() => {})
+      if (isThenable(result)) {
+        result.then(undefined, () => {}) // Its rejection, if any, must not add a second error.
         throw new Misuse(
           `lock.withLock: ${this.what}: the function returned a promise; use lockAsync`,
           {
@@ -90,12 +99,15 @@ export class NamedLock {
 
   /** `lock` that waits between turns of the event loop. The caller unlocks. */
   async lockAsync(options?: AsyncWaitOptions): Promise<Taken> {
+    const { locks, memory } = this.space
     let taken: Taken | false = false
     const timeoutMs = timeoutOf('lock.lockAsync', options)
+    this.space.assertOpen('lock.lockAsync')
     if (this.held)
       throw new Misuse(`lock.lockAsync: ${this.what} is held by this worker; locks do not nest`)
-    const won = await untilAsync(this.space.memory, timeoutMs, options, () => {
-      taken = this.tryLock()
+    const won = await untilAsync(memory, timeoutMs, options, () => {
+      this.space.assertOpen('lock.lockAsync')
+      taken = locks.tryLock(this.at)
       return taken !== false
     })
     if (won && taken !== false) return taken
@@ -103,6 +115,11 @@ export class NamedLock {
       lock: this.name,
       timeoutMs,
     })
+  }
+
+  private take(call: string, options: WaitOptions | undefined): Taken {
+    this.space.assertOpen(call)
+    return this.space.locks.lock(this.at, `${call}: ${this.what}`, timeoutOf(call, options))
   }
 
   private get what(): string {

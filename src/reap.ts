@@ -140,7 +140,7 @@ function pulse(space: Space, slot: number): number {
 function lockedBy(space: Space, names: readonly Listing[], slot: number): string[] {
   return names
     .filter(({ kind, entry }) => {
-      const word = kind === Named.lock ? space.memory.load(entry + Entry.lock) : 0
+      const word = kind === Named.lock ? space.memory.load(entry + Entry.word) : 0
       return word !== 0 && slotOf(word) === slot
     })
     .map(({ name }) => name)

@@ -26,7 +26,7 @@ export interface Listing {
   readonly name: string
   readonly address: number
   readonly serial: number
-  /** The entry itself, where a named lock has its word. */
+  /** The entry itself, where a named lock or root has its word. */
   readonly entry: number
   /** Whether this call brought it into being. */
   readonly created: boolean
@@ -71,7 +71,7 @@ export class Directory {
       memory.poke(entry + Entry.serial, serial)
       memory.poke(entry + Entry.nameBytes, text.length)
       memory.writeBytes(entry + Entry.name, 0, text)
-      memory.store(entry + Entry.lock, 0)
+      memory.store(entry + Entry.word, 0)
       memory.store(entry + Entry.kind, kind)
       return this.listing(entry, true)
     })
@@ -164,7 +164,10 @@ export class Directory {
 
 function nameBytes(call: string, name: unknown): Uint8Array<ArrayBuffer> {
   const bytes = typeof name === 'string' ? encodeText(name) : undefined
-  if (bytes !== undefined && bytes.length > 0 && bytes.length <= NAME_BYTES) return bytes
+  // Half a surrogate pair has no UTF-8: two names that differ there would be one.
+  if (bytes !== undefined && bytes.length > 0 && bytes.length <= NAME_BYTES) {
+    if (decodeText(bytes) === name) return bytes
+  }
   throw new Misuse(
     `${call}: the name is ${show(name)}; give a string of 1 to ${NAME_BYTES} bytes of UTF-8`,
     { name: show(name) },

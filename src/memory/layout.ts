@@ -84,13 +84,13 @@ export const Entry = struct(
     address: locked('first word of the thing (directoryLock)'),
     serial: locked('tells two things of one name apart, for stale handles (directoryLock)'),
     nameBytes: locked('length of the name in UTF-8 (directoryLock)'),
-    lock: shared('the word of a named lock'),
+    word: shared('the word of a named lock or root'),
   }),
   line({ name: locked('UTF-8 (directoryLock)', LINE_WORDS) }),
 )
 
 /** What a directory entry names. */
-export const Named = { free: 0, lock: 1, domain: 2, zone: 3, table: 4 } as const
+export const Named = { free: 0, lock: 1, domain: 2, zone: 3, table: 4, root: 5 } as const
 
 /** A free run keeps its list links in its own first words. */
 export const FreeRun = struct(
@@ -234,7 +234,7 @@ export const DepotWords = struct(
     safeHead: locked('buckets whose items may be used at once, hottest first (lock)'),
     safeBuckets: locked('(lock)'),
     safeItems: locked('(lock)'),
-    idleItems: locked('fewest safe items since the last trim: nobody needed these (lock)'),
+    idleItems: locked('fewest items held since the last trim: nobody needed these (lock)'),
     emptyHead: locked('empty buckets (lock)'),
     emptyBuckets: locked('(lock)'),
   }),

@@ -72,3 +72,13 @@ export async function untilAsync(
     await sleep(Math.min(sleepMs, left))
   }
 }
+
+/** Whether this is a promise: what must be over when the call returns is not over then. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  )
+}

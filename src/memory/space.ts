@@ -11,7 +11,7 @@
  * "CPU number" that all per-worker state is indexed by.
  */
 
-import { Exhausted, integer, Misuse, show } from '../errors.ts'
+import { Exhausted, integer, Misuse, onlyOptions, show } from '../errors.ts'
 import { threadId } from '../host.ts'
 import { MAX_DELTA, type Seq } from '../seq.ts'
 import { Directory } from './directory.ts'
@@ -50,6 +50,7 @@ export interface SpaceOptions {
 
 const CREATE = 'Arena.create'
 const ATTACH = 'Arena.attach'
+const KNOWN = ['bytes', 'maxWorkers', 'memory', 'buffer', 'checks', 'sequence']
 const DEFAULT_BYTES = 2 ** 28
 const DEFAULT_WORKERS = 64
 const MIN_BYTES = 2 ** 12
@@ -106,6 +107,7 @@ export class Space {
 
 /** Makes an arena and returns what it lies in. */
 export function createSpace(options: SpaceOptions): { space: Space; handle: Handle } {
+  onlyOptions(CREATE, options, KNOWN)
   const maxWorkers = integer(
     CREATE,
     'maxWorkers',
@@ -170,7 +172,8 @@ export function attachSpace(handle: unknown): { space: Space; handle: Handle } {
   if (!isHandle(handle)) {
     throw new Misuse(`${ATTACH}: ${show(handle)} is not an arena's handle; pass arena.handle`)
   }
-  const { buffer } = handle
+  const { buffer, umaSmr } = handle
+  if (umaSmr !== LAYOUT_VERSION) throw otherVersion('handle', umaSmr)
   const tooShort = buffer.byteLength < Header.WORDS * BYTES_PER_WORD
   const memory = new Memory(buffer)
   if (tooShort || memory.load(Header.magic) !== MAGIC) {
@@ -179,21 +182,24 @@ export function attachSpace(handle: unknown): { space: Space; handle: Handle } {
     })
   }
   const version = memory.peek(Header.version)
-  if (version !== LAYOUT_VERSION) {
-    throw new Misuse(
-      `${ATTACH}: the arena has layout version ${version}, this library has ${LAYOUT_VERSION}; use one version of uma-smr in all workers`,
-      { version, expected: LAYOUT_VERSION },
-    )
-  }
+  if (version !== LAYOUT_VERSION) throw otherVersion('arena', version)
   const words = memory.peek(Header.words)
   const geo = geometry(words, memory.peek(Header.maxWorkers))
-  if (words !== memory.words.length || geo.pagesAt !== memory.peek(Header.pagesAt)) {
+  const differs = (word: keyof Geometry): boolean => geo[word] !== memory.peek(Header[word])
+  if (words !== memory.words.length || (Object.keys(geo) as (keyof Geometry)[]).some(differs)) {
     throw new Misuse(
       `${ATTACH}: the arena was made with ${words * BYTES_PER_WORD} bytes, this buffer has ${buffer.byteLength}; it has been truncated or damaged`,
       { bytes: buffer.byteLength, expected: words * BYTES_PER_WORD },
     )
   }
   return { space: new Space(ATTACH, memory), handle }
+}
+
+function otherVersion(what: string, version: unknown): Misuse {
+  return new Misuse(
+    `${ATTACH}: the ${what} has layout version ${show(version)}, this library has ${LAYOUT_VERSION}; use one version of uma-smr in all workers`,
+    { version: show(version), expected: LAYOUT_VERSION },
+  )
 }
 
 function isHandle(value: unknown): value is Handle {
@@ -210,10 +216,12 @@ function obtain(options: SpaceOptions): Handle {
   const { memory, buffer } = options
   const given = [options.bytes, memory, buffer].filter((each) => each !== undefined).length
   if (given > 1) throw new Misuse(`${CREATE}: give one of bytes, memory and buffer`)
-  const own = memory === undefined ? buffer : memory.buffer
-  if (own !== undefined) {
+  if (memory !== undefined || buffer !== undefined) {
+    const own = memory === undefined ? buffer : memory?.buffer
     if (!(own instanceof SharedArrayBuffer)) {
-      throw new Misuse(`${CREATE}: ${show(own)} is not a SharedArrayBuffer`)
+      throw new Misuse(
+        `${CREATE}: ${show(own ?? (memory === undefined ? buffer : memory))} is not a SharedArrayBuffer`,
+      )
     }
     if ((own as { growable?: boolean }).growable)
       throw new Misuse(`${CREATE}: a growable buffer is slow and not needed; give a fixed one`)
@@ -263,6 +271,7 @@ function checkSequence(
 ): { first: number; step: number } {
   if (sequence === undefined) return { first: 1, step: 2 }
   const largest = Math.floor(MAX_DELTA / (maxWorkers + 2))
+  onlyOptions(`${CREATE}: sequence`, sequence, ['first', 'step'])
   const step = integer(CREATE, 'sequence.step', sequence.step, 2, largest)
   const first = integer(CREATE, 'sequence.first', sequence.first, -(2 ** 31), 2 ** 31 - 1)
   if (step % 2 === 0 && first % 2 !== 0) {

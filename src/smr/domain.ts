@@ -48,6 +48,7 @@ import { DomainWords, ReaderWords, RunKind } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import {
   type AsyncWaitOptions,
+  isThenable,
   timeoutOf,
   until,
   untilAsync,
@@ -210,11 +211,15 @@ export class Smr {
    * zone's batching exists so that this is rarely needed. FreeBSD smr_synchronize(9).
    */
   synchronize(options?: WaitOptions): boolean {
+    this.assertOutside('synchronize')
+    timeoutOf(this.callName('synchronize'), options) // Before the clock moves.
     return this.outlast('synchronize', this.advance(), options, false)
   }
 
   /** `synchronize` between turns of the event loop. */
   async synchronizeAsync(options?: AsyncWaitOptions): Promise<boolean> {
+    this.assertOutside('synchronizeAsync')
+    timeoutOf(this.callName('synchronizeAsync'), options) // Before the clock moves.
     return this.outlastAsync('synchronizeAsync', this.advance(), options, false)
   }
 
@@ -237,6 +242,7 @@ export class Smr {
 
   /** Counters of all workers, and where the hands stand. Numbers may be a moment old. */
   stats(): SmrStats {
+    if (this.state === CLOSED) throw this.refuse('stats')
     return smrStats(this.space, this.address, this.name)
   }
 
@@ -383,7 +389,10 @@ export class Smr {
     strict: boolean,
   ): Promise<boolean> {
     const timeoutMs = timeoutOf(this.callName(verb), options)
-    const met = await untilAsync(this.memory, timeoutMs, options, () => this.look(goal, strict))
+    const met = await untilAsync(this.memory, timeoutMs, options, () => {
+      if (this.state === CLOSED) throw this.refuse(verb) // Detached or destroyed between two turns.
+      return this.look(goal, strict)
+    })
     return this.answer(verb, goal, options, met)
   }
 
@@ -404,7 +413,7 @@ export class Smr {
 
   private checkGoal(verb: string, goal: Goal): void {
     if (this.state === CLOSED) throw this.refuse(verb)
-    if ((goal | 0) === goal && (goal & 1) === 1) return
+    if (typeof goal === 'number' && (goal | 0) === goal && (goal & 1) === 1) return
     throw this.misuse(verb, `${show(goal)} is no goal; pass what advance() returned`)
   }
 
@@ -443,13 +452,4 @@ export class Smr {
   private callName(verb: string): string {
     return `smr.${verb}`
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  )
 }

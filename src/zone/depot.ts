@@ -155,26 +155,13 @@ export class Depot {
     }
   }
 
-  /** The same without the safe ones: for moving what has expired. */
-  fetchExpired(): number {
-    this.lock()
-    try {
-      return this.popExpired()
-    } finally {
-      this.unlock()
-    }
-  }
-
-  /** Items that lay safe and unused ever since the last call: the working set did not want them. */
+  /** Items that lay here unused ever since the last call: the working set did not want them. */
   takeIdleCount(): number {
-    this.lock()
-    try {
+    return this.locked(() => {
       const idle = this.get(this.at + DepotWords.idleItems)
-      this.set(this.at + DepotWords.idleItems, this.get(this.at + DepotWords.safeItems))
+      this.set(this.at + DepotWords.idleItems, this.held())
       return idle
-    } finally {
-      this.unlock()
-    }
+    })
   }
 
   /** Gives all spare buckets' memory back. */
@@ -266,6 +253,7 @@ export class Depot {
     if (next === 0) this.set(this.at + DepotWords.pendingTail, 0)
     this.bump(DepotWords.pendingBuckets, -1)
     this.bump(DepotWords.pendingItems, -this.buckets.count(bucket))
+    this.noteIdle()
     this.publishOldest()
     return bucket
   }
@@ -289,10 +277,21 @@ export class Depot {
     const bucket = this.pop(DepotWords.safeHead, allocHome(this.space.slot))
     if (bucket === 0) return 0
     this.bump(DepotWords.safeBuckets, -1)
-    const left = this.bump(DepotWords.safeItems, -this.buckets.count(bucket))
-    if (left < this.get(this.at + DepotWords.idleItems))
-      this.set(this.at + DepotWords.idleItems, left)
+    this.bump(DepotWords.safeItems, -this.buckets.count(bucket))
+    this.noteIdle()
     return bucket
+  }
+
+  /** All items here, whether they may be used yet or not. */
+  private held(): number {
+    return this.get(this.at + DepotWords.pendingItems) + this.get(this.at + DepotWords.safeItems)
+  }
+
+  private noteIdle(): void {
+    const held = this.held()
+    if (held < this.get(this.at + DepotWords.idleItems)) {
+      this.set(this.at + DepotWords.idleItems, held)
+    }
   }
 
   private pushEmpty(bucket: number): void {

@@ -45,11 +45,15 @@ export interface ZoneOptions {
   readonly noFree?: boolean
   /** Runs at each allocation. May throw: then the item is not allocated. */
   readonly ctor?: Hook
-  /** Runs at each free; in a zone with smr at reclamation, when no reader can look any more. */
+  /**
+   * Runs at each free; in a zone with smr at reclamation, when no reader can look any more. Must
+   * not throw: if it does, the item is freed all the same, and the error surfaces from the verb that
+   * ran it - in a zone with smr perhaps an allocation of somebody else's.
+   */
   readonly dtor?: Hook
-  /** Runs when an item enters the zone from fresh memory. */
+  /** Runs when an item enters the zone from fresh memory. May throw: then the item stays there. */
   readonly init?: Hook
-  /** Runs when an item's memory leaves the zone. */
+  /** Runs when an item's memory leaves the zone. Must not throw, as `dtor`. */
   readonly fini?: Hook
 }
 

@@ -1,7 +1,7 @@
 /**
  * Giving memory back: from the depot to the slabs, from empty slabs to the arena.
  *
- *   trim    what lay safe and unused since the last trim; does not wait
+ *   trim    what the depot held all the time since the last trim, and nobody needed; does not wait
  *   drain   everything in the depot, and this worker's own frees; waits for readers
  *   all     also this worker's caches; the other workers are asked to empty theirs, and do so at
  *           their next refill or full bucket
@@ -43,7 +43,7 @@ export function reclaim(
   return { released, pages: shrink(parts), remaining: remaining() }
 }
 
-/** Whatever has expired becomes safe (and is destroyed); whatever was idle goes. */
+/** What the depot never had to give since the last trim goes, as far as its goals are met. */
 function trim(parts: Parts, supply: Supply): number {
   const { depot } = parts
   const idle = depot.takeIdleCount()
@@ -52,9 +52,6 @@ function trim(parts: Parts, supply: Supply): number {
     const bucket = depot.fetch(0)
     if (bucket === 0) break
     released += supply.release(bucket, () => depot.putEmpty(bucket))
-  }
-  for (let bucket = depot.fetchExpired(); bucket !== 0; bucket = depot.fetchExpired()) {
-    supply.destroyItems(bucket, () => depot.putSafe(bucket, 0))
   }
   return released
 }

@@ -24,7 +24,7 @@ import {
   type WaitOptions,
 } from '../memory/patience.ts'
 import type { Smr } from '../smr/domain.ts'
-import type { Item } from '../words.ts'
+import { type Item, NULL_ITEM } from '../words.ts'
 import { auditZone, checkZone } from './audit.ts'
 import type { Cache } from './cache.ts'
 import { destroyZone } from './destroy.ts'
@@ -77,14 +77,12 @@ export class Zone {
    * how many are live, cached and pending. FreeBSD uma_zalloc_smr(9), XNU zalloc_smr.
    */
   zallocSmr(): Item {
-    return this.tryZallocSmr() || this.fail('zallocSmr')
+    return this.takeSmr() || this.fail('zallocSmr')
   }
 
   /** `zallocSmr`, but 0 instead of Exhausted. */
   tryZallocSmr(): Item {
-    if (this.mode !== 'smr') throw this.wrongVerb('zallocSmr')
-    const item = (this.cache.pop() || this.supply.refill()) as Item
-    return this.careful && item !== 0 ? this.construct('zallocSmr', item) : item
+    return this.takeSmr() || this.refuse()
   }
 
   /**
@@ -106,21 +104,19 @@ export class Zone {
 
   /** `zallocSmr` that waits, between turns, for memory to expire or be freed. */
   zallocSmrAsync(options?: AsyncWaitOptions): Promise<Item> {
-    return this.allocAsync('zallocSmrAsync', options, () => this.tryZallocSmr())
+    return this.allocAsync('zallocSmrAsync', options, () => this.takeSmr())
   }
 
   // ---- plain zones -------------------------------------------------------------------------
 
   /** Allocates a record of a zone without smr. As `zallocSmr` otherwise. UMA uma_zalloc(9). */
   zalloc(): Item {
-    return this.tryZalloc() || this.fail('zalloc')
+    return this.takePlain() || this.fail('zalloc')
   }
 
   /** `zalloc`, but 0 instead of Exhausted. */
   tryZalloc(): Item {
-    if (this.mode !== 'plain') throw this.wrongVerb('zalloc')
-    const item = (this.cache.pop() || this.supply.refill()) as Item
-    return this.careful && item !== 0 ? this.construct('zalloc', item) : item
+    return this.takePlain() || this.refuse()
   }
 
   /** Frees a record that nobody else can see; the destructor runs now. UMA uma_zfree(9). */
@@ -142,7 +138,7 @@ export class Zone {
 
   /** `zalloc` that waits, between turns, for memory to be freed. */
   zallocAsync(options?: AsyncWaitOptions): Promise<Item> {
-    return this.allocAsync('zallocAsync', options, () => this.tryZalloc())
+    return this.allocAsync('zallocAsync', options, () => this.takePlain())
   }
 
   // ---- keeping house -----------------------------------------------------------------------
@@ -248,10 +244,34 @@ export class Zone {
     }
   }
 
+  /** Whether the handle still leads to its zone. @internal */
+  isAlive(): boolean {
+    return this.mode !== 'closed' && this.supply.isAlive()
+  }
+
   /** This worker leaves: all it caches goes to the depot. @internal */
   close(): void {
     if (this.mode !== 'closed' && this.supply.isAlive()) this.supply.flush()
     this.mode = 'closed'
+  }
+
+  // ---- the way of an allocation ------------------------------------------------------------
+
+  private takeSmr(): Item {
+    if (this.mode !== 'smr') throw this.wrongVerb('zallocSmr')
+    const item = (this.cache.pop() || this.supply.refill()) as Item
+    return this.careful && item !== 0 ? this.construct('zallocSmr', item) : item
+  }
+
+  private takePlain(): Item {
+    if (this.mode !== 'plain') throw this.wrongVerb('zalloc')
+    const item = (this.cache.pop() || this.supply.refill()) as Item
+    return this.careful && item !== 0 ? this.construct('zalloc', item) : item
+  }
+
+  private refuse(): Item {
+    this.cache.count(CacheWords.fails, 1)
+    return NULL_ITEM
   }
 
   // ---- off the fast path -------------------------------------------------------------------
@@ -339,18 +359,19 @@ export class Zone {
   }
 
   private fail(verb: string): never {
-    this.cache.count(CacheWords.fails, 1)
+    this.refuse()
     throw this.exhausted(verb, this.whyEmpty())
   }
 
   private whyEmpty(): string {
-    const { limit, live } = this.stats()
+    const { created, inSlabs, limit } = this.stats()
     if (this.supply.pendingTooMuch()) {
       const [stall] = this.domain?.stalled(0) ?? []
       const who = stall ? `worker ${stall.workerId} for ${Math.round(stall.forMs)} ms` : 'readers'
       return `its pendingBytes limit is reached: held back by ${who}`
     }
-    return limit > 0 && live >= limit ? `its limit of ${limit} is reached` : 'nothing is left'
+    const isFull = limit > 0 && created - inSlabs >= limit
+    return isFull ? `its limit of ${limit} is reached` : 'nothing is left'
   }
 
   private exhausted(verb: string, why: string): Exhausted {
