@@ -9,8 +9,8 @@
  * zones, locks - belongs to the worker that asked for it, and asking twice gives the same one.
  */
 
-import { Misuse } from './errors.ts'
-import { exitingThread, type SupervisedWorker, threadId } from './host.ts'
+import { Exhausted, Misuse } from './errors.ts'
+import { exitingThread, type SupervisedWorker, sleep, threadId } from './host.ts'
 import { type ArenaStats, arenaStats } from './inspect.ts'
 import type { NamedLock } from './lock.ts'
 import { openLock, openRoot } from './lock.ts'
@@ -33,9 +33,15 @@ import type { ZoneOptions } from './zone/options.ts'
 import { pendingIn } from './zone/stats.ts'
 import type { Zone } from './zone/zone.ts'
 
+/** A supervisor that blocked for longer would not hear of the death that it is waiting for. */
+const SUPERVISOR_PATIENCE_MS = 1000
+const REAPER_PATIENCE_MS = 30
+const REAP_AGAIN_MS = 5
+
 /** Options of `Arena.create`; give at most one of `bytes`, `memory` and `buffer`. */
 export type ArenaOptions = SpaceOptions
 
+/** The arena, as one worker holds it. None of its verbs waits for a reader. */
 export class Arena {
   /** Pass it to other workers; it is structured-cloneable. */
   readonly handle: Handle
@@ -69,7 +75,7 @@ export class Arena {
   /**
    * Makes an arena and claims a worker slot in it.
    *
-   * `bytes` (2^12 to 2^33, default 2^28) is its fixed size; what is never touched costs nothing.
+   * `bytes` (2^12 to 2^33 - 2^16, default 2^28) is its fixed size; what is never touched costs nothing.
    * `maxWorkers` (1 to 256, default 64) is how many may be attached at once. `checks` turns on
    * what is too dear for production: double frees, writes to freed memory. `sequence` says where
    * clocks start and how far they step, for tests of the wrap. Misuse for options out of range;
@@ -82,7 +88,7 @@ export class Arena {
 
   /**
    * Joins the arena that `handle` leads to and claims a worker slot of its own. Misuse for anything
-   * that is no arena's handle, or another version's; Exhausted when all slots are taken.
+   * that is no arena's handle, or another version's; Misuse as well when all slots are taken.
    */
   static attach(handle: Handle): Arena {
     const { space } = attachSpace(handle)
@@ -94,7 +100,12 @@ export class Arena {
     return this.handle.buffer
   }
 
-  /** Opens the domain of safe memory reclamation, or creates it. Other options: Misuse. */
+  /**
+   * Opens the domain of safe memory reclamation, or creates it. A name has 1 to 64 bytes of UTF-8.
+   * Misuse for other options than it was created with; Exhausted when there is no memory for it or
+   * all names of the arena are taken. Blocks only on the directory's lock; legal inside a section.
+   * FreeBSD smr_create(9).
+   */
   smr(name: string, options: SmrOptions = {}): Smr {
     this.space.assertOpen('arena.smr')
     const known = this.domains.get(name)
@@ -106,7 +117,10 @@ export class Arena {
     return opened
   }
 
-  /** Opens the zone, or creates it when `bytes` or `record` says how. Other options: Misuse. */
+  /**
+   * Opens the zone, or creates it when `bytes` or `record` says how. Each worker brings its own of
+   * the hooks that the zone was created with. Errors and blocking as `smr`. FreeBSD uma_zcreate(9).
+   */
   zone(name: string, options: ZoneOptions = {}): Zone {
     return this.openZone('arena.zone', name, options)
   }
@@ -122,7 +136,7 @@ export class Arena {
     return opened
   }
 
-  /** Opens the named lock, or creates it. */
+  /** Opens the named lock, or creates it. Errors and blocking as `smr`. */
   lock(name: string): NamedLock {
     this.space.assertOpen('arena.lock')
     const known = this.locks.get(name)
@@ -135,6 +149,7 @@ export class Arena {
   /**
    * The address of a shared word of this name, 0 at first: where a structure of your own keeps its
    * first `Item`, so that any worker finds it. Read and write it with `Atomics` on `arena.words`.
+   * Errors and blocking as `smr`.
    */
   root(name: string): number {
     this.space.assertOpen('arena.root')
@@ -144,25 +159,30 @@ export class Arena {
   /**
    * Reaps the worker's slots when it exits, however it exits; `onReaped` hears what that did. In
    * Node, Bun and Deno a `Worker` of node:worker_threads. Call it once per worker, right after
-   * `new Worker`. Misuse for anything that does not tell its exit.
+   * `new Worker`. A thread that supervises hears of a death only when its event loop turns: so its
+   * own verbs wait for a lock for 1 s at most, then throw Exhausted, and may be tried again after a
+   * turn. Misuse for anything that does not tell its exit. Node before 20.16 does not tell
+   * a worker which thread it is: there, and in browsers, call `reap`.
    */
   supervise(worker: SupervisedWorker, onReaped?: (report: ReapReport) => void): void {
     this.space.assertOpen('arena.supervise')
     const thread = exitingThread(worker)
     this.supervised.add(thread)
+    this.space.locks.patienceMs = SUPERVISOR_PATIENCE_MS
     worker.once('exit', () => {
       this.supervised.delete(thread)
       if (!this.space.isOpen) return
-      for (const slot of this.space.workers.claimedBy(thread)) {
-        const report = this.reapNow(slot)
-        onReaped?.(report)
-      }
+      const slots = this.space.workers.claimedBy(thread)
+      // First of all, and without any lock: what they had locked can be taken over.
+      for (const slot of slots) this.space.workers.beginReap(slot, this.space.locks.signature)
+      for (const slot of slots) this.reapPatiently(slot, onReaped)
     })
   }
 
   /**
    * Takes over what a dead worker left: see reap.ts. The caller knows that it is dead; Misuse where
    * that is known to be wrong. Reaping a free slot, or one that is being reaped, does nothing.
+   * Blocks for some 10 ms, to see whether the worker does anything, and on locks that it held.
    */
   reap(workerId: WorkerId): ReapReport {
     this.space.assertOpen('arena.reap')
@@ -172,7 +192,7 @@ export class Arena {
 
   /**
    * Leaves: retires this worker's free buckets, gives its alloc buckets back, frees its slot. All
-   * its handles are closed. Misuse with a section open or a lock held.
+   * its handles are closed. Misuse with a section open or a lock held. Waits for no reader.
    */
   detach(): void {
     this.space.assertOpen('arena.detach')
@@ -188,10 +208,30 @@ export class Arena {
     this.space.close()
   }
 
-  /** Every zone, domain and worker in numbers: plain JSON. See `formatStats`. */
+  /**
+   * Every zone, domain and worker in numbers: plain JSON. See `formatStats`. Takes only the
+   * directory's lock: what other workers do meanwhile may be a moment old. Legal inside a section.
+   */
   stats(): ArenaStats {
     this.space.assertOpen('arena.stats')
     return arenaStats(this.space)
+  }
+
+  /**
+   * Reaps now or, where a lock is held by another worker that may have died too, after its exit has
+   * had a chance to be heard.
+   */
+  private reapPatiently(slot: number, onReaped?: (report: ReapReport) => void): void {
+    if (!this.space.isOpen) return
+    let report: ReapReport
+    try {
+      report = this.space.locks.withPatience(REAPER_PATIENCE_MS, () => this.reapNow(slot))
+    } catch (error) {
+      if (!(error instanceof Exhausted)) throw error
+      void sleep(REAP_AGAIN_MS).then(() => this.reapPatiently(slot, onReaped))
+      return
+    }
+    onReaped?.(report)
   }
 
   private reapNow(slot: number): ReapReport {
@@ -211,6 +251,7 @@ export class Arena {
 
 /** Nothing is asked for but the thing itself, so the handle at hand will do. */
 function isEmpty(options: object): boolean {
+  if (typeof options !== 'object' || options === null) return false
   for (const _ in options) return false
   return true
 }

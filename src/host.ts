@@ -46,9 +46,10 @@ export interface SupervisedWorker {
 /** The number of a worker's thread; Misuse when it cannot tell us that it exits, or has exited. */
 export function exitingThread(worker: unknown): number {
   const { threadId: thread, once } = (worker ?? {}) as Partial<SupervisedWorker>
-  if (typeof once === 'function' && typeof thread === 'number' && thread > 0) return thread
+  const known = threadId() !== UNKNOWN_THREAD
+  if (known && typeof once === 'function' && typeof thread === 'number' && thread > 0) return thread
   throw new Misuse(
-    `arena.supervise: ${show(worker)} is no running Worker of node:worker_threads; elsewhere call arena.reap when you know that it is dead`,
+    `arena.supervise: ${show(worker)} is no running Worker of node:worker_threads, or this host does not tell threads apart (Node before 20.16); call arena.reap when you know that it is dead`,
   )
 }
 

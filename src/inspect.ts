@@ -12,10 +12,15 @@ import type { Space } from './memory/space.ts'
 import { type SmrStats, smrStats } from './smr/stats.ts'
 import { type ZoneStats, zoneStats } from './zone/stats.ts'
 
+/** What `arena.stats()` returns. */
 export interface ArenaStats {
+  /** Size of the arena. */
   readonly bytes: number
+  /** Whether it was created with `checks: true`. */
   readonly checks: boolean
+  /** Pages of 4 KiB: in all; never used, so without memory; used before and free again. */
   readonly pages: { readonly total: number; readonly untouched: number; readonly free: number }
+  /** Worker slots, and which of them are taken. */
   readonly workers: { readonly max: number; readonly attached: readonly number[] }
   readonly zones: readonly ZoneStats[]
   readonly domains: readonly SmrStats[]

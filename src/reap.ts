@@ -56,6 +56,9 @@ export function reapSlot(
 ): ReapReport {
   const { directory, locks, pages, workers } = space
   if (!workers.beginReap(slot, locks.signature)) return nothing(slot)
+  // A dead reaper may not have come so far that the locks of whom it reaped are anybody's: before
+  // anything is locked here, its work is taken over.
+  for (const other of workers.abandoned()) reapSlot(space, other, domainAt)
   const names = directory.list()
   const held = lockedBy(space, names, slot)
   const sections: string[] = []

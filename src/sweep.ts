@@ -5,6 +5,10 @@
  * is the commit point of both. So with that lock held, a run that claims to be a domain, a zone or a
  * table, but has no entry, is what a dead worker left half made or half destroyed; and so are slabs
  * of no zone and chains of no table. Zones that live are counted again for their domains.
+ *
+ * Slabs and chains come and go without the directory's lock, but not without that of the pages. So
+ * what leads to them is looked at with that one held too; while it is, an array of chains may only
+ * move from one word of its table to the next: building, chains, retired. Hence that order below.
  */
 
 import type { Listing } from './memory/directory.ts'
@@ -23,16 +27,11 @@ import type { Space } from './memory/space.ts'
 /** Returns how many runs went back. */
 export function sweepOrphans(space: Space): number {
   return space.directory.whileLocked((names) => {
-    const referenced = references(space, names)
-    let swept = 0
-    for (const run of space.pages.runs()) {
-      if (run.state !== 'used') continue
-      const key =
-        run.who === RunKind.slab ? space.memory.glance(run.base + SlabWords.keg) : run.base
-      if (referenced.has(key)) continue
-      space.pages.release(run.base)
-      swept++
-    }
+    const swept = space.pages.sweep(() => {
+      const referenced = references(space, names)
+      return ({ base, who }) =>
+        referenced.has(who === RunKind.slab ? space.memory.glance(base + SlabWords.keg) : base)
+    })
     countUsers(space, names)
     return swept
   })
@@ -48,9 +47,9 @@ function references(space: Space, names: readonly Listing[]): Set<number> {
       const parts = zoneParts(address, maxWorkers)
       all.add(parts.records).add(parts.buckets)
     } else if (kind === Named.table) {
+      all.add(memory.load(address + TableWords.building))
       all.add(memory.load(address + TableWords.chains) & ChainsWord.pageMask)
       all.add(memory.glance(address + TableWords.retired) & ChainsWord.pageMask)
-      all.add(memory.glance(address + TableWords.building))
     }
   }
   return all

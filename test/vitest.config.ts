@@ -9,7 +9,7 @@ import { defineConfig } from 'vitest/config'
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
-  resolve: { alias: [{ find: /^#src\/(.*)$/, replacement: `${here('#src/')}$1` }] },
+  resolve: { alias: [{ find: /^#src\/(.*)$/, replacement: `${here('../src/')}$1` }] },
   test: {
     root: here('.'),
     include: ['**/*.test.ts'],

@@ -24,7 +24,7 @@ import type { Memory } from './memory.ts'
 import { DEFAULT_TIMEOUT_MS } from './patience.ts'
 import { slotOf, type Workers } from './workers.ts'
 
-/** What taking a lock tells. */
+/** What taking a lock tells: after 'owner-died', what it protects may be half done. */
 export type Taken = 'ok' | 'owner-died'
 
 const FREE = 0
@@ -37,6 +37,11 @@ export class Locks {
   private readonly memory: Memory
   private readonly workers: Workers
   private readonly token: number
+  /**
+   * How long a lock is waited for unless the caller says. A thread that supervises others sets less:
+   * while it blocks it cannot hear that the owner has died.
+   */
+  patienceMs: number = DEFAULT_TIMEOUT_MS
 
   constructor(memory: Memory, workers: Workers, slot: number) {
     this.memory = memory
@@ -45,9 +50,20 @@ export class Locks {
   }
 
   /** Takes the lock at `at`. `what` names it in errors. Not recursive. Blocks at most `timeoutMs`. */
-  lock(at: number, what: string, timeoutMs: number = DEFAULT_TIMEOUT_MS): Taken {
+  lock(at: number, what: string, timeoutMs: number = this.patienceMs): Taken {
     if (this.memory.cas(at, FREE, this.token) === FREE) return 'ok'
     return this.lockSlowly(at, what, timeoutMs)
+  }
+
+  /** Runs `body` with another patience. */
+  withPatience<T>(ms: number, body: () => T): T {
+    const before = this.patienceMs
+    this.patienceMs = ms
+    try {
+      return body()
+    } finally {
+      this.patienceMs = before
+    }
   }
 
   /** Takes the lock if that needs no waiting. */
@@ -107,7 +123,7 @@ export class Locks {
   private timedOut(what: string, seen: number, timeoutMs: number): Exhausted {
     const worker = slotOf(seen)
     return new Exhausted(
-      `${what}: worker ${worker} has held the lock for over ${timeoutMs} ms; if it is dead, reap it`,
+      `${what}: worker ${worker} has held the lock for over ${timeoutMs} ms; if it is dead, reap it, or let the event loop of its supervisor turn`,
       { lock: what, worker, timeoutMs },
     )
   }

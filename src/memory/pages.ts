@@ -172,6 +172,22 @@ export class Pages {
     }
   }
 
+  /**
+   * Gives every used run back that nobody wants. Nothing is taken or given back meanwhile, so what
+   * `wanted` finds out about the words that lead to runs still holds when the others go.
+   */
+  sweep(wanted: () => (run: Run) => boolean): number {
+    this.lock()
+    try {
+      const isWanted = wanted()
+      const orphans = [...this.walk()].filter((run) => run.state === 'used' && !isWanted(run))
+      for (const run of orphans) this.releaseLocked(this.pageOf(run.base))
+      return orphans.length
+    } finally {
+      this.unlock()
+    }
+  }
+
   // ---- under the lock ----------------------------------------------------------------------
 
   private *walk(): Generator<Run> {

@@ -13,10 +13,11 @@ import type { Memory } from './memory.ts'
 
 /** What every waiting verb takes. */
 export interface WaitOptions {
-  /** Milliseconds from 0 on; `Infinity` is legal only where the caller writes it. */
+  /** Milliseconds from 0 on, 0 to look once; default 30,000. `Infinity` only if you write it. */
   readonly timeoutMs?: number
 }
 
+/** What every waiting verb takes that waits between turns of the event loop. */
 export interface AsyncWaitOptions extends WaitOptions {
   /** Ends the wait by rejecting with its `reason`. */
   readonly signal?: { readonly aborted: boolean; readonly reason?: unknown }

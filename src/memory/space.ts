@@ -33,6 +33,7 @@ interface WasmScope {
 
 /** What `attach` takes: pass it through `workerData` or `postMessage`. */
 export interface Handle {
+  /** Version of the layout: libraries of different versions refuse each other's arenas. */
   readonly umaSmr: number
   readonly buffer: SharedArrayBuffer
   /** Present where the arena lies over a WebAssembly.Memory. */
@@ -40,11 +41,17 @@ export interface Handle {
 }
 
 export interface SpaceOptions {
+  /** Size in bytes, fixed: 2^12 to 2^33 - 2^16. Default 2^28. Pages never touched take no memory. */
   readonly bytes?: number
+  /** How many workers may be attached at once: 1 to 256. Default 64. */
   readonly maxWorkers?: number
+  /** A shared WebAssembly.Memory to lie in, of the sizes that `bytes` may have. */
   readonly memory?: SharedMemory
+  /** A SharedArrayBuffer to lie in, likewise; not a growable one. */
   readonly buffer?: SharedArrayBuffer
+  /** Convicts double frees and writes to freed memory, at a price: for tests. Default false. */
   readonly checks?: boolean
+  /** First value (odd) and step (even) of every clock, for tests of the wrap. Default 1 and 2. */
   readonly sequence?: { readonly first: number; readonly step: number }
 }
 

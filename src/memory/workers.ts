@@ -19,7 +19,7 @@
  *   Otherwise (a bit set after the first section) a poller would reuse what that section reads.
  */
 
-import { Exhausted } from '../errors.ts'
+import { Misuse } from '../errors.ts'
 import { UNKNOWN_THREAD } from '../host.ts'
 import { Header, Owner, WorkerSlot } from './layout.ts'
 import type { Memory } from './memory.ts'
@@ -42,7 +42,7 @@ export class Workers {
     this.max = max
   }
 
-  /** Claims a free slot. Exhausted when there is none. */
+  /** Claims a free slot. Misuse when there is none: more workers than the arena was made for. */
   claim(call: string, thread: number): number {
     const { memory, max } = this
     for (let slot = 0; slot < max; slot++) {
@@ -52,7 +52,7 @@ export class Workers {
       memory.or(this.activeWord(slot), bitOf(slot)) // [A]
       return slot
     }
-    throw new Exhausted(
+    throw new Misuse(
       `${call}: all ${max} worker slots are taken; detach or reap one, or create the arena with a larger maxWorkers`,
       { maxWorkers: max },
     )
@@ -98,6 +98,14 @@ export class Workers {
     // From here on its locks are anybody's to take over.
     memory.add(this.address(slot) + WorkerSlot.generation, 1)
     return true
+  }
+
+  /** Slots that somebody was reaping who is gone himself. */
+  abandoned(): number[] {
+    return this.all().filter((slot) => {
+      const owner = this.owner(slot)
+      return owner < 0 && this.isGone(~owner)
+    })
   }
 
   private all(): number[] {

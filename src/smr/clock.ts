@@ -69,6 +69,9 @@ export class Clock {
    *      If it fails, somebody else has, with a scan of his own.
    *      Otherwise (a store, or a CAS from a value read after the scan) a poller that napped for
    *      half the circle could move the hand backwards, or past a reader.
+   *      Assumption: no nap between that first load and the CAS lasts so long that the hand goes
+   *      round and stands, to the step, where it stood: 2^31 steps. Clocks with giant steps break
+   *      it as soon as two workers poll; give them to one poller, or take smaller steps.
    */
   forwardRead(rd: Seq, candidate: Seq): void {
     if (lt(rd, candidate)) this.memory.cas(this.rdAt, rd, candidate)

@@ -4,7 +4,7 @@
 
 import { Exhausted, Misuse, show } from '../errors.ts'
 import { DomainWords } from '../memory/layout.ts'
-import type { WaitOptions } from '../memory/patience.ts'
+import { timeoutOf, type WaitOptions } from '../memory/patience.ts'
 import type { Smr } from './domain.ts'
 
 /**
@@ -23,7 +23,7 @@ export function destroySmr(smr: Smr, options: WaitOptions | undefined): void {
       },
     )
   }
-  if (!smr.synchronize(options)) {
+  if (!smr.synchronize({ timeoutMs: timeoutOf('smr.destroy', options) })) {
     throw new Exhausted(
       `smr.destroy: domain ${show(name)}: sections are still open after the wait`,
       {

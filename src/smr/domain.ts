@@ -199,7 +199,7 @@ export class Smr {
     return this.outlast('wait', goal, options, true)
   }
 
-  /** `wait` between turns of the event loop. Rejects when `signal` aborts. */
+  /** `wait` between turns of the event loop. Rejects with its reason when `signal` aborts. */
   async waitAsync(goal: Goal, options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('waitAsync')
     this.checkGoal('waitAsync', goal)
@@ -207,8 +207,9 @@ export class Smr {
   }
 
   /**
-   * Advances and waits: on return, nobody can see what this worker unlinked before. Expensive; a
-   * zone's batching exists so that this is rarely needed. FreeBSD smr_synchronize(9).
+   * Advances and waits: on return, nobody can see what this worker unlinked before. Answers, throws
+   * and blocks as `wait`. Expensive; a zone's batching exists so that this is rarely needed.
+   * FreeBSD smr_synchronize(9).
    */
   synchronize(options?: WaitOptions): boolean {
     this.assertOutside('synchronize')
@@ -226,6 +227,7 @@ export class Smr {
   /**
    * Sections that have been holding memory back for at least `olderThanMs` milliseconds, longest
    * first. Time counts from the first failed poll, or the first call of this, that met the section.
+   * Never blocks on readers; legal inside a section.
    */
   stalled(olderThanMs: number): Stall[] {
     if (this.state === CLOSED) throw this.refuse('stalled')
@@ -333,7 +335,7 @@ export class Smr {
     let wr = clock.wr()
     const ahead = delta(goal, wr)
     if (ahead > 0) {
-      if (ahead > this.furthest()) {
+      if (ahead > this.furthest() || ahead % clock.step !== 0) {
         if (strict) throw this.foreignGoal(goal, wr)
         return true
       }

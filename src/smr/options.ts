@@ -7,6 +7,7 @@
 
 import { Misuse, onlyOptions, show } from '../errors.ts'
 
+/** Options of `arena.smr`. Whoever opens the domain again may leave any out, but not differ. */
 export interface SmrOptions {
   /** How the write hand moves. `default`: at every advance. */
   readonly clock?: ClockName

@@ -6,6 +6,7 @@ import { DomainWords, ReaderWords } from '../memory/layout.ts'
 import type { Space } from '../memory/space.ts'
 import { delta, type Seq } from '../seq.ts'
 
+/** What `smr.stats()` returns: sums over all workers, since the domain was created. */
 export interface SmrStats {
   readonly name: string
   /** The hands, as they stand on the circle. */

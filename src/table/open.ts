@@ -21,7 +21,7 @@ import type { Zone } from '../zone/zone.ts'
 import { Chains, MAX_CHAIN_BITS } from './chains.ts'
 import type { TableParts } from './table.ts'
 
-/** Options of `HashTable.create`; the zone's knobs are passed on. */
+/** Options of `HashTable.create`; the zone's knobs are passed on, and count records. */
 export interface TableOptions<F extends Fields, N extends KeyNames<F>>
   extends Omit<ZoneOptions, 'bytes' | 'record' | 'smr'> {
   /** Schema of the records. */

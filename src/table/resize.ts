@@ -42,7 +42,7 @@ function attempt(parts: TableParts, bits: number, lockStripe: (index: number) =>
     if (!collect(parts)) return false
     const current = chains.current()
     const left = memory.peek(at + TableWords.building)
-    if (left === (current & ChainsWord.pageMask)) memory.poke(at + TableWords.building, 0)
+    if (left === (current & ChainsWord.pageMask)) memory.store(at + TableWords.building, 0)
     else if (left !== 0) chains.releaseFrom(at + TableWords.building)
     if (bitsOf(current) === bits) return true
     const link = 1 - (current & ChainsWord.linkMask)
@@ -58,7 +58,7 @@ function attempt(parts: TableParts, bits: number, lockStripe: (index: number) =>
     memory.poke(at + TableWords.retired, current)
     chains.publish(next)
     memory.poke(at + TableWords.goal, smr.advance())
-    memory.poke(at + TableWords.building, 0)
+    memory.store(at + TableWords.building, 0)
     // If no reader is on it the old array goes back now; else the next resize sees to it.
     collect(parts)
     return true
@@ -74,14 +74,13 @@ function collect(parts: TableParts): boolean {
   const { memory } = parts.arena.space
   const retired = memory.peek(at + TableWords.retired)
   if (retired === 0) return true
-  if (memory.peek(at + TableWords.goal) === 0) {
-    // Whoever retired it died before it had a goal: perhaps before it was retired at all.
-    memory.poke(at + TableWords.goal, smr.advance())
-    if (retired === chains.current()) {
-      memory.poke(at + TableWords.retired, 0)
-      return true
-    }
+  if (retired === chains.current()) {
+    // Whoever wrote it down died before he published the next array: it is not retired at all.
+    memory.poke(at + TableWords.retired, 0)
+    return true
   }
+  // He died before it had a goal.
+  if (memory.peek(at + TableWords.goal) === 0) memory.poke(at + TableWords.goal, smr.advance())
   if (!smr.expired(memory.peek(at + TableWords.goal) as Goal)) return false
   chains.releaseFrom(at + TableWords.retired)
   return true

@@ -6,8 +6,10 @@ import type { ZoneStats } from '../zone/stats.ts'
 import { sizeOf } from './chains.ts'
 import type { HashTable, TableParts } from './table.ts'
 
+/** What `table.stats()` returns. */
 export interface TableStats {
   readonly name: string
+  /** Records in the table. */
   readonly size: number
   /** Chains in the current array. */
   readonly chains: number

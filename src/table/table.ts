@@ -50,6 +50,7 @@ export interface TableParts {
   readonly stripeBits: number
 }
 
+/** One table, as one worker holds it: `create` it in one, `open` it in the others. */
 export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNames<F>> {
   readonly name: string
   readonly schema: Schema<F>
@@ -81,7 +82,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /**
    * Makes a table. `capacity` is the number of records for which lookups meet about one record
    * each; more fit, in longer chains, until `limit` or the arena ends. The zone's knobs (`bucket`,
-   * `limit`, `reserve`, hooks ...) may be given too. Misuse if the name is taken.
+   * `limit`, `reserve`, hooks ...) may be given too. Misuse if the name is taken; Exhausted when
+   * there is no memory for the chains, 4 bytes each.
    */
   static create<const F extends Fields, const N extends KeyNames<F>>(
     arena: Arena,
@@ -104,7 +106,10 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   // ---- readers -----------------------------------------------------------------------------
 
-  /** A copy of the record with this key, consistent as one version of it. Takes no lock. */
+  /**
+   * A copy of the record with this key, consistent as one version of it; undefined if there is none.
+   * Takes no lock, never blocks, legal inside a section. Misuse for a key that the field cannot hold.
+   */
   get(key: ValueOf<F[N]>): Values<F> | undefined {
     this.key.check('table.get', key)
     const { smr } = this
@@ -121,6 +126,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /**
    * Runs `fn` on the record in place, inside the section, and returns what it returns; undefined
    * if there is none. The item means nothing once `fn` has returned. A returned promise is Misuse.
+   * Otherwise as `get`.
    */
   read<T>(key: ValueOf<F[N]>, fn: (item: Item) => T): T | undefined {
     this.key.check('table.read', key)
@@ -131,7 +137,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     return this.inside(run)
   }
 
-  /** Whether there is a record with this key. */
+  /** Whether there is a record with this key. As `get`. */
   has(key: ValueOf<F[N]>): boolean {
     this.key.check('table.has', key)
     const { smr } = this
@@ -149,7 +155,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     return this.search(key)
   }
 
-  /** Records in the table; while writers are busy, as of a moment ago. */
+  /** Records in the table; while writers are busy, as of a moment ago. One load per stripe. */
   get size(): number {
     const { stripeBits } = this.parts
     let size = 0
@@ -246,7 +252,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /**
    * Gives the table room for `capacity` records, more or fewer than now, while readers go on.
    * Writers wait meanwhile. Blocks until readers have left the array before the current one, at
-   * most `timeoutMs`. Exhausted when there is no memory for the new array; nothing has changed.
+   * most `timeoutMs` (default 30 s). Exhausted after that, or when there is no memory for the new
+   * array; nothing has changed. Misuse inside a section.
    */
   resize(capacity: number, options?: WaitOptions): void {
     this.assertWritable('resize')

@@ -4,8 +4,8 @@
  * Its cache's last move is finished, then every bucket that calls the worker its home goes to the
  * depot: what it had freed is retired under a *new* goal - the old owner's unlinks happened before
  * its death, its death before this advance -, what it had ready to allocate is safe, empty ones are
- * spares. A bucket whose destructors had not all run is retired as well, and the next to take it
- * goes on with the first item that has not seen its own.
+ * spares. A bucket whose destructors had not all been called is retired as well, and the next to
+ * take it goes on with the first item that has not seen its own.
  *
  * No hook is needed here, so any worker can do this for any zone, whether it has opened it or not.
  */
@@ -17,6 +17,7 @@ import { allocHome, Buckets, freeHome } from './bucket.ts'
 import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
 import { Keg } from './keg.ts'
+import { fillTrash, isTrashing } from './trash.ts'
 
 /** Items that changed hands. */
 export interface Adopted {
@@ -40,6 +41,8 @@ export function adoptCache(
   const buckets = new Buckets(memory, new Keg(space, parts.buckets, name, 0), capacity)
   const depot = new Depot(space, parts.depot, name, buckets, domain)
   const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
+  const recordWords = memory.peek(zone + ZoneWords.recordWords)
+  const trashing = isTrashing(space, zone)
   // A batch that its worker had begun is finished by the next to lock the keg: now.
   records.settle()
   cache.finishMove()
@@ -59,6 +62,8 @@ export function adoptCache(
       depot.retire(bucket, domain, 0)
       adopted.pending += count
     } else {
+      // Its worker may have died between the last destructor and this.
+      if (trashing) for (const item of buckets.items(bucket)) fillTrash(memory, item, recordWords)
       depot.putSafe(bucket, 0)
       adopted.safe += count
     }

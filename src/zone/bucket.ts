@@ -7,7 +7,7 @@
  *
  * A bucket's `home` says who may touch it, and is the commit point of every move. An empty bucket's
  * goal is 0; so is that of a bucket whose items are safe. `destroyed` counts, from the bottom, the
- * items whose destructor has run: whoever inherits a bucket from a dead worker goes on from there.
+ * items whose destructor has been called: whoever inherits a bucket from a dead worker goes on from there.
  */
 
 import { BucketWords, Home } from '../memory/layout.ts'
@@ -27,6 +27,14 @@ export function bucketWords(capacity: number, line: number): number {
 export function defaultCapacity(recordWords: number, line: number): number {
   const words = SIZES.find((size) => recordWords <= size.recordWords)?.bucketWords ?? line
   return Math.max(2, Math.min(words - BucketWords.entries, Math.floor(MOST_WORDS / recordWords)))
+}
+
+/**
+ * Buckets that go with items in reserve, or the reserve could not be used when all other memory is
+ * gone: for all of them at once, and the two that each worker may have in hand.
+ */
+export function bucketsFor(reserve: number, capacity: number, maxWorkers: number): number {
+  return reserve === 0 ? 0 : Math.ceil(reserve / capacity) + 2 * maxWorkers
 }
 
 /** A bucketful of large items stays below 256 KiB. */

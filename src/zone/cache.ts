@@ -100,10 +100,13 @@ export class Cache {
   /** Finishes the move that a dead worker had begun. */
   finishMove(): void {
     const { memory, at } = this
+    const what = memory.peek(at + CacheWords.move)
+    // Nothing was under way, and the bucket that was moved last may be another worker's by now.
+    if (what === CacheMove.none) return
     const bucket = memory.peek(at + CacheWords.moved)
     const count = memory.peek(bucket + BucketWords.count)
     const before = memory.peekFloat(at + CacheWords.before)
-    switch (memory.peek(at + CacheWords.move)) {
+    switch (what) {
       case CacheMove.loadAlloc:
         memory.pokeFloat(at + CacheWords.loaded, before + count)
         memory.poke(at + CacheWords.alloc, bucket)

@@ -151,12 +151,23 @@ export class Keg {
     this.unlock()
   }
 
-  /** Adds slabs until there are `items` in all. False when memory or the limit does not allow it. */
+  /**
+   * Adds slabs until there are `items` in all. False when memory or the limit does not allow it; it
+   * then adds none.
+   */
   reach(items: number): boolean {
     if (this.limit > 0 && items > this.limit) return false
     this.lock()
     try {
-      while (this.get(this.at + KegWords.created) < items) if (this.grow() === 0) return false
+      const added: number[] = []
+      while (this.get(this.at + KegWords.created) < items) {
+        const slab = this.grow()
+        if (slab === 0) {
+          for (const each of added) this.discard(each)
+          return false
+        }
+        added.push(slab)
+      }
       return true
     } finally {
       this.unlock()
@@ -172,11 +183,7 @@ export class Keg {
       for (;;) {
         const slab = this.get(this.at + KegWords.free)
         if (slab === 0 || this.get(this.at + KegWords.created) - perSlab < keep) return released
-        this.unlink(slab)
-        this.bump(KegWords.slabs, -1)
-        this.bump(KegWords.created, -perSlab)
-        this.bump(KegWords.inSlabs, -perSlab)
-        this.space.pages.release(slab)
+        this.discard(slab)
         released += 2 ** this.shape.slabOrder
       }
     } finally {
@@ -308,6 +315,16 @@ export class Keg {
     return slab
   }
 
+  /** Gives the pages of a slab with all its items free back to the arena. */
+  private discard(slab: number): void {
+    const { perSlab } = this.shape
+    this.unlink(slab)
+    this.bump(KegWords.slabs, -1)
+    this.bump(KegWords.created, -perSlab)
+    this.bump(KegWords.inSlabs, -perSlab)
+    this.space.pages.release(slab)
+  }
+
   /** Counts a slab and puts it into the list that its free items call for. */
   private adopt(slab: number, freeItems: number): void {
     this.set(slab + SlabWords.freeItems, freeItems)
@@ -323,10 +340,11 @@ export class Keg {
     const bucket = this.get(at + KegWords.bucket)
     const entries = bucket + BucketWords.entries
     const step = this.get(at + KegWords.step)
-    const items = this.get(
-      step === KegStep.take ? at + KegWords.stepItems : bucket + BucketWords.count,
-    )
+    // Between two batches the other words are of the last one, whose bucket may be anybody's by now.
     if (step !== KegStep.none) {
+      const items = this.get(
+        step === KegStep.take ? at + KegWords.stepItems : bucket + BucketWords.count,
+      )
       for (let i = 0; i < items; i++) {
         const item = this.get(entries + i)
         const slab = this.slabOf(item)

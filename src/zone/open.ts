@@ -9,14 +9,14 @@ import { CacheWords, DomainWords, Named, ZoneWords, zoneParts } from '../memory/
 import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import type { Smr } from '../smr/domain.ts'
-import { Buckets } from './bucket.ts'
+import { Buckets, bucketsFor } from './bucket.ts'
 import { assertSameZone, buildZone, clearCache } from './build.ts'
 import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
 import { Keg } from './keg.ts'
 import { type Hooks, hookBits, type ZoneOptions, zoneShape } from './options.ts'
 import type { Parts } from './supply.ts'
-import { TRASH } from './trash.ts'
+import { isTrashing, TRASH } from './trash.ts'
 import { Zone } from './zone.ts'
 
 /**
@@ -70,9 +70,7 @@ function handle(
   const parts = zoneParts(at, maxWorkers)
   const domainAddress = memory.peek(at + ZoneWords.domain)
   const domain = domainAddress === 0 ? undefined : domainAt(domainAddress)
-  const noFree = memory.peek(at + ZoneWords.noFree) !== 0
-  const keepsState = noFree || hooks.init !== undefined || hooks.fini !== undefined
-  const trashing = space.checks && !keepsState
+  const trashing = isTrashing(space, at)
   const records = new Keg(space, parts.records, name, trashing ? TRASH : 0)
   const bucketKeg = new Keg(space, parts.buckets, name, 0)
   const buckets = new Buckets(memory, bucketKeg, memory.peek(at + ZoneWords.capacity))
@@ -97,8 +95,17 @@ function handle(
 
 /** A reserve that cannot be had must not leave a zone behind. */
 function reserveOrUndo(zone: Zone, items: number): void {
+  const { name, buckets, space } = zone.parts
   try {
     zone.prealloc(items)
+    if (!buckets.keg.reach(bucketsFor(items, buckets.capacity, space.maxWorkers))) {
+      throw new Exhausted(
+        `zone.prealloc: zone ${show(name)}: no memory for buckets of its reserve`,
+        {
+          zone: name,
+        },
+      )
+    }
   } catch (error) {
     zone.destroy()
     throw error

@@ -21,8 +21,9 @@ export interface RecordShape {
   readonly signature: string
 }
 
+/** Options of `arena.zone`. Whoever opens the zone again may leave any out, but not differ. */
 export interface ZoneOptions {
-  /** Size of an item in bytes. Give this or `record`. */
+  /** Size of an item in bytes, from 1 to what fits into the arena. Give this or `record`. */
   readonly bytes?: number
   /** Schema of the records in it. */
   readonly record?: RecordShape
@@ -30,18 +31,25 @@ export interface ZoneOptions {
   readonly align?: number
   /** Domain whose readers may still look at freed items; then use `zallocSmr` and `zfreeSmr`. */
   readonly smr?: Smr
-  /** Items per bucket, 1 to 4096. Default: by item size, as UMA. */
+  /**
+   * Items per bucket, 1 to 4096. Fewer: memory comes back sooner; more: fewer advances. Default by
+   * item size, as UMA: 249 up to 64 bytes, 121 to 128, 57 to 256, 25 to 1024, then 9 to 2.
+   */
   readonly bucket?: number
-  /** Most items in use and in caches together. Default: what the arena has room for. */
+  /**
+   * Most items outside the slabs: live, cached, pending and safe together; 1 to 2^31 - 1. Default:
+   * what the arena has room for. FreeBSD uma_zone_set_max(9).
+   */
   readonly limit?: number
   /**
    * While so many bytes are freed but not reclaimed, because readers do not leave, allocations do
-   * not take fresh memory: they throw Exhausted, and say who holds the readers' hand back.
+   * not take fresh memory: they throw Exhausted, and say who holds the readers' hand back. Counts
+   * retired buckets, not what workers are still filling. Default: no limit.
    */
   readonly pendingBytes?: number
-  /** Items whose memory is set aside at creation and stays with the zone. */
+  /** Items whose memory is set aside at creation and stays with the zone. Default 0. */
   readonly reserve?: number
-  /** Items keep their memory for ever: readers of freed items see old or new ones, never others. */
+  /** Items keep their memory for ever: readers of freed items see old or new ones, never others. FreeBSD UMA_ZONE_NOFREE. */
   readonly noFree?: boolean
   /** Runs at each allocation. May throw: then the item is not allocated. */
   readonly ctor?: Hook
@@ -96,6 +104,7 @@ const KNOWN = [
 ] as const satisfies readonly (keyof ZoneOptions)[]
 
 const HOOKS = ['ctor', 'dtor', 'init', 'fini'] as const
+const STATEFUL: readonly string[] = ['init', 'fini']
 export const MIN_ALIGN_BYTES = 8
 const MAX_ALIGN_BYTES = 4096
 export const MAX_CAPACITY = 4096
@@ -144,6 +153,11 @@ export function strideFor(recordWords: number, align: number): number {
 /** Hooks as the bit set that the zone's words keep. */
 export function hookBits(hooks: Hooks): number {
   return HOOKS.reduce((bits, name, i) => bits | (hooks[name] === undefined ? 0 : 1 << i), 0)
+}
+
+/** Whether items of such a zone keep state while they are free. */
+export function keepsState(bits: number): boolean {
+  return HOOKS.some((name, i) => STATEFUL.includes(name) && ((bits >> i) & 1) === 1)
 }
 
 export function hookNames(bits: number): string {

@@ -12,10 +12,13 @@
 
 import { CacheWords, ZoneWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
+import { bucketsFor } from './bucket.ts'
 import type { Parts, Supply } from './supply.ts'
 
+/** How much `zone.reclaim` gives back: see above. */
 export type ReclaimLevel = 'trim' | 'drain' | 'all'
 
+/** What `zone.reclaim` did. */
 export interface Reclaimed {
   /** Items given back to their slabs. */
   readonly released: number
@@ -75,5 +78,7 @@ export function shrink(parts: Parts): number {
   const { at, buckets, depot, records, space } = parts
   if (space.memory.peek(at + ZoneWords.noFree) !== 0) return 0
   depot.discardEmpties()
-  return records.shrink(space.memory.peek(at + ZoneWords.reserve)) + buckets.keg.shrink(0)
+  const reserve = space.memory.peek(at + ZoneWords.reserve)
+  const spare = bucketsFor(reserve, buckets.capacity, space.maxWorkers)
+  return records.shrink(reserve) + buckets.keg.shrink(spare)
 }

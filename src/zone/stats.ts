@@ -14,6 +14,7 @@ import { Cache, type CacheCounts, sumCounts } from './cache.ts'
 import { depotCounts } from './depot.ts'
 import { kegCounts } from './keg.ts'
 
+/** What `zone.stats()` returns. Counts are of items, of all workers, since the zone was created. */
 export interface ZoneStats {
   readonly name: string
   /** Size of an item as it was asked for. */
@@ -49,7 +50,9 @@ export interface ZoneStats {
   readonly imports: number
   /** Most items ever pending in the depot at once. */
   readonly peakPending: number
+  /** Items in a full bucket. */
   readonly bucket: number
+  /** Slabs of records; their bytes, and those of the zone's buckets, together. */
   readonly slabs: number
   readonly bytes: number
 }

@@ -211,7 +211,7 @@ export class Supply {
       this.loadFree(cache.unloadAlloc(), home)
       return true
     }
-    if (domain === undefined) return false
+    if (domain === undefined || (!depot.hasPending() && depot.counts().safe === 0)) return false
     let bucket = 0
     until(space.memory, DEFAULT_TIMEOUT_MS, () => {
       bucket = depot.fetch(0)
@@ -232,8 +232,11 @@ export class Supply {
     const count = buckets.count(bucket)
     this.destroyItems(bucket, () => {
       const failure = new Failure()
+      // Like fresh ones before `init`, items after `fini` must not be handed out if we die here.
+      if (hooks.fini !== undefined) this.memory.poke(bucket + BucketWords.raw, 1)
       for (const item of buckets.items(bucket)) failure.run(hooks.fini, item as Item)
       records.give(bucket)
+      this.memory.poke(bucket + BucketWords.raw, 0)
       this.memory.poke(bucket + BucketWords.destroyed, 0)
       finish()
       failure.surface()
@@ -246,17 +249,19 @@ export class Supply {
    * throw; if it does, its error surfaces from here, after the whole bucket has been dealt with.
    */
   destroyItems(bucket: number, finish: () => void): void {
-    const { domain, hooks, recordWords, trashing } = this.parts
+    const { buckets, domain, hooks, recordWords, trashing } = this.parts
     const { memory } = this
     const count = memory.peek(bucket + BucketWords.count)
     const failure = new Failure()
     // A plain zone has dealt with each item when it was freed.
     if (domain !== undefined && (hooks.dtor !== undefined || trashing)) {
       for (let i = memory.peek(bucket + BucketWords.destroyed); i < count; i++) {
-        const item = memory.peek(bucket + BucketWords.entries + i) as Item
-        failure.run(hooks.dtor, item)
-        if (trashing) fillTrash(memory, item, recordWords)
+        // Marked first: a destructor that its worker dies in is not run again.
         memory.poke(bucket + BucketWords.destroyed, i + 1)
+        failure.run(hooks.dtor, memory.peek(bucket + BucketWords.entries + i) as Item)
+      }
+      if (trashing) {
+        for (const item of buckets.items(bucket)) fillTrash(memory, item, recordWords)
       }
     }
     memory.poke(bucket + BucketWords.destroyed, count)

@@ -11,10 +11,20 @@
  */
 
 import { Corruption } from '../errors.ts'
+import { ZoneWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
+import type { Space } from '../memory/space.ts'
+import { keepsState } from './options.ts'
 
 /** UMA's 0xdeadc0de, as the signed word it is. */
 export const TRASH: number = 0xdeadc0de | 0
+
+/** Whether free items of the zone are filled. */
+export function isTrashing(space: Space, zone: number): boolean {
+  const { checks, memory } = space
+  const noFree = memory.peek(zone + ZoneWords.noFree) !== 0
+  return checks && !noFree && !keepsState(memory.peek(zone + ZoneWords.hooks))
+}
 
 export function fillTrash(memory: Memory, item: number, words: number): void {
   memory.fill(item, words, TRASH)

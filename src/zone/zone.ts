@@ -38,6 +38,7 @@ import { fillTrash, verifyTrash } from './trash.ts'
 /** Which verbs this handle obeys. */
 type Mode = 'plain' | 'smr' | 'closed'
 
+/** One zone, as one worker holds it. Get it with `arena.zone(name)`. */
 export class Zone {
   readonly name: string
   /** @internal */
@@ -72,9 +73,10 @@ export class Zone {
   // ---- zones with smr ----------------------------------------------------------------------
 
   /**
-   * Allocates a record. Its words hold whatever was in them. Never blocks; legal inside a section.
-   * Throws Exhausted when neither the arena, nor the limit, nor any expired bucket gives one; says
-   * how many are live, cached and pending. FreeBSD uma_zalloc_smr(9), XNU zalloc_smr.
+   * Allocates a record. Its words hold whatever was in them. Never waits for readers, though once
+   * per bucket it takes the zone's locks; legal inside a section. Throws Exhausted when neither the
+   * arena, nor the limit, nor any expired bucket gives one; says how many are live, cached and
+   * pending. Misuse in a zone without smr. FreeBSD uma_zalloc_smr(9), XNU zalloc_smr.
    */
   zallocSmr(): Item {
     return this.takeSmr() || this.fail('zallocSmr')
@@ -102,14 +104,17 @@ export class Zone {
     if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
   }
 
-  /** `zallocSmr` that waits, between turns, for memory to expire or be freed. */
+  /**
+   * `zallocSmr` that waits, between turns of the event loop, for memory to expire or be freed:
+   * `timeoutMs` (default 30 s), then it rejects with Exhausted; when `signal` aborts, with its reason.
+   */
   zallocSmrAsync(options?: AsyncWaitOptions): Promise<Item> {
     return this.allocAsync('zallocSmrAsync', options, () => this.takeSmr())
   }
 
   // ---- plain zones -------------------------------------------------------------------------
 
-  /** Allocates a record of a zone without smr. As `zallocSmr` otherwise. UMA uma_zalloc(9). */
+  /** Allocates a record of a zone without smr. As `zallocSmr` otherwise. FreeBSD uma_zalloc(9). */
   zalloc(): Item {
     return this.takePlain() || this.fail('zalloc')
   }
@@ -119,7 +124,11 @@ export class Zone {
     return this.takePlain() || this.refuse()
   }
 
-  /** Frees a record that nobody else can see; the destructor runs now. UMA uma_zfree(9). */
+  /**
+   * Frees a record that nobody else can see; the destructor runs now. Once per bucket it takes the
+   * zone's locks. Misuse for an item that is not this zone's, in a zone with smr, and in checked
+   * arenas for a double free. FreeBSD uma_zfree(9).
+   */
   zfree(item: Item): void {
     if (this.mode !== 'plain') throw this.wrongVerb('zfree')
     const slab = this.records.slabOf(item)
@@ -136,7 +145,7 @@ export class Zone {
     }
   }
 
-  /** `zalloc` that waits, between turns, for memory to be freed. */
+  /** `zalloc` that waits for memory to be freed, as `zallocSmrAsync` does. */
   zallocAsync(options?: AsyncWaitOptions): Promise<Item> {
     return this.allocAsync('zallocAsync', options, () => this.takePlain())
   }
@@ -145,15 +154,21 @@ export class Zone {
 
   /**
    * Makes room in this worker's free bucket, so that its next free cannot fail: for code that must
-   * not be stopped between unlinking and freeing. Throws Exhausted where that free would.
+   * not be stopped between unlinking and freeing. Blocks and throws Exhausted where that free would;
+   * Misuse inside a section.
    */
   makeRoom(): void {
     this.assertOpen('makeRoom')
     this.assertOutside('makeRoom')
-    if (!this.supply.makeRoom()) throw this.exhausted('makeRoom', 'no memory for an empty bucket')
+    // A plain zone can always give an item back to its slab.
+    if (this.supply.makeRoom() || this.mode === 'plain') return
+    throw this.exhausted('makeRoom', 'no memory for an empty bucket')
   }
 
-  /** Retires this worker's part-filled free bucket now, so that its items can expire. */
+  /**
+   * Retires this worker's part-filled free bucket now, so that its items can expire: before going
+   * idle. Waits for nobody. Misuse inside a section of its domain.
+   */
   seal(): void {
     this.assertOpen('seal')
     this.assertOutside('seal')
@@ -163,6 +178,7 @@ export class Zone {
   /**
    * Gives memory back: see reclaim.ts. `trim` does not wait; `drain` and `all` block until readers
    * have left, at most `timeoutMs` (default 30 s), and report what remains. Misuse inside a section.
+   * FreeBSD uma_zone_reclaim(9), which says neither.
    */
   reclaim(level: ReclaimLevel, options?: WaitOptions): Reclaimed {
     this.assertOpen('reclaim')
@@ -177,7 +193,10 @@ export class Zone {
     })
   }
 
-  /** Makes slabs until the zone has `items` in all. Throws Exhausted when it cannot. */
+  /**
+   * Makes slabs until the zone has `items` in all, used or not; 0 to its limit. Throws Exhausted when
+   * it cannot, and keeps what it made. FreeBSD uma_prealloc(9).
+   */
   prealloc(items: number): void {
     this.assertOpen('prealloc')
     const most = this.records.limit || this.memory.words.length
@@ -215,7 +234,7 @@ export class Zone {
   /**
    * Ends the zone: destructors and `fini` run, and its memory goes back to the arena. All workers
    * must have stopped using it. Misuse while items are live; Exhausted if readers do not leave
-   * within `timeoutMs` (default 30 s), the zone then goes on.
+   * within `timeoutMs` (default 30 s), the zone then goes on. FreeBSD uma_zdestroy(9).
    */
   destroy(options?: WaitOptions): void {
     this.assertOpen('destroy')
@@ -311,7 +330,7 @@ export class Zone {
   private release(verb: string, slab: number, item: Item): void {
     const { records } = this
     if (markIdle(this.memory, slab, records.shape, records.indexOf(slab, item))) return
-    throw this.misuse(verb, `item ${item} is free already (double free)`)
+    throw this.misuse(verb, `item ${item} is free already (double free)`, item)
   }
 
   /** The end of a free in a plain zone: nobody sees the item any more. */

@@ -7,7 +7,7 @@
  * instead of once in a billion. FreeBSD's INVARIANTS kernels do the same.
  */
 
-import { Arena, type ArenaOptions } from '../../src/index.ts'
+import { Arena, type ArenaOptions } from '#src/index.ts'
 
 export interface Config {
   readonly name: string

@@ -14,10 +14,15 @@ import { GIANT, join, type Library, raise, SMALL, type Stage } from './stage.ts'
 const FRESH = 7
 const REUSED = 99
 
-interface World {
+interface Place {
   /** Points to the record, or is null. */
   readonly head: number
   readonly record: number
+}
+
+interface World extends Place {
+  /** A second writer's. */
+  readonly other: Place
 }
 
 interface Worker extends World {
@@ -30,11 +35,14 @@ export function smrScenarios(lib: Library): readonly Scenario<World>[] {
     raise(lib, memory, stage, (arena) => {
       arena.smr('domain')
       const zone = arena.zone('words', { bytes: 8 })
-      const head = zone.zalloc()
-      const record = zone.zalloc()
-      memory.poke(record, FRESH)
-      memory.store(head, record)
-      return { head, record }
+      const place = (): Place => {
+        const head = zone.zalloc()
+        const record = zone.zalloc()
+        memory.poke(record, FRESH)
+        memory.store(head, record)
+        return { head, record }
+      }
+      return { ...place(), other: place() }
     })
 
   const prepare = (memory: Memory, world: World): Worker => ({
@@ -51,15 +59,44 @@ export function smrScenarios(lib: Library): readonly Scenario<World>[] {
         for (let i = 0; i < times; i++) worker.smr.read(() => look(memory, worker))
       },
     })
+  /** Looks at both records in one section, in the order in which they were made. */
+  const surveyor: Thread<World> = thread({
+    name: 'surveyor',
+    prepare,
+    body(memory, _control, worker: Worker) {
+      worker.smr.read(() => {
+        look(memory, worker)
+        look(memory, worker.other)
+      })
+    },
+  })
 
   /** Unlinks, advances, polls until nobody can look, and uses the record again. */
-  const writer: Thread<World> = thread({
-    name: 'writer',
+  const writerOf = (name: string, which: (world: World) => Place, before = 0): Thread<World> =>
+    thread({
+      name,
+      prepare,
+      body(memory, _control, worker: Worker) {
+        const { smr } = worker
+        const { head, record } = which(worker)
+        for (let i = 0; i < before; i++) smr.advance()
+        memory.store(head, 0)
+        const goal = smr.advance()
+        while (!smr.poll(goal)) memory.pause()
+        memory.poke(record, REUSED)
+      },
+    })
+  const writer = writerOf('writer', (world) => world)
+  /** Has advanced before: its goal is not the first one after the other's. */
+  const second = writerOf('second', (world) => world.other, 1)
+
+  /** Waits as a program does, that has nothing else to do. */
+  const waiter: Thread<World> = thread({
+    name: 'waiter',
     prepare,
     body(memory, _control, { head, record, smr }: Worker) {
       memory.store(head, 0)
-      const goal = smr.advance()
-      while (!smr.poll(goal)) memory.pause()
+      smr.synchronize()
       memory.poke(record, REUSED)
     },
   })
@@ -104,6 +141,7 @@ export function smrScenarios(lib: Library): readonly Scenario<World>[] {
       words: SMALL.words,
       setup: (memory) => build(memory, SMALL),
       threads,
+      rules: { bound: 2 },
       ...more,
     })
 
@@ -116,12 +154,14 @@ export function smrScenarios(lib: Library): readonly Scenario<World>[] {
     scene('the same, pointers loaded plainly', [reader('reader', 2), writer], plainHead),
     scene('two readers', [reader('one'), reader('two'), writer]),
     scene('two pollers', [reader('reader'), poller, writer]),
+    scene('two writers stamp', [surveyor, writer, second]),
+    scene('a writer waits', [reader('reader', 2), waiter]),
     scene('advance against poll near the wrap', [reader('reader'), mover(2), writer], giant),
     scene('attach and detach against poll', [newcomer, writer]),
   ]
 }
 
-function look(memory: Memory, { head }: World): void {
+function look(memory: Memory, { head }: Place): void {
   const record = memory.load(head)
   if (record === 0) return
   const value = memory.peek(record)

@@ -52,7 +52,7 @@ export interface Stage {
   readonly sequence: { readonly first: number; readonly step: number }
 }
 
-/** 12 pages, 3 workers, a clock that starts just below 0 and gets there in a few steps. */
+/** 13 pages, 3 workers, a clock that starts just below 0 and gets there in a few steps. */
 export const SMALL: Stage = {
   words: 2 ** 14,
   maxWorkers: 3,

@@ -10,9 +10,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { Misuse } from '../../src/errors.ts'
-import { mix } from '../../src/key.ts'
-import { Memory } from '../../src/memory/memory.ts'
+import { Misuse } from '#src/errors.ts'
+import { mix } from '#src/key.ts'
+import { Memory } from '#src/memory/memory.ts'
 import {
   bool,
   bytes,
@@ -29,8 +29,8 @@ import {
   type Schema,
   u32,
   utf8,
-} from '../../src/record.ts'
-import type { Item } from '../../src/words.ts'
+} from '#src/record.ts'
+import type { Item } from '#src/words.ts'
 
 const ARENA_BYTES = 1 << 19
 const arena = { memory: new Memory(new SharedArrayBuffer(ARENA_BYTES)) }
@@ -659,7 +659,7 @@ describe('keys', () => {
     keys.u.check('table.get', 7)
     text.check('table.get', 'x'.repeat(255))
     expect(misuse(() => keys.u.check('table.get', '7')).message).toBe(
-      'table.get: key "u" is "7" (1 bytes in UTF-8); give an integer from 0 to 4294967295',
+      'table.get: key "u" is "7" (1 byte in UTF-8); give an integer from 0 to 4294967295',
     )
     for (const value of ['x'.repeat(256), 'é'.repeat(128), '\ud800', 7, null, undefined]) {
       expect(misuse(() => text.check('table.set', value)).message).toMatch(

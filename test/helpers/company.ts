@@ -1,0 +1,23 @@
+/**
+ * Several workers in one thread: each attachment to an arena is a worker of its own, with its own
+ * slot, caches and sections. One thread decides the order of their steps, so tests can tell exactly
+ * who does what before whom.
+ */
+
+import { Arena, type ArenaOptions } from '#src/index.ts'
+import { CONFIGS, type Config, tinyArena } from './tiny.ts'
+
+/** An arena and one more attachment to it. */
+export function pair(options: ArenaOptions = {}, config = CONFIGS[0] as Config): [Arena, Arena] {
+  const first = tinyArena(config, options)
+  return [first, Arena.attach(first.handle)]
+}
+
+/** An arena with three attachments in all. */
+export function trio(
+  options: ArenaOptions = {},
+  config = CONFIGS[0] as Config,
+): [Arena, Arena, Arena] {
+  const [first, second] = pair(options, config)
+  return [first, second, Arena.attach(first.handle)]
+}

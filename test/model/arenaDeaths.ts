@@ -1,0 +1,225 @@
+/**
+ * Death in what the arena does: attaching, making and ending named things, locks, pages - and in
+ * reaping itself, where the reaper dies as well and a third worker starts over.
+ */
+
+import type { Arena } from '#src/index.ts'
+import { RunKind } from '#src/memory/layout.ts'
+import type { Memory } from '#src/memory/memory.ts'
+import { HEIR, VICTIM, work } from './deathStage.ts'
+import { both, freeing, taking } from './deeds.ts'
+import type { Kill } from './rules.ts'
+import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
+import { join, type Library, raise } from './stage.ts'
+import { boardAt, checkArena, reap, WORDS, ZONE_STAGE } from './world.ts'
+import { type Body, reading, watching, worker, zoneScene } from './zoneStage.ts'
+
+const COUNTER = boardAt(0)
+const RECEIPT = boardAt(1)
+
+interface Deed {
+  readonly name: string
+  /** Before anybody dies. */
+  readonly setup?: (arena: Arena) => void
+  readonly first?: (arena: Arena) => void
+  readonly body: (arena: Arena, memory: Memory) => void
+  /** What the heir does when it has reaped the victim; again, to see that nothing stands in the way. */
+  readonly again?: (arena: Arena, memory: Memory) => void
+}
+
+const zoneOf = (arena: Arena) => arena.zone('new', { bytes: 512, bucket: 2, smr: arena.smr('own') })
+
+/** One record, made and freed. */
+function useZone(arena: Arena): void {
+  const zone = zoneOf(arena)
+  zone.zfreeSmr(zone.zallocSmr())
+}
+
+/** Ends it as often as somebody has left it. */
+function endZone(arena: Arena): void {
+  zoneOf(arena).destroy({ timeoutMs: 0 })
+}
+
+/** Two plain words that the lock keeps equal. */
+function count(arena: Arena, memory: Memory): void {
+  arena.lock('counter').withLock((taken) => {
+    const [one, other] = [memory.peek(COUNTER), memory.peek(COUNTER + 1)]
+    if (one !== other && taken !== 'owner-died') throw new Error(`${one} and ${other}, and no word`)
+    memory.poke(COUNTER, one + 1)
+    memory.poke(COUNTER + 1, one + 1)
+  })
+}
+
+const DEEDS: readonly Deed[] = [
+  {
+    name: 'making a domain',
+    body: (arena) => void arena.smr('new'),
+    again: (arena) => void arena.smr('new').synchronize(),
+  },
+  {
+    name: 'ending a domain',
+    setup: (arena) => void arena.smr('new'),
+    body: (arena) => arena.smr('new').destroy(),
+    again: (arena) => arena.smr('new').destroy(),
+  },
+  { name: 'making a zone', setup: (arena) => void arena.smr('own'), body: zoneOf, again: useZone },
+  {
+    name: 'ending a zone',
+    setup: useZone,
+    first: useZone,
+    body: endZone,
+    again: (arena) => {
+      useZone(arena)
+      endZone(arena)
+      arena.smr('own').destroy()
+    },
+  },
+  { name: 'making a lock', body: (arena) => void arena.lock('counter'), again: count },
+  {
+    name: 'holding a lock',
+    first: (arena) => void arena.lock('counter'),
+    body: count,
+    again: count,
+  },
+  { name: 'taking pages', body: takePages, again: takePages },
+  {
+    name: 'pages with a receipt',
+    body(arena, memory) {
+      const { pages } = arena.space
+      const words = pages.wordsAt(pages.allocateInto(RECEIPT, 2000, RunKind.chains))
+      pages.releaseFrom(RECEIPT, memory.peek(RECEIPT))
+      pages.allocateInto(RECEIPT, words * 2, RunKind.chains)
+    },
+    again(arena, memory) {
+      const base = memory.peek(RECEIPT)
+      // Swept with what nobody leads to, if it was there: nobody but this word leads to it.
+      if (base !== 0) memory.poke(RECEIPT, 0)
+      takePages(arena)
+    },
+  },
+]
+
+function takePages(arena: Arena): void {
+  const { pages } = arena.space
+  const runs = [1000, 4000, 2000].map((words) => pages.reserve(words))
+  for (const run of runs) if (run !== 0) pages.release(run)
+}
+
+/** Deeds of the arena; kill `VICTIM`. */
+export function arenaDeaths(lib: Library): readonly Scenario<undefined>[] {
+  return [attaching(lib), ...DEEDS.map((deed) => arenaDeath(lib, deed))]
+}
+
+function arenaDeath(lib: Library, { name, setup, first, body, again }: Deed): Scenario<undefined> {
+  return base(lib, `death in ${name}`, setup, [
+    thread({
+      name: VICTIM,
+      prepare(memory: Memory, _world: undefined): Arena {
+        const arena = join(lib, memory)
+        first?.(arena)
+        return arena
+      },
+      body: (memory: Memory, _control, arena: Arena) => body(arena, memory),
+    }),
+    heir(lib, again),
+  ])
+}
+
+function heir(lib: Library, again: Deed['again']): Thread<undefined> {
+  return thread({
+    name: HEIR,
+    after: VICTIM,
+    prepare: (memory: Memory, _world: undefined) => join(lib, memory),
+    body(memory: Memory, _control, arena: Arena) {
+      const { space } = arena
+      for (let slot = 0; slot < space.maxWorkers; slot++)
+        if (slot !== space.slot) reap(lib, arena, slot)
+      again?.(arena, memory)
+    },
+  })
+}
+
+/** The heir has slot 0 here, and finds whatever slot the victim may have claimed. */
+function attaching(lib: Library): Scenario<undefined> {
+  return base(lib, 'death in attaching', undefined, [
+    thread({
+      name: VICTIM,
+      body(memory: Memory, _control, _world: undefined) {
+        const arena = join(lib, memory)
+        arena.smr('own').read(() => 0)
+        arena.detach()
+      },
+    }),
+    heir(lib, (arena) => void arena.smr('own').synchronize()),
+  ])
+}
+
+function base(
+  lib: Library,
+  name: string,
+  setup: Deed['setup'],
+  threads: readonly Thread<undefined>[],
+): Scenario<undefined> {
+  return scenario<undefined>({
+    name,
+    words: WORDS,
+    setup(memory) {
+      raise(lib, memory, ZONE_STAGE, (arena) => {
+        arena.smr('own')
+        setup?.(arena)
+      })
+      return undefined
+    },
+    threads,
+    final: (memory) => checkArena(lib, memory, { thorough: true }),
+    rules: { bound: 0 },
+  })
+}
+
+// ---- death in reaping -------------------------------------------------------------------------
+
+export const REAPER = 'reaper'
+
+/**
+ * Somebody left in the middle of things (killed before its `step`-th one); a reaper sees to it, and
+ * is killed as well, after each of its steps; a third worker reaps both.
+ */
+export function reaperDeath(
+  lib: Library,
+  name: string,
+  first: Body,
+  body: Body,
+): Scenario<undefined> {
+  const watched = { hooks: watching }
+  const heirs: Body = (memory, hired, hand) => {
+    for (const slot of [0, 1, 0]) reap(lib, hired.arena, slot)
+    work(memory, hired, hand, false)
+  }
+  const reaps: Body = (memory, hired, hand) => {
+    reap(lib, hired.arena, 0)
+    work(memory, hired, hand, false)
+  }
+  return zoneScene(
+    lib,
+    name,
+    [
+      worker(lib, VICTIM, 0, body, { ...watched, first }),
+      worker(lib, REAPER, 1, reaps, { ...watched, after: VICTIM }),
+      worker(lib, HEIR, 2, heirs, { ...watched, after: REAPER }),
+    ],
+    { heads: [0], zone: { limit: 6 }, laws: { thorough: true }, hooks: watching },
+    { rules: { bound: 0 } },
+  )
+}
+
+/** The victim may die as well, at the step that the rules name. */
+export function reaperDeaths(lib: Library): readonly Scenario<undefined>[] {
+  return [
+    reaperDeath(lib, 'two deaths: frees', both(taking(3)), both(freeing, taking(2))),
+    reaperDeath(lib, 'two deaths: a section', both(taking(3), freeing), reading(1, 0)),
+  ]
+}
+
+export function victimAt(afterStep: number): Kill {
+  return { thread: VICTIM, afterStep }
+}

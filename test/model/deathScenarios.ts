@@ -1,0 +1,91 @@
+/**
+ * Death in each deed of a worker: sections, allocations, frees, housekeeping, plain zones.
+ */
+
+import { type Deed, deathScene } from './deathStage.ts'
+import { both, churning, freeing, leaving, plainly, reclaiming, sealing, taking } from './deeds.ts'
+import type { Scenario } from './scenario.ts'
+import type { Library } from './stage.ts'
+import { CHECKED_STAGE } from './world.ts'
+import { type Body, lifelong, reading, replacing } from './zoneStage.ts'
+
+const waiting: Body = (_memory, { smr }) => {
+  smr.synchronize({ timeoutMs: 100 })
+  smr.poll(smr.advance())
+}
+const preallocating: Body = (_memory, { zone }) => zone.prealloc(6)
+
+export const DEEDS: readonly Deed[] = [
+  { name: 'sections', body: reading(2, 0), heads: [0] },
+  { name: 'advance, poll and wait', body: waiting },
+  { name: 'alloc: fresh items', body: taking(1) },
+  { name: 'alloc: fresh items, checked', body: taking(1), stage: CHECKED_STAGE },
+  { name: 'alloc: expired items', first: churning(2, 3), body: taking(3), heads: [0] },
+  {
+    name: 'alloc: expired items, checked',
+    first: churning(2, 3),
+    body: taking(3),
+    stage: CHECKED_STAGE,
+  },
+  {
+    name: 'alloc: at the limit',
+    first: taking(4),
+    body: both(freeing, taking(3)),
+    heads: [0],
+    limit: 5,
+  },
+  { name: 'free: full buckets', first: taking(5), body: freeing },
+  { name: 'free: full buckets, checked', first: taking(5), body: freeing, stage: CHECKED_STAGE },
+  { name: 'replace', body: replacing(6, 0), heads: [0], limit: 4 },
+  { name: 'seal', first: both(taking(3), freeing), body: sealing },
+  {
+    name: 'reclaim: trim',
+    first: both(taking(5), freeing),
+    body: both(reclaiming('trim'), reclaiming('trim')),
+  },
+  { name: 'reclaim: drain', first: both(taking(5), freeing), body: reclaiming('drain') },
+  { name: 'reclaim: all', first: both(taking(5), freeing), body: reclaiming('all') },
+  {
+    name: 'init and fini',
+    first: both(taking(3), freeing),
+    body: both(taking(4), freeing, reclaiming('all')),
+    hooks: lifelong,
+  },
+  {
+    name: 'plain init and fini',
+    body: both(plainly(1, 4), reclaiming('all')),
+    plain: true,
+    hooks: lifelong,
+  },
+  { name: 'prealloc', body: preallocating },
+  { name: 'detach', first: both(taking(3), freeing, taking(1), freeing), body: leaving },
+  { name: 'plain alloc and free', body: plainly(2, 3), plain: true },
+  { name: 'plain swap', first: plainly(1, 2), body: plainly(2, 5), plain: true },
+]
+
+/** The same beside a worker who lives on, and meets what the dead one left before it is reaped. */
+const ACCOMPANIED = [
+  'sections',
+  'alloc: fresh items',
+  'alloc: at the limit',
+  'free: full buckets',
+  'replace',
+  'seal',
+  'reclaim: all',
+  'detach',
+  'plain alloc and free',
+]
+
+export function deathScenarios(lib: Library): readonly Scenario<undefined>[] {
+  return DEEDS.map((deed) => deathScene(lib, { ...deed, name: `death in ${deed.name}` }))
+}
+
+export function accompaniedDeaths(lib: Library): readonly Scenario<undefined>[] {
+  return DEEDS.filter(({ name }) => ACCOMPANIED.includes(name)).map((deed) =>
+    deathScene(lib, {
+      ...deed,
+      name: `death beside a third in ${deed.name}`,
+      other: deed.plain ? plainly(1, 3) : churning(1, 3),
+    }),
+  )
+}

@@ -1,0 +1,140 @@
+/**
+ * What the scenarios of the floors share: workers with their handles, a board that is not part of
+ * the arena, and the laws that hold when all is over.
+ *
+ * The board is a few words behind the arena's last. Threads keep there what a program keeps in
+ * structures of its own: heads of lists, the items they hold, how often a destructor has run. So a
+ * final check knows which items somebody can reach, whatever became of the threads.
+ */
+
+import type { Arena, Item, Smr, Zone, ZoneOptions } from '#src/index.ts'
+import {
+  DepotWords,
+  DomainWords,
+  Entry,
+  Header,
+  KegWords,
+  Named,
+  ReaderWords,
+  ZoneWords,
+  zoneParts,
+} from '#src/memory/layout.ts'
+import type { Memory } from '#src/memory/memory.ts'
+import { join, type Library, SMALL, type Stage } from './stage.ts'
+
+export const DOMAIN = 'domain'
+export const RECORDS = 'records'
+
+/** Four slots: three threads, and the final check. */
+export const ZONE_STAGE: Stage = { ...SMALL, maxWorkers: 4 }
+export const CHECKED_STAGE: Stage = { ...ZONE_STAGE, checks: true }
+
+/** The board: as many words as a scenario may want, in lines of their own. */
+const BOARD_WORDS = 2 ** 9
+export const BOARD: number = SMALL.words
+export const WORDS: number = SMALL.words + BOARD_WORDS
+const LINE = 16
+
+/** Word 0 of line `line` of the board: no other line's words are near. */
+export function boardAt(line: number): number {
+  return BOARD + line * LINE
+}
+
+/** A worker with everything that most scenarios use. */
+export interface Worker {
+  readonly arena: Arena
+  readonly smr: Smr
+  readonly zone: Zone
+}
+
+/** Attaches a worker, who opens the domain and the zone. Call it in `prepare`. */
+export function hire(lib: Library, memory: Memory, hooks: ZoneOptions = {}): Worker {
+  const arena = join(lib, memory)
+  return { arena, smr: arena.smr(DOMAIN), zone: arena.zone(RECORDS, hooks) }
+}
+
+/** Reaps a slot as `arena.reap` does, which refuses slots of its own thread: here all are. */
+export function reap(lib: Library, arena: Arena, slot: number): boolean {
+  const { space } = arena
+  const report = lib.reapSlot(space, slot, (zone) => {
+    const address = space.memory.peek(zone + ZoneWords.domain)
+    const named = space.directory
+      .list()
+      .find((each) => each.kind === Named.domain && each.address === address)
+    return named && arena.smr(named.name)
+  })
+  return report.reaped
+}
+
+/** What a final check is told. */
+export interface Laws {
+  /** Hooks and the like, which every opener of a zone has to bring. */
+  readonly hooks?: ZoneOptions
+  /** Items of the zone `RECORDS` that somebody can reach. */
+  readonly reachable?: readonly number[]
+  /** How many items may be neither free nor reachable: one for each worker that died. */
+  readonly mayLeak?: number
+  /** Reap everybody, reclaim everything: then every item is in its slab, live or lost. */
+  readonly thorough?: boolean
+}
+
+/** Throws unless the arena is in order: every lock free, every page and every item in one place. */
+export function checkArena(lib: Library, memory: Memory, laws: Laws = {}): void {
+  const arena = join(lib, memory)
+  checkLocks(arena)
+  const { space } = arena
+  if (laws.thorough) {
+    for (const slot of space.workers.attached()) if (slot !== space.slot) reap(lib, arena, slot)
+  }
+  for (const { kind, name, address } of space.directory.list()) {
+    if (kind === Named.zone) checkItems(arena, name, laws)
+    else if (kind === Named.domain) checkSections(arena, name, address)
+  }
+  lib.checkPages(memory, space.pages)
+}
+
+function checkItems(arena: Arena, name: string, laws: Laws): void {
+  const ours = name === RECORDS
+  const zone = arena.zone(name, ours ? laws.hooks : {})
+  zone.check()
+  const reachable = ours ? (laws.reachable ?? []) : []
+  const lost = zone.audit(reachable as Item[]).leaked.length
+  const { live } = zone.stats()
+  if (live !== reachable.length + lost) {
+    throw new Error(`zone ${name}: ${live} live, ${reachable.length} reachable, ${lost} lost`)
+  }
+  if (lost > (laws.mayLeak ?? 0)) throw new Error(`zone ${name}: ${lost} items are lost`)
+  if (!laws.thorough) return
+  zone.reclaim('all', { timeoutMs: 0 })
+  const { remaining } = zone.reclaim('all', { timeoutMs: 0 })
+  if (remaining > 0) throw new Error(`zone ${name}: ${remaining} free items cannot be reclaimed`)
+  zone.check()
+  if (zone.stats().live !== live) throw new Error(`zone ${name}: reclaiming changed what is live`)
+}
+
+function checkSections(arena: Arena, name: string, address: number): void {
+  for (let slot = 0; slot < arena.space.maxWorkers; slot++) {
+    const reader = address + DomainWords.WORDS + slot * ReaderWords.WORDS
+    const seq = arena.memory.load(reader + ReaderWords.seq)
+    if (seq !== 0) throw new Error(`domain ${name}: the section of worker ${slot} is still open`)
+  }
+}
+
+/** A lock that a living worker holds after all have ended would block everybody for ever. */
+function checkLocks({ memory, space }: Arena): void {
+  const words = [Header.directoryLock, Header.pageLock]
+  for (let i = 0; i < memory.peek(Header.names); i++) {
+    const entry = memory.peek(Header.directoryAt) + i * Entry.WORDS
+    const kind = memory.load(entry + Entry.kind)
+    if (kind === Named.lock) words.push(entry + Entry.word)
+    if (kind !== Named.zone) continue
+    const parts = zoneParts(memory.peek(entry + Entry.address), memory.peek(Header.maxWorkers))
+    words.push(parts.depot + DepotWords.lock)
+    for (const keg of [parts.records, parts.buckets]) words.push(keg + KegWords.lock)
+  }
+  for (const word of words) {
+    const owner = memory.load(word)
+    if (owner !== 0 && !space.workers.isGone(owner))
+      throw new Error(`the lock at word ${word} is held for ever: ${owner}`)
+  }
+}

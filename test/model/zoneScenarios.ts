@@ -1,0 +1,134 @@
+/**
+ * Whole allocations and frees of the shipped zone, by two and three workers at once.
+ *
+ * Limits are so small that no scenario ends before buckets have been retired, polled and taken
+ * again: a reader that still looks is then convicted by the race (see zoneStage.ts).
+ */
+
+import {
+  both,
+  churning,
+  freeing,
+  insisting,
+  leaving,
+  plainly,
+  reclaiming,
+  sealing,
+  taking,
+  unlinking,
+} from './deeds.ts'
+import type { Scenario } from './scenario.ts'
+import type { Library } from './stage.ts'
+import { CHECKED_STAGE } from './world.ts'
+import {
+  type Body,
+  reading,
+  replacing,
+  type Small,
+  watching,
+  worker,
+  zoneScene,
+} from './zoneStage.ts'
+
+/** Scenarios that a bound of 2 finishes within seconds. */
+export function zoneScenarios(lib: Library): readonly Scenario<undefined>[] {
+  const of = (name: string, number: number, body: Body, first?: Body) =>
+    worker(lib, name, number, body, first === undefined ? {} : { first })
+  const watched = (name: string, number: number, body: Body) =>
+    worker(lib, name, number, body, { hooks: watching })
+  const reader = (times = 1) => of('reader', 0, reading(times, 0))
+  const one: Small = { heads: [0], zone: { limit: 4 } }
+  const scene = (
+    name: string,
+    threads: Scenario<undefined>['threads'],
+    small: Small,
+    more: Partial<Scenario<undefined>> = {},
+  ) => zoneScene(lib, name, threads, small, more)
+
+  const plain = (name: string, bucket: number): Scenario<undefined> =>
+    scene(name, [of('one', 0, plainly(3, 2)), of('other', 1, plainly(3, 2))], {
+      zone: { limit: 4, bucket },
+      plain: true,
+    })
+
+  return [
+    scene('recycling under a reader', [reader(), of('writer', 1, replacing(5, 0))], one),
+    scene('recycling under a reader, checked', [reader(), of('writer', 1, replacing(5, 0))], {
+      ...one,
+      stage: CHECKED_STAGE,
+    }),
+    scene('recycling under a reader, buckets of 1', [reader(), of('writer', 1, replacing(4, 0))], {
+      ...one,
+      zone: { limit: 3, bucket: 1 },
+    }),
+    scene(
+      'retire against refill',
+      [of('freer', 0, freeing, taking(4)), of('taker', 1, taking(4))],
+      { zone: { limit: 5 } },
+    ),
+    scene('depot full and empty', [of('one', 0, churning(3, 1)), of('other', 1, churning(3, 1))], {
+      zone: { limit: 3, bucket: 1 },
+    }),
+    scene(
+      'seal, then reuse',
+      [reader(), of('freer', 1, both(unlinking, sealing)), of('taker', 2, insisting)],
+      { ...one, zone: { limit: 1 } },
+      { rules: { bound: 1 } },
+    ),
+    scene(
+      'seal, then reuse, two threads',
+      [reader(2), of('freer', 1, both(unlinking, sealing, insisting))],
+      { ...one, zone: { limit: 1 } },
+      { rules: { bound: 3 } },
+    ),
+    scene(
+      'detach with buckets',
+      [reader(), of('leaver', 1, both(unlinking, leaving)), of('taker', 2, insisting)],
+      { ...one, zone: { limit: 1 } },
+      { rules: { bound: 1 } },
+    ),
+    scene(
+      'slabs come and go',
+      [
+        of('churner', 0, churning(2, 2)),
+        of('reclaimer', 1, both(churning(1, 1), reclaiming('all'))),
+      ],
+      { zone: { limit: 4 } },
+    ),
+    scene(
+      'trim against refill',
+      [
+        of('churner', 0, churning(2, 2)),
+        of('trimmer', 1, both(reclaiming('trim'), reclaiming('trim'))),
+      ],
+      { zone: { limit: 4 } },
+    ),
+    scene(
+      'a flush is asked for',
+      [of('hoarder', 0, churning(2, 2), churning(1, 2)), of('beggar', 1, taking(3))],
+      { zone: { limit: 4 } },
+    ),
+    scene(
+      'destructors',
+      [watched('reader', 0, reading(1, 0)), watched('writer', 1, replacing(4, 0))],
+      { ...one, zone: { limit: 3, bucket: 1 }, hooks: watching },
+    ),
+    scene(
+      'destructors, checked',
+      [watched('one', 1, churning(2, 1)), watched('other', 2, churning(2, 2))],
+      { zone: { limit: 3 }, hooks: watching, stage: CHECKED_STAGE },
+    ),
+    scene(
+      'two writers and a reader',
+      [
+        of('reader', 0, reading(1, 0, 1)),
+        of('one', 1, both(replacing(3, 0), leaving)),
+        of('other', 2, both(replacing(3, 1), leaving)),
+      ],
+      { heads: [0, 1], zone: { limit: 6 } },
+      { rules: { bound: 1 } },
+    ),
+    plain('plain items change hands', 2),
+    plain('plain items change hands, buckets of 1', 1),
+  ]
+}

@@ -1,0 +1,36 @@
+/**
+ * How long a reader stays between two looks inside one section.
+ *
+ * A broken grace period shows only when a writer does its whole round - unlink, free, retire,
+ * reuse - between two looks. Mostly we stay for nothing to a few microseconds, so that there are many
+ * sections; seldom we sleep, so that on a machine with fewer processors than threads somebody else
+ * runs while we are inside. Real threads are stopped anywhere by their scheduler; this only makes it
+ * happen where it hurts.
+ */
+
+import type { Random } from '../helpers/random.ts'
+
+/** A word of our own to sleep on. */
+const pillow = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+
+const NAP_ONE_IN = 256
+const LONG_SPIN_ONE_IN = 16
+const SHORT_SPIN = 40
+const LONG_SPIN = 4000
+const LONGEST_NAP_MS = 0.5
+
+export function dwell(random: Random): void {
+  if (random.oneIn(NAP_ONE_IN)) nap(((random.below(8) + 1) / 8) * LONGEST_NAP_MS)
+  else if (random.oneIn(LONG_SPIN_ONE_IN)) spin(random.below(LONG_SPIN))
+  else spin(random.below(SHORT_SPIN))
+}
+
+/** Sleeps: somebody else has the processor. */
+export function nap(ms: number): void {
+  Atomics.wait(pillow, 0, 0, ms)
+}
+
+/** Atomic, so that no optimizer moves our looks across it or drops it. */
+function spin(turns: number): void {
+  for (let i = 0; i < turns; i++) Atomics.load(pillow, 0)
+}

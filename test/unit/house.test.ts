@@ -1,0 +1,174 @@
+/**
+ * The house rules, read from the sources: imports point down, shared memory is touched through one
+ * porthole, sequences are compared on the circle only, and every file says what it is. Each
+ * exception is listed with its reason, and must still be needed.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+
+const SRC = fileURLToPath(new URL('#src/', import.meta.url))
+
+/** From the cellar to the roof. A folder is one floor. */
+const FLOORS: readonly (readonly string[])[] = [
+  ['seq.ts', 'words.ts', 'errors.ts'],
+  ['host.ts'],
+  ['memory/'],
+  ['smr/'],
+  ['zone/'],
+  ['text.ts', 'field.ts', 'fields.ts', 'key.ts', 'record.ts'],
+  ['table/'],
+  ['lock.ts', 'sweep.ts', 'reap.ts', 'inspect.ts'],
+  ['arena.ts'],
+  ['index.ts'],
+]
+
+/** Types may look up where a thing is handed its owner; the program that runs does not. */
+const UPWARD_TYPES = ['table/ -> arena.ts: a table is made from an arena handle']
+
+const PORTHOLE = ['Atomics', 'Int32Array', 'Float64Array', 'Uint8Array', 'SharedArrayBuffer']
+const OUTSIDE: Readonly<Record<string, string>> = {
+  'arena.ts Int32Array': 'type of the words that the user gets',
+  'arena.ts Float64Array': 'type of the floats that the user gets',
+  'arena.ts SharedArrayBuffer': 'type of the buffer that the user gets',
+  'field.ts Uint8Array': "a record's bytes, as the user has them",
+  'fields.ts Uint8Array': "a record's bytes, as the user has them",
+  'text.ts Uint8Array': 'private scratch that TextDecoder may read',
+}
+
+const LONGEST = 320
+/** Longer ones are watched: none grows past its own mark, and none past 420 without being split. */
+const LONG: Readonly<Record<string, number>> = {
+  'memory/layout.ts': 420,
+  'memory/pages.ts': 420,
+  'smr/domain.ts': 460,
+  'table/table.ts': 420,
+  'zone/depot.ts': 420,
+  'zone/keg.ts': 420,
+  'zone/supply.ts': 420,
+  'zone/zone.ts': 440,
+}
+
+interface Import {
+  readonly from: string
+  readonly to: string
+  readonly typeOnly: boolean
+}
+
+interface Source {
+  readonly name: string
+  readonly text: string
+  /** Without comments and quoted strings. */
+  readonly code: string
+  readonly imports: readonly Import[]
+}
+
+function parse(name: string, text: string): Source {
+  const bare = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1')
+  const found = bare.matchAll(/^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'/gm)
+  const direct = bare.matchAll(/\bimport\s*\(?\s*()'([^']+)'/g)
+  const imports = [...found, ...direct].map(([, type, path = '']) => {
+    const to = path.startsWith('.') ? normalize(join(dirname(name), path)) : path
+    return { from: name, to, typeOnly: type !== undefined && type !== '' }
+  })
+  return { name, text, code: bare.replace(/'(?:[^'\\\n]|\\.)*'/g, "''"), imports }
+}
+
+const SOURCES: readonly Source[] = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => name.replaceAll('\\', '/'))
+  .sort()
+  .map((name) => parse(name, readFileSync(join(SRC, name), 'utf8')))
+
+const floorOf = (name: string): number =>
+  FLOORS.findIndex((files) => files.some((file) => name === file || name.startsWith(file)))
+const hits = (code: string, pattern: RegExp): string[] => code.match(pattern) ?? []
+
+const pointsUp = (each: Import): boolean => floorOf(each.to) > floorOf(each.from)
+/** Where sequences are at home; elsewhere these names mean other things. */
+const KEEPS_TIME = /^(?:smr|zone|table)\//
+const SEQ_COMPARED =
+  /(?:\b(?:seq|goal|wr|rd|candidate|oldest|target|observed|again)(?:\(\))?|\bas (?:Seq|Goal)\))\s*[<>]=?\s*\w/g
+const ANY = /(?:[:<,|&(]\s*|\bas\s+)any\b/g
+const BANG = /[\w)\]]!(?![=\w])/g
+
+describe('the floors', () => {
+  const all = SOURCES.flatMap((source) => source.imports)
+
+  it('every file stands on one', () => {
+    expect(SOURCES.filter(({ name }) => floorOf(name) < 0).map(({ name }) => name)).toEqual([])
+    expect(SOURCES.length).toBeGreaterThan(30)
+  })
+
+  it('imports point down, types too unless it is written why', () => {
+    const up = all.filter(pointsUp)
+    expect(up.filter((each) => !each.typeOnly)).toEqual([])
+    const said = up.map(({ from, to }) => `${from.replace(/\/.*/, '/')} -> ${to}`)
+    const allowed = UPWARD_TYPES.map((line) => line.replace(/:.*/, ''))
+    expect([...new Set(said)].sort()).toEqual(allowed)
+  })
+
+  it('what runs has no cycle', () => {
+    const next = new Map<string, string[]>()
+    for (const { from, to, typeOnly } of all) {
+      if (!typeOnly) next.set(from, [...(next.get(from) ?? []), to])
+    }
+    const done = new Set<string>()
+    const visit = (name: string, path: readonly string[]): void => {
+      expect(path, 'a cycle of imports').not.toContain(name)
+      if (done.has(name)) return
+      for (const to of next.get(name) ?? []) visit(to, [...path, name])
+      done.add(name)
+    }
+    for (const { name } of SOURCES) visit(name, [])
+  })
+
+  it('the core imports nothing from a host and nothing from a package', () => {
+    expect(all.filter(({ to }) => floorOf(to) < 0)).toEqual([])
+  })
+})
+
+it('shared memory is touched under src/memory/ only; every exception is listed, and needed', () => {
+  const outside = SOURCES.filter(({ name }) => !name.startsWith('memory/')).flatMap((source) =>
+    PORTHOLE.filter((word) => new RegExp(`\\b${word}\\b`).test(source.code)).map(
+      (word) => `${source.name} ${word}`,
+    ),
+  )
+  expect(outside.sort()).toEqual(Object.keys(OUTSIDE).sort())
+  const atomics = SOURCES.filter(({ code }) => /\bAtomics\b/.test(code)).map(({ name }) => name)
+  expect(atomics).toEqual(['memory/memory.ts'])
+})
+
+describe('every file', () => {
+  it.each(SOURCES.map((source) => [source.name, source] as const))('%s', (name, { text, code }) => {
+    expect(text.startsWith('/**'), 'opens with a comment').toBe(true)
+    const lines = text.split('\n').length - 1
+    expect(lines).toBeLessThanOrEqual(LONG[name] ?? LONGEST)
+    if (name in LONG) expect(lines, 'is short again').toBeGreaterThan(LONGEST)
+    expect(hits(code, ANY), 'any').toEqual([])
+    expect(hits(code, BANG), 'a non-null assertion').toEqual([])
+    if (KEEPS_TIME.test(name)) expect(hits(code, SEQ_COMPARED), 'a sequence and <').toEqual([])
+  })
+})
+
+it('the rules ring', () => {
+  const bad = parse(
+    'smr/bad.ts',
+    `import { Zone } from '../zone/zone.ts'\nimport type { Arena } from '../arena.ts'\nimport 'node:fs'`,
+  )
+  expect(bad.imports.filter(pointsUp).map(({ to, typeOnly }) => [to, typeOnly])).toEqual([
+    ['zone/zone.ts', false],
+    ['arena.ts', true],
+  ])
+  expect(bad.imports.map(({ to }) => floorOf(to))).toContain(-1)
+  for (const line of ['if (goal <= rd) x()', 'clock.wr() > 5', '(goal as Seq) < rd', 'seq<0']) {
+    expect(hits(line, SEQ_COMPARED), line).toHaveLength(1)
+  }
+  for (const line of ['(x: any)', 'as any', 'Map<any>']) expect(hits(line, ANY)).toHaveLength(1)
+  for (const line of ['x!.y', 'f()!)', 'a[0]!\n']) expect(hits(line, BANG)).toHaveLength(1)
+  for (const line of ['x !== y', 'if (!x) y', 'x != y']) expect(hits(line, BANG)).toEqual([])
+  for (const line of ['delta(wr, rd) < MAX', 'goal => x', 'wr === rd'])
+    expect(hits(line, SEQ_COMPARED)).toEqual([])
+})

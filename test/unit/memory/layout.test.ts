@@ -1,0 +1,366 @@
+/**
+ * The map, pinned. The snapshot below is the layout that two workers of different builds agree on:
+ * when it changes, LAYOUT_VERSION has to rise, and a look at it tells whether words that different
+ * workers write still have cache lines of their own.
+ */
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import * as layout from '#src/memory/layout.ts'
+import {
+  BucketWords,
+  CacheWords,
+  ChainsWord,
+  DepotWords,
+  DomainWords,
+  Entry,
+  geometry,
+  Header,
+  Home,
+  KegWords,
+  LAYOUT_VERSION,
+  MAGIC,
+  MAX_WORKERS,
+  Named,
+  NODE_WORDS,
+  NodeWords,
+  ORDERS,
+  PAGE_SHIFT,
+  PAGE_WORDS,
+  ReaderWords,
+  RunKind,
+  StripeWords,
+  TableWords,
+  WorkerSlot,
+  ZoneWords,
+  zoneParts,
+} from '#src/memory/layout.ts'
+import { LINE_WORDS } from '#src/memory/memory.ts'
+import { orderFor } from '#src/memory/pages.ts'
+import type { Place, Struct } from '#src/memory/struct.ts'
+
+type AnyStruct = Pick<Struct<never>, 'NAME' | 'WORDS' | 'PLACES'>
+
+const isStruct = (value: unknown): value is AnyStruct =>
+  typeof value === 'object' && value !== null && 'PLACES' in value
+
+const STRUCTS: readonly AnyStruct[] = Object.values<unknown>(layout).filter(isStruct)
+const lineOf = (at: number): number => Math.floor(at / LINE_WORDS)
+
+/** One line of text per cache line: offset, then the fields with kind and size. */
+function drawing(each: AnyStruct): string {
+  const lines = new Map<number, string[]>()
+  for (const place of each.PLACES) {
+    const words = place.words === 1 ? '' : `*${place.words}`
+    const said = lines.get(lineOf(place.at)) ?? []
+    said.push(`${place.at} ${place.name}${words} ${place.kind}`)
+    lines.set(lineOf(place.at), said)
+  }
+  const body = [...lines.values()].map((said) => `  ${said.join(', ')}`)
+  return [`${each.NAME}: ${each.WORDS}`, ...body].join('\n')
+}
+
+it('every offset stands where the layout version says', () => {
+  const all = [`version ${LAYOUT_VERSION}`, ...STRUCTS.map(drawing)].join('\n')
+  expect(all).toMatchInlineSnapshot(`
+    "version 1
+    header: 96
+      0 nothing*16 frozen
+      16 magic frozen, 17 version frozen, 18 words frozen, 19 maxWorkers frozen, 20 checks frozen, 21 first frozen, 22 step frozen, 23 names frozen, 24 workersAt frozen, 25 directoryAt frozen, 26 pageTableAt frozen, 27 pagesAt frozen, 28 pages frozen
+      32 active*8 shared, 40 serial shared
+      48 directoryLock shared
+      64 pageLock shared, 65 brk locked, 66 freePages locked, 67 freeRuns*22 locked
+      89 receipt locked, 90 receiptRun locked, 91 receiptEntry locked
+    worker slot: 16
+      0 owner shared, 1 generation shared
+    directory entry: 32
+      0 kind shared, 1 address locked, 2 serial locked, 3 nameBytes locked, 4 word shared
+      16 name*16 locked
+    free run: 16
+      0 next locked, 1 prev locked
+    domain: 48
+      0 wr shared
+      16 rd shared
+      32 serial frozen, 33 users shared, 34 first frozen, 35 step frozen, 36 clock frozen, 37 limit frozen, 38 tickMs frozen, 39 sections frozen, 40 sleepable frozen
+    reader: 48
+      0 seq shared
+      16 advances*2 tally, 18 advanceWaits*2 tally, 20 polls*2 tally, 22 pollScans*2 tally, 24 pollFails*2 tally
+      32 heldSeq shared, 33 heldSince shared
+    zone: 32
+      0 serial frozen, 1 recordWords frozen, 2 recordBytes frozen, 3 capacity frozen, 4 domain frozen, 5 hooks frozen, 6 noFree frozen, 7 reserve frozen, 8 schemaBytes frozen, 9 align frozen
+      16 state shared, 17 flush shared, 18 pendingLimit shared
+    keg: 48
+      0 lock shared
+      16 stride frozen, 17 perSlab frozen, 18 slabOrder frozen, 19 itemsAt frozen, 20 busyAt frozen, 21 limit frozen
+      32 partial locked, 33 free locked, 34 full locked, 35 slabs locked, 36 created locked, 37 inSlabs locked, 38 step locked, 39 bucket locked, 40 stepItems locked
+    slab: 16
+      0 keg frozen, 1 freeItems locked, 2 list locked, 3 next locked, 4 prev locked
+    bucket: 16
+      0 count owned, 1 goal owned, 2 home owned, 3 next locked, 4 raw owned, 5 destroyed owned, 6 capacity frozen, 7 entries owned
+    depot: 48
+      0 lock shared
+      16 oldest shared
+      32 pendingHead locked, 33 pendingTail locked, 34 pendingBuckets locked, 35 pendingItems locked, 36 peakPending locked, 38 retired*2 tally, 40 advances*2 tally, 42 safeHead locked, 43 safeBuckets locked, 44 safeItems locked, 45 idleItems locked, 46 emptyHead locked, 47 emptyBuckets locked
+    cache: 32
+      0 alloc owned, 1 free owned, 2 flushed owned, 3 move owned, 4 moved owned, 6 before*2 tally
+      16 loaded*2 tally, 18 freed*2 tally, 20 fails*2 tally, 22 refills*2 tally, 24 pollHits*2 tally, 26 pollFails*2 tally, 28 imports*2 tally
+    table: 48
+      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen
+      16 chains shared
+      32 retired locked, 33 goal locked, 34 building locked
+    stripe: 16
+      0 lock shared, 1 records shared
+    table node: 16
+      0 links*2 shared, 2 hash frozen"
+  `)
+})
+
+it('the other numbers that lie in shared memory stand, too', () => {
+  expect({
+    MAGIC,
+    PAGE_WORDS,
+    MAX_WORKERS,
+    ORDERS,
+    NODE_WORDS,
+    Named,
+    RunKind,
+    Home,
+    ChainsWord,
+  }).toMatchInlineSnapshot(`
+    {
+      "ChainsWord": {
+        "bitsMask": 31,
+        "bitsShift": 1,
+        "linkMask": 1,
+        "pageMask": -1024,
+      },
+      "Home": {
+        "alloc": 1,
+        "empty": -3,
+        "free": 257,
+        "pending": -1,
+        "safe": -2,
+      },
+      "MAGIC": 1968005459,
+      "MAX_WORKERS": 256,
+      "NODE_WORDS": 3,
+      "Named": {
+        "domain": 2,
+        "free": 0,
+        "lock": 1,
+        "root": 5,
+        "table": 4,
+        "zone": 3,
+      },
+      "ORDERS": 22,
+      "PAGE_WORDS": 1024,
+      "RunKind": {
+        "chains": 5,
+        "domain": 2,
+        "slab": 1,
+        "table": 4,
+        "zone": 3,
+      },
+    }
+  `)
+})
+
+describe('fields', () => {
+  it.each(STRUCTS.map((each) => [each.NAME, each] as const))(
+    '%s: none overlap, tallies are even, each has its phrase',
+    (_, { PLACES, WORDS }) => {
+      let end = 0
+      for (const { at, words, kind, about, name } of PLACES) {
+        expect(at, name).toBeGreaterThanOrEqual(end)
+        if (kind === 'tally') expect(at % 2, name).toBe(0)
+        expect(about, name).not.toBe('')
+        end = at + words
+      }
+      expect(WORDS % LINE_WORDS).toBe(0)
+      expect(end).toBeLessThanOrEqual(WORDS)
+    },
+  )
+
+  it('what is locked or kept at a home says which lock or whose home', () => {
+    const silent = STRUCTS.flatMap(({ NAME, PLACES }) =>
+      PLACES.filter(({ kind }) => kind === 'locked' || kind === 'owned')
+        .filter(({ about }) => !/\((by|.*lock|.*stripes?)/i.test(about))
+        .map(({ name }) => `${NAME}.${name}`),
+    )
+    expect(silent).toEqual([])
+  })
+})
+
+/** Other fields in the cache lines that `field` touches. */
+function neighbours({ PLACES }: AnyStruct, field: string): string[] {
+  const own = PLACES.find(({ name }) => name === field) as Place
+  const first = lineOf(own.at)
+  const last = lineOf(own.at + own.words - 1)
+  return PLACES.filter(
+    ({ at, words, name }) =>
+      name !== field && lineOf(at + words - 1) >= first && lineOf(at) <= last,
+  ).map(({ name }) => name)
+}
+
+describe('words that different workers write have cache lines of their own', () => {
+  it.each([
+    ['the write hand', DomainWords, 'wr'],
+    ['the read hand', DomainWords, 'rd'],
+    ["a reader's published sequence", ReaderWords, 'seq'],
+    ["a keg's lock", KegWords, 'lock'],
+    ["a depot's lock", DepotWords, 'lock'],
+    ["a depot's oldest goal", DepotWords, 'oldest'],
+    ["the directory's lock", Header, 'directoryLock'],
+    ["a table's array of chains", TableWords, 'chains'],
+  ] as const)('%s', (_, words, field) => {
+    expect(neighbours(words, field)).toEqual([])
+  })
+
+  it("a stripe's lock shares its line only with what is written under it", () => {
+    expect(neighbours(StripeWords, 'lock')).toEqual(['records'])
+  })
+
+  it('the bits of attached workers are apart from the page lock and from the frozen geometry', () => {
+    expect(neighbours(Header, 'active')).toEqual(['serial'])
+    expect(neighbours(Header, 'magic')).not.toContain('active')
+    expect(neighbours(Header, 'pageLock')).not.toContain('directoryLock')
+  })
+
+  it('the next reader, cache, stripe, slot and entry begin in the next line', () => {
+    for (const each of [ReaderWords, CacheWords, StripeWords, WorkerSlot, Entry]) {
+      expect(each.WORDS % LINE_WORDS).toBe(0)
+      expect(each.WORDS).toBeGreaterThan(0)
+    }
+  })
+
+  it("no line of a zone's frozen words holds one that is written later", () => {
+    for (const each of [ZoneWords, DomainWords, KegWords, TableWords]) {
+      const byLine = new Map<number, Set<string>>()
+      for (const { at, kind } of each.PLACES) {
+        byLine.set(lineOf(at), (byLine.get(lineOf(at)) ?? new Set()).add(kind))
+      }
+      for (const kinds of byLine.values()) {
+        // `users` of a domain moves only when zones come and go.
+        if (each === DomainWords && kinds.has('frozen')) kinds.delete('shared')
+        if (kinds.has('frozen')) expect([...kinds]).toEqual(['frozen'])
+      }
+    }
+  })
+})
+
+it('the null address reads as an empty bucket that has no room', () => {
+  const { count, capacity } = BucketWords
+  expect(Math.max(count, capacity)).toBeLessThan(Header.magic)
+  const nothing = Header.PLACES.find(({ name }) => name === 'nothing')
+  expect(nothing).toMatchObject({ at: 0, words: LINE_WORDS, kind: 'frozen' })
+})
+
+describe('numbers', () => {
+  it('the magic word spells uMaS', () => {
+    const bytes = [24, 16, 8, 0].map((shift) => (MAGIC >> shift) & 255)
+    expect(String.fromCharCode(...bytes)).toBe('uMaS')
+    expect(MAGIC | 0).toBe(MAGIC)
+  })
+
+  it('a page is a power of two, and orders reach any arena of 31-bit word addresses', () => {
+    expect(PAGE_WORDS).toBe(2 ** PAGE_SHIFT)
+    expect(orderFor(2 ** 31 - 1)).toBeLessThan(ORDERS)
+  })
+
+  it('kinds are distinct and fit into the page table entry', () => {
+    for (const kinds of [Object.values(RunKind), Object.values(Named)]) {
+      expect(new Set(kinds).size).toBe(kinds.length)
+    }
+    expect(Math.min(...Object.values(RunKind))).toBe(1)
+    expect(Math.max(...Object.values(RunKind))).toBeLessThan(8)
+    expect(Named.free).toBe(0)
+  })
+
+  it("a bucket's home is one number for each place and worker", () => {
+    const slots = Array.from({ length: MAX_WORKERS }, (_, slot) => slot)
+    const homes = [
+      ...slots.map((slot) => Home.alloc + slot),
+      ...slots.map((slot) => Home.free + slot),
+      Home.pending,
+      Home.safe,
+      Home.empty,
+    ]
+    expect(new Set(homes).size).toBe(homes.length)
+    expect(homes).not.toContain(0)
+  })
+
+  it('the parts of a chains word do not overlap and leave nothing out', () => {
+    const { linkMask, bitsMask, bitsShift, pageMask } = ChainsWord
+    const bits = bitsMask << bitsShift
+    expect([linkMask & bits, linkMask & pageMask, bits & pageMask]).toEqual([0, 0, 0])
+    expect(NodeWords.links + 1).toBeLessThan(NodeWords.hash)
+  })
+
+  it('one bit for each possible worker', () => {
+    const active = Header.PLACES.find(({ name }) => name === 'active')
+    expect(active?.words).toBe(MAX_WORKERS / 32)
+  })
+})
+
+describe('zoneParts', () => {
+  it('lie one behind the other, each at a cache line, with a cache per worker', () => {
+    const zone = 7 * PAGE_WORDS
+    for (const workers of [1, 4, MAX_WORKERS]) {
+      const parts = zoneParts(zone, workers)
+      expect(parts).toEqual({
+        records: zone + ZoneWords.WORDS,
+        buckets: parts.records + KegWords.WORDS,
+        depot: parts.buckets + KegWords.WORDS,
+        caches: parts.depot + DepotWords.WORDS,
+        schema: parts.caches + workers * CacheWords.WORDS,
+      })
+      for (const at of Object.values(parts)) expect(at % LINE_WORDS).toBe(0)
+    }
+  })
+})
+
+describe('geometry', () => {
+  const words = fc.oneof(
+    fc.integer({ min: 1024, max: 2 ** 31 - 2 ** 14 }),
+    fc.integer({ min: 1024, max: 2 ** 20 }),
+  )
+  const workers = fc.integer({ min: 1, max: MAX_WORKERS })
+
+  it('regions follow each other, and every page has its entry and fits', () => {
+    fc.assert(
+      fc.property(words, workers, (length, max) => {
+        const geo = geometry(length, max)
+        expect(geo.workersAt).toBe(Header.WORDS)
+        expect(geo.directoryAt).toBe(geo.workersAt + max * WorkerSlot.WORDS)
+        expect(geo.pageTableAt).toBe(geo.directoryAt + geo.names * Entry.WORDS)
+        expect(geo.pagesAt).toBeGreaterThanOrEqual(geo.pageTableAt + geo.pages)
+        expect(geo.pagesAt % PAGE_WORDS).toBe(0)
+        expect(geo.pages).toBeGreaterThanOrEqual(0)
+        if (geo.pages > 0) expect(geo.pagesAt + geo.pages * PAGE_WORDS).toBeLessThanOrEqual(length)
+      }),
+    )
+  })
+
+  it('wastes less than three pages beside the tables', () => {
+    fc.assert(
+      fc.property(words, workers, (length, max) => {
+        const geo = geometry(length, max)
+        fc.pre(geo.pages > 0)
+        const used = geo.pageTableAt + geo.pages + geo.pages * PAGE_WORDS
+        expect(length - used).toBeLessThan(3 * PAGE_WORDS + length / PAGE_WORDS / PAGE_WORDS)
+      }),
+    )
+  })
+
+  it('says no pages when the tables alone take it all', () => {
+    expect(geometry(1024, 1).pages).toBe(0)
+    expect(geometry(16_384, MAX_WORKERS).pages).toBeGreaterThanOrEqual(0)
+  })
+
+  it('names grow with the arena, within bounds', () => {
+    expect(geometry(2 ** 14, 1).names).toBe(32)
+    expect(geometry(2 ** 26, 64).names).toBe(4096)
+    expect(geometry(2 ** 30, 64).names).toBe(4096)
+    expect(geometry(2 ** 22, 64).names).toBe(2 ** 22 / PAGE_WORDS / 16)
+  })
+})

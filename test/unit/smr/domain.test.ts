@@ -1,0 +1,621 @@
+/**
+ * Sections and goals: what a section publishes, which goals it holds back and which it does not,
+ * what is refused, and what happens when the hands get too far apart. Three attachments in one
+ * thread decide exactly who does what before whom; all of it under every clock of CONFIGS.
+ */
+
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Arena, Exhausted, type Goal, Misuse, type Smr } from '#src/index.ts'
+import { Header } from '#src/memory/layout.ts'
+import { MAX_DELTA } from '#src/seq.ts'
+import { trio } from '../../helpers/company.ts'
+import { Hands } from '../../helpers/hands.ts'
+import { exhausted, misuse, rejected, unchanged, wild } from '../../helpers/refusals.ts'
+import { CONFIGS } from '../../helpers/tiny.ts'
+
+describe.each(CONFIGS)('$name', (config) => {
+  let a: Arena
+  let b: Arena
+  let c: Arena
+  let x: Smr
+  let y: Smr
+  let z: Smr
+  let hands: Hands
+
+  beforeEach(() => {
+    ;[a, b, c] = trio({}, config)
+    ;[x, y, z] = [a.smr('d'), b.smr('d'), c.smr('d')]
+    hands = new Hands(x)
+  })
+
+  /** A clock that moves only while `arena`'s worker naps. Returns how long that was. */
+  function napping(arena: Arena, onNap: () => void = () => {}): () => number {
+    const begun = arena.memory.now()
+    let time = begun
+    vi.spyOn(arena.memory, 'now').mockImplementation(() => time)
+    vi.spyOn(arena.memory, 'nap').mockImplementation((ms) => {
+      time += ms
+      onNap()
+    })
+    return () => time - begun
+  }
+
+  describe('a section', () => {
+    it('[R1] publishes what the write hand shows, in its own word, until [R2] clears it', () => {
+      const goal = x.advance()
+      y.enter()
+      expect([hands.seq(0), hands.seq(1), hands.seq(2)]).toEqual([0, goal, 0])
+      x.advance()
+      expect(hands.seq(1)).toBe(goal)
+      y.exit()
+      expect(hands.seq(1)).toBe(0)
+    })
+
+    it('[R1] loads the write hand, publishes, and loads the write hand again, all atomically', () => {
+      const steps: string[] = []
+      const where = (at: number): string => (at === hands.wrAt ? 'wr' : 'seq')
+      const { load, store } = b.memory
+      vi.spyOn(b.memory, 'load').mockImplementation((at) => {
+        steps.push(`load ${where(at)}`)
+        return load.call(b.memory, at)
+      })
+      vi.spyOn(b.memory, 'store').mockImplementation((at, value) => {
+        steps.push(`store ${where(at)}`)
+        store.call(b.memory, at, value)
+      })
+      y.enter()
+      y.exit()
+      expect(steps).toEqual(['load wr', 'store seq', 'load wr', 'store seq'])
+    })
+
+    it('knows whether it is open, per worker and per domain', () => {
+      const other = b.smr('other')
+      y.enter()
+      expect([y.entered, x.entered, other.entered]).toEqual([true, false, false])
+      other.enter()
+      y.exit()
+      expect([y.entered, other.entered]).toEqual([false, true])
+      other.exit()
+    })
+
+    it('does not nest: the second enter is refused and the first section stays open', () => {
+      y.enter()
+      x.advance()
+      const error = unchanged(a, () => misuse(() => y.enter()))
+      expect(error.message).toBe(
+        'smr.enter: domain "d": a section is open; sections of one domain do not nest: exit first',
+      )
+      expect(y.entered).toBe(true)
+      y.exit()
+      y.enter()
+      y.exit()
+    })
+
+    it('that is not open cannot be closed', () => {
+      for (let i = 0; i < 2; i++) {
+        const error = unchanged(a, () => misuse(() => y.exit()))
+        expect(error.message).toBe('smr.exit: domain "d": no section is open; call enter first')
+        y.read(() => {})
+      }
+    })
+
+    it('may be asserted, either way', () => {
+      y.assertNotEntered()
+      expect(misuse(() => y.assertEntered()).message).toMatch(/^smr\.assertEntered: domain "d"/)
+      y.enter()
+      y.assertEntered()
+      expect(misuse(() => y.assertNotEntered()).message).toMatch(/^smr\.assertNotEntered: /)
+      y.exit()
+    })
+
+    it('forbids what would wait for it, and changes nothing', async () => {
+      const goal = x.advance()
+      y.enter()
+      const before = a.words.slice()
+      for (const [verb, act] of [
+        ['advance', () => y.advance()],
+        ['wait', () => y.wait(goal)],
+        ['synchronize', () => y.synchronize()],
+        ['destroy', () => y.destroy()],
+      ] as const) {
+        expect(misuse(act).message).toBe(
+          `smr.${verb}: domain "d": a section is open; it could wait for this very section: exit first`,
+        )
+      }
+      for (const verb of ['waitAsync', 'synchronizeAsync'] as const) {
+        const error = await rejected(Misuse, y[verb](wild(goal)))
+        expect(error.message).toMatch(new RegExp(`^smr\\.${verb}: domain "d": a section is open`))
+      }
+      expect(a.words.every((word, at) => word === before[at])).toBe(true)
+    })
+  })
+
+  describe('read', () => {
+    it('runs inside a section and answers what the function does', () => {
+      expect(y.read(() => [y.entered, hands.seq(1) === hands.wr])).toEqual([true, true])
+      expect([y.entered, hands.seq(1)]).toEqual([false, 0])
+    })
+
+    it('closes the section when the function throws', () => {
+      const boom = new Error('boom')
+      expect(() =>
+        y.read(() => {
+          throw boom
+        }),
+      ).toThrow(boom)
+      expect([y.entered, hands.seq(1)]).toEqual([false, 0])
+    })
+
+    it.each<[string, () => unknown]>([
+      ['an async function', async () => 1],
+      ['an async function that fails', () => Promise.reject(new Error('later'))],
+      // biome-ignore lint/suspicious/noThenProperty: a promise of somebody else's making
+      ['any thenable', () => ({ then: () => {} })],
+    ])('refuses %s, and the section is closed', async (_, fn) => {
+      expect(misuse(() => y.read(fn)).message).toMatch(
+        /^smr\.read: domain "d": the function returned a promise/,
+      )
+      expect([y.entered, hands.seq(1)]).toEqual([false, 0])
+      // A rejection of the refused promise must not go unhandled: that would fail this run.
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    })
+
+    it('does not nest, and leaves the outer section open', () => {
+      y.read(() => {
+        misuse(() => y.read(() => expect.unreachable('no section within a section')))
+        expect(y.entered).toBe(true)
+        expect(hands.seq(1)).not.toBe(0)
+      })
+      expect(y.entered).toBe(false)
+    })
+  })
+
+  describe('a goal', () => {
+    it('is where the write hand has moved to, one step at a time', () => {
+      const goals = [x.advance(), y.advance(), x.advance()]
+      expect(goals).toEqual([1, 2, 3].map((n) => hands.later(config.sequence.first, n)))
+      expect(hands.wr).toBe(goals[2])
+    })
+
+    it('is met at once when nobody is inside, and stays met', () => {
+      const goal = x.advance()
+      for (const smr of [x, y, z, x]) expect(smr.poll(goal)).toBe(true)
+      expect(hands.rd).toBe(goal)
+    })
+
+    it('taken after a section began is not met until it ends; goals before it are', () => {
+      const before = x.advance()
+      y.enter()
+      const after = [x.advance(), z.advance(), x.advance()] as Goal[]
+      for (const smr of [x, z, y]) {
+        expect(smr.poll(before)).toBe(true)
+        for (const goal of after) expect(smr.poll(goal)).toBe(false)
+      }
+      y.exit()
+      for (const goal of after) expect(z.poll(goal)).toBe(true)
+    })
+
+    it('is not held back by a section that began after it was taken', () => {
+      const goal = x.advance()
+      y.enter()
+      expect(x.poll(goal)).toBe(true)
+      expect(y.poll(goal)).toBe(true)
+      y.exit()
+    })
+
+    it('is not held back by a later section of a worker whose earlier one has ended', () => {
+      y.enter()
+      const goal = x.advance()
+      y.exit()
+      y.enter()
+      expect(x.poll(goal)).toBe(true)
+      y.exit()
+    })
+
+    it('waits for the older of two sections, then for the younger', () => {
+      y.enter()
+      const one = x.advance()
+      z.enter()
+      const two = x.advance()
+      expect([x.poll(one), x.poll(two)]).toEqual([false, false])
+      y.exit()
+      expect([x.poll(one), x.poll(two)]).toEqual([true, false])
+      z.exit()
+      expect([x.poll(one), x.poll(two)]).toEqual([true, true])
+    })
+
+    it('waits for both of two sections of the same age', () => {
+      y.enter()
+      z.enter()
+      const goal = x.advance()
+      expect(x.poll(goal)).toBe(false)
+      z.exit()
+      expect(x.poll(goal)).toBe(false)
+      y.exit()
+      expect(x.poll(goal)).toBe(true)
+    })
+
+    it('of one domain is not held back by a section of another', () => {
+      b.smr('other').enter()
+      expect(x.poll(x.advance())).toBe(true)
+    })
+
+    it('polled inside a section tells of the section itself', () => {
+      const before = x.advance()
+      y.enter()
+      const after = x.advance()
+      expect([y.poll(before), y.poll(after)]).toEqual([true, false])
+      y.exit()
+      expect(y.poll(after)).toBe(true)
+    })
+
+    it('that is not met yet still forwards the read hand, to the oldest section', () => {
+      x.advance()
+      y.enter()
+      const seen = hands.wr
+      x.advance()
+      expect(x.poll(x.advance())).toBe(false)
+      expect(hands.rd).toBe(seen)
+    })
+
+    it('[S1] that the read hand has passed needs no look at the readers', () => {
+      const goal = x.advance()
+      expect(x.poll(goal)).toBe(true)
+      const { pollScans } = x.stats()
+      y.enter()
+      expect(z.poll(goal)).toBe(true)
+      expect(x.stats().pollScans).toBe(pollScans)
+    })
+
+    it('[S2] is looked for in this order: read hand, write hand, who is attached, what they published', () => {
+      const goal = x.advance()
+      const looks: string[] = []
+      const { load } = c.memory
+      const names = new Map([
+        [hands.rdAt, 'rd'],
+        [hands.wrAt, 'wr'],
+        [Header.active, 'attached'],
+        ...[0, 1, 2].map((slot) => [hands.seqAt(slot), `reader ${slot}`] as const),
+      ])
+      vi.spyOn(c.memory, 'load').mockImplementation((at) => {
+        looks.push(names.get(at) ?? `word ${at}`)
+        return load.call(c.memory, at)
+      })
+      expect(z.poll(goal)).toBe(true)
+      expect(looks).toEqual(['rd', 'wr', 'attached', 'reader 0', 'reader 1', 'reader 2'])
+    })
+
+    it('[S3] is decided from what was captured first, though another poller forwards meanwhile', () => {
+      x.advance()
+      y.enter()
+      const goal = x.advance()
+      const { cas } = c.memory
+      // Between z's scan and its CAS, y leaves and x polls: z's answer is old, and the hand stays.
+      vi.spyOn(c.memory, 'cas').mockImplementationOnce((...args) => {
+        y.exit()
+        expect(x.poll(x.advance())).toBe(true)
+        return cas.apply(c.memory, args)
+      })
+      expect(z.poll(goal)).toBe(false)
+      expect(hands.rd).toBe(hands.wr)
+      expect(z.poll(goal)).toBe(true)
+    })
+  })
+
+  describe('what is no goal', () => {
+    const nonsense = [
+      0,
+      2,
+      -2,
+      1.5,
+      Number.NaN,
+      Infinity,
+      2 ** 32 + 1,
+      2 ** 31 + 1,
+      '1',
+      1n,
+      null,
+      undefined,
+      {},
+      [1],
+      true,
+      Symbol('goal'),
+    ]
+
+    it.each(nonsense.map((value) => [value]))(
+      '%s is refused by every verb in its own name',
+      async (value) => {
+        const goal = wild(value)
+        const before = a.words.slice()
+        for (const verb of ['poll', 'wait'] as const) {
+          expect(misuse(() => x[verb](goal)).message).toMatch(
+            new RegExp(
+              `^smr\\.${verb}: domain "d": .* is no goal; pass what advance\\(\\) returned$`,
+            ),
+          )
+        }
+        expect((await rejected(Misuse, x.waitAsync(goal))).message).toMatch(/^smr\.waitAsync: /)
+        expect(a.words.every((word, at) => word === before[at])).toBe(true)
+      },
+    )
+
+    it('a goal of the future is refused, and the hands stay', () => {
+      const stood = x.advance()
+      x.poll(stood)
+      for (const steps of [2, 3, Math.floor(MAX_DELTA / hands.step)]) {
+        const goal = wild(hands.later(stood, steps))
+        expect(misuse(() => x.poll(goal)).message).toMatch(
+          /^smr\.poll: domain "d": goal -?\d+ lies \d+ ahead of the write hand/,
+        )
+        expect([hands.rd, hands.wr]).toEqual([stood, stood])
+      }
+    })
+
+    it('so is one between two steps: this clock never stood there', () => {
+      const stood = x.advance()
+      const between = [stood + 2, stood + hands.step - 2].filter(
+        (n) => n % hands.step !== stood % hands.step,
+      )
+      for (const goal of between) {
+        misuse(() => x.poll(wild(goal | 0)))
+        expect(hands.wr).toBe(stood)
+      }
+      expect(between.length).toBe(hands.step === 2 ? 0 : 2)
+    })
+  })
+
+  describe('a worker that napped inside enter', () => {
+    it('[I] [S2] may publish behind the read hand: new goals wait for it, and nothing moves back', () => {
+      const old = hands.wr
+      const met = [x.advance(), x.advance(), x.advance()].at(-1) as Goal
+      expect(x.poll(met)).toBe(true)
+      const rd = hands.rd
+      hands.publish(1, old)
+      const goal = x.advance()
+      for (const smr of [x, z]) {
+        expect(smr.poll(goal)).toBe(false)
+        expect(smr.poll(met)).toBe(true)
+        expect(hands.rd).toBe(rd)
+      }
+      hands.publish(1, 0)
+      expect(x.poll(goal)).toBe(true)
+    })
+
+    /** y's worker naps in its next `naps` stores of its word, while the write hand moves. */
+    function nap(moves: readonly number[]): void {
+      const left = [...moves]
+      const { store } = b.memory
+      vi.spyOn(b.memory, 'store').mockImplementation((at, value) => {
+        if (at === hands.seqAt(1)) hands.wr = (hands.wr + (left.shift() ?? 0)) | 0
+        store.call(b.memory, at, value)
+      })
+    }
+
+    it('for a moment keeps what it saw', () => {
+      const seen = hands.wr
+      nap([hands.step * 3])
+      y.enter()
+      expect(hands.seq(1)).toBe(seen)
+    })
+
+    it.each([
+      ['a quarter of the circle', 2 ** 30],
+      ['half of it', 2 ** 31],
+      ['more than half: a step back, by its sign', 2 ** 31 + 2 ** 29],
+      ['nearly all of it', 2 ** 32 - 2 ** 29 - 2],
+    ])('for %s publishes again what the hand shows now', (_, move) => {
+      nap([move])
+      y.enter()
+      expect(hands.seq(1)).toBe(hands.wr)
+    })
+
+    it('that naps again while it publishes again publishes once more', () => {
+      nap([2 ** 30, 2 ** 30, 2 ** 31])
+      y.enter()
+      expect(hands.seq(1)).toBe(hands.wr)
+      y.exit()
+      expect(hands.seq(1)).toBe(0)
+    })
+  })
+
+  describe('wait and synchronize', () => {
+    it('return at once when nobody is inside', () => {
+      const slept = napping(a)
+      expect(x.wait(x.advance())).toBe(true)
+      expect(x.synchronize()).toBe(true)
+      expect(slept()).toBe(0)
+      expect(x.stats()).toMatchObject({ lag: 0, advances: 2 })
+    })
+
+    it('return when the reader has left, and not before', () => {
+      y.enter()
+      const goal = x.advance()
+      let naps = 0
+      napping(a, () => {
+        expect(x.poll(goal)).toBe(false)
+        if (++naps === 3) y.exit()
+      })
+      expect(x.wait(goal)).toBe(true)
+      expect(naps).toBe(3)
+    })
+
+    it('with a time answer false when it is over, and look once if there is none', () => {
+      y.enter()
+      const goal = x.advance()
+      const slept = napping(a)
+      expect(x.wait(goal, { timeoutMs: 25 })).toBe(false)
+      expect(slept()).toBeCloseTo(25)
+      expect(x.synchronize({ timeoutMs: 25 })).toBe(false)
+      expect(slept()).toBeCloseTo(50)
+      expect(x.wait(goal, { timeoutMs: 0 })).toBe(false)
+      y.exit()
+      expect(x.wait(goal, { timeoutMs: 0 })).toBe(true)
+    })
+
+    it.each(['wait', 'synchronize'] as const)(
+      '%s without a time throws after 30 s and names the workers',
+      (verb) => {
+        y.enter()
+        z.enter()
+        const goal = x.advance()
+        const slept = napping(a)
+        const error = exhausted(() => x[verb](wild(verb === 'wait' ? goal : undefined)))
+        expect(error.message).toMatch(
+          new RegExp(
+            `^smr\\.${verb}: goal -?\\d+ is not met after 30 s; sections of worker 1, 2 are`,
+          ),
+        )
+        expect(error.facts).toMatchObject({ domain: 'd', workers: '1,2' })
+        expect(slept()).toBeCloseTo(30_000)
+      },
+    )
+
+    it('refuse an absurd time in their own names, before the clock moves', async () => {
+      const goal = x.advance()
+      const before = a.words.slice()
+      for (const timeoutMs of [-1, Number.NaN, '5', null]) {
+        const options = { timeoutMs: wild(timeoutMs) }
+        expect(misuse(() => x.wait(goal, options)).message).toMatch(/^smr\.wait: timeoutMs is/)
+        expect(misuse(() => x.synchronize(options)).message).toMatch(/^smr\.synchronize: timeoutMs/)
+        const errors = [
+          await rejected(Misuse, x.waitAsync(goal, options)),
+          await rejected(Misuse, x.synchronizeAsync(options)),
+        ]
+        expect(errors[0]?.message).toMatch(/^smr\.waitAsync: timeoutMs is/)
+        expect(errors[1]?.message).toMatch(/^smr\.synchronizeAsync: timeoutMs is/)
+      }
+      expect(a.words.every((word, at) => word === before[at])).toBe(true)
+    })
+  })
+
+  describe('waitAsync and synchronizeAsync', () => {
+    it('resolve at once when nobody is inside', async () => {
+      expect(await x.waitAsync(x.advance())).toBe(true)
+      expect(await x.synchronizeAsync()).toBe(true)
+    })
+
+    it('resolve between turns, when the reader has left', async () => {
+      y.enter()
+      const waits = Promise.all([x.waitAsync(x.advance()), z.synchronizeAsync()])
+      let left = false
+      setTimeout(() => {
+        left = true
+        y.exit()
+      }, 3)
+      expect(await waits).toEqual([true, true])
+      expect(left).toBe(true)
+    })
+
+    it('with a time resolve to false when it is over', async () => {
+      y.enter()
+      const goal = x.advance()
+      expect(await x.waitAsync(goal, { timeoutMs: 5 })).toBe(false)
+      expect(await x.waitAsync(goal, { timeoutMs: 0 })).toBe(false)
+      expect(await x.synchronizeAsync({ timeoutMs: 5 })).toBe(false)
+      y.exit()
+      expect(await x.waitAsync(goal, { timeoutMs: 0 })).toBe(true)
+    })
+
+    it('without a time reject after 30 s and name the workers', async () => {
+      y.enter()
+      let time = 0
+      vi.spyOn(a.memory, 'now').mockImplementation(() => {
+        time += 5_000
+        return time
+      })
+      const error = await rejected(Exhausted, x.synchronizeAsync())
+      expect(error.message).toMatch(
+        /^smr\.synchronizeAsync: goal .* sections of worker 1 are still/,
+      )
+    })
+
+    it('reject with the reason of a signal', async () => {
+      y.enter()
+      const reason = new Error('enough')
+      const aborted = AbortSignal.abort(reason)
+      await expect(x.waitAsync(x.advance(), { signal: aborted })).rejects.toBe(reason)
+      const control = new AbortController()
+      const wait = x.synchronizeAsync({ signal: control.signal })
+      setTimeout(() => control.abort(reason), 3)
+      await expect(wait).rejects.toBe(reason)
+      y.exit()
+      expect(x.poll(hands.wr as Goal)).toBe(true)
+    })
+  })
+
+  describe('hands that get too far apart', () => {
+    const STEPS = 6
+
+    /** y parks, and x frees on and on: the goals it is given before and at the limit. */
+    function overrun(): { reached: Goal[]; deferred: Goal[] } {
+      y.enter()
+      hands.nearLimit(STEPS)
+      const reached = Array.from({ length: STEPS }, () => x.advance())
+      const deferred = Array.from({ length: 10 }, () => x.advance())
+      return { reached, deferred }
+    }
+
+    it('an advance at the limit does not block, does not move the hand, and is counted', () => {
+      const slept = napping(a)
+      const { reached, deferred } = overrun()
+      const limit = reached.at(-1) as Goal
+      expect(hands.wr).toBe(limit)
+      expect(new Set(deferred)).toEqual(new Set([hands.later(limit, 1)]))
+      expect(x.stats()).toMatchObject({ advances: STEPS, advanceWaits: 10 })
+      expect((hands.wr - hands.rd) | 0).toBeLessThanOrEqual(MAX_DELTA)
+      expect(slept()).toBe(0)
+    })
+
+    it('no goal is met while the reader is parked, and all are when it has left', () => {
+      const { reached, deferred } = overrun()
+      const goals = [...reached, ...deferred]
+      for (const smr of [x, z, x]) {
+        for (const goal of goals) expect(smr.poll(goal)).toBe(false)
+      }
+      expect(x.synchronize({ timeoutMs: 0 })).toBe(false)
+      y.exit()
+      for (const goal of goals) expect(x.wait(goal, { timeoutMs: 50 })).toBe(true)
+      expect(z.poll(goals.at(-1) as Goal)).toBe(true)
+    })
+
+    it('a goal given at the limit is met by the second poll at the latest: no advance is needed', () => {
+      const { deferred } = overrun()
+      y.exit()
+      const goal = deferred[0] as Goal
+      const answers = [z.poll(goal), z.poll(goal)]
+      expect(answers.at(-1)).toBe(true)
+      expect(hands.wr).toBe(goal)
+      expect(hands.rd).toBe(goal)
+    })
+
+    it('a reader that enters at the limit, after the goal was given, holds it back until it leaves', () => {
+      const { deferred } = overrun()
+      z.enter()
+      y.exit()
+      const goal = deferred[0] as Goal
+      expect([x.poll(goal), x.poll(goal), x.poll(goal)]).toEqual([false, false, false])
+      z.exit()
+      expect([x.poll(goal), x.poll(goal)].at(-1)).toBe(true)
+    })
+
+    it('once the reader has left the hand moves again', () => {
+      const { reached } = overrun()
+      y.exit()
+      const goal = z.advance()
+      expect(goal).toBe(hands.later(reached.at(-1) as Goal, 1))
+      expect(hands.wr).toBe(goal)
+      expect(z.poll(goal)).toBe(true)
+      expect(x.stats().lag).toBe(0)
+    })
+
+    it('a zone’s own goals are told met when the hands have wrapped past them', () => {
+      const goal = x.advance()
+      expect(x.poll(goal)).toBe(true)
+      const far = ((goal + 2 ** 31) | 0) as Goal
+      hands.wr = far
+      hands.rd = far
+      expect(x.expired(hands.later(far, 3) as unknown as Goal)).toBe(true)
+      expect(x.expired(hands.later(far, -3) as unknown as Goal)).toBe(true)
+    })
+  })
+})

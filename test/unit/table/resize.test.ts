@@ -1,0 +1,209 @@
+/**
+ * Resizing while others are at it: nothing is lost from anybody's sight, the old array waits for the
+ * readers that are on it, and a resize that cannot be had changes nothing.
+ */
+
+import { describe, expect, it } from 'vitest'
+import { Exhausted, type Item, Misuse } from '#src/index.ts'
+import { RunKind } from '#src/memory/layout.ts'
+import { sizeOf } from '#src/table/chains.ts'
+import { CONFIGS } from '../../helpers/tiny.ts'
+import {
+  Account,
+  type Accounts,
+  account,
+  expectIntact,
+  fillTable,
+  type Pair,
+  pair,
+  room,
+  skipWaits,
+  state,
+  versions,
+} from './fixture.ts'
+
+/** Arrays of chains that exist, of all tables. */
+function arrays({ arena }: Pair): number {
+  const runs = arena.space.pages.runs()
+  return runs.filter((run) => run.state === 'used' && run.who === RunKind.chains).length
+}
+
+/** Ids found along one array, as a reader does that stands on it. */
+function walk(table: Accounts, chains: number): number[] {
+  const nodes = [...table.parts.chains.nodes(chains, 0, sizeOf(chains))]
+  return nodes.map((node) => Account.get.id(table.parts.arena, node as Item))
+}
+
+const ids = (n: number): number[] => Array.from({ length: n }, (_, id) => id)
+const sorted = (all: number[]): number[] => all.toSorted((a, b) => a - b)
+
+describe.each(CONFIGS)('resize, sequences $name', (config) => {
+  it('grows and shrinks; every worker finds everything after each', () => {
+    const { table, theirs } = pair(config)
+    fillTable(table, 500)
+    for (const capacity of [500, 5000, 17, 1, 4096, 4097, 16]) {
+      const worker = capacity % 2 === 0 ? table : theirs
+      worker.resize(capacity)
+      const chains = Math.max(16, 2 ** Math.ceil(Math.log2(capacity)))
+      expect(table.stats()).toMatchObject({ size: 500, chains, load: 500 / chains })
+      for (const id of ids(500)) expect(theirs.get(id)).toEqual(account(id))
+      expect(table.get(500)).toBeUndefined()
+      expectIntact(table)
+    }
+  })
+
+  it('threads what has come, gone and changed between two resizes', () => {
+    const { table, theirs } = pair(config)
+    fillTable(table, 100)
+    const expected = new Map(ids(100).map((id) => [id, 0]))
+    for (let round = 1; round <= 20; round++) {
+      table.resize(16 << (round % 6))
+      for (let id = round; id < 100; id += 7) {
+        theirs.set(account(id, round))
+        expected.set(id, round)
+      }
+      table.delete(round * 3)
+      expected.delete(round * 3)
+      table.set(account(1000 + round))
+      expected.set(1000 + round, 0)
+      expect(versions(theirs)).toEqual(expected)
+    }
+    expectIntact(table)
+  })
+
+  it('gives the old array back: at once when nobody is inside, so memory does not creep away', () => {
+    const all = pair(config)
+    const { arena, table } = all
+    fillTable(table, 100)
+    const before = room(arena)
+    for (let round = 0; round < 30; round++) {
+      table.resize(2 ** (4 + (round % 9)))
+      expect(arrays(all)).toBe(1)
+    }
+    table.resize(16)
+    expect(room(arena)).toBe(before)
+  })
+
+  it('to the number of chains that there are takes no memory', () => {
+    const { arena, table } = pair(config, { capacity: 1000 })
+    fillTable(table, 100)
+    const before = [room(arena), table.parts.chains.current()]
+    for (const capacity of [1000, 1024, 513]) table.resize(capacity)
+    expect([room(arena), table.parts.chains.current()]).toEqual(before)
+  })
+
+  it('leaves a parked reader everything: on the old array, and by lookups in the new one', () => {
+    const { table, theirs } = pair(config)
+    fillTable(table, 200)
+    theirs.smr.enter()
+    const old = theirs.parts.chains.current()
+    table.resize(2048)
+    expect(sorted(walk(theirs, old))).toEqual(ids(200))
+    // The old array stays as it was: not with what comes later, and still with what goes later.
+    for (const id of ids(100)) table.delete(id)
+    for (const id of ids(300)) table.set(account(1000 + id))
+    for (const id of ids(50)) table.set(account(100 + id, 1))
+    expect(sorted(walk(theirs, old))).toEqual(ids(200))
+    for (const id of ids(200)) expect(theirs.has(id)).toBe(id >= 100)
+    expect(theirs.get(1299)).toEqual(account(1299))
+    theirs.smr.exit()
+    expectIntact(table)
+  })
+
+  it('waits for readers on the array before the last one, and gives up in time, unchanged', () => {
+    const all = pair(config)
+    const { arena, table, theirs } = all
+    fillTable(table, 200)
+    theirs.smr.enter()
+    const old = theirs.parts.chains.current()
+    table.resize(1000)
+    const before = [state(table), room(arena), arrays(all), table.parts.chains.current()]
+    for (const timeoutMs of [0, 5]) {
+      for (const capacity of [16, 4000, 1000]) {
+        expect(() => table.resize(capacity, { timeoutMs })).toThrow(Exhausted)
+        expect(() => table.resize(capacity, { timeoutMs })).toThrow(/readers.*have not left/)
+      }
+    }
+    expect([state(table), room(arena), arrays(all), table.parts.chains.current()]).toEqual(before)
+    expect(sorted(walk(theirs, old))).toEqual(ids(200))
+    table.set(account(5, 1)).set(account(1000)).delete(6)
+    theirs.smr.exit()
+    table.resize(16, { timeoutMs: 0 })
+    expect(table.stats()).toMatchObject({ chains: 16, size: 200 })
+    expect(arrays(all)).toBe(1)
+    expectIntact(table)
+  })
+
+  it('waits with no lock held, and goes on as soon as the reader has left', () => {
+    const { arena, table, theirs } = pair(config)
+    fillTable(table, 100)
+    theirs.smr.enter()
+    table.resize(1000)
+    let naps = 0
+    skipWaits(arena, () => {
+      naps++
+      if (naps === 3) theirs.smr.exit()
+      if (naps >= 3) theirs.set(account(5, naps)).delete(6)
+      else expect(theirs.get(7)).toEqual(account(7))
+    })
+    table.resize(50)
+    expect(naps).toBe(3)
+    expect(table.stats()).toMatchObject({ chains: 64, size: 99 })
+    expect(table.get(5)).toEqual(account(5, 3))
+    expectIntact(table)
+  })
+
+  it('says after 30 s what it waits for, when nobody has said how long', () => {
+    const { arena, table, theirs } = pair(config)
+    theirs.smr.enter()
+    table.resize(1000)
+    skipWaits(arena)
+    expect(() => table.resize(16)).toThrow(/"accounts": readers of the last resize .* 30000 ms/)
+    theirs.smr.exit()
+  })
+
+  it('is not held up by a reader that came after the last one', () => {
+    const { table, theirs } = pair(config)
+    fillTable(table, 50)
+    theirs.smr.enter()
+    table.resize(100)
+    theirs.smr.exit()
+    theirs.smr.enter()
+    table.resize(200, { timeoutMs: 0 })
+    expect(theirs.get(49)).toEqual(account(49))
+    theirs.smr.exit()
+    expectIntact(table)
+  })
+
+  it('with no memory for the array is Exhausted, as often as it is tried, and changes nothing', () => {
+    const { arena, table, theirs } = pair(config, { bytes: 2 ** 18 })
+    fillTable(table, 200)
+    const before = [state(table), room(arena)]
+    for (let i = 0; i < 5; i++) {
+      expect(() => table.resize(2 ** 20)).toThrow(Exhausted)
+      expect(() => theirs.resize(2 ** 26)).toThrow(/table\.resize: table "accounts": no memory/)
+    }
+    expect([state(table), room(arena)]).toEqual(before)
+    table.resize(1000)
+    expect(table.size).toBe(200)
+    expectIntact(table)
+  })
+
+  it('refuses what is no capacity and no time, and any call inside a section, unchanged', () => {
+    const { arena, table } = pair(config)
+    fillTable(table, 20)
+    const before = [state(table), room(arena), table.parts.chains.current()]
+    const capacities = [0, -1, 1.5, Number.NaN, 2 ** 26 + 1, Number.POSITIVE_INFINITY, '5', null]
+    for (const capacity of [...capacities, undefined]) {
+      expect(() => table.resize(capacity as number)).toThrow(Misuse)
+      expect(() => table.resize(capacity as number)).toThrow(/table\.resize: capacity is/)
+    }
+    for (const timeoutMs of [-1, Number.NaN, '5', null]) {
+      expect(() => table.resize(100, { timeoutMs: timeoutMs as number })).toThrow(Misuse)
+    }
+    table.smr.enter()
+    expect(() => table.resize(100)).toThrow(/table\.resize: .*section.*exit first/)
+    table.smr.exit()
+    expect([state(table), room(arena), table.parts.chains.current()]).toEqual(before)
+  })
+})

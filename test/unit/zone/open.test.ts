@@ -1,0 +1,165 @@
+/**
+ * Opening by name: one zone for all workers, one handle per worker, and a reserve that is either
+ * had or leaves no zone behind.
+ */
+
+import { describe, expect, it } from 'vitest'
+import { Arena, Exhausted, Misuse, NULL_ITEM, record, u32 } from '#src/index.ts'
+import { CONFIGS, tinyArena } from '../../helpers/tiny.ts'
+import { allocMany, freeMany, pagesInUse, refused, thrown } from './stage.ts'
+
+describe.each(CONFIGS)('opening zones, sequences $name', (config) => {
+  it('gives one worker one handle, and each worker its own', () => {
+    const arena = tinyArena(config)
+    const zone = arena.zone('things', { bytes: 16 })
+    expect(arena.zone('things')).toBe(zone)
+    expect(arena.zone('things', { bytes: 16 })).toBe(zone)
+    const other = Arena.attach(arena.handle).zone('things')
+    expect(other === zone).toBe(false)
+    expect(other.name).toBe('things')
+    expect(other.serial).toBe(zone.serial)
+    expect(other.owns(zone.zalloc())).toBe(true)
+  })
+
+  it('keeps the cache of a worker that looks its zone up again', () => {
+    const arena = tinyArena(config)
+    const zone = arena.zone('things', { bytes: 16, bucket: 8 })
+    zone.zfree(zone.zalloc())
+    const before = zone.stats()
+    arena.zone('things', { bucket: 8 })
+    arena.zone('things')
+    expect(zone.stats()).toEqual(before)
+    zone.check()
+  })
+
+  it('lets a zone, a domain, a lock and a table have one name', () => {
+    const arena = tinyArena(config)
+    const smr = arena.smr('x')
+    const zone = arena.zone('x', { bytes: 16, smr })
+    arena.lock('x')
+    expect(arena.zone('x')).toBe(zone)
+    expect(arena.smr('x')).toBe(smr)
+  })
+
+  it('takes names of up to 64 bytes of UTF-8, and tells all of them apart', () => {
+    const arena = tinyArena(config)
+    const names = [
+      'a',
+      'A',
+      'ä',
+      'a ',
+      ' a',
+      'x'.repeat(64),
+      `${'x'.repeat(63)}y`,
+      '\u{1F418}'.repeat(16),
+    ]
+    const zones = names.map((name) => arena.zone(name, { bytes: 16 }))
+    expect(new Set(zones).size).toBe(names.length)
+    expect(arena.stats().zones.map(({ name }) => name)).toEqual(names)
+  })
+
+  it('finds the domain for an opener that did not name it', () => {
+    const arena = tinyArena(config)
+    const smr = arena.smr('clock')
+    const zone = arena.zone('things', { bytes: 16, smr })
+    const other = Arena.attach(arena.handle)
+    const theirs = other.zone('things')
+    expect(theirs.parts.domain).toBe(other.smr('clock'))
+    expect(zone.parts.domain).toBe(smr)
+    theirs.zfreeSmr(theirs.zallocSmr())
+  })
+
+  it('says that there is no such zone when nothing says how to make one', () => {
+    const arena = tinyArena(config)
+    refused(arena, Misuse, () => arena.zone('nowhere'), 'zone "nowhere"', 'give bytes or record')
+    refused(arena, Misuse, () => arena.zone('nowhere', { bucket: 4 }), 'zone "nowhere"')
+  })
+
+  it('makes records of a schema, and opens them by size too', () => {
+    const arena = tinyArena(config)
+    const Point = record({ x: u32, y: u32, z: u32 })
+    const zone = arena.zone('points', { record: Point })
+    expect(zone.stats().itemBytes).toBe(Point.bytes)
+    const item = zone.zalloc()
+    Point.set.y(arena, item, 7)
+    const other = Arena.attach(arena.handle)
+    other.zone('points', { bytes: Point.bytes })
+    expect(Point.get.y(other, item)).toBe(7)
+  })
+
+  it('says when all names are taken', () => {
+    const arena = tinyArena(config, { bytes: 2 ** 19 })
+    for (let i = 0; i < 32; i++) arena.zone(`zone ${i}`, { bytes: 8 })
+    const inUse = pagesInUse(arena)
+    const words = ['arena.zone', 'all 32 names', 'are taken']
+    thrown(Exhausted, () => arena.zone('one more', { bytes: 8 }), ...words)
+    expect(pagesInUse(arena)).toBe(inUse)
+    arena.zone('zone 5').destroy()
+    arena.zone('one more', { bytes: 8 }).check()
+  })
+})
+
+describe.each(CONFIGS)('reserve, sequences $name', (config) => {
+  it('is there from the first moment and stays through every reclaim', () => {
+    const arena = tinyArena(config)
+    const smr = arena.smr('clock')
+    const zone = arena.zone('things', { bytes: 100, bucket: 4, reserve: 60, smr })
+    const { created, inSlabs } = zone.stats()
+    expect(created).toBeGreaterThanOrEqual(60)
+    expect(inSlabs).toBe(created)
+    freeMany({ arena, zone }, allocMany({ arena, zone }, 300))
+    for (const level of ['trim', 'trim', 'drain', 'all'] as const) {
+      zone.reclaim(level)
+      expect(zone.stats().created).toBeGreaterThanOrEqual(60)
+      zone.check()
+    }
+    // And no more of it than a slab's worth too much.
+    expect(zone.stats().created).toBe(created)
+  })
+
+  it('can be allocated when the rest of the arena is gone, also after a reclaim', () => {
+    for (const reclaim of [false, true]) {
+      const arena = tinyArena(config)
+      const smr = arena.smr('clock')
+      const zone = arena.zone('things', { bytes: 100, bucket: 4, reserve: 60, smr })
+      const actor = { arena, zone }
+      if (reclaim) {
+        freeMany(actor, allocMany(actor, 100))
+        zone.reclaim('all')
+      }
+      while (arena.space.pages.reserve(1) !== 0);
+      const items = allocMany(actor, 60)
+      for (let i = 0; i < 20; i++) {
+        freeMany(actor, items)
+        items.splice(0, 60, ...allocMany(actor, 60))
+      }
+      zone.check()
+    }
+  })
+
+  it('throws Exhausted when it cannot be had, and leaves no zone behind', () => {
+    const arena = tinyArena(config)
+    const smr = arena.smr('clock')
+    const inUse = pagesInUse(arena)
+    const make = () => arena.zone('things', { bytes: 100, reserve: 10_000, smr })
+    thrown(Exhausted, make, 'zone "things"', 'no memory for 10000 items')
+    expect(arena.stats().zones).toEqual([])
+    expect(pagesInUse(arena)).toBe(inUse)
+    thrown(Misuse, () => arena.zone('things'), 'no such zone yet')
+    // The domain is not bound to it, and the name is free.
+    const zone = arena.zone('things', { bytes: 100, reserve: 100, smr })
+    zone.check()
+    zone.destroy()
+    smr.destroy()
+    expect(pagesInUse(arena)).toBe(inUse - 1)
+  })
+
+  it('may not be more than the limit', () => {
+    const arena = tinyArena(config)
+    const make = () => arena.zone('things', { bytes: 16, limit: 10, reserve: 11 })
+    thrown(Misuse, make, 'zone "things"', '11')
+    expect(arena.stats().zones).toEqual([])
+    expect(pagesInUse(arena)).toBe(0)
+    expect(arena.zone('things', { bytes: 16, limit: 10, reserve: 10 }).zalloc()).not.toBe(NULL_ITEM)
+  })
+})

@@ -1,0 +1,201 @@
+/**
+ * Giving memory back: what each level releases, what it says remains, and that it waits for readers
+ * no longer than it was told.
+ */
+
+import { describe, expect, it } from 'vitest'
+import type { Item } from '#src/index.ts'
+import { CONFIGS } from '../../helpers/tiny.ts'
+import {
+  alloc,
+  allocMany,
+  free,
+  freeMany,
+  KINDS,
+  outside,
+  pagesInUse,
+  smrStage,
+  tryAlloc,
+} from './stage.ts'
+
+describe.each(CONFIGS)('reclaim, sequences $name', (config) => {
+  describe.each(KINDS)('$kind zone', ({ kind, stage }) => {
+    it('has nothing to do in an unused zone', () => {
+      const { a } = stage(config)
+      for (const level of ['trim', 'drain', 'all'] as const) {
+        expect(a.zone.reclaim(level)).toEqual({ released: 0, pages: 0, remaining: 0 })
+      }
+    })
+
+    it('`all` gives back every free item and every page, and counts both', () => {
+      const { a } = stage(config, { bucket: 8 })
+      const before = pagesInUse(a.arena)
+      freeMany(a, allocMany(a, 500))
+      const grown = pagesInUse(a.arena)
+      const items = outside(a)
+      const { released, pages, remaining } = a.zone.reclaim('all')
+      expect({ released, remaining }).toEqual({ released: items, remaining: 0 })
+      expect(pages).toBe(grown - before)
+      expect(pagesInUse(a.arena)).toBe(before)
+      expect(a.zone.stats()).toMatchObject({ created: 0, slabs: 0, live: 0, frees: 500 })
+      a.zone.check()
+    })
+
+    it('`all` leaves live items and their slabs where they are', () => {
+      const { a } = stage(config, { bucket: 4 })
+      const items = allocMany(a, 900)
+      const kept = items.filter((_, i) => i % 300 === 0)
+      for (const item of kept) a.arena.words.fill(item, item, item + 4)
+      freeMany(
+        a,
+        items.filter((_, i) => i % 300 !== 0),
+      )
+      expect(a.zone.reclaim('all').remaining).toBe(0)
+      const { live, created, inSlabs } = a.zone.stats()
+      expect(live).toBe(3)
+      expect(created - inSlabs).toBe(3)
+      expect(kept.every((item) => a.arena.words[item] === item)).toBe(true)
+      a.zone.check()
+      freeMany(a, kept)
+      a.zone.reclaim('all')
+      expect(a.zone.stats().created).toBe(0)
+    })
+
+    it('`drain` leaves the alloc buckets in the workers’ hands', () => {
+      const { a, b } = stage(config, { bucket: 8 })
+      alloc(b)
+      freeMany(a, allocMany(a, 41))
+      const { remaining } = a.zone.reclaim('drain')
+      const { cached, pending, safe } = a.zone.stats()
+      expect({ cached, pending, safe }).toEqual({ cached: remaining, pending: 0, safe: 0 })
+      // What this worker and the other have ready to hand out.
+      expect(remaining).toBe(7 + 7)
+      a.zone.check()
+    })
+
+    it('`all` asks the other workers, who give theirs at their next slow path', () => {
+      const { a, b } = stage(config, { bucket: 4 })
+      freeMany(b, allocMany(b, 11))
+      const theirs = a.zone.reclaim('all').remaining
+      expect(theirs).toBeGreaterThan(0)
+      a.zone.check()
+      // Whatever `b` does next that is not on its fast path.
+      if (kind === 'smr') b.zone.makeRoom()
+      else b.zone.makeRoom()
+      expect(a.zone.stats().cached).toBe(0)
+      const { remaining } = a.zone.reclaim('all')
+      expect(remaining).toBe(0)
+      expect(a.zone.stats()).toMatchObject({ created: 0, live: 0 })
+      a.zone.check()
+    })
+
+    it('lets the other worker go on as if nothing had happened', () => {
+      const { a, b } = stage(config, { bucket: 4 })
+      const mine: Item[] = []
+      for (let round = 0; round < 50; round++) {
+        mine.push(...allocMany(b, 5))
+        freeMany(b, mine.splice(0, 4))
+        a.zone.reclaim(round % 2 === 0 ? 'all' : 'drain')
+        a.zone.check()
+      }
+      expect(new Set(mine).size).toBe(mine.length)
+      expect(b.zone.stats()).toMatchObject({ live: 50, allocs: 250, frees: 200 })
+    })
+
+    it('`trim` gives back what nobody needed since the last trim, and only that', () => {
+      const { a } = stage(config, { bucket: 4 })
+      freeMany(a, allocMany(a, 100))
+      a.zone.seal()
+      const held = () => a.zone.stats().pending + a.zone.stats().safe
+      expect(a.zone.reclaim('trim').released).toBe(0)
+      expect(held()).toBe(100)
+      // Since then twenty were needed for a moment.
+      freeMany(a, allocMany(a, 20))
+      a.zone.seal()
+      expect(a.zone.reclaim('trim').released).toBe(80)
+      expect(a.zone.reclaim('trim').released).toBe(20)
+      expect(a.zone.reclaim('trim').released).toBe(0)
+      a.zone.check()
+    })
+
+    it('gives nothing of the reserve and nothing of a noFree zone to the arena', () => {
+      const { a } = stage(config, { bytes: 100, bucket: 4, noFree: true })
+      freeMany(a, allocMany(a, 200))
+      const inUse = pagesInUse(a.arena)
+      const { created } = a.zone.stats()
+      const { pages, remaining } = a.zone.reclaim('all')
+      expect({ pages, remaining }).toEqual({ pages: 0, remaining: 0 })
+      expect(a.zone.stats()).toMatchObject({ created, inSlabs: created })
+      expect(pagesInUse(a.arena)).toBe(inUse)
+      a.zone.check()
+    })
+
+    it('lets an exhausted arena be used by another zone again', () => {
+      const { a } = stage(config, { bytes: 64, bucket: 4 }, { bytes: 2 ** 16 })
+      const items: Item[] = []
+      for (let item = tryAlloc(a); item !== 0; item = tryAlloc(a)) items.push(item)
+      freeMany(a, items)
+      a.zone.reclaim('all')
+      const other = a.arena.zone('others', { bytes: 200, bucket: 2 })
+      expect(allocMany({ arena: a.arena, zone: other }, 20).length).toBe(20)
+    })
+  })
+
+  it('does not wait for readers with trim, and says what remains', () => {
+    const { a, b } = smrStage(config, { bucket: 4 })
+    const items = allocMany(a, 16)
+    b.smr.enter()
+    freeMany(a, items)
+    a.zone.seal()
+    a.zone.reclaim('trim')
+    const { released, remaining } = a.zone.reclaim('trim')
+    expect({ released, remaining }).toEqual({ released: 0, remaining: 16 })
+    b.smr.exit()
+    // Once they have left, trim need not be told twice that nobody wanted these.
+    let sum = 0
+    for (let i = 0; i < 3; i++) sum += a.zone.reclaim('trim').released
+    expect(sum).toBe(16)
+  })
+
+  it.each(['drain', 'all'] as const)('ends %s in time while a reader is parked', (level) => {
+    const { a, b } = smrStage(config, { bucket: 4 })
+    const early = allocMany(a, 12)
+    const items = allocMany(a, 10)
+    freeMany(a, early)
+    a.zone.seal()
+    b.smr.enter()
+    freeMany(a, items)
+    const start = performance.now()
+    const { released, remaining } = a.zone.reclaim(level, { timeoutMs: 20 })
+    const took = performance.now() - start
+    expect(took).toBeGreaterThanOrEqual(15)
+    expect(took).toBeLessThan(5_000)
+    expect(remaining).toBeGreaterThanOrEqual(10)
+    expect(a.zone.stats().pending).toBe(10)
+    // What no reader can see has gone nevertheless.
+    expect(released).toBeGreaterThan(0)
+    a.zone.check()
+    b.smr.exit()
+    expect(a.zone.reclaim('all')).toMatchObject({ remaining: 0 })
+    expect(a.zone.stats().created).toBe(0)
+  })
+
+  it('does not wait at all with a time-out of 0', () => {
+    const { a, b } = smrStage(config, { bucket: 2 })
+    const items = allocMany(a, 4)
+    b.smr.enter()
+    freeMany(a, items)
+    const start = performance.now()
+    for (let i = 0; i < 50; i++) a.zone.reclaim('drain', { timeoutMs: 0 })
+    expect(performance.now() - start).toBeLessThan(1_000)
+    b.smr.exit()
+  })
+
+  it('retires what is part-filled before it waits, so that one drain is enough', () => {
+    const { a } = smrStage(config, { bucket: 64 })
+    free(a, alloc(a))
+    expect(a.zone.stats().retired).toBe(0)
+    a.zone.reclaim('drain')
+    expect(a.zone.stats()).toMatchObject({ retired: 1, pending: 0 })
+  })
+})
