@@ -17,27 +17,25 @@
  */
 
 import { Corruption } from '../errors.ts'
-import { FreeRun, Header, ORDERS, PAGE_SHIFT, PAGE_WORDS, type RunKind } from './layout.ts'
+import { FreeRun, Header, ORDERS, PAGE_SHIFT, PAGE_WORDS } from './layout.ts'
 import type { Locks } from './lock.ts'
 import type { Memory } from './memory.ts'
+import {
+  baseOf,
+  decode,
+  free,
+  type Kind,
+  kindOf,
+  orderFor,
+  orderOf,
+  type Run,
+  reserved,
+  sizeOf,
+  used,
+} from './pageEntry.ts'
 import { roundUp } from './struct.ts'
 
-const ORDER_BITS = 5
-const ORDER_MASK = (1 << ORDER_BITS) - 1
-const KIND_MASK = 7
-const BASE_MASK = -PAGE_WORDS
 const LOCK = 'arena pages'
-
-export type Kind = (typeof RunKind)[keyof typeof RunKind]
-
-/** What a page table entry says of the run that starts at its page. */
-export interface Run {
-  readonly base: number
-  readonly order: number
-  readonly state: 'free' | 'reserved' | 'used'
-  /** Of a reserved run: the worker's slot. Of a used run: its kind. */
-  readonly who: number
-}
 
 export class Pages {
   private readonly memory: Memory
@@ -75,7 +73,7 @@ export class Pages {
   publish(base: number, kind: Kind): void {
     const page = this.pageOf(base)
     const order = orderOf(this.entry(page))
-    const entry = base | (kind << ORDER_BITS) | order
+    const entry = used(base, kind, order)
     // The first page last: it is the one that a walk reads.
     for (let inner = page + sizeOf(order) - 1; inner >= page; inner--) this.set(inner, entry)
   }
@@ -94,7 +92,7 @@ export class Pages {
       // No list may hold the run any more when the promise is kept, also if the lists were rebuilt.
       this.set(page, reserved(order, this.slot))
       const base = this.addressOf(page)
-      this.promise(receipt, base, base | (kind << ORDER_BITS) | order)
+      this.promise(receipt, base, used(base, kind, order))
       this.keepPromise()
       return base
     } finally {
@@ -132,8 +130,8 @@ export class Pages {
     const page = (address - this.base) >> PAGE_SHIFT
     if (page < 0 || page >= this.count) return 0
     const entry = this.memory.glance(this.table + page)
-    if (entry <= 0 || ((entry >> ORDER_BITS) & KIND_MASK) !== kind) return 0
-    return entry & BASE_MASK
+    if (kindOf(entry) !== kind) return 0
+    return baseOf(entry)
   }
 
   /** Words in the run at `base`. */
@@ -193,7 +191,7 @@ export class Pages {
   private *walk(): Generator<Run> {
     const brk = this.memory.peek(Header.brk)
     for (let page = 0; page < brk; ) {
-      const run = this.decode(page)
+      const run = decode(this.entry(page), page, this.addressOf(page))
       yield run
       page += sizeOf(run.order)
     }
@@ -252,22 +250,42 @@ export class Pages {
     return undefined
   }
 
-  /** Moves brk, leaving free what alignment skips, merged with what is free beside it. */
   private takeUntouched(order: number): number | undefined {
     const { memory } = this
+    const across = this.takeAcross(order)
+    if (across !== undefined) return across
     const start = roundUp(memory.peek(Header.brk), sizeOf(order))
     const end = start + sizeOf(order)
     if (end > this.count) return undefined
-    for (let brk = memory.peek(Header.brk); brk < start; ) {
-      const skipped = Math.min(trailingZeros(brk), trailingZeros(start - brk))
+    this.moveBrk(start)
+    this.set(start, reserved(order, this.slot))
+    memory.poke(Header.brk, end)
+    return start
+  }
+
+  /** A run that begins in free pages below brk and ends in untouched ones. */
+  private takeAcross(order: number): number | undefined {
+    const brk = this.memory.peek(Header.brk)
+    const start = brk - (brk % sizeOf(order))
+    const end = start + sizeOf(order)
+    if (start === brk || end > this.count) return undefined
+    for (let page = start; page < brk; page += sizeOf(orderOf(this.entry(page)))) {
+      if (this.entry(page) !== free(orderOf(this.entry(page)))) return undefined
+    }
+    this.moveBrk(end)
+    return this.takeFree(order)
+  }
+
+  /** Moves brk, leaving free what that skips, merged with what is free beside it. */
+  private moveBrk(end: number): void {
+    const { memory } = this
+    for (let brk = memory.peek(Header.brk); brk < end; ) {
+      const skipped = Math.min(trailingZeros(brk), trailingZeros(end - brk))
       this.set(brk, reserved(skipped, this.slot))
       memory.poke(Header.brk, brk + sizeOf(skipped))
       this.releaseLocked(brk)
       brk += sizeOf(skipped)
     }
-    this.set(start, reserved(order, this.slot))
-    memory.poke(Header.brk, end)
-    return start
   }
 
   private releaseLocked(page: number): void {
@@ -338,26 +356,6 @@ export class Pages {
   private pageOf(address: number): number {
     return (address - this.base) >> PAGE_SHIFT
   }
-
-  private decode(page: number): Run {
-    const entry = this.entry(page)
-    const base = this.addressOf(page)
-    const order = orderOf(entry)
-    if (entry > 0) {
-      if ((entry & BASE_MASK) !== base) throw this.damaged(page, entry)
-      return { base, order, state: 'used', who: (entry >> ORDER_BITS) & KIND_MASK }
-    }
-    if (entry === 0) throw this.damaged(page, entry)
-    const slot = (~entry >> ORDER_BITS) - 1
-    return { base, order, state: slot < 0 ? 'free' : 'reserved', who: slot }
-  }
-
-  private damaged(page: number, entry: number): Corruption {
-    return new Corruption(`page table: no run starts at page ${page}, its entry is ${entry}`, {
-      page,
-      entry,
-    })
-  }
 }
 
 /** Conservation: below brk every page is in exactly one run; free ones are counted and listed. */
@@ -380,31 +378,8 @@ export function checkPages(memory: Memory, pages: Pages): void {
   throw new Corruption('pages are not conserved', { all, brk, free, listed, counted })
 }
 
-// Free and reserved entries are negative: the complement of order and slot + 1 (0 for free).
-
-function free(order: number): number {
-  return ~order
-}
-
-function reserved(order: number, slot: number): number {
-  return ~(((slot + 1) << ORDER_BITS) | order)
-}
-
-function orderOf(entry: number): number {
-  return (entry < 0 ? ~entry : entry) & ORDER_MASK
-}
-
-function sizeOf(order: number): number {
-  return 2 ** order
-}
-
 function headOf(order: number): number {
   return Header.freeRuns + order
-}
-
-/** The smallest order whose run holds so many words. */
-export function orderFor(words: number): number {
-  return Math.max(0, Math.ceil(Math.log2(words / PAGE_WORDS)))
 }
 
 function trailingZeros(n: number): number {

@@ -11,7 +11,7 @@
 
 import { PAGE_WORDS, SlabWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { orderFor } from '../memory/pages.ts'
+import { orderFor } from '../memory/pageEntry.ts'
 import { roundUp } from '../memory/struct.ts'
 
 const BITS = 32

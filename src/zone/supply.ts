@@ -255,12 +255,13 @@ export class Supply {
     const failure = new Failure()
     // A plain zone has dealt with each item when it was freed.
     if (domain !== undefined && (hooks.dtor !== undefined || trashing)) {
-      for (let i = memory.peek(bucket + BucketWords.destroyed); i < count; i++) {
+      const begun = memory.peek(bucket + BucketWords.destroyed)
+      for (let i = begun; i < count; i++) {
         // Marked first: a destructor that its worker dies in is not run again.
         memory.poke(bucket + BucketWords.destroyed, i + 1)
         failure.run(hooks.dtor, memory.peek(bucket + BucketWords.entries + i) as Item)
       }
-      if (trashing) {
+      if (trashing && begun < count) {
         for (const item of buckets.items(bucket)) fillTrash(memory, item, recordWords)
       }
     }

@@ -15,7 +15,7 @@ import { boardAt, checkArena, reap, WORDS, ZONE_STAGE } from './world.ts'
 import { type Body, reading, watching, worker, zoneScene } from './zoneStage.ts'
 
 const COUNTER = boardAt(0)
-const RECEIPT = boardAt(1)
+const RECEIPTS = [boardAt(1), boardAt(2)] as const
 
 interface Deed {
   readonly name: string
@@ -23,6 +23,8 @@ interface Deed {
   readonly setup?: (arena: Arena) => void
   readonly first?: (arena: Arena) => void
   readonly body: (arena: Arena, memory: Memory) => void
+  /** What the heir looks at when the dead one's locks are anybody's, and nothing is tidied up yet. */
+  readonly before?: (arena: Arena, memory: Memory) => void
   /** What the heir does when it has reaped the victim; again, to see that nothing stands in the way. */
   readonly again?: (arena: Arena, memory: Memory) => void
 }
@@ -84,18 +86,22 @@ const DEEDS: readonly Deed[] = [
   { name: 'taking pages', body: takePages, again: takePages },
   {
     name: 'pages with a receipt',
-    body(arena, memory) {
+    body(arena) {
       const { pages } = arena.space
-      const words = pages.wordsAt(pages.allocateInto(RECEIPT, 2000, RunKind.chains))
-      pages.releaseFrom(RECEIPT, memory.peek(RECEIPT))
-      pages.allocateInto(RECEIPT, words * 2, RunKind.chains)
+      const [one, other] = RECEIPTS
+      const base = pages.allocateInto(one, 2000, RunKind.chains)
+      pages.allocateInto(other, 1000, RunKind.chains)
+      pages.releaseFrom(one, base)
+      pages.allocateInto(one, 3000, RunKind.chains)
     },
-    again(arena, memory) {
-      const base = memory.peek(RECEIPT)
-      // Swept with what nobody leads to, if it was there: nobody but this word leads to it.
-      if (base !== 0) memory.poke(RECEIPT, 0)
-      takePages(arena)
+    before(arena, memory) {
+      const runs = arena.space.pages.runs().filter((run) => run.who === RunKind.chains)
+      const used = runs.filter((run) => run.state === 'used').map((run) => run.base)
+      const said = RECEIPTS.map((at) => memory.peek(at)).filter((base) => base !== 0)
+      if (used.sort().join() === said.sort().join()) return
+      throw new Error(`the receipts say ${said}, used are ${used}`)
     },
+    again: takePages,
   },
 ]
 
@@ -110,7 +116,8 @@ export function arenaDeaths(lib: Library): readonly Scenario<undefined>[] {
   return [attaching(lib), ...DEEDS.map((deed) => arenaDeath(lib, deed))]
 }
 
-function arenaDeath(lib: Library, { name, setup, first, body, again }: Deed): Scenario<undefined> {
+function arenaDeath(lib: Library, deed: Deed): Scenario<undefined> {
+  const { name, setup, first, body } = deed
   return base(lib, `death in ${name}`, setup, [
     thread({
       name: VICTIM,
@@ -121,25 +128,27 @@ function arenaDeath(lib: Library, { name, setup, first, body, again }: Deed): Sc
       },
       body: (memory: Memory, _control, arena: Arena) => body(arena, memory),
     }),
-    heir(lib, again),
+    heir(lib, deed),
   ])
 }
 
-function heir(lib: Library, again: Deed['again']): Thread<undefined> {
+function heir(lib: Library, { before, again }: Pick<Deed, 'before' | 'again'>): Thread<undefined> {
   return thread({
     name: HEIR,
     after: VICTIM,
     prepare: (memory: Memory, _world: undefined) => join(lib, memory),
     body(memory: Memory, _control, arena: Arena) {
       const { space } = arena
-      for (let slot = 0; slot < space.maxWorkers; slot++)
-        if (slot !== space.slot) reap(lib, arena, slot)
+      const others = [0, 1, 2, 3].filter((slot) => slot !== space.slot)
+      for (const slot of others) space.workers.beginReap(slot, space.locks.signature)
+      before?.(arena, memory)
+      for (const slot of others) reap(lib, arena, slot)
       again?.(arena, memory)
     },
   })
 }
 
-/** The heir has slot 0 here, and finds whatever slot the victim may have claimed. */
+/** The heir attaches first, and finds whatever slot the victim may have claimed. */
 function attaching(lib: Library): Scenario<undefined> {
   return base(lib, 'death in attaching', undefined, [
     thread({
@@ -150,7 +159,7 @@ function attaching(lib: Library): Scenario<undefined> {
         arena.detach()
       },
     }),
-    heir(lib, (arena) => void arena.smr('own').synchronize()),
+    heir(lib, { again: (arena) => void arena.smr('own').synchronize() }),
   ])
 }
 

@@ -89,6 +89,15 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
       },
     })
 
+  /** Only moves the write hand. */
+  const advancer: Thread<World> = thread({
+    name: 'advancer',
+    prepare,
+    body(_memory: Memory, _control, { smr }: Worker) {
+      smr.advance()
+    },
+  })
+
   /** `first` advances before the unlink, each with a poll: so a nap before it is a long one. */
   const writer = (first: number): Thread<World> =>
     thread({
@@ -113,19 +122,21 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
       look(memory)
       look(memory)
       smr.exit()
+      smr.read(() => look(memory))
     },
   })
 
   /** Finds the hands as far apart as they may get: its goals lie ahead of the write hand. */
-  const atTheGuard = (name: string): Thread<World> =>
+  const atTheGuard = (advances = 0): Thread<World> =>
     thread({
-      name,
+      name: 'writer',
       prepare(memory: Memory, world: World): Worker {
         const worker = prepare(memory, world)
         for (let i = 0; i < GUARD; i++) worker.smr.stamp()
         return worker
       },
       body(memory: Memory, _control, { smr }: Worker) {
+        for (let i = 0; i < advances; i++) smr.advance()
         replace(memory, smr)
       },
     })
@@ -153,20 +164,17 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
     rules: { bound: 2, delayed: true },
   }
   const bound2 = { rules: { bound: 2 } }
+  const bound3 = { rules: { bound: 3 } }
 
   return [
     scene('a poller naps for half the circle', [napper, mover(HALF + 2)], bound2),
-    scene('a reader naps in enter for half the circle', [reader(1), writer(HALF)], bound2),
+    scene('a reader naps in enter for half the circle', [reader(1), writer(HALF)], bound3),
     scene('a reader naps in enter for a quarter', [reader(1), writer(GUARD)], bound2),
-    scene('goals ahead of the hand at the wrap guard', [parked, atTheGuard('writer')], {
-      rules: { bound: 3 },
-    }),
-    scene('two writers at the wrap guard', [parked, atTheGuard('writer'), rival], bound2),
-    scene('a deferred goal after a plain unlink', [parked, atTheGuard('writer'), reader(1)], {
-      ...plainUnlink,
-      rules: { bound: 1, delayed: true },
-    }),
-    scene('a goal after a plain unlink', [reader(1), writer(0)], plainUnlink),
+    scene('goals ahead of the hand at the wrap guard', [parked, atTheGuard()], bound3),
+    scene('many goals at the wrap guard', [parked, atTheGuard(HALF - GUARD)], bound2),
+    scene('two writers at the wrap guard', [parked, atTheGuard(), rival], bound2),
+    scene('a deferred goal after a plain unlink', [parked, atTheGuard(), rival], plainUnlink),
+    scene('a goal after a plain unlink', [reader(1), writer(0), advancer], plainUnlink),
   ]
 }
 

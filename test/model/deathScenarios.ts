@@ -75,17 +75,25 @@ const ACCOMPANIED = [
   'detach',
   'plain alloc and free',
 ]
+const GENTLE: Deed = {
+  name: 'replace beside a reader',
+  heads: [0],
+  first: replacing(1, 0),
+  body: replacing(2, 0),
+  other: reading(2, 0),
+}
 
 export function deathScenarios(lib: Library): readonly Scenario<undefined>[] {
   return DEEDS.map((deed) => deathScene(lib, { ...deed, name: `death in ${deed.name}` }))
 }
 
 export function accompaniedDeaths(lib: Library): readonly Scenario<undefined>[] {
-  return DEEDS.filter(({ name }) => ACCOMPANIED.includes(name)).map((deed) =>
+  const accompanied = DEEDS.filter(({ name }) => ACCOMPANIED.includes(name)).map((deed) =>
     deathScene(lib, {
       ...deed,
       name: `death beside a third in ${deed.name}`,
       other: deed.plain ? plainly(1, 3) : churning(1, 3),
     }),
   )
+  return [deathScene(lib, { ...GENTLE, name: `death in ${GENTLE.name}` }), ...accompanied]
 }

@@ -203,11 +203,14 @@ export function memoryScenarios(lib: Library): readonly Scenario<World>[] {
       rules: { bound: 1 },
     }),
     scene(
-      'a zone is made while its namesake ends',
-      (arena) => void arena.zone('new', { bytes: 512, bucket: 2 }),
+      'a zone is made while another ends',
+      (arena) => void arena.zone('old', { bytes: 512, bucket: 2 }),
       [
-        by('maker', (arena) => void arena.zone('new', { bytes: 512, bucket: 2 })),
-        by('ender', (arena) => arena.zone('new').destroy()),
+        by('maker', openZone),
+        by('ender', (arena) => {
+          arena.zone('old').destroy()
+          openZone(arena)
+        }),
       ],
     ),
     scene('a domain is made while its namesake ends', (arena) => void arena.smr('new'), [

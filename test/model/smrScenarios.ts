@@ -89,6 +89,15 @@ export function smrScenarios(lib: Library): readonly Scenario<World>[] {
   const writer = writerOf('writer', (world) => world)
   /** Has advanced before: its goal is not the first one after the other's. */
   const second = writerOf('second', (world) => world.other, 1)
+  const third = writerOf('third', (world) => world, 2)
+  /** Only moves the write hand. */
+  const advancer: Thread<World> = thread({
+    name: 'advancer',
+    prepare,
+    body(_memory, _control, { smr }: Worker) {
+      smr.advance()
+    },
+  })
 
   /** Waits as a program does, that has nothing else to do. */
   const waiter: Thread<World> = thread({
@@ -155,6 +164,9 @@ export function smrScenarios(lib: Library): readonly Scenario<World>[] {
     scene('two readers', [reader('one'), reader('two'), writer]),
     scene('two pollers', [reader('reader'), poller, writer]),
     scene('two writers stamp', [surveyor, writer, second]),
+    scene('an advance beside a writer', [reader('reader'), advancer, third], {
+      rules: { bound: 3 },
+    }),
     scene('a writer waits', [reader('reader', 2), waiter]),
     scene('advance against poll near the wrap', [reader('reader'), mover(2), writer], giant),
     scene('attach and detach against poll', [newcomer, writer]),

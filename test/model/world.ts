@@ -91,6 +91,9 @@ export function checkArena(lib: Library, memory: Memory, laws: Laws = {}): void 
     else if (kind === Named.domain) checkSections(arena, name, address)
   }
   lib.checkPages(memory, space.pages)
+  // What is being made belongs to whoever makes it, and nobody does any more.
+  const reserved = space.pages.runs().filter((run) => run.state === 'reserved').length
+  if (laws.thorough && reserved > 0) throw new Error(`${reserved} runs are reserved for ever`)
 }
 
 function checkItems(arena: Arena, name: string, laws: Laws): void {

@@ -96,6 +96,11 @@ export function zoneScenarios(lib: Library): readonly Scenario<undefined>[] {
       { zone: { limit: 4 } },
     ),
     scene(
+      'drain under a reader',
+      [reader(), of('drainer', 1, both(unlinking, reclaiming('drain'), taking(1)))],
+      { ...one, zone: { limit: 1 } },
+    ),
+    scene(
       'trim against refill',
       [
         of('churner', 0, churning(2, 2)),

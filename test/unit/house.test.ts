@@ -9,7 +9,7 @@ import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
-const SRC = fileURLToPath(new URL('#src/', import.meta.url))
+const SRC = fileURLToPath(new URL('../../src/', import.meta.url))
 
 /** From the cellar to the roof. A folder is one floor. */
 const FLOORS: readonly (readonly string[])[] = [

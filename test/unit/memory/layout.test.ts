@@ -36,7 +36,7 @@ import {
   zoneParts,
 } from '#src/memory/layout.ts'
 import { LINE_WORDS } from '#src/memory/memory.ts'
-import { orderFor } from '#src/memory/pages.ts'
+import { orderFor } from '#src/memory/pageEntry.ts'
 import type { Place, Struct } from '#src/memory/struct.ts'
 
 type AnyStruct = Pick<Struct<never>, 'NAME' | 'WORDS' | 'PLACES'>

@@ -9,7 +9,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { Arena } from '#src/arena.ts'
 import { FreeRun, Header, ORDERS, PAGE_WORDS, RunKind } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
-import { checkPages, orderFor, type Pages, type Run } from '#src/memory/pages.ts'
+import { orderFor, type Run } from '#src/memory/pageEntry.ts'
+import { checkPages, type Pages } from '#src/memory/pages.ts'
 import { pair } from '../../helpers/company.ts'
 import { corruption } from '../../helpers/refusals.ts'
 
@@ -85,10 +86,31 @@ describe('reserve', () => {
   })
 
   it('merges what alignment skips with the free run beside it', () => {
-    const base = pages.reserve(1)
-    pages.release(base)
-    expect(pageAt(pages.reserve(pagesOf(2)))).toBe(2)
-    expect(summary(pages.runs())).toBe('0+2 free, 2+2 reserved')
+    const [zero, one] = [pages.reserve(1), pages.reserve(1)]
+    pages.reserve(1)
+    expect(pageAt(pages.reserve(pagesOf(4)))).toBe(4)
+    pages.release(one as number)
+    pages.release(zero as number)
+    expect(summary(pages.runs())).toBe('0+2 free, 2+1 reserved, 3+1 free, 4+4 reserved')
+    pages.release(pages.runs()[1]?.base as number)
+    expect(summary(pages.runs())).toBe('0+4 free, 4+4 reserved')
+    checkPages(memory, pages)
+  })
+
+  it('continues a free run at the end of what was used into memory that nobody has touched', () => {
+    const bases = [4, 4, 1, 1].map((n) => pages.reserve(pagesOf(n)))
+    for (const base of bases.slice(1)) pages.release(base)
+    expect(summary(pages.runs())).toBe('0+4 reserved, 4+4 free, 8+2 free')
+    expect(pageAt(pages.reserve(pagesOf(8)))).toBe(8)
+    expect(pages.room()).toEqual({ untouched: pages.count - 16, free: 4 })
+    checkPages(memory, pages)
+  })
+
+  it('but not when a page in between is taken', () => {
+    const bases = [1, 1, 1].map((n) => pages.reserve(pagesOf(n)))
+    pages.release(bases[0] as number)
+    pages.release(bases[2] as number)
+    expect(pageAt(pages.reserve(pagesOf(4)))).toBe(4)
     checkPages(memory, pages)
   })
 
@@ -271,7 +293,7 @@ describe('any sequence of two workers', () => {
           [32, 16, 8, 4, 2, 1].filter((bit) => (used & bit) !== 0),
         )
       }),
-      { numRuns: 150 },
+      { numRuns: 400 },
     )
   })
 })
@@ -336,6 +358,13 @@ describe('a worker that dies at any of its writes', () => {
     ['reserve a run that fits', (own) => own.reserve(1)],
     ['reserve by splitting', (own) => own.reserve(pagesOf(2))],
     ['reserve from untouched pages, skipping some', (own) => own.reserve(pagesOf(8))],
+    [
+      'reserve across the end of what was used',
+      (own, bases) => {
+        own.release(bases[3] as number)
+        own.reserve(pagesOf(16))
+      },
+    ],
     ['release between two free runs', (own, bases) => own.release(bases[1] as number)],
     [
       'release two runs, the second of which merges three times',

@@ -5,10 +5,10 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { UNKNOWN_THREAD } from '#src/host.ts'
 import { geometry, Header, WorkerSlot } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
 import { slotOf, Workers } from '#src/memory/workers.ts'
-import { UNKNOWN_THREAD } from '#src/host.ts'
 import { differences, misuse } from '../../helpers/refusals.ts'
 
 const WORDS = 2 ** 16

@@ -187,6 +187,18 @@ describe.each(CONFIGS)('a flush, sequences $name', (config) => {
       }
     })
 
+    it('is followed once, not at every slow path from then on', () => {
+      const { a, b } = stage(config, { bucket: 4 })
+      const items = allocMany(b, 20)
+      a.zone.reclaim('all', { timeoutMs: 0 })
+      // Follows, and comes out of it with an alloc bucket of which one item is used.
+      items.push(alloc(b))
+      const { inAlloc } = b.zone.parts.cache.counts()
+      expect(inAlloc).toBe(3)
+      freeMany(b, items.slice(0, 12))
+      expect(b.zone.parts.cache.counts().inAlloc).toBe(inAlloc)
+    })
+
     it('does not touch what other workers have on their fast path', () => {
       const { a, b } = stage(config, { bucket: 8 })
       alloc(b)

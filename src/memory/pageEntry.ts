@@ -1,0 +1,77 @@
+/**
+ * What one word of the page table says of the run of pages that starts there.
+ *
+ *   used       base | kind | order: positive, since a page's address leaves ten low bits to spare
+ *   free       the complement of the order: negative
+ *   reserved   the complement of slot + 1 and order: negative too
+ *   0          the inside of a run that is not used
+ */
+
+import { Corruption } from '../errors.ts'
+import { PAGE_WORDS, type RunKind } from './layout.ts'
+
+const ORDER_BITS = 5
+const ORDER_MASK = (1 << ORDER_BITS) - 1
+const KIND_MASK = 7
+const BASE_MASK = -PAGE_WORDS
+
+export type Kind = (typeof RunKind)[keyof typeof RunKind]
+
+/** A run of 2^order pages. */
+export interface Run {
+  readonly base: number
+  readonly order: number
+  readonly state: 'free' | 'reserved' | 'used'
+  /** Of a reserved run: the worker's slot. Of a used run: its kind. */
+  readonly who: number
+}
+
+export function used(base: number, kind: Kind, order: number): number {
+  return base | (kind << ORDER_BITS) | order
+}
+
+export function free(order: number): number {
+  return ~order
+}
+
+export function reserved(order: number, slot: number): number {
+  return ~(((slot + 1) << ORDER_BITS) | order)
+}
+
+export function orderOf(entry: number): number {
+  return (entry < 0 ? ~entry : entry) & ORDER_MASK
+}
+
+/** Kind of a used run, 0 of any other. */
+export function kindOf(entry: number): number {
+  return entry > 0 ? (entry >> ORDER_BITS) & KIND_MASK : 0
+}
+
+/** Address of a used run. */
+export function baseOf(entry: number): number {
+  return entry & BASE_MASK
+}
+
+/** Pages in a run of this order. */
+export function sizeOf(order: number): number {
+  return 2 ** order
+}
+
+/** The smallest order whose run holds so many words. */
+export function orderFor(words: number): number {
+  return Math.max(0, Math.ceil(Math.log2(words / PAGE_WORDS)))
+}
+
+/** The run whose first page is `page`, at `base`. Corruption when none starts there. */
+export function decode(entry: number, page: number, base: number): Run {
+  const order = orderOf(entry)
+  if (entry > 0 && baseOf(entry) === base) return { base, order, state: 'used', who: kindOf(entry) }
+  if (entry >= 0) {
+    throw new Corruption(`page table: no run starts at page ${page}, its entry is ${entry}`, {
+      page,
+      entry,
+    })
+  }
+  const slot = (~entry >> ORDER_BITS) - 1
+  return { base, order, state: slot < 0 ? 'free' : 'reserved', who: slot }
+}

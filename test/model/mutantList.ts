@@ -1,0 +1,350 @@
+/**
+ * Every line that safety rests on, removed or changed, and the scenario that must notice.
+ *
+ * The text is that of the built library. A mutant that no scenario can tell from the original is
+ * not kept: either the line is not needed, or the alarm is missing.
+ */
+
+import { arenaDeaths, REAPER, reaperDeaths } from './arenaDeaths.ts'
+import { clockScenarios } from './clockScenarios.ts'
+import { accompaniedDeaths, deathScenarios } from './deathScenarios.ts'
+import { VICTIM } from './deathStage.ts'
+import { memoryScenarios } from './memoryScenarios.ts'
+import type { Mutant } from './mutants.ts'
+import type { Rules } from './rules.ts'
+import type { Scenario } from './scenario.ts'
+import { smrScenarios } from './smrScenarios.ts'
+import type { Library } from './stage.ts'
+import { zoneScenarios } from './zoneScenarios.ts'
+
+/** A mutant and where it is caught. */
+export interface Trial extends Mutant {
+  /** Of any world: it is only run. */
+  readonly scenarios: (lib: Library) => readonly Scenario[]
+  readonly scenario: string
+  readonly victim?: string
+  readonly rules?: Rules
+}
+
+type Change = readonly [name: string, file: string, find: string, replace: string]
+type More = Pick<Trial, 'victim' | 'rules'>
+
+const caught =
+  <W>(scenarios: (lib: Library) => readonly Scenario<W>[], usual: More = {}) =>
+  (scenario: string, [name, file, find, replace]: Change, more: More = {}): Trial => ({
+    name,
+    file,
+    find,
+    replace,
+    scenarios: scenarios as unknown as Trial['scenarios'],
+    scenario,
+    ...usual,
+    ...more,
+  })
+
+const bySmr = caught(smrScenarios)
+const byClock = caught(clockScenarios)
+const byMemory = caught(memoryScenarios)
+const byZone = caught(zoneScenarios)
+const byDeath = caught(deathScenarios, { victim: VICTIM })
+const byCompany = caught(accompaniedDeaths, { victim: VICTIM })
+const byArena = caught(arenaDeaths, { victim: VICTIM })
+const byTwo = caught(reaperDeaths, { victim: REAPER })
+
+const DOMAIN = 'smr/domain'
+const CLOCK = 'smr/clock'
+const POLL = 'smr/poll'
+const LOCK = 'memory/lock'
+const PAGES = 'memory/pages'
+const SUPPLY = 'zone/supply'
+const ADOPT = 'zone/adopt'
+const KEG = 'zone/keg'
+const DEPOT = 'zone/depot'
+const LOOK = 'const seq = this.memory.load(this.address(slot) + ReaderWords.seq)'
+const STAMP = 'this.set(bucket + BucketWords.goal, domain.stamp())'
+const SCAN = 'const candidate = this.readers.oldest(rd, wr)'
+
+export const TRIALS: readonly Trial[] = [
+  // ---- sections --------------------------------------------------------------------------------
+  bySmr('section against unlink and reuse', [
+    '[R1] enter publishes nothing',
+    DOMAIN,
+    'memory.store(reader + ReaderWords.seq, seen)',
+    '',
+  ]),
+  bySmr('the same, pointers loaded plainly', [
+    '[R1] no second load',
+    DOMAIN,
+    'const again = memory.load(wrAt)',
+    'const again = seen',
+  ]),
+  bySmr('section against unlink and reuse', [
+    '[R2] exit clears with a plain store',
+    DOMAIN,
+    'this.memory.store(this.reader + ReaderWords.seq, 0)',
+    'this.memory.poke(this.reader + ReaderWords.seq, 0)',
+  ]),
+  byClock('a reader naps in enter for half the circle', [
+    '[I] a long nap in enter is not noticed',
+    DOMAIN,
+    'if ((again - seen) >>> 0 > NEAR)',
+    'if (false)',
+  ]),
+  byClock('a reader naps in enter for half the circle', [
+    '[I] the nap is measured by its sign',
+    DOMAIN,
+    'if ((again - seen) >>> 0 > NEAR)',
+    'if (((again - seen) | 0) > NEAR)',
+  ]),
+  bySmr('attach and detach against poll', [
+    '[A] no bit says that a worker is attached',
+    'memory/workers',
+    'memory.or(this.activeWord(slot), bitOf(slot)); // [A]',
+    '',
+  ]),
+  // ---- clock and poll --------------------------------------------------------------------------
+  bySmr('an advance beside a writer', [
+    '[W] advance is a load and a store',
+    CLOCK,
+    'return forward(this.memory.add(this.wrAt, this.step), this.step)',
+    'const goal = forward(this.wr(), this.step); this.memory.store(this.wrAt, goal); return goal',
+  ]),
+  byClock('a goal after a plain unlink', [
+    '[W] a goal is taken by a load',
+    CLOCK,
+    'return forward(this.memory.add(this.wrAt, this.step), this.step)',
+    'return forward(this.wr(), this.step)',
+  ]),
+  byClock('a deferred goal after a plain unlink', [
+    '[W] a deferred goal is taken by a load',
+    CLOCK,
+    'return forward(this.memory.add(this.wrAt, 0), this.step)',
+    'return forward(this.wr(), this.step)',
+  ]),
+  byClock('many goals at the wrap guard', [
+    'the wrap guard: an advance at the limit',
+    DOMAIN,
+    'this.stepped = delta(wr, rd) < MAX_DELTA',
+    'this.stepped = true',
+  ]),
+  bySmr('two pollers', [
+    '[S1] the fast path reads the hand plainly',
+    CLOCK,
+    'return this.memory.load(this.rdAt)',
+    'return this.memory.glance(this.rdAt)',
+  ]),
+  bySmr('section against unlink and reuse', [
+    '[S2] a reader is looked at plainly',
+    POLL,
+    LOOK,
+    LOOK.replace('load', 'glance'),
+  ]),
+  bySmr('two writers stamp', [
+    '[S2] the write hand is loaded after the look',
+    DOMAIN,
+    SCAN,
+    'const first = this.readers.oldest(rd, wr); const late = clock.wr(); const candidate = this.readers.holder >= 0 ? first : late',
+  ]),
+  bySmr('advance against poll near the wrap', [
+    'pinning: a reader behind the read hand is ignored',
+    POLL,
+    'lt(seq, rd) ? rd : seq',
+    'lt(seq, rd) ? INVALID : seq',
+  ]),
+  byClock('a poller naps for half the circle', [
+    '[S3] the read hand is stored',
+    CLOCK,
+    'this.memory.cas(this.rdAt, rd, candidate)',
+    'this.memory.store(this.rdAt, candidate)',
+  ]),
+  byClock('a poller naps for half the circle', [
+    '[S3] the CAS expects the hand as it is now',
+    CLOCK,
+    'if (lt(rd, candidate))',
+    'rd = this.rd(); if (lt(rd, candidate))',
+  ]),
+  // ---- zones -----------------------------------------------------------------------------------
+  byZone('recycling under a reader', ['the stamp: retired without a goal', DEPOT, STAMP, '']),
+  byZone('recycling under a reader', [
+    'the stamp: where the hand stands',
+    DEPOT,
+    STAMP,
+    'this.set(bucket + BucketWords.goal, this.memory.add(domain.address, 0))',
+  ]),
+  byZone('drain under a reader', [
+    '[D] a bucket is taken without a poll',
+    DEPOT,
+    'if (!this.domain.expired(this.get(bucket + BucketWords.goal)))\n            return 0; // [D]',
+    '',
+  ]),
+  byZone('recycling under a reader', [
+    'the door: a full bucket is called safe',
+    SUPPLY,
+    'return domain === undefined\n',
+    'return true\n',
+  ]),
+  byZone('detach with buckets', [
+    'the door: leaving does not seal',
+    SUPPLY,
+    'flush() {\n        this.seal();',
+    'flush() {',
+  ]),
+  byZone('destructors', [
+    'items are handed out without their destructor',
+    SUPPLY,
+    'this.destroyItems(bucket, () => cache.loadAlloc(bucket))',
+    'cache.loadAlloc(bucket)',
+  ]),
+  byZone('depot full and empty', [
+    'the depot is not locked',
+    DEPOT,
+    "if (this.space.locks.lock(this.at + DepotWords.lock, this.what) === 'owner-died')",
+    'if (false)',
+  ]),
+  byZone('slabs come and go', [
+    'the keg is not locked',
+    KEG,
+    "if (this.space.locks.lock(this.at + KegWords.lock, what) === 'owner-died')",
+    'if (false)',
+  ]),
+  // ---- locks, names, pages ---------------------------------------------------------------------
+  byMemory('lock, two by turns', [
+    'the lock: taken by a load and a store',
+    LOCK,
+    'if (memory.load(at) === FREE && memory.cas(at, FREE, this.token) === FREE)',
+    'if (memory.load(at) === FREE && (memory.store(at, this.token), true))',
+  ]),
+  byMemory('lock of a dead owner', [
+    '[T] a dead owner is followed by a store',
+    LOCK,
+    'return this.memory.cas(at, seen, this.token | SLEEPERS) === seen; // [T]',
+    'this.memory.store(at, this.token | SLEEPERS); return true;',
+  ]),
+  byMemory('lock, sleepers are woken', [
+    'the lock: nobody is woken',
+    LOCK,
+    'this.memory.notify(at, 1)',
+    '',
+  ]),
+  byMemory('lock, sleepers are woken', [
+    'the lock: who was woken forgets the other sleepers',
+    LOCK,
+    'if (memory.cas(at, FREE, this.token | SLEEPERS) === FREE)',
+    'if (memory.cas(at, FREE, this.token) === FREE)',
+  ]),
+  byMemory('one zone of two makers', [
+    'the directory is not locked',
+    'memory/directory',
+    "this.locks.lock(Header.directoryLock, 'arena directory')",
+    '',
+  ]),
+  byMemory('two attach and detach', [
+    'a slot is claimed by a store',
+    'memory/workers',
+    'if (memory.cas(at + WorkerSlot.owner, Owner.free, ownerOf(thread)) !== Owner.free)',
+    'if ((memory.store(at + WorkerSlot.owner, ownerOf(thread)), false))',
+  ]),
+  byMemory('pages of two', [
+    'pages are not locked',
+    PAGES,
+    "if (this.locks.lock(Header.pageLock, LOCK) === 'owner-died')",
+    'if (false)',
+  ]),
+  // ---- death -----------------------------------------------------------------------------------
+  byDeath('death in sections', [
+    'the dead: a section stays open',
+    'smr/reap',
+    'return space.memory.swap(reader + ReaderWords.seq, 0) !== 0',
+    'return space.memory.load(reader + ReaderWords.seq) !== 0',
+  ]),
+  byCompany('death in replace beside a reader', [
+    'the door: what the dead had freed is called safe',
+    ADOPT,
+    '(home === freeHome(slot) || destroyed < count)',
+    '(home !== freeHome(slot) && destroyed < count)',
+  ]),
+  byDeath('death in alloc: expired items, checked', [
+    'the dead: what was destroyed last is not filled',
+    ADOPT,
+    'if (trashing)',
+    'if (false)',
+  ]),
+  byDeath('death in alloc: expired items', [
+    'a destructor is marked after it has run',
+    SUPPLY,
+    'memory.poke(bucket + BucketWords.destroyed, i + 1);\n            failure.run(hooks.dtor, memory.peek(bucket + BucketWords.entries + i));',
+    'failure.run(hooks.dtor, memory.peek(bucket + BucketWords.entries + i));\n            memory.poke(bucket + BucketWords.destroyed, i + 1);',
+  ]),
+  byDeath('death in init and fini', [
+    'items after fini are not marked',
+    SUPPLY,
+    'this.memory.poke(bucket + BucketWords.raw, 1)',
+    '',
+  ]),
+  byDeath('death in init and fini', [
+    'items before init are not marked',
+    SUPPLY,
+    'hooks.init === undefined ? 0 : 1',
+    '0',
+  ]),
+  byDeath('death in free: full buckets', [
+    'the cache: a move is not redone',
+    ADOPT,
+    'cache.finishMove()',
+    '',
+  ]),
+  byDeath('death in alloc: fresh items', [
+    'the keg: a batch out is not written down',
+    KEG,
+    'this.set(this.at + KegWords.step, KegStep.take)',
+    '',
+  ]),
+  byDeath('death in reclaim: drain', [
+    'the keg: a batch back is not written down',
+    KEG,
+    'this.set(this.at + KegWords.step, KegStep.give)',
+    '',
+  ]),
+  byDeath('death in alloc: fresh items', [
+    'the keg: counts are not made anew',
+    KEG,
+    'this.repair()',
+    '',
+  ]),
+  byDeath('death in free: full buckets', [
+    'the depot: lists are not made anew',
+    DEPOT,
+    'this.rebuild()',
+    '',
+  ]),
+  byArena('death in taking pages', ['pages: lists are not made anew', PAGES, 'this.rebuild()', '']),
+  byArena('death in pages with a receipt', [
+    'pages: a promise is not kept',
+    PAGES,
+    '        }\n        this.keepPromise();\n    }',
+    '        }\n    }',
+  ]),
+  byArena('death in pages with a receipt', [
+    'pages: the promise is made before its terms',
+    PAGES,
+    'memory.poke(Header.receiptRun, base);\n        memory.poke(Header.receiptEntry, entry);\n        memory.poke(Header.receipt, receipt);',
+    'memory.poke(Header.receipt, receipt);\n        memory.poke(Header.receiptRun, base);\n        memory.poke(Header.receiptEntry, entry);',
+  ]),
+  byArena('death in making a zone', [
+    'the dead: reserved pages stay',
+    'reap',
+    'pages.releaseReservedBy(slot) + ',
+    '',
+  ]),
+  byArena('death in ending a zone', [
+    'the dead: half-ended things stay',
+    'reap',
+    ' + sweepOrphans(space)',
+    '',
+  ]),
+  byTwo(
+    'two deaths: frees',
+    ['a dead reaper: its work is not taken over', 'reap', 'of workers.abandoned()', 'of []'],
+    { rules: { kill: { thread: VICTIM, afterStep: 7 } } },
+  ),
+]
