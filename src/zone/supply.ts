@@ -24,6 +24,7 @@ import type { Cache } from './cache.ts'
 import type { Depot } from './depot.ts'
 import type { Keg } from './keg.ts'
 import type { Hook, Hooks } from './options.ts'
+import { shrink } from './reclaim.ts'
 import { fillTrash } from './trash.ts'
 
 /** The parts of a zone, as one worker holds them. */
@@ -204,14 +205,23 @@ export class Supply {
     this.parts.cache.loadFree(empty)
   }
 
-  /** No memory for an empty bucket: our own alloc bucket if it is empty, else the next to expire. */
+  /**
+   * No memory for an empty bucket: our own alloc bucket if it is empty, else one in the place of
+   * slabs that nobody uses, else the next to expire.
+   */
   private squeeze(home: number): boolean {
     const { cache, depot, domain, space } = this.parts
     if (cache.alloc !== 0 && this.memory.peek(cache.alloc + BucketWords.count) === 0) {
       this.loadFree(cache.unloadAlloc(), home)
       return true
     }
-    if (domain === undefined || (!depot.hasPending() && depot.counts().safe === 0)) return false
+    if (domain === undefined) return false
+    const empty = shrink(this.parts) > 0 ? depot.takeEmpty(home) : 0
+    if (empty !== 0) {
+      this.loadFree(empty, home)
+      return true
+    }
+    if (!depot.hasPending() && depot.counts().safe === 0) return false
     let bucket = 0
     until(space.memory, DEFAULT_TIMEOUT_MS, () => {
       bucket = depot.fetch(0)
@@ -219,6 +229,27 @@ export class Supply {
     })
     if (bucket !== 0) this.release(bucket, () => this.loadFree(bucket, home))
     return bucket !== 0
+  }
+
+  /**
+   * No bucket is to be had, now or later: frees one item by itself, into its slab, when no reader
+   * can see it, then runs `finish`. Does nothing when readers do not leave within the default
+   * time-out. (UMA: zone_free_item.)
+   */
+  freeAlone(item: Item, finish: () => void): void {
+    const { cache, depot, domain, hooks, recordWords, records, trashing } = this.parts
+    const failure = new Failure()
+    if (domain !== undefined) {
+      // Where something is pending still, we have waited for its readers already.
+      if (depot.hasPending() || !domain.synchronize({ timeoutMs: DEFAULT_TIMEOUT_MS })) return
+      failure.run(hooks.dtor, item)
+      if (trashing) fillTrash(this.memory, item, recordWords)
+    }
+    failure.run(hooks.fini, item)
+    cache.count(CacheWords.freed, 1)
+    records.giveOne(item)
+    finish()
+    failure.surface()
   }
 
   // ---- items -------------------------------------------------------------------------------

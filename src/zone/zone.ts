@@ -340,26 +340,22 @@ export class Zone {
   }
 
   private pushSlowly(verb: string, slab: number, item: Item): void {
-    let pushed = false
+    let done = false
     try {
-      this.supply.makeRoom()
+      if (this.supply.makeRoom()) done = this.cache.push(item)
+      else {
+        this.supply.freeAlone(item, () => {
+          done = true
+        })
+      }
     } finally {
       // Room may have been made by a destructor that threw: its error surfaces, the item is freed.
-      pushed = this.cache.push(item)
-      if (!pushed && this.checks && this.mode === 'smr') {
+      done ||= this.cache.push(item)
+      if (!done && this.checks) {
         markBusy(this.memory, slab, this.records.shape, this.records.indexOf(slab, item))
       }
     }
-    if (pushed) return
-    if (this.mode === 'plain') {
-      try {
-        this.parts.hooks.fini?.(item)
-      } finally {
-        this.cache.count(CacheWords.freed, 1)
-        this.records.giveOne(item)
-      }
-      return
-    }
+    if (done) return
     throw this.exhausted(verb, `no memory for a bucket to keep item ${item} in; it is still yours`)
   }
 

@@ -6,6 +6,7 @@
  * that is to be killed at each of its steps.
  */
 
+import { floors } from './floors.ts'
 import { graceBad, graceBadPoison, graceGood } from './gracePeriod.ts'
 import { litmusScenarios, messagePassing } from './litmus.ts'
 import type { Rules } from './rules.ts'
@@ -15,8 +16,13 @@ export interface Entry {
   readonly scenario: Scenario
   /** Kill this thread after each of its steps, one exploration for each. */
   readonly victim?: string
+  /** Kill this one as well, after each of its steps, for each of the victim's. */
+  readonly first?: string
   /** Rules for this entry, over those of the scenario. */
   readonly rules?: Rules
+  /** In the tests: rules over those, and only every so-many-th step of the first to die. */
+  readonly quick?: Rules
+  readonly stride?: number
 }
 
 export const catalog: Readonly<Record<string, readonly Entry[]>> = {
@@ -31,11 +37,17 @@ export const catalog: Readonly<Record<string, readonly Entry[]>> = {
     { scenario: graceBadPoison },
     { scenario: graceBadPoison, rules: { sample: { schedules: 5000 } } },
   ],
+  ...floors,
 }
 
 /** A scenario of any world, as the catalog keeps it. */
 export function entry<W>(scenario: Scenario<W>, more: Omit<Entry, 'scenario'> = {}): Entry {
   return { scenario: scenario as unknown as Scenario, ...more }
+}
+
+/** What the tests run of an entry. */
+export function quick(entry: Entry): Entry {
+  return { ...entry, rules: { ...entry.rules, ...entry.quick } }
 }
 
 export function entriesNamed(name: string): readonly Entry[] {

@@ -89,15 +89,6 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
       },
     })
 
-  /** Only moves the write hand. */
-  const advancer: Thread<World> = thread({
-    name: 'advancer',
-    prepare,
-    body(_memory: Memory, _control, { smr }: Worker) {
-      smr.advance()
-    },
-  })
-
   /** `first` advances before the unlink, each with a poll: so a nap before it is a long one. */
   const writer = (first: number): Thread<World> =>
     thread({
@@ -174,7 +165,7 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
     scene('many goals at the wrap guard', [parked, atTheGuard(HALF - GUARD)], bound2),
     scene('two writers at the wrap guard', [parked, atTheGuard(), rival], bound2),
     scene('a deferred goal after a plain unlink', [parked, atTheGuard(), rival], plainUnlink),
-    scene('a goal after a plain unlink', [reader(1), writer(0), advancer], plainUnlink),
+    scene('a goal after a plain unlink', [reader(1), writer(0), rival], plainUnlink),
   ]
 }
 

@@ -45,6 +45,24 @@ export function proveAtEveryStep<W>(
   return sweep(victim, { ...scenario.rules, ...rules }, (each) => prove(scenario, each))
 }
 
+/** `second` killed at each of its steps, for each `stride`-th step of `first` to be killed at. */
+export function killBothAtEveryStep<W>(
+  scenario: Scenario<W>,
+  first: string,
+  second: string,
+  rules: Rules = {},
+  stride = 1,
+): Deaths {
+  const all: Exploration[] = []
+  for (let afterStep = 0; afterStep < MOST_STEPS; afterStep += stride) {
+    const kill = [...killsOf({ ...scenario.rules, ...rules }), { thread: first, afterStep }]
+    const { points, failure } = killAtEveryStep(scenario, second, { ...rules, kill })
+    all.push(...points)
+    if (points.length === 0 || failure !== undefined) break
+  }
+  return sum(all)
+}
+
 function sweep(victim: string, rules: Rules, run: (rules: Rules) => Exploration): Deaths {
   const others: readonly Kill[] = killsOf(rules)
   const points: Exploration[] = []
@@ -54,6 +72,10 @@ function sweep(victim: string, rules: Rules, run: (rules: Rules) => Exploration)
     points.push(point)
     if (point.failure !== undefined) break
   }
+  return sum(points)
+}
+
+function sum(points: readonly Exploration[]): Deaths {
   return {
     points,
     schedules: points.reduce((sum, each) => sum + each.schedules, 0),

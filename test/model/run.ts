@@ -7,6 +7,7 @@
  *   ... --seed N --schedules M                            random schedules from that seed
  *   ... --bound B                                         another preemption bound
  *   ... --table                                           a table in Markdown
+ *   ... --mutants                                         then the mutants, and who caught them
  *   ... --list                                            the names
  *
  * MODEL_REPLAY in the environment does what --replay does. Ends with status 1 when a verdict is not
@@ -16,8 +17,10 @@
 import { parseArgs } from 'node:util'
 import { catalog, type Entry, entriesNamed } from './catalog.ts'
 import { replay } from './explorer.ts'
+import { TRIALS } from './mutantList.ts'
+import { formatVerdicts, runTrial, type Verdict } from './mutantRuns.ts'
 import type { Rules } from './rules.ts'
-import { formatSum, formatTable, type Row, runEntry } from './table.ts'
+import { formatRow, formatSum, HEADER, type Row, runEntry } from './table.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,11 +31,12 @@ const { values, positionals } = parseArgs({
     bound: { type: 'string' },
     table: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
+    mutants: { type: 'boolean', default: false },
   },
 })
 const DEFAULT_SCHEDULES = 10_000
 
-function main(): boolean {
+async function main(): Promise<boolean> {
   const [name] = positionals
   const { MODEL_REPLAY } = process.env
   const text = values.replay ?? MODEL_REPLAY
@@ -46,14 +50,27 @@ function main(): boolean {
   const entries = chosen(name)
   if (text !== undefined) return replayOne(entries[0] as Entry, name, text)
   const rows: Row[] = []
+  if (values.table) console.log(HEADER)
   for (const entry of entries) {
     const row = runEntry(entry, rulesGiven())
     rows.push(row)
-    if (!values.table) report(row)
+    if (values.table) console.log(formatRow(row))
+    else report(row)
   }
-  if (values.table) console.log(formatTable(rows))
   console.log(`${values.table ? '\n' : ''}${formatSum(rows)}`)
-  return rows.every((row) => row.good)
+  for (const { name, failure } of rows.filter((row) => !row.good && values.table)) {
+    console.log(`${name}: ${failure?.message} --replay ${failure?.replay}`)
+  }
+  const survivors = values.mutants ? await runMutants() : 0
+  return rows.every((row) => row.good) && survivors === 0
+}
+
+/** The table of mutants; answers how many have survived. */
+async function runMutants(): Promise<number> {
+  const verdicts: Verdict[] = []
+  for (const trial of TRIALS) verdicts.push(await runTrial(trial))
+  console.log(`\n${formatVerdicts(verdicts)}`)
+  return verdicts.filter(({ failure, replays }) => failure === undefined || !replays).length
 }
 
 function chosen(name: string | undefined): readonly Entry[] {
@@ -96,4 +113,4 @@ function report({ name, schedules, steps, search, verdict, good, failure }: Row)
     console.log(`      ${failure.message}\n      --replay ${failure.replay}`)
 }
 
-process.exitCode = main() ? 0 : 1
+process.exitCode = (await main()) ? 0 : 1

@@ -6,8 +6,8 @@
  */
 
 import type { Entry } from './catalog.ts'
-import { explore, type Failure, replay } from './explorer.ts'
-import { killAtEveryStep } from './kill.ts'
+import { type Exploration, explore, type Failure, replay } from './explorer.ts'
+import { killAtEveryStep, killBothAtEveryStep } from './kill.ts'
 import { complete, type FullRules, type Rules } from './rules.ts'
 
 export interface Row {
@@ -24,11 +24,10 @@ export interface Row {
 }
 
 /** Runs one entry; `more` overrides its rules. */
-export function runEntry(entry: Entry, more: Rules = {}): Row {
-  const { scenario, victim } = entry
+export function runEntry(entry: Entry, more: Rules = {}, stride = 1): Row {
+  const { scenario } = entry
   const rules = complete({ ...scenario.rules, ...entry.rules, ...more })
-  const found =
-    victim === undefined ? explore(scenario, rules) : killAtEveryStep(scenario, victim, rules)
+  const found = search(entry, rules, stride)
   const { failure, schedules, steps, ms } = found
   const expectsFailure = scenario.expect === 'fails'
   const searched = found.exhaustive || failure !== undefined || rules.sample !== undefined
@@ -50,6 +49,16 @@ export function runEntry(entry: Entry, more: Rules = {}): Row {
   }
 }
 
+function search(
+  { scenario, first, victim }: Entry,
+  rules: FullRules,
+  stride: number,
+): Pick<Exploration, 'exhaustive' | 'failure' | 'schedules' | 'steps' | 'ms'> {
+  if (victim === undefined) return explore(scenario, rules)
+  if (first === undefined) return killAtEveryStep(scenario, victim, rules)
+  return killBothAtEveryStep(scenario, first, victim, rules, stride)
+}
+
 function verdictOf(
   failed: boolean,
   expectsFailure: boolean,
@@ -63,26 +72,27 @@ function verdictOf(
   return searched ? 'holds' : 'NOT FINISHED'
 }
 
-function nameOf({ scenario, victim }: Entry, rules: FullRules): string {
+function nameOf({ scenario, first, victim }: Entry, rules: FullRules): string {
   const notes: string[] = []
-  if (victim !== undefined) notes.push(`${victim} killed at every step`)
+  if (first !== undefined) notes.push(`${first} and ${victim} killed at every step`)
+  else if (victim !== undefined) notes.push(`${victim} killed at every step`)
   if (rules.delayed) notes.push('late stores')
   if (rules.stale) notes.push('stale glances')
   return [scenario.name, ...notes].join(', ')
 }
 
 export function formatTable(rows: readonly Row[]): string {
-  const lines = [
-    '| scenario | threads | bound | search | schedules | steps | verdict |',
-    '|---|---|---|---|---|---|---|',
-  ]
-  for (const row of rows) {
-    const { name, threads, bound, search, schedules, steps, verdict } = row
-    lines.push(
-      `| ${name} | ${threads} | ${bound} | ${search} | ${schedules} | ${steps} | ${verdict} |`,
-    )
-  }
-  return lines.join('\n')
+  return [HEADER, ...rows.map(formatRow)].join('\n')
+}
+
+export const HEADER: string = [
+  '| scenario | threads | bound | search | schedules | steps | verdict |',
+  '|---|---|---|---|---|---|---|',
+].join('\n')
+
+export function formatRow(row: Row): string {
+  const { name, threads, bound, search, schedules, steps, verdict } = row
+  return `| ${name} | ${threads} | ${bound} | ${search} | ${schedules} | ${steps} | ${verdict} |`
 }
 
 const MS_PER_S = 1000

@@ -116,12 +116,12 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       dies: ({ table }) => put(table, a, 2),
       versions: [1, 2],
       others: [bystander],
-      rules: { bound: 1 },
+      rules: { sample: { schedules: 200 } },
     }),
     death('death in grow, others go on', {
       dies: ({ table }) => table.resize(MORE_CHAINS),
       others: [bystander],
-      rules: { bound: 1 },
+      rules: { sample: { schedules: 200 } },
     }),
     death('death in there and back, others resize', {
       dies({ table }) {
@@ -134,7 +134,7 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
           arena.detach()
         }),
       ],
-      rules: { bound: 1 },
+      rules: { sample: { schedules: 200 } },
     }),
     death('death in get, reaped while another resizes', {
       dies: ({ table }) => look(table, a),
@@ -146,7 +146,7 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
           arena.detach()
         }),
       ],
-      rules: { bound: 1 },
+      rules: { sample: { schedules: 200 } },
     }),
     createDeath(lib),
   ]
@@ -205,7 +205,7 @@ export function twoDeaths(lib: Library): Scenario<TableWorld> {
         'rescuer',
       ),
     ],
-    rules: { bound: 0 },
+    rules: { bound: 0, maxVerbs: 20_000 },
   }
 
   function table({ arena, table: rows }: Hand): void {

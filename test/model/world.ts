@@ -29,6 +29,12 @@ export const RECORDS = 'records'
 export const ZONE_STAGE: Stage = { ...SMALL, maxWorkers: 4 }
 export const CHECKED_STAGE: Stage = { ...ZONE_STAGE, checks: true }
 
+/** Steps so large that a few retires go round the circle, and meet the wrap guard. */
+export const WRAP_STAGE: Stage = {
+  ...ZONE_STAGE,
+  sequence: { first: 2 ** 31 - 300_000_001, step: 170_000_000 },
+}
+
 /** The board: as many words as a scenario may want, in lines of their own. */
 const BOARD_WORDS = 2 ** 9
 export const BOARD: number = SMALL.words

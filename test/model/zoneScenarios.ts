@@ -19,9 +19,10 @@ import {
 } from './deeds.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
-import { CHECKED_STAGE } from './world.ts'
+import { CHECKED_STAGE, WRAP_STAGE } from './world.ts'
 import {
   type Body,
+  lifelong,
   reading,
   replacing,
   type Small,
@@ -135,5 +136,41 @@ export function zoneScenarios(lib: Library): readonly Scenario<undefined>[] {
     ),
     plain('plain items change hands', 2),
     plain('plain items change hands, buckets of 1', 1),
+  ]
+}
+
+/** Too large to be finished: sampled. Everybody does a bit of everything. */
+export function zoneMixtures(lib: Library): readonly Scenario<undefined>[] {
+  const sampled = { rules: { sample: { schedules: 1000, depth: 5 } } }
+  const mixture = (name: string, bodies: readonly Body[], small: Small): Scenario<undefined> => {
+    const more = small.hooks === undefined ? {} : { hooks: small.hooks }
+    const threads = bodies.map((body, i) => worker(lib, `worker ${i}`, i, body, more))
+    return zoneScene(lib, name, threads, { ...small, laws: { thorough: true } }, sampled)
+  }
+  const two = { heads: [0, 1] } as const
+  /** Two who insist would wake each other for ever, and a random schedule might let them. */
+  const patience = 3
+  const mixed: readonly Body[] = [
+    both(reading(2, 0, 1), churning(2, 2), reading(1, 0)),
+    both(replacing(3, 0, patience), sealing, replacing(2, 0, patience), reclaiming('trim')),
+    both(replacing(3, 1, patience), reclaiming('all'), replacing(1, 1, patience), leaving),
+  ]
+  const plain: readonly Body[] = [
+    both(plainly(2, 3), reclaiming('all')),
+    both(plainly(3, 2), reclaiming('trim'), plainly(1, 2)),
+    both(plainly(2, 2), leaving),
+  ]
+  return [
+    mixture('three workers', mixed, { ...two, zone: { limit: 12 } }),
+    mixture('three workers, checked', mixed, { ...two, zone: { limit: 12 }, stage: CHECKED_STAGE }),
+    mixture('three workers, buckets of 1', mixed, { ...two, zone: { limit: 9, bucket: 1 } }),
+    mixture('three workers, all hooks', mixed, { ...two, zone: { limit: 12 }, hooks: lifelong }),
+    mixture('three workers at the wrap', mixed, { ...two, zone: { limit: 12 }, stage: WRAP_STAGE }),
+    mixture('three workers, plain', plain, { plain: true, zone: { limit: 9 } }),
+    mixture('three workers, plain, all hooks', plain, {
+      plain: true,
+      zone: { limit: 9 },
+      hooks: lifelong,
+    }),
   ]
 }

@@ -198,10 +198,12 @@ export function replace(memory: Memory, zone: Zone, head: Head): boolean {
   return true
 }
 
-/** `replace`, as often as that; patient when readers hold everything back. */
-export function replacing(times: number, head: Head): Body {
+/** `replace`, as often as that; patient when readers hold everything back, unless told otherwise. */
+export function replacing(times: number, head: Head, tries = Number.POSITIVE_INFINITY): Body {
   return (memory, { zone }) => {
-    for (let i = 0; i < times; i++) while (!replace(memory, zone, head)) memory.pause()
+    for (let i = 0; i < times; i++) {
+      for (let n = 0; n < tries && !replace(memory, zone, head); n++) memory.pause()
+    }
   }
 }
 

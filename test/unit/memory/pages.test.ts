@@ -38,16 +38,6 @@ const pageAt = (base: number): number => (base - memory.peek(Header.pagesAt)) / 
 const summary = (runs: Run[]): string =>
   runs.map((run) => `${pageAt(run.base)}+${2 ** run.order} ${run.state}`).join(', ')
 
-describe('orderFor', () => {
-  it('is the smallest power of two that holds the words', () => {
-    expect([0, 1, PAGE_WORDS].map(orderFor)).toEqual([0, 0, 0])
-    for (let order = 0; order < ORDERS - 1; order++) {
-      expect(orderFor(pagesOf(2 ** order))).toBe(order)
-      expect(orderFor(pagesOf(2 ** order) + 1)).toBe(order + 1)
-    }
-  })
-})
-
 describe('reserve', () => {
   it('takes runs one behind the other from memory that nobody has touched', () => {
     expect([1, 1, 2, 4].map((n) => pageAt(pages.reserve(pagesOf(n))))).toEqual([0, 1, 2, 4])
@@ -208,6 +198,25 @@ describe('find', () => {
       expect(pages.find(at, RunKind.slab), String(at)).toBe(0)
     }
   })
+})
+
+it('what lies behind the page table is never taken for an entry of it', () => {
+  const table = memory.peek(Header.pageTableAt)
+  const end = memory.peek(Header.pagesAt)
+  const padding = end - table - pages.count
+  expect(padding).toBeGreaterThan(16)
+  const last = end + pagesOf(pages.count)
+  memory.poke(table + pages.count, last | (RunKind.slab << 5))
+  expect(pages.find(last, RunKind.slab)).toBe(0)
+  for (let order = 0; order < 6; order++) {
+    fresh()
+    memory.fill(table + pages.count, padding, ~order)
+    const taken: number[] = []
+    for (let base = pages.reserve(1); base !== 0; base = pages.reserve(1)) taken.push(base)
+    for (const base of taken) pages.release(base)
+    checkPages(memory, pages)
+    expect(pages.runs().reduce((sum, run) => sum + 2 ** run.order, 0)).toBe(pages.count)
+  }
 })
 
 describe('checkPages', () => {

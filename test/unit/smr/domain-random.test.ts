@@ -105,7 +105,7 @@ class Oracle {
   }
 
   poll(worker: number, which: number): void {
-    const taken = this.taken[which % this.taken.length]
+    const taken = this.taken.at(which % (this.taken.length || 1))
     if (taken === undefined) return
     const smr = this.smrs[worker] as Smr
     let met = smr.poll(taken.goal)
@@ -163,18 +163,22 @@ class Oracle {
 }
 
 const worker = fc.nat(2)
+/** Any goal that is still of interest, and half of the time one of the last three. */
+const goal = fc.oneof(fc.nat(), fc.integer({ min: -3, max: -1 }))
+/** Mostly one advance at a time; now and then so many that the hands get too far apart. */
+const times = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(20))
 type Step = readonly ['advance' | 'enter' | 'exit' | 'poll', number, number]
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 5, arbitrary: fc.tuple(fc.constant('advance' as const), worker, fc.constant(0)) },
+  { weight: 5, arbitrary: fc.tuple(fc.constant('advance' as const), worker, times) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('enter' as const), worker, fc.constant(0)) },
   { weight: 3, arbitrary: fc.tuple(fc.constant('exit' as const), worker, fc.constant(0)) },
-  { weight: 4, arbitrary: fc.tuple(fc.constant('poll' as const), worker, fc.nat()) },
+  { weight: 4, arbitrary: fc.tuple(fc.constant('poll' as const), worker, goal) },
 )
 
 function run(oracle: Oracle, steps: readonly Step[]): void {
   for (const [verb, who, which] of steps) {
     if (verb === 'poll') oracle.poll(who, which)
-    else oracle[verb](who)
+    else for (let time = 0; time <= which; time++) oracle[verb](who)
   }
   oracle.end()
 }
@@ -184,7 +188,7 @@ describe.each(CONFIGS)('$name', (config) => {
     let circles = 0
     let waits = 0
     fc.assert(
-      fc.property(fc.array(step, { minLength: 300, maxLength: 900, size: 'max' }), (steps) => {
+      fc.property(fc.array(step, { minLength: 200, maxLength: 600, size: 'max' }), (steps) => {
         const oracle = new Oracle(config)
         const from = oracle.wr
         run(oracle, steps)
@@ -194,9 +198,11 @@ describe.each(CONFIGS)('$name', (config) => {
       { numRuns: 40 },
     )
     // The giant steps must have done what they are there for.
+    console.log(circles, waits)
     if (config.sequence.step > 2) {
-      expect(circles).toBeGreaterThan(1)
-      expect(waits).toBeGreaterThan(0)
+      console.log(circles, waits)
+    expect(circles).toBeGreaterThan(1)
+      expect(waits).toBeGreaterThan(100)
     }
   })
 

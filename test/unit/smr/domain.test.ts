@@ -573,6 +573,7 @@ describe.each(CONFIGS)('$name', (config) => {
         for (const goal of goals) expect(smr.poll(goal)).toBe(false)
       }
       expect(x.synchronize({ timeoutMs: 0 })).toBe(false)
+      expect(hands.wr).toBe(reached.at(-1))
       y.exit()
       for (const goal of goals) expect(x.wait(goal, { timeoutMs: 50 })).toBe(true)
       expect(z.poll(goals.at(-1) as Goal)).toBe(true)

@@ -10,6 +10,7 @@ import {
   allocMany,
   free,
   freeMany,
+  join,
   KINDS,
   Ledger,
   pagesInUse,
@@ -152,6 +153,21 @@ describe.each(CONFIGS)('destroy, sequences $name', (config) => {
     ledger.expectBalanced()
     b.smr.destroy()
     expect(pagesInUse(a.arena)).toBe(0)
+  })
+
+  it('waits for readers of what other workers have freed and not yet retired', () => {
+    const ledger = new Ledger()
+    const { a, b } = smrStage(config, { bucket: 8, ...ledger.hooks })
+    const c = join(a.arena, ledger.hooks)
+    const items = allocMany(a, 3)
+    c.smr.enter()
+    freeMany(b, items)
+    thrown(Exhausted, () => a.zone.destroy({ timeoutMs: 5 }), '3 items are still pending')
+    expect(ledger.counts.dtor).toBe(0)
+    c.smr.exit()
+    a.zone.check()
+    b.zone.destroy()
+    ledger.expectBalanced()
   })
 
   it('keeps its domain from being destroyed until it is gone', () => {

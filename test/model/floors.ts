@@ -1,0 +1,78 @@
+/**
+ * The scenarios of the floors memory, smr and zone, as the catalog runs them, and how much of each
+ * is for the tests.
+ *
+ * `rules` are what `npm run model` takes time for. `quick` is a cut of it that keeps every scenario
+ * and every place of death, and looks at fewer interleavings of each.
+ */
+
+import { arenaDeaths, REAPER, reaperDeaths } from './arenaDeaths.ts'
+import type { Entry } from './catalog.ts'
+import { clockScenarios } from './clockScenarios.ts'
+import { accompaniedDeaths, deathScenarios } from './deathScenarios.ts'
+import { VICTIM } from './deathStage.ts'
+import { memoryScenarios } from './memoryScenarios.ts'
+import type { Rules } from './rules.ts'
+import type { Scenario } from './scenario.ts'
+import { smrScenarios } from './smrScenarios.ts'
+import { shipped } from './stage.ts'
+import { zoneMixtures, zoneScenarios } from './zoneScenarios.ts'
+
+type More = Omit<Entry, 'scenario'>
+
+function entries<W>(scenarios: readonly Scenario<W>[], more: More): Entry[] {
+  return scenarios.map((scenario) => ({ scenario: scenario as unknown as Scenario, ...more }))
+}
+
+const sampled = (schedules: number, seed: number): Rules => ({
+  sample: { schedules, seed, depth: 6 },
+})
+
+/** One entry for each of these rules; the tests take the first with this bound, and samples of others. */
+function inManyWays<W>(
+  scenarios: readonly Scenario<W>[],
+  bound: number,
+  ways: readonly Rules[],
+): Entry[] {
+  return ways.flatMap((rules, i) =>
+    entries(scenarios, { rules, quick: i === 0 ? { bound } : sampled(FEW, i) }),
+  )
+}
+
+const FEW = 50
+
+export const floors: Readonly<Record<string, readonly Entry[]>> = {
+  smr: inManyWays(smrScenarios(shipped), 2, [
+    { bound: 3 },
+    { bound: 2, delayed: true },
+    { bound: 2, stale: true },
+  ]),
+  'the circle': entries(clockScenarios(shipped), { quick: { bound: 1 } }),
+  memory: inManyWays(memoryScenarios(shipped), 1, [
+    { bound: 2 },
+    { bound: 1, delayed: true },
+    { bound: 1, stale: true },
+  ]),
+  zone: inManyWays(zoneScenarios(shipped), 1, [{ bound: 2 }, { bound: 1, delayed: true }]),
+  'zone, mixtures': [
+    ...entries(zoneMixtures(shipped), { rules: sampled(5000, 1), quick: sampled(100, 1) }),
+    ...entries(zoneMixtures(shipped), {
+      rules: { ...sampled(2000, 2), delayed: true },
+      quick: { ...sampled(30, 2), delayed: true },
+    }),
+    ...entries(zoneMixtures(shipped), {
+      rules: { ...sampled(2000, 3), stale: true },
+      quick: { ...sampled(30, 3), stale: true },
+    }),
+  ],
+  death: [
+    ...entries(deathScenarios(shipped), { victim: VICTIM }),
+    ...entries(arenaDeaths(shipped), { victim: VICTIM }),
+  ],
+  'death beside a third': entries(accompaniedDeaths(shipped), {
+    victim: VICTIM,
+    rules: sampled(100, 1),
+    quick: sampled(2, 1),
+  }),
+  'two deaths': entries(reaperDeaths(shipped), { first: VICTIM, victim: REAPER, stride: 20 }),
+}

@@ -1,0 +1,78 @@
+/**
+ * One word of the page table: what is written into it can be read out of it, and no two meanings
+ * share a word.
+ */
+
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { MAX_WORKERS, ORDERS, PAGE_WORDS, RunKind } from '#src/memory/layout.ts'
+import {
+  baseOf,
+  decode,
+  free,
+  kindOf,
+  orderFor,
+  orderOf,
+  reserved,
+  sizeOf,
+  used,
+} from '#src/memory/pageEntry.ts'
+import { corruption } from '../../helpers/refusals.ts'
+
+const order = fc.nat(ORDERS - 1)
+const slot = fc.nat(MAX_WORKERS - 1)
+const kind = fc.constantFrom(...Object.values(RunKind))
+/** Any page that 31-bit word addresses reach, but not the first: the header lies there. */
+const base = fc.integer({ min: 1, max: 2 ** 21 - 1 }).map((page) => page * PAGE_WORDS)
+
+describe('an entry', () => {
+  it('of a used run keeps base, kind and order, and is positive', () => {
+    fc.assert(
+      fc.property(base, kind, order, (at, what, n) => {
+        const entry = used(at, what, n)
+        expect(entry | 0).toBe(entry)
+        expect(entry).toBeGreaterThan(0)
+        expect([baseOf(entry), kindOf(entry), orderOf(entry)]).toEqual([at, what, n])
+        expect(decode(entry, 3, at)).toEqual({ base: at, order: n, state: 'used', who: what })
+      }),
+    )
+  })
+
+  it('of a free run keeps its order, of a reserved one its worker too; both are of no kind', () => {
+    fc.assert(
+      fc.property(base, order, slot, (at, n, who) => {
+        for (const entry of [free(n), reserved(n, who)]) {
+          expect(entry | 0).toBe(entry)
+          expect(entry).toBeLessThan(0)
+          expect([kindOf(entry), orderOf(entry)]).toEqual([0, n])
+        }
+        expect(decode(free(n), 3, at)).toEqual({ base: at, order: n, state: 'free', who: -1 })
+        expect(decode(reserved(n, who), 3, at)).toEqual({
+          base: at,
+          order: n,
+          state: 'reserved',
+          who,
+        })
+      }),
+    )
+  })
+
+  it('that is the inside of a run, or another run’s, is no beginning of one', () => {
+    expect(corruption(() => decode(0, 3, PAGE_WORDS)).facts).toEqual({ page: 3, entry: 0 })
+    const elsewhere = used(2 * PAGE_WORDS, RunKind.slab, 1)
+    expect(corruption(() => decode(elsewhere, 3, PAGE_WORDS)).message).toBe(
+      `page table: no run starts at page 3, its entry is ${elsewhere}`,
+    )
+  })
+})
+
+describe('sizes', () => {
+  it('orderFor is the smallest power of two of pages that holds the words', () => {
+    expect([0, 1, PAGE_WORDS].map(orderFor)).toEqual([0, 0, 0])
+    for (let n = 0; n < ORDERS - 1; n++) {
+      expect(sizeOf(n)).toBe(2 ** n)
+      expect(orderFor(PAGE_WORDS * sizeOf(n))).toBe(n)
+      expect(orderFor(PAGE_WORDS * sizeOf(n) + 1)).toBe(n + 1)
+    }
+  })
+})
