@@ -12,7 +12,6 @@
 
 import { CacheWords, ZoneWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
-import { bucketsFor } from './bucket.ts'
 import type { Parts, Supply } from './supply.ts'
 
 /** How much `zone.reclaim` gives back: see above. */
@@ -43,7 +42,7 @@ export function reclaim(
     supply.flush()
   } else if (level === 'drain') supply.seal()
   const released = level === 'trim' ? trim(parts, supply) : drain(parts, supply, timeoutMs)
-  return { released, pages: shrink(parts), remaining: remaining() }
+  return { released, pages: supply.shrink(), remaining: remaining() }
 }
 
 /** What the depot never had to give since the last trim goes, as far as its goals are met. */
@@ -71,14 +70,4 @@ function drain(parts: Parts, supply: Supply, timeoutMs: number): number {
   }
   until(space.memory, timeoutMs, takeAll)
   return released
-}
-
-/** Empty slabs go back to the arena, but for what the zone reserves or must keep. */
-export function shrink(parts: Parts): number {
-  const { at, buckets, depot, records, space } = parts
-  if (space.memory.peek(at + ZoneWords.noFree) !== 0) return 0
-  depot.discardEmpties()
-  const reserve = space.memory.peek(at + ZoneWords.reserve)
-  const spare = bucketsFor(reserve, buckets.capacity, space.maxWorkers)
-  return records.shrink(reserve) + buckets.keg.shrink(spare)
 }

@@ -19,12 +19,11 @@ import { DEFAULT_TIMEOUT_MS, until } from '../memory/patience.ts'
 import type { Space } from '../memory/space.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Item } from '../words.ts'
-import { allocHome, type Buckets, freeHome } from './bucket.ts'
+import { allocHome, type Buckets, bucketsFor, freeHome } from './bucket.ts'
 import type { Cache } from './cache.ts'
 import type { Depot } from './depot.ts'
 import type { Keg } from './keg.ts'
 import type { Hook, Hooks } from './options.ts'
-import { shrink } from './reclaim.ts'
 import { fillTrash } from './trash.ts'
 
 /** The parts of a zone, as one worker holds them. */
@@ -216,7 +215,7 @@ export class Supply {
       return true
     }
     if (domain === undefined) return false
-    const empty = shrink(this.parts) > 0 ? depot.takeEmpty(home) : 0
+    const empty = this.shrink() > 0 ? depot.takeEmpty(home) : 0
     if (empty !== 0) {
       this.loadFree(empty, home)
       return true
@@ -250,6 +249,16 @@ export class Supply {
     records.giveOne(item)
     finish()
     failure.surface()
+  }
+
+  /** Empty slabs go back to the arena, but for what the zone reserves or must keep. */
+  shrink(): number {
+    const { at, buckets, depot, records, space } = this.parts
+    if (this.memory.peek(at + ZoneWords.noFree) !== 0) return 0
+    depot.discardEmpties()
+    const reserve = this.memory.peek(at + ZoneWords.reserve)
+    const spare = bucketsFor(reserve, buckets.capacity, space.maxWorkers)
+    return records.shrink(reserve) + buckets.keg.shrink(spare)
   }
 
   // ---- items -------------------------------------------------------------------------------

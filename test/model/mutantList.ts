@@ -139,12 +139,16 @@ export const TRIALS: readonly Trial[] = [
     LOOK,
     LOOK.replace('load', 'glance'),
   ]),
-  bySmr('two writers stamp', [
-    '[S2] the write hand is loaded after the look',
-    DOMAIN,
-    SCAN,
-    'const first = this.readers.oldest(rd, wr); const late = clock.wr(); const candidate = this.readers.holder >= 0 ? first : late',
-  ]),
+  bySmr(
+    'two writers stamp',
+    [
+      '[S2] the write hand is loaded after the look',
+      DOMAIN,
+      SCAN,
+      'const first = this.readers.oldest(rd, wr); const late = clock.wr(); const candidate = this.readers.holder >= 0 ? first : late',
+    ],
+    { rules: { sample: { schedules: 20_000, depth: 4 } } },
+  ),
   bySmr('advance against poll near the wrap', [
     'pinning: a reader behind the read hand is ignored',
     POLL,
@@ -257,12 +261,16 @@ export const TRIALS: readonly Trial[] = [
     'return space.memory.swap(reader + ReaderWords.seq, 0) !== 0',
     'return space.memory.load(reader + ReaderWords.seq) !== 0',
   ]),
-  byCompany('death in replace beside a reader', [
-    'the door: what the dead had freed is called safe',
-    ADOPT,
-    '(home === freeHome(slot) || destroyed < count)',
-    '(home !== freeHome(slot) && destroyed < count)',
-  ]),
+  byCompany(
+    'death in replace beside a reader',
+    [
+      'the door: what the dead had freed is called safe',
+      ADOPT,
+      '(home === freeHome(slot) || destroyed < count)',
+      '(home !== freeHome(slot) && destroyed < count)',
+    ],
+    { rules: { sample: { schedules: 20, depth: 3 } } },
+  ),
   byDeath('death in alloc: expired items, checked', [
     'the dead: what was destroyed last is not filled',
     ADOPT,

@@ -39,12 +39,14 @@ export async function breed({ name, file, find, replace }: Mutant): Promise<Libr
 /** Scripts only, and without the line that names their source maps. */
 async function copyScripts(from: URL, to: URL): Promise<void> {
   await rm(to, { recursive: true, force: true })
-  for (const name of await readdir(from, { recursive: true })) {
-    if (!name.endsWith('.js')) continue
-    const text = await readFile(new URL(name, from), 'utf8')
-    await mkdir(new URL('.', new URL(name, to)), { recursive: true })
-    await writeFile(new URL(name, to), text.replace(/^\/\/# sourceMappingURL=.*$/m, ''))
-  }
+  const names = (await readdir(from, { recursive: true })).filter((name) => name.endsWith('.js'))
+  await Promise.all(
+    names.map(async (name) => {
+      const text = await readFile(new URL(name, from), 'utf8')
+      await mkdir(new URL('.', new URL(name, to)), { recursive: true })
+      await writeFile(new URL(name, to), text.replace(/^\/\/# sourceMappingURL=.*$/m, ''))
+    }),
+  )
 }
 
 async function load(from: URL): Promise<Library> {

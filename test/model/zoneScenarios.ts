@@ -31,6 +31,9 @@ import {
   zoneScene,
 } from './zoneStage.ts'
 
+/** Two who insist would wake each other for ever, and a schedule that is not fair might let them. */
+const PATIENCE = 3
+
 /** Scenarios that a bound of 2 finishes within seconds. */
 export function zoneScenarios(lib: Library): readonly Scenario<undefined>[] {
   const of = (name: string, number: number, body: Body, first?: Body) =>
@@ -128,8 +131,8 @@ export function zoneScenarios(lib: Library): readonly Scenario<undefined>[] {
       'two writers and a reader',
       [
         of('reader', 0, reading(1, 0, 1)),
-        of('one', 1, both(replacing(3, 0), leaving)),
-        of('other', 2, both(replacing(3, 1), leaving)),
+        of('one', 1, both(replacing(3, 0, PATIENCE), leaving)),
+        of('other', 2, both(replacing(3, 1, PATIENCE), leaving)),
       ],
       { heads: [0, 1], zone: { limit: 6 } },
       { rules: { bound: 1 } },
@@ -148,12 +151,10 @@ export function zoneMixtures(lib: Library): readonly Scenario<undefined>[] {
     return zoneScene(lib, name, threads, { ...small, laws: { thorough: true } }, sampled)
   }
   const two = { heads: [0, 1] } as const
-  /** Two who insist would wake each other for ever, and a random schedule might let them. */
-  const patience = 3
   const mixed: readonly Body[] = [
     both(reading(2, 0, 1), churning(2, 2), reading(1, 0)),
-    both(replacing(3, 0, patience), sealing, replacing(2, 0, patience), reclaiming('trim')),
-    both(replacing(3, 1, patience), reclaiming('all'), replacing(1, 1, patience), leaving),
+    both(replacing(3, 0, PATIENCE), sealing, replacing(2, 0, PATIENCE), reclaiming('trim')),
+    both(replacing(3, 1, PATIENCE), reclaiming('all'), replacing(1, 1, PATIENCE), leaving),
   ]
   const plain: readonly Body[] = [
     both(plainly(2, 3), reclaiming('all')),

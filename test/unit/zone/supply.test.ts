@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, it } from 'vitest'
-import type { Item } from '#src/index.ts'
+import { Exhausted, type Item } from '#src/index.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import {
   alloc,
@@ -12,10 +12,13 @@ import {
   allocMany,
   free,
   freeMany,
+  impatient,
   join,
   KINDS,
+  Ledger,
   plainStage,
   smrStage,
+  thrown,
   tryAlloc,
 } from './stage.ts'
 
@@ -160,6 +163,85 @@ describe.each(CONFIGS)('a full bucket, sequences $name', (config) => {
       expect(a.zone.stats().live).toBe(0)
       a.zone.check()
     }
+  })
+})
+
+describe.each(CONFIGS)('no memory for any bucket, sequences $name', (config) => {
+  const starve = ({ arena }: { arena: Parameters<typeof join>[0] }) => {
+    while (arena.space.pages.reserve(1) !== 0);
+  }
+
+  describe.each(KINDS)('$kind zone', ({ stage }) => {
+    it('does not keep an item from being freed: unused slabs make room for one', () => {
+      const { a } = stage(config, { bytes: 600, bucket: 2 })
+      const item = alloc(a)
+      a.zone.reclaim('all')
+      a.zone.prealloc(50)
+      starve(a)
+      free(a, item)
+      expect(a.zone.stats()).toMatchObject({ live: 0, frees: 1 })
+      a.zone.check()
+    })
+
+    it('does not keep an item from being freed: it goes home by itself', () => {
+      const ledger = new Ledger()
+      const { a } = stage(config, { bytes: 600, bucket: 2, ...ledger.hooks })
+      // All in one slab, which the last of them keeps in use.
+      const items = allocMany(a, 4)
+      a.zone.reclaim('all')
+      expect(a.zone.stats().slabs).toBe(1)
+      expect(a.zone.parts.buckets.all()).toEqual([])
+      starve(a)
+      for (const [i, item] of items.slice(0, 3).entries()) {
+        free(a, item)
+        const left = { live: 3 - i, frees: i + 1, pending: 0, cached: 0 }
+        expect(a.zone.stats()).toMatchObject(left)
+        expect(ledger.counts.dtor).toBe(i + 1)
+        a.zone.check()
+      }
+      free(a, items[3] as Item)
+      a.zone.destroy()
+      ledger.expectBalanced()
+    })
+
+    it('does not lose the item when its hooks throw on the way home', () => {
+      const ledger = new Ledger()
+      const dtor = (item: Item) => {
+        ledger.hooks.dtor(item)
+        throw new Error('dtor')
+      }
+      const checks = { checks: true }
+      const { a } = stage(config, { bytes: 600, bucket: 2, ...ledger.hooks, dtor }, checks)
+      const [item, other] = [alloc(a), alloc(a)]
+      a.zone.reclaim('all')
+      starve(a)
+      for (const each of [item, other]) {
+        expect(() => free(a, each)).toThrow('dtor')
+        expect(() => free(a, each)).toThrow('free already')
+        a.zone.check()
+      }
+      a.zone.destroy()
+      ledger.expectBalanced()
+    })
+  })
+
+  it('leaves an item to its owner while readers stay, and only then', () => {
+    const { a, b } = smrStage(config, { bytes: 600, bucket: 2 }, { checks: true })
+    impatient(a.arena)
+    const items = allocMany(a, 3)
+    a.zone.reclaim('all')
+    starve(a)
+    b.smr.enter()
+    for (const item of items) {
+      thrown(Exhausted, () => free(a, item), 'zone.zfreeSmr', `item ${item} in; it is still yours`)
+      thrown(Exhausted, () => a.zone.makeRoom(), 'zone.makeRoom')
+      a.zone.check()
+    }
+    expect(a.zone.stats()).toMatchObject({ live: 3, frees: 0 })
+    b.smr.exit()
+    freeMany(a, items)
+    expect(a.zone.stats()).toMatchObject({ live: 0, frees: 3 })
+    a.zone.check()
   })
 })
 
