@@ -14,7 +14,7 @@ import { exitingThread, type SupervisedWorker, sleep, threadId } from './host.ts
 import { type ArenaStats, arenaStats } from './inspect.ts'
 import type { NamedLock } from './lock.ts'
 import { openLock, openRoot } from './lock.ts'
-import { Named, ZoneWords } from './memory/layout.ts'
+import { Named } from './memory/layout.ts'
 import type { Memory } from './memory/memory.ts'
 import {
   attachSpace,
@@ -23,6 +23,7 @@ import {
   type Space,
   type SpaceOptions,
 } from './memory/space.ts'
+import { ownerOf } from './memory/workers.ts'
 import { assertReapable, type ReapReport, reapSlot } from './reap.ts'
 import type { Smr } from './smr/domain.ts'
 import { openSmr } from './smr/open.ts'
@@ -75,7 +76,7 @@ export class Arena {
   /**
    * Makes an arena and claims a worker slot in it.
    *
-   * `bytes` (2^12 to 2^33 - 2^16, default 2^28) is its fixed size; what is never touched costs nothing.
+   * `bytes` (2^12 to 2^32 - 2^16, default 2^28) is its fixed size; what is never touched costs nothing.
    * `maxWorkers` (1 to 256, default 64) is how many may be attached at once. `checks` turns on
    * what is too dear for production: double frees, writes to freed memory. `sequence` says where
    * clocks start and how far they step, for tests of the wrap. Misuse for options out of range;
@@ -174,7 +175,9 @@ export class Arena {
       if (!this.space.isOpen) return
       const slots = this.space.workers.claimedBy(thread)
       // First of all, and without any lock: what they had locked can be taken over.
-      for (const slot of slots) this.space.workers.beginReap(slot, this.space.locks.signature)
+      for (const slot of slots) {
+        this.space.workers.beginReap(slot, this.space.locks.signature, ownerOf(thread))
+      }
       for (const slot of slots) this.reapPatiently(slot, onReaped)
     })
   }
@@ -235,10 +238,7 @@ export class Arena {
   }
 
   private reapNow(slot: number): ReapReport {
-    return reapSlot(this.space, slot, (zone) => {
-      const domain = this.memory.peek(zone + ZoneWords.domain)
-      return domain === 0 ? undefined : this.domainAt(domain)
-    })
+    return reapSlot(this.space, slot)
   }
 
   private domainAt(address: number): Smr | undefined {

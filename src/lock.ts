@@ -119,7 +119,9 @@ export class NamedLock {
 
   private take(call: string, options: WaitOptions | undefined): Taken {
     this.space.assertOpen(call)
-    return this.space.locks.lock(this.at, `${call}: ${this.what}`, timeoutOf(call, options))
+    // Without a time-out the worker's own patience counts, which is shorter in one that supervises.
+    const timeoutMs = options?.timeoutMs === undefined ? undefined : timeoutOf(call, options)
+    return this.space.locks.lock(this.at, `${call}: ${this.what}`, timeoutMs)
   }
 
   private get what(): string {

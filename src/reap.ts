@@ -21,10 +21,10 @@
 import { Misuse } from './errors.ts'
 import { UNKNOWN_THREAD } from './host.ts'
 import type { Listing } from './memory/directory.ts'
-import { BucketWords, CacheWords, Entry, Named, zoneParts } from './memory/layout.ts'
+import { BucketWords, CacheWords, Entry, Named, ZoneWords, zoneParts } from './memory/layout.ts'
 import type { Space } from './memory/space.ts'
 import { slotOf } from './memory/workers.ts'
-import type { Smr } from './smr/domain.ts'
+import { Smr } from './smr/domain.ts'
 import { clearReader, readerPulse } from './smr/reap.ts'
 import { sweepOrphans } from './sweep.ts'
 import type { WorkerId } from './words.ts'
@@ -48,18 +48,28 @@ export interface ReapReport {
 
 const CALL = 'arena.reap'
 
-/** Reaps a slot whose worker is certainly dead. `domainAt` gives this worker's handle of a domain. */
-export function reapSlot(
-  space: Space,
-  slot: number,
-  domainAt: (address: number) => Smr | undefined,
-): ReapReport {
-  const { directory, locks, pages, workers } = space
-  if (!workers.beginReap(slot, locks.signature)) return nothing(slot)
+/**
+ * Reaps a slot whose worker is certainly dead. `from`: only while its owner word says so, for it may
+ * have been reaped, and claimed by another, since the caller looked.
+ */
+export function reapSlot(space: Space, slot: number, from?: number): ReapReport {
+  const { directory, locks, workers } = space
+  if (!workers.beginReap(slot, locks.signature, from)) return nothing(slot)
   // A dead reaper may not have come so far that the locks of whom it reaped are anybody's: before
-  // anything is locked here, its work is taken over.
-  for (const other of workers.abandoned()) reapSlot(space, other, domainAt)
-  const names = directory.list()
+  // anything is locked here, its work is taken over - from it, not from who may have the slot by now.
+  for (const other of workers.abandoned()) reapSlot(space, other.slot, other.owner)
+  // Nothing may be destroyed, and its pages used again, while we visit it.
+  const report = directory.whileLocked((names) => reapNames(space, slot, names))
+  workers.release(slot)
+  return report
+}
+
+function reapNames(space: Space, slot: number, names: readonly Listing[]): ReapReport {
+  const { pages } = space
+  const domainAt = (address: number): Smr | undefined => {
+    const it = names.find((each) => each.kind === Named.domain && each.address === address)
+    return it && new Smr(space, it.name, it.address, it.serial)
+  }
   const held = lockedBy(space, names, slot)
   const sections: string[] = []
   for (const each of names) {
@@ -69,12 +79,17 @@ export function reapSlot(
   const zones: (Adopted & { name: string; live: number })[] = []
   for (const { kind, address, name } of names) {
     if (kind !== Named.zone) continue
-    const adopted = adoptCache(space, address, name, domainAt(address), slot)
+    const adopted = adoptCache(
+      space,
+      address,
+      name,
+      domainAt(space.memory.peek(address + ZoneWords.domain)),
+      slot,
+    )
     if (adopted.pending + adopted.safe === 0) continue
     zones.push({ name, ...adopted, live: zoneStats(space, address, name).live })
   }
-  const runs = pages.releaseReservedBy(slot) + sweepOrphans(space)
-  workers.release(slot)
+  const runs = pages.releaseReservedBy(slot) + sweepOrphans(space, names)
   return { workerId: slot as WorkerId, reaped: true, sections, locks: held, zones, runs }
 }
 

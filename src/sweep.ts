@@ -24,17 +24,15 @@ import {
 } from './memory/layout.ts'
 import type { Space } from './memory/space.ts'
 
-/** Returns how many runs went back. */
-export function sweepOrphans(space: Space): number {
-  return space.directory.whileLocked((names) => {
-    const swept = space.pages.sweep(() => {
-      const referenced = references(space, names)
-      return ({ base, who }) =>
-        referenced.has(who === RunKind.slab ? space.memory.glance(base + SlabWords.keg) : base)
-    })
-    countUsers(space, names)
-    return swept
+/** Returns how many runs went back. The directory is locked, and `names` is all that is in it. */
+export function sweepOrphans(space: Space, names: readonly Listing[]): number {
+  const swept = space.pages.sweep(() => {
+    const referenced = references(space, names)
+    return ({ base, who }) =>
+      referenced.has(who === RunKind.slab ? space.memory.glance(base + SlabWords.keg) : base)
   })
+  countUsers(space, names)
+  return swept
 }
 
 /** Everything that a named thing leads to: its own run, the kegs of its slabs, its arrays. */

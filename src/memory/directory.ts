@@ -87,12 +87,13 @@ export class Directory {
   }
 
   /** Forgets the thing with this serial; `dismantle` gives its memory back. False: already gone. */
-  remove(serial: number, dismantle: () => void): boolean {
+  remove(serial: number, dismantle: () => void, ready: () => boolean = () => true): boolean {
     return this.locked(() => {
       for (let i = 0; i < this.entries; i++) {
         const entry = this.entryAt(i)
         if (this.memory.load(entry + Entry.kind) === FREE) continue
         if (this.memory.peek(entry + Entry.serial) !== serial) continue
+        if (!ready()) return false
         this.memory.store(entry + Entry.kind, FREE)
         dismantle()
         return true

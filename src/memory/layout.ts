@@ -265,7 +265,13 @@ export const CacheWords = struct(
 )
 
 /** What a cache is doing with a bucket: redone from `moved` and `before` if its worker dies. */
-export const CacheMove = { none: 0, loadAlloc: 1, unloadAlloc: 2, unloadFree: 3 } as const
+export const CacheMove = {
+  none: 0,
+  loadAlloc: 1,
+  unloadAlloc: 2,
+  unloadFree: 3,
+  reloadFree: 4,
+} as const
 
 /** Where the parts of a zone lie behind its own words. */
 export function zoneParts(zone: number, maxWorkers: number): ZoneParts {

@@ -29,6 +29,8 @@ export type Taken = 'ok' | 'owner-died'
 
 const FREE = 0
 const SLEEPERS = 1
+/** The token of a slot that no arena has: always gone. */
+const NOBODY = 1022
 const SPINS = 100
 /** How long a sleeper sleeps before it asks again whether the owner is still there. */
 const LOOK_AGAIN_MS = 20
@@ -64,6 +66,24 @@ export class Locks {
     } finally {
       this.patienceMs = before
     }
+  }
+
+  /** Takes the lock; if its last owner died, runs `repair`. If that fails, the next owner has to. */
+  lockAndRepair(at: number, what: string, repair: () => void): void {
+    if (this.lock(at, what) === 'ok') return
+    let whole = false
+    try {
+      repair()
+      whole = true
+    } finally {
+      if (!whole) this.abandon(at)
+    }
+  }
+
+  /** Gives the lock back as a dead worker would: whoever takes it next hears 'owner-died'. */
+  abandon(at: number): void {
+    const seen = this.memory.swap(at, NOBODY)
+    if ((seen & SLEEPERS) !== 0) this.memory.notify(at, 1)
   }
 
   /** Takes the lock if that needs no waiting. */

@@ -17,7 +17,7 @@
  */
 
 import { Corruption } from '../errors.ts'
-import { FreeRun, Header, ORDERS, PAGE_SHIFT, PAGE_WORDS } from './layout.ts'
+import { FreeRun, Header, ORDERS, PAGE_SHIFT, PAGE_WORDS, RunKind } from './layout.ts'
 import type { Locks } from './lock.ts'
 import type { Memory } from './memory.ts'
 import {
@@ -179,7 +179,10 @@ export class Pages {
     try {
       const isWanted = wanted()
       const orphans = [...this.walk()].filter((run) => run.state === 'used' && !isWanted(run))
-      for (const run of orphans) this.releaseLocked(this.pageOf(run.base))
+      // What is found by the address of something else goes before that, or a successor inherits it.
+      const rank = (run: Run): number => (run.who === RunKind.slab ? 0 : 1)
+      for (const run of orphans.sort((a, b) => rank(a) - rank(b)))
+        this.releaseLocked(this.pageOf(run.base))
       return orphans.length
     } finally {
       this.unlock()
@@ -198,7 +201,7 @@ export class Pages {
   }
 
   private lock(): void {
-    if (this.locks.lock(Header.pageLock, LOCK) === 'owner-died') this.rebuild()
+    this.locks.lockAndRepair(Header.pageLock, LOCK, () => this.rebuild())
   }
 
   private unlock(): void {

@@ -41,7 +41,7 @@ export interface Handle {
 }
 
 export interface SpaceOptions {
-  /** Size in bytes, fixed: 2^12 to 2^33 - 2^16. Default 2^28. Pages never touched take no memory. */
+  /** Size in bytes, fixed: 2^12 to 2^32 - 2^16. Default 2^28. Pages never touched take no memory. */
   readonly bytes?: number
   /** How many workers may be attached at once: 1 to 256. Default 64. */
   readonly maxWorkers?: number
@@ -61,11 +61,9 @@ const KNOWN = ['bytes', 'maxWorkers', 'memory', 'buffer', 'checks', 'sequence']
 const DEFAULT_BYTES = 2 ** 28
 const DEFAULT_WORKERS = 64
 const MIN_BYTES = 2 ** 12
-/** Word addresses stay below 2^31. */
-const MAX_BYTES = 2 ** 33 - 2 ** 16
 const WASM_PAGE = 2 ** 16
-/** WebAssembly's limit; larger arenas lie in a plain SharedArrayBuffer. */
-const MAX_WASM_BYTES = 2 ** 32 - WASM_PAGE
+/** What WebAssembly can have, and what engines let a view of bytes have. */
+const MAX_BYTES = 2 ** 32 - WASM_PAGE
 
 export class Space {
   readonly memory: Memory
@@ -240,7 +238,7 @@ function obtain(options: SpaceOptions): Handle {
     return handleOf(own, memory)
   }
   const bytes = integer(CREATE, 'bytes', options.bytes ?? DEFAULT_BYTES, MIN_BYTES, MAX_BYTES)
-  const wasm = bytes <= MAX_WASM_BYTES ? wasmMemory(Math.ceil(bytes / WASM_PAGE)) : undefined
+  const wasm = wasmMemory(Math.ceil(bytes / WASM_PAGE))
   if (wasm !== undefined) return handleOf(wasm.buffer as SharedArrayBuffer, wasm)
   try {
     return handleOf(new SharedArrayBuffer(bytes), undefined)

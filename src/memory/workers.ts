@@ -88,10 +88,11 @@ export class Workers {
    * when somebody else is at it, or was faster. A reaper that died is taken over: every step of
    * reaping can be done twice.
    */
-  beginReap(slot: number, token: number): boolean {
+  beginReap(slot: number, token: number, from?: number): boolean {
     const { memory } = this
     const at = this.address(slot) + WorkerSlot.owner
     const seen = memory.load(at)
+    if (from !== undefined && seen !== from && seen !== ~token) return false
     if (seen === Owner.free || seen === ~token) return seen === ~token
     if (seen < 0 && !this.isGone(~seen)) return false
     if (memory.cas(at, seen, ~token) !== seen) return false
@@ -101,11 +102,10 @@ export class Workers {
   }
 
   /** Slots that somebody was reaping who is gone himself. */
-  abandoned(): number[] {
-    return this.all().filter((slot) => {
-      const owner = this.owner(slot)
-      return owner < 0 && this.isGone(~owner)
-    })
+  abandoned(): { slot: number; owner: number }[] {
+    return this.all()
+      .map((slot) => ({ slot, owner: this.owner(slot) }))
+      .filter(({ owner }) => owner < 0 && this.isGone(~owner))
   }
 
   private all(): number[] {
@@ -146,7 +146,8 @@ export class Workers {
   }
 }
 
-function ownerOf(thread: number): number {
+/** What the owner word of a slot claimed by this thread says. */
+export function ownerOf(thread: number): number {
   return thread === UNKNOWN_THREAD ? Owner.unknownThread : thread + Owner.firstThread
 }
 

@@ -31,6 +31,11 @@ export function destroySmr(smr: Smr, options: WaitOptions | undefined): void {
       },
     )
   }
-  smr.close()
-  space.directory.remove(smr.serial, () => space.pages.release(address))
+  const unused = (): boolean => space.memory.load(address + DomainWords.users) === 0
+  if (space.directory.remove(smr.serial, () => space.pages.release(address), unused)) smr.close()
+  else if (smr.isAlive())
+    throw new Misuse(`smr.destroy: domain ${show(name)}: a zone was bound to it meanwhile`, {
+      domain: name,
+    })
+  else smr.close()
 }

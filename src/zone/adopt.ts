@@ -10,13 +10,15 @@
  * No hook is needed here, so any worker can do this for any zone, whether it has opened it or not.
  */
 
-import { BucketWords, CacheWords, ZoneWords, zoneParts } from '../memory/layout.ts'
+import { BucketWords, CacheWords, Home, ZoneWords, zoneParts } from '../memory/layout.ts'
 import type { Space } from '../memory/space.ts'
 import type { Smr } from '../smr/domain.ts'
 import { allocHome, Buckets, freeHome } from './bucket.ts'
 import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
 import { Keg } from './keg.ts'
+import { cachesOf } from './stats.ts'
+import type { Parts } from './supply.ts'
 import { fillTrash, isTrashing } from './trash.ts'
 
 /** Items that changed hands. */
@@ -43,6 +45,11 @@ export function adoptCache(
   const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
   const recordWords = memory.peek(zone + ZoneWords.recordWords)
   const trashing = isTrashing(space, zone)
+  if (memory.load(zone + ZoneWords.state) === COLLECTING) {
+    // We hold the directory's lock: so did its destroyer, and died.
+    collect({ space, at: zone, records, buckets, depot, domain })
+    memory.store(zone + ZoneWords.state, 0)
+  }
   // A batch that its worker had begun is finished by the next to lock the keg: now.
   records.settle()
   cache.finishMove()
@@ -69,4 +76,36 @@ export function adoptCache(
     }
   }
   return adopted
+}
+
+/** `ZoneWords.state` while a destroyer empties all caches, with the directory's lock held. */
+export const COLLECTING = 2
+
+/** Moves every worker's buckets into the depot: by their homes, so that it can be done twice. */
+export function collect(
+  parts: Pick<Parts, 'buckets' | 'depot' | 'domain' | 'records' | 'space' | 'at'>,
+): void {
+  const { buckets, depot, domain, records, space } = parts
+  const { memory } = space
+  records.settle()
+  for (const cache of cachesOf(space, parts.at)) {
+    cache.finishMove()
+    cache.unloadAlloc()
+    cache.unloadFree()
+  }
+  for (const { bucket, home } of buckets.all()) {
+    if (home < 0) continue
+    const count = buckets.count(bucket)
+    if (memory.peek(bucket + BucketWords.raw) !== 0) {
+      records.give(bucket)
+      memory.poke(bucket + BucketWords.raw, 0)
+      depot.putEmpty(bucket)
+    } else if (count === 0) depot.putEmpty(bucket)
+    else if (
+      domain !== undefined &&
+      (home >= Home.free || memory.peek(bucket + BucketWords.destroyed) < count)
+    )
+      depot.retire(bucket, domain, 0)
+    else depot.putSafe(bucket, 0)
+  }
 }

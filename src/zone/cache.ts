@@ -97,6 +97,11 @@ export class Cache {
     return bucket
   }
 
+  /** Undoes `unloadFree`: the bucket could not be sent off. */
+  reloadFree(bucket: number): void {
+    if (bucket !== 0) this.move(CacheMove.reloadFree, bucket, CacheWords.freed)
+  }
+
   /** Finishes the move that a dead worker had begun. */
   finishMove(): void {
     const { memory, at } = this
@@ -114,6 +119,10 @@ export class Cache {
       case CacheMove.unloadAlloc:
         memory.pokeFloat(at + CacheWords.loaded, before - count)
         memory.poke(at + CacheWords.alloc, 0)
+        break
+      case CacheMove.reloadFree:
+        memory.pokeFloat(at + CacheWords.freed, before - count)
+        memory.poke(at + CacheWords.free, bucket)
         break
       case CacheMove.unloadFree:
         memory.pokeFloat(at + CacheWords.freed, before + count)

@@ -222,7 +222,7 @@ export class Depot {
   }
 
   private lock(): void {
-    if (this.space.locks.lock(this.at + DepotWords.lock, this.what) === 'owner-died') this.rebuild()
+    this.space.locks.lockAndRepair(this.at + DepotWords.lock, this.what, () => this.rebuild())
   }
 
   private unlock(): void {

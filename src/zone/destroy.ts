@@ -5,7 +5,7 @@
 
 import { DomainWords, ZoneWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
-import { cachesOf } from './stats.ts'
+import { COLLECTING, collect } from './adopt.ts'
 import type { Parts, Supply } from './supply.ts'
 
 /** Returns how many items could not be reclaimed in time: 0, and the zone is gone. */
@@ -17,7 +17,13 @@ export function destroyZone(
   const { at, depot, domain, buckets, records, serial, space } = parts
   const { directory, memory, pages } = space
   const timeoutMs = timeoutOf('zone.destroy', options)
-  collect(parts, supply)
+  supply.flush()
+  // A reaper may be visiting the zone for a dead worker: one of us at a time.
+  directory.whileLocked(() => {
+    memory.store(at + ZoneWords.state, COLLECTING)
+    collect(parts)
+    memory.store(at + ZoneWords.state, 0)
+  })
   until(memory, timeoutMs, () => {
     for (let bucket = depot.fetch(0); bucket !== 0; bucket = depot.fetch(0)) {
       const empty = bucket
@@ -27,30 +33,17 @@ export function destroyZone(
   })
   const left = depot.counts().pending
   if (left > 0) return left
-  memory.store(at + ZoneWords.state, 1)
-  directory.remove(serial, () => {
-    depot.discardEmpties()
-    records.shrink(0)
-    buckets.keg.shrink(0)
-    pages.release(at)
-  })
-  if (domain !== undefined) memory.add(domain.address + DomainWords.users, -1)
-  return 0
-}
-
-/** Moves every worker's buckets into the depot. */
-function collect(parts: Parts, supply: Supply): void {
-  const { buckets, cache: own, depot, domain } = parts
-  supply.flush()
-  for (const cache of cachesOf(parts.space, parts.at)) {
-    if (cache.at === own.at) continue
-    const alloc = cache.unloadAlloc()
-    const free = cache.unloadFree()
-    for (const bucket of [alloc, free]) {
-      if (bucket === 0) continue
-      if (buckets.count(bucket) === 0) depot.putEmpty(bucket)
-      else if (bucket === free && domain !== undefined) depot.retire(bucket, domain, 0)
-      else depot.putSafe(bucket, 0)
-    }
-  }
+  const idle = (): boolean => !depot.hasPending() && depot.counts().safe === 0
+  const gone = directory.remove(
+    serial,
+    () => {
+      // Whatever is out of them: no slab may outlive the zone, or a successor at its address has it.
+      records.abolish()
+      buckets.keg.abolish()
+      if (domain !== undefined) memory.add(domain.address + DomainWords.users, -1)
+      pages.release(at)
+    },
+    idle,
+  )
+  return gone ? 0 : Math.max(1, depot.counts().pending)
 }

@@ -106,18 +106,7 @@ export class Keg {
 
   /** Moves all items of `bucket` back into their slabs. */
   give(bucket: number): void {
-    this.lock()
-    try {
-      this.set(this.at + KegWords.bucket, bucket)
-      this.set(this.at + KegWords.step, KegStep.give)
-      const entries = bucket + BucketWords.entries
-      for (let i = this.get(bucket + BucketWords.count) - 1; i >= 0; i--)
-        this.free(this.get(entries + i))
-      this.set(bucket + BucketWords.count, 0)
-      this.set(this.at + KegWords.step, KegStep.none)
-    } finally {
-      this.unlock()
-    }
+    this.giveTail(bucket, 0)
   }
 
   /** Takes one item, 0 if none is to be had. `prepare` fills it in before it leaves its slab. */
@@ -191,6 +180,34 @@ export class Keg {
     }
   }
 
+  /** Gives every slab back, whatever is out of it: the end of the keg. */
+  abolish(): void {
+    this.lock()
+    try {
+      for (const slab of [...this.slabs()]) this.space.pages.release(slab)
+    } finally {
+      this.unlock()
+    }
+  }
+
+  /** Moves all but the first `keep` items of `bucket` back into their slabs. */
+  giveTail(bucket: number, keep: number): void {
+    this.lock()
+    try {
+      const { at } = this
+      this.set(at + KegWords.bucket, bucket)
+      this.set(at + KegWords.stepItems, keep)
+      this.set(at + KegWords.step, KegStep.give)
+      const entries = bucket + BucketWords.entries
+      for (let i = this.get(bucket + BucketWords.count) - 1; i >= keep; i--)
+        this.free(this.get(entries + i))
+      this.set(bucket + BucketWords.count, keep)
+      this.set(at + KegWords.step, KegStep.none)
+    } finally {
+      this.unlock()
+    }
+  }
+
   // ---- looking -----------------------------------------------------------------------------
 
   counts(): KegCounts {
@@ -254,7 +271,7 @@ export class Keg {
 
   private lock(): void {
     const what = `zone "${this.name}" keg`
-    if (this.space.locks.lock(this.at + KegWords.lock, what) === 'owner-died') this.repair()
+    this.space.locks.lockAndRepair(this.at + KegWords.lock, what, () => this.repair())
   }
 
   private unlock(): void {
@@ -342,17 +359,17 @@ export class Keg {
     const step = this.get(at + KegWords.step)
     // Between two batches the other words are of the last one, whose bucket may be anybody's by now.
     if (step !== KegStep.none) {
-      const items = this.get(
-        step === KegStep.take ? at + KegWords.stepItems : bucket + BucketWords.count,
-      )
-      for (let i = 0; i < items; i++) {
+      const wanted = this.get(at + KegWords.stepItems)
+      const [first, end] =
+        step === KegStep.take ? [0, wanted] : [wanted, this.get(bucket + BucketWords.count)]
+      for (let i = first; i < end; i++) {
         const item = this.get(entries + i)
         const slab = this.slabOf(item)
         if (slab === 0) throw this.damaged('a batch names an item that is not its', { item })
         const change = step === KegStep.take ? clearFree : setFree
         change(this.memory, slab, this.indexOf(slab, item))
       }
-      this.set(bucket + BucketWords.count, step === KegStep.take ? items : 0)
+      this.set(bucket + BucketWords.count, wanted)
     }
     this.set(at + KegWords.step, KegStep.none)
     for (const word of [KegWords.partial, KegWords.free, KegWords.full]) this.set(at + word, 0)

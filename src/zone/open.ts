@@ -41,6 +41,8 @@ export function openZone(
     throw new Misuse(`${call}: smr ${show(smr.name)} was destroyed; open it again`)
   }
   const found = space.directory.open(caller, Named.zone, name, (serial) => {
+    if (smr !== undefined && !smr.isAlive())
+      throw new Misuse(`${call}: smr ${show(smr.name)} was destroyed; open it again`)
     const zone = buildZone(call, space, shape, serial)
     if (zone !== 0 && smr !== undefined) space.memory.add(smr.address + DomainWords.users, 1)
     return zone

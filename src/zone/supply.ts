@@ -45,6 +45,8 @@ export interface Parts {
 export class Supply {
   private readonly parts: Parts
   private readonly memory: Memory
+  /** Buckets whose items could not go back to their slabs when a lock was not to be had. */
+  private readonly stranded: number[] = []
 
   constructor(parts: Parts) {
     this.parts = parts
@@ -71,13 +73,15 @@ export class Supply {
       return false
     }
     const empty = cache.unloadAlloc()
-    const bucket = depot.fetch(empty)
-    if (bucket === 0) {
-      cache.loadAlloc(empty)
-      return false
+    let bucket = 0
+    try {
+      bucket = depot.fetch(empty)
+    } finally {
+      if (bucket === 0) cache.loadAlloc(empty)
     }
+    if (bucket === 0) return false
     if (domain !== undefined) cache.count(CacheWords.pollHits, 1)
-    this.destroyItems(bucket, () => cache.loadAlloc(bucket))
+    this.destroyItems(bucket, () => this.loadAlloc(bucket))
     return true
   }
 
@@ -112,12 +116,13 @@ export class Supply {
     // Fresh items have nothing to be destroyed, but are no good before all have seen `init`.
     this.memory.poke(bucket + BucketWords.destroyed, buckets.capacity)
     this.memory.poke(bucket + BucketWords.raw, hooks.init === undefined ? 0 : 1)
-    const items = records.take(bucket, this.fairShare())
+    let items = 0
     try {
+      items = records.take(bucket, this.fairShare())
       this.initItems(bucket)
     } finally {
       this.memory.poke(bucket + BucketWords.raw, 0)
-      cache.loadAlloc(bucket)
+      this.loadAlloc(bucket)
     }
     if (items > 0) cache.count(CacheWords.imports, 1)
     return items > 0
@@ -163,7 +168,7 @@ export class Supply {
     let empty = cache.free
     if (empty !== 0) {
       if (!this.isFull(empty)) return true
-      empty = this.sendOff(cache.unloadFree(), home)
+      empty = this.sendOff(home)
     }
     if (empty === 0) empty = depot.takeEmpty(home)
     if (empty === 0) return this.squeeze(home)
@@ -175,7 +180,7 @@ export class Supply {
   seal(): void {
     const { cache, space } = this.parts
     if (cache.free === 0 || this.memory.peek(cache.free + BucketWords.count) === 0) return
-    const empty = this.sendOff(cache.unloadFree(), freeHome(space.slot))
+    const empty = this.sendOff(freeHome(space.slot))
     if (empty !== 0) cache.loadFree(empty)
   }
 
@@ -183,19 +188,49 @@ export class Supply {
   flush(): void {
     this.seal()
     const { cache, depot } = this.parts
-    for (const bucket of [cache.unloadAlloc(), cache.unloadFree()]) {
-      if (bucket === 0) continue
-      if (this.memory.peek(bucket + BucketWords.count) === 0) depot.putEmpty(bucket)
-      else depot.putSafe(bucket, 0)
+    const put = (bucket: number, back: () => void): void => {
+      if (bucket === 0) return
+      let gone = false
+      try {
+        if (this.memory.peek(bucket + BucketWords.count) === 0) depot.putEmpty(bucket)
+        else depot.putSafe(bucket, 0)
+        gone = true
+      } finally {
+        if (!gone) back()
+      }
+    }
+    const alloc = cache.unloadAlloc()
+    put(alloc, () => cache.loadAlloc(alloc))
+    const free = cache.unloadFree()
+    put(free, () => cache.reloadFree(free))
+  }
+
+  /** The free bucket leaves this worker. Returns an empty one, 0 if there is none. */
+  private sendOff(exchangeHome: number): number {
+    const { cache, depot, domain } = this.parts
+    const bucket = cache.unloadFree()
+    let gone = false
+    try {
+      const empty =
+        domain === undefined
+          ? depot.putSafe(bucket, exchangeHome)
+          : depot.retire(bucket, domain, exchangeHome)
+      gone = true
+      return empty
+    } finally {
+      // The depot's lock was not to be had, and nothing has changed.
+      if (!gone) cache.reloadFree(bucket)
     }
   }
 
-  /** A bucket of freed items leaves this worker. Returns an empty one, 0 if there is none. */
-  private sendOff(bucket: number, exchangeHome: number): number {
-    const { depot, domain } = this.parts
-    return domain === undefined
-      ? depot.putSafe(bucket, exchangeHome)
-      : depot.retire(bucket, domain, exchangeHome)
+  /** A hook may have allocated from this zone meanwhile, and so have loaded another bucket. */
+  private loadAlloc(bucket: number): void {
+    const { cache, depot } = this.parts
+    const other = cache.unloadAlloc()
+    cache.loadAlloc(bucket)
+    if (other === 0) return
+    if (this.memory.peek(other + BucketWords.count) === 0) depot.putEmpty(other)
+    else depot.putSafe(other, 0)
   }
 
   private loadFree(empty: number, home: number): void {
@@ -275,7 +310,9 @@ export class Supply {
       // Like fresh ones before `init`, items after `fini` must not be handed out if we die here.
       if (hooks.fini !== undefined) this.memory.poke(bucket + BucketWords.raw, 1)
       for (const item of buckets.items(bucket)) failure.run(hooks.fini, item as Item)
+      this.stranded.push(bucket)
       records.give(bucket)
+      this.stranded.pop()
       this.memory.poke(bucket + BucketWords.raw, 0)
       this.memory.poke(bucket + BucketWords.destroyed, 0)
       finish()
@@ -321,10 +358,7 @@ export class Supply {
         hooks.init(this.memory.peek(bucket + BucketWords.entries + done) as Item)
       }
     } finally {
-      for (let i = count - 1; i >= done; i--) {
-        this.memory.poke(bucket + BucketWords.count, i)
-        records.giveOne(this.memory.peek(bucket + BucketWords.entries + i))
-      }
+      if (done < count) records.giveTail(bucket, done)
     }
   }
 
@@ -332,6 +366,12 @@ export class Supply {
   private followFlush(): void {
     const { at, cache } = this.parts
     this.assertAlive()
+    for (let bucket = this.stranded.at(-1); bucket !== undefined; bucket = this.stranded.at(-1)) {
+      this.parts.records.give(bucket)
+      this.memory.poke(bucket + BucketWords.raw, 0)
+      this.stranded.pop()
+      this.parts.depot.putEmpty(bucket)
+    }
     const asked = this.memory.load(at + ZoneWords.flush)
     if (asked === this.memory.peek(cache.at + CacheWords.flushed)) return
     this.memory.poke(cache.at + CacheWords.flushed, asked)

@@ -131,15 +131,15 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
         replace(memory, smr)
       },
     })
-  /** Advances at the guard as well. */
-  const rival: Thread<World> = thread({
-    name: 'rival',
-    prepare,
-    body(_memory: Memory, _control, { smr }: Worker) {
-      smr.poll(smr.advance())
-      smr.poll(smr.advance())
-    },
-  })
+  /** Advances and polls as well. */
+  const rival = (times: number): Thread<World> =>
+    thread({
+      name: 'rival',
+      prepare,
+      body(_memory: Memory, _control, { smr }: Worker) {
+        for (let i = 0; i < times; i++) smr.poll(smr.advance())
+      },
+    })
 
   const scene = (
     name: string,
@@ -163,9 +163,9 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
     scene('a reader naps in enter for a quarter', [reader(1), writer(GUARD)], bound2),
     scene('goals ahead of the hand at the wrap guard', [parked, atTheGuard()], bound3),
     scene('many goals at the wrap guard', [parked, atTheGuard(HALF - GUARD)], bound2),
-    scene('two writers at the wrap guard', [parked, atTheGuard(), rival], bound2),
-    scene('a deferred goal after a plain unlink', [parked, atTheGuard(), rival], plainUnlink),
-    scene('a goal after a plain unlink', [reader(1), writer(0), rival], plainUnlink),
+    scene('two writers at the wrap guard', [parked, atTheGuard(), rival(2)], bound2),
+    scene('a deferred goal after a plain unlink', [parked, atTheGuard(), rival(2)], plainUnlink),
+    scene('a goal after a plain unlink', [reader(1), writer(0), rival(1)], plainUnlink),
   ]
 }
 

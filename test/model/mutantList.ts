@@ -347,7 +347,7 @@ export const TRIALS: readonly Trial[] = [
   byArena('death in ending a zone', [
     'the dead: half-ended things stay',
     'reap',
-    ' + sweepOrphans(space)',
+    ' + sweepOrphans(space, names)',
     '',
   ]),
   byTwo(

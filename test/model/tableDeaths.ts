@@ -264,7 +264,7 @@ function rescue(lib: Library, { versions = [1], next }: Death): Thread<TableWorl
 }
 
 export function reap(lib: Library, { arena }: Pick<Hand, 'arena'>, slot: number): void {
-  lib.reapSlot(arena.space, slot, () => arena.smr('rows'))
+  lib.reapSlot(arena.space, slot)
 }
 
 /** Whoever comes next finds the table, or makes it. */
@@ -276,7 +276,7 @@ function createDeath(lib: Library): Scenario<TableWorld> {
     body(memory, control, prepared) {
       const arena = prepared as ReturnType<typeof join>
       if (after === undefined) return createRows(lib, arena)
-      lib.reapSlot(arena.space, VICTIM, () => arena.smr('rows'))
+      lib.reapSlot(arena.space, VICTIM)
       const table = openOrCreate(lib, arena)
       put(table, a, 7)
       look(table, a)

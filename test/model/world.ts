@@ -16,7 +16,6 @@ import {
   KegWords,
   Named,
   ReaderWords,
-  ZoneWords,
   zoneParts,
 } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
@@ -61,15 +60,7 @@ export function hire(lib: Library, memory: Memory, hooks: ZoneOptions = {}): Wor
 
 /** Reaps a slot as `arena.reap` does, which refuses slots of its own thread: here all are. */
 export function reap(lib: Library, arena: Arena, slot: number): boolean {
-  const { space } = arena
-  const report = lib.reapSlot(space, slot, (zone) => {
-    const address = space.memory.peek(zone + ZoneWords.domain)
-    const named = space.directory
-      .list()
-      .find((each) => each.kind === Named.domain && each.address === address)
-    return named && arena.smr(named.name)
-  })
-  return report.reaped
+  return lib.reapSlot(arena.space, slot).reaped
 }
 
 /** What a final check is told. */

@@ -6,8 +6,13 @@ import { beforeEach, expect, it } from 'vitest'
 import { type Arena, HashTable, record, u32 } from '#src/index.ts'
 import { DomainWords, PAGE_WORDS, RunKind } from '#src/memory/layout.ts'
 import { checkPages } from '#src/memory/pages.ts'
+import type { Space } from '#src/memory/space.ts'
 import { sweepOrphans } from '#src/sweep.ts'
 import { pair } from '../helpers/company.ts'
+
+function sweep(space: Space): number {
+  return space.directory.whileLocked((names) => sweepOrphans(space, names))
+}
 
 const Row = record({ id: u32, value: u32 })
 
@@ -29,7 +34,7 @@ it('keeps everything of a living arena: domains, zones, slabs, tables, arrays, r
   table.resize(1000)
   for (const item of items) zone.zfreeSmr(item)
   const before = a.space.pages.runs()
-  expect(sweepOrphans(a.space)).toBe(0)
+  expect(sweep(a.space)).toBe(0)
   expect(a.space.pages.runs()).toEqual(before)
   expect(table.get(77)).toEqual({ id: 77, value: 77 })
   zone.check()
@@ -46,17 +51,17 @@ it('gives back what has no name: half made, or half destroyed', () => {
     a.space.pages.publish(base, kind)
     return base
   })
-  expect(sweepOrphans(a.space)).toBe(kinds.length)
+  expect(sweep(a.space)).toBe(kinds.length)
   const left = a.space.pages.runs().filter(({ state }) => state === 'used')
   for (const { base } of left) expect(orphans).not.toContain(base)
   checkPages(a.memory, a.space.pages)
-  expect(sweepOrphans(a.space)).toBe(0)
+  expect(sweep(a.space)).toBe(0)
   zone.check()
 })
 
 it('leaves alone what a living worker has reserved and is still making', () => {
   const base = a.space.pages.reserve(1)
-  expect(sweepOrphans(a.space)).toBe(0)
+  expect(sweep(a.space)).toBe(0)
   expect(a.space.pages.runs()).toMatchObject([{ base, state: 'reserved' }])
 })
 
@@ -66,7 +71,7 @@ it('counts the zones of each domain again', () => {
   for (const name of ['x', 'y']) a.zone(name, { bytes: 8, smr })
   a.zone('p', { bytes: 8 })
   for (const { address } of [smr, other]) a.memory.store(address + DomainWords.users, 9)
-  sweepOrphans(a.space)
+  sweep(a.space)
   const users = [smr, other].map(({ address }) => a.memory.load(address + DomainWords.users))
   expect(users).toEqual([2, 0])
 })

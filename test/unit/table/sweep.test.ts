@@ -5,9 +5,14 @@
 
 import { expect, it } from 'vitest'
 import type { Arena } from '#src/index.ts'
+import type { Space } from '#src/memory/space.ts'
 import { sweepOrphans } from '#src/sweep.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'
 import { expectIntact, fillTable, pair, versions } from './fixture.ts'
+
+function sweep(space: Space): number {
+  return space.directory.whileLocked((names) => sweepOrphans(space, names))
+}
 
 const VERBS = ['load', 'store', 'add', 'swap', 'cas', 'poke', 'glance'] as const
 
@@ -72,7 +77,7 @@ it('spares the arrays of a table that is resized before any of its steps', () =>
       all.theirs.resize(64)
       resized++
     })
-    expect(sweepOrphans(all.arena.space)).toBe(0)
+    expect(sweep(all.arena.space)).toBe(0)
     happened = had()
     expectUnharmed(all)
   }
@@ -84,7 +89,7 @@ it('spares them before any step of the resize', () => {
   for (let k = 0, happened = true; happened; k++) {
     const all = twoWorkers()
     const had = interject(all.other, k, all.arena, () => {
-      expect(sweepOrphans(all.arena.space)).toBe(0)
+      expect(sweep(all.arena.space)).toBe(0)
       swept++
     })
     all.theirs.resize(64)
