@@ -72,12 +72,22 @@ function handle(
   const parts = zoneParts(at, maxWorkers)
   const domainAddress = memory.peek(at + ZoneWords.domain)
   const domain = domainAddress === 0 ? undefined : domainAt(domainAddress)
+  if (domainAddress !== 0 && domain === undefined) {
+    // A zone that forgot its domain would free under its readers.
+    throw new Misuse(`arena.zone: the smr domain of zone ${show(name)} is gone`, { zone: name })
+  }
   const trashing = isTrashing(space, at)
   const records = new Keg(space, parts.records, name, trashing ? TRASH : 0)
   const bucketKeg = new Keg(space, parts.buckets, name, 0)
   const buckets = new Buckets(memory, bucketKeg, memory.peek(at + ZoneWords.capacity))
   const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
-  clearCache(memory, cache.at, memory.load(at + ZoneWords.flush))
+  space.directory.whileLocked((names) => {
+    // With the directory locked nobody can end the zone: these words are its cache, or nobody's.
+    if (!names.some((each) => each.serial === serial)) {
+      throw new Misuse(`arena.zone: zone ${show(name)} was destroyed meanwhile`, { zone: name })
+    }
+    clearCache(memory, cache.at, memory.load(at + ZoneWords.flush))
+  })
   const own: Parts = {
     space,
     at,

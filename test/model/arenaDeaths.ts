@@ -19,7 +19,7 @@ const RECEIPTS = [boardAt(1), boardAt(2)] as const
 
 interface Deed {
   readonly name: string
-  /** Before anybody dies. */
+  /** Before anybody dies: by one who leaves, and by the victim and the heir. */
   readonly setup?: (arena: Arena) => void
   readonly first?: (arena: Arena) => void
   readonly body: (arena: Arena, memory: Memory) => void
@@ -68,7 +68,11 @@ const DEEDS: readonly Deed[] = [
   {
     name: 'ending a zone',
     setup: useZone,
-    first: useZone,
+    first(arena) {
+      const zone = zoneOf(arena)
+      const items = [zone.zallocSmr(), zone.zallocSmr(), zone.zallocSmr()]
+      for (const item of items) zone.zfreeSmr(item)
+    },
     body: endZone,
     again: (arena) => {
       useZone(arena)
@@ -132,11 +136,18 @@ function arenaDeath(lib: Library, deed: Deed): Scenario<undefined> {
   ])
 }
 
-function heir(lib: Library, { before, again }: Pick<Deed, 'before' | 'again'>): Thread<undefined> {
+function heir(
+  lib: Library,
+  { first, before, again }: Pick<Deed, 'first' | 'before' | 'again'>,
+): Thread<undefined> {
   return thread({
     name: HEIR,
     after: VICTIM,
-    prepare: (memory: Memory, _world: undefined) => join(lib, memory),
+    prepare(memory: Memory, _world: undefined): Arena {
+      const arena = join(lib, memory)
+      first?.(arena)
+      return arena
+    },
     body(memory: Memory, _control, arena: Arena) {
       const { space } = arena
       const others = [0, 1, 2, 3].filter((slot) => slot !== space.slot)

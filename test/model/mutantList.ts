@@ -5,51 +5,19 @@
  * not kept: either the line is not needed, or the alarm is missing.
  */
 
-import { arenaDeaths, REAPER, reaperDeaths } from './arenaDeaths.ts'
 import { clockScenarios } from './clockScenarios.ts'
-import { accompaniedDeaths, deathScenarios } from './deathScenarios.ts'
-import { VICTIM } from './deathStage.ts'
 import { memoryScenarios } from './memoryScenarios.ts'
-import type { Mutant } from './mutants.ts'
-import type { Rules } from './rules.ts'
-import type { Scenario } from './scenario.ts'
+import { DEATH_TRIALS } from './mutantDeaths.ts'
 import { smrScenarios } from './smrScenarios.ts'
-import type { Library } from './stage.ts'
+import { caught, type Trial } from './trial.ts'
 import { zoneScenarios } from './zoneScenarios.ts'
 
-/** A mutant and where it is caught. */
-export interface Trial extends Mutant {
-  /** Of any world: it is only run. */
-  readonly scenarios: (lib: Library) => readonly Scenario[]
-  readonly scenario: string
-  readonly victim?: string
-  readonly rules?: Rules
-}
-
-type Change = readonly [name: string, file: string, find: string, replace: string]
-type More = Pick<Trial, 'victim' | 'rules'>
-
-const caught =
-  <W>(scenarios: (lib: Library) => readonly Scenario<W>[], usual: More = {}) =>
-  (scenario: string, [name, file, find, replace]: Change, more: More = {}): Trial => ({
-    name,
-    file,
-    find,
-    replace,
-    scenarios: scenarios as unknown as Trial['scenarios'],
-    scenario,
-    ...usual,
-    ...more,
-  })
+export type { Trial } from './trial.ts'
 
 const bySmr = caught(smrScenarios)
 const byClock = caught(clockScenarios)
 const byMemory = caught(memoryScenarios)
 const byZone = caught(zoneScenarios)
-const byDeath = caught(deathScenarios, { victim: VICTIM })
-const byCompany = caught(accompaniedDeaths, { victim: VICTIM })
-const byArena = caught(arenaDeaths, { victim: VICTIM })
-const byTwo = caught(reaperDeaths, { victim: REAPER })
 
 const DOMAIN = 'smr/domain'
 const CLOCK = 'smr/clock'
@@ -57,7 +25,6 @@ const POLL = 'smr/poll'
 const LOCK = 'memory/lock'
 const PAGES = 'memory/pages'
 const SUPPLY = 'zone/supply'
-const ADOPT = 'zone/adopt'
 const KEG = 'zone/keg'
 const DEPOT = 'zone/depot'
 const LOOK = 'const seq = this.memory.load(this.address(slot) + ReaderWords.seq)'
@@ -184,8 +151,8 @@ export const TRIALS: readonly Trial[] = [
   byZone('recycling under a reader', [
     'the door: a full bucket is called safe',
     SUPPLY,
-    'return domain === undefined\n',
-    'return true\n',
+    'const empty = domain === undefined\n',
+    'const empty = true\n',
   ]),
   byZone('detach with buckets', [
     'the door: leaving does not seal',
@@ -196,20 +163,20 @@ export const TRIALS: readonly Trial[] = [
   byZone('destructors', [
     'items are handed out without their destructor',
     SUPPLY,
-    'this.destroyItems(bucket, () => cache.loadAlloc(bucket))',
-    'cache.loadAlloc(bucket)',
+    'this.destroyItems(bucket, () => this.loadAlloc(bucket))',
+    'this.loadAlloc(bucket)',
   ]),
   byZone('depot full and empty', [
     'the depot is not locked',
     DEPOT,
-    "if (this.space.locks.lock(this.at + DepotWords.lock, this.what) === 'owner-died')",
-    'if (false)',
+    'this.space.locks.lockAndRepair(this.at + DepotWords.lock, this.what, () => this.rebuild())',
+    '',
   ]),
   byZone('slabs come and go', [
     'the keg is not locked',
     KEG,
-    "if (this.space.locks.lock(this.at + KegWords.lock, what) === 'owner-died')",
-    'if (false)',
+    'this.space.locks.lockAndRepair(this.at + KegWords.lock, what, () => this.repair())',
+    '',
   ]),
   // ---- locks, names, pages ---------------------------------------------------------------------
   byMemory('lock, two by turns', [
@@ -227,8 +194,8 @@ export const TRIALS: readonly Trial[] = [
   byMemory('lock, sleepers are woken', [
     'the lock: nobody is woken',
     LOCK,
-    'this.memory.notify(at, 1)',
-    '',
+    'const seen = this.memory.swap(at, FREE)',
+    'const seen = this.memory.swap(at, FREE) & ~SLEEPERS',
   ]),
   byMemory('lock, sleepers are woken', [
     'the lock: who was woken forgets the other sleepers',
@@ -251,108 +218,8 @@ export const TRIALS: readonly Trial[] = [
   byMemory('pages of two', [
     'pages are not locked',
     PAGES,
-    "if (this.locks.lock(Header.pageLock, LOCK) === 'owner-died')",
-    'if (false)',
-  ]),
-  // ---- death -----------------------------------------------------------------------------------
-  byDeath('death in sections', [
-    'the dead: a section stays open',
-    'smr/reap',
-    'return space.memory.swap(reader + ReaderWords.seq, 0) !== 0',
-    'return space.memory.load(reader + ReaderWords.seq) !== 0',
-  ]),
-  byCompany(
-    'death in replace beside a reader',
-    [
-      'the door: what the dead had freed is called safe',
-      ADOPT,
-      '(home === freeHome(slot) || destroyed < count)',
-      '(home !== freeHome(slot) && destroyed < count)',
-    ],
-    { rules: { sample: { schedules: 20, depth: 3 } } },
-  ),
-  byDeath('death in alloc: expired items, checked', [
-    'the dead: what was destroyed last is not filled',
-    ADOPT,
-    'if (trashing)',
-    'if (false)',
-  ]),
-  byDeath('death in alloc: expired items', [
-    'a destructor is not marked when it begins',
-    SUPPLY,
-    'memory.poke(bucket + BucketWords.destroyed, i + 1)',
+    'this.locks.lockAndRepair(Header.pageLock, LOCK, () => this.rebuild())',
     '',
   ]),
-  byDeath('death in init and fini', [
-    'items after fini are not marked',
-    SUPPLY,
-    'this.memory.poke(bucket + BucketWords.raw, 1)',
-    '',
-  ]),
-  byDeath('death in init and fini', [
-    'items before init are not marked',
-    SUPPLY,
-    'hooks.init === undefined ? 0 : 1',
-    '0',
-  ]),
-  byDeath('death in free: full buckets', [
-    'the cache: a move is not redone',
-    ADOPT,
-    'cache.finishMove()',
-    '',
-  ]),
-  byDeath('death in alloc: fresh items', [
-    'the keg: a batch out is not written down',
-    KEG,
-    'this.set(this.at + KegWords.step, KegStep.take)',
-    '',
-  ]),
-  byDeath('death in reclaim: drain', [
-    'the keg: a batch back is not written down',
-    KEG,
-    'this.set(this.at + KegWords.step, KegStep.give)',
-    '',
-  ]),
-  byDeath('death in alloc: fresh items', [
-    'the keg: counts are not made anew',
-    KEG,
-    'this.repair()',
-    '',
-  ]),
-  byDeath('death in free: full buckets', [
-    'the depot: lists are not made anew',
-    DEPOT,
-    'this.rebuild()',
-    '',
-  ]),
-  byArena('death in taking pages', ['pages: lists are not made anew', PAGES, 'this.rebuild()', '']),
-  byArena('death in pages with a receipt', [
-    'pages: a promise is not kept',
-    PAGES,
-    '        }\n        this.keepPromise();\n    }',
-    '        }\n    }',
-  ]),
-  byArena('death in pages with a receipt', [
-    'pages: the promise is made before its terms',
-    PAGES,
-    'memory.poke(Header.receiptRun, base);\n        memory.poke(Header.receiptEntry, entry);\n        memory.poke(Header.receipt, receipt);',
-    'memory.poke(Header.receipt, receipt);\n        memory.poke(Header.receiptRun, base);\n        memory.poke(Header.receiptEntry, entry);',
-  ]),
-  byArena('death in making a zone', [
-    'the dead: reserved pages stay',
-    'reap',
-    'pages.releaseReservedBy(slot) + ',
-    '',
-  ]),
-  byArena('death in ending a zone', [
-    'the dead: half-ended things stay',
-    'reap',
-    ' + sweepOrphans(space, names)',
-    '',
-  ]),
-  byTwo(
-    'two deaths: frees',
-    ['a dead reaper: its work is not taken over', 'reap', 'of workers.abandoned()', 'of []'],
-    { rules: { kill: { thread: VICTIM, afterStep: 7 } } },
-  ),
+  ...DEATH_TRIALS,
 ]

@@ -4,9 +4,9 @@
 
 import { type Exploration, explore, type Failure, replay } from './explorer.ts'
 import { killAtEveryStep } from './kill.ts'
-import type { Trial } from './mutantList.ts'
 import { breed } from './mutants.ts'
 import type { Scenario } from './scenario.ts'
+import type { Trial } from './trial.ts'
 
 export interface Verdict {
   readonly name: string

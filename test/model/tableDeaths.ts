@@ -152,6 +152,20 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
   ]
 }
 
+/** Nothing but a reaper and a resizer, so that all their interleavings can be had. */
+export function reapedDuringResize(lib: Library): Scenario<TableWorld> {
+  const grow = { dies: ({ table }: Hand) => table.resize(MORE_CHAINS) }
+  return {
+    ...deathScene(lib, 'death in grow, reaped while another resizes', grow),
+    threads: [
+      member(lib, 'victim', grow.dies),
+      member(lib, 'rescuer', (hand) => reap(lib, hand, VICTIM), 'victim'),
+      member(lib, 'resizer', ({ table }) => table.resize(2 * MORE_CHAINS), 'victim'),
+    ],
+    rules: { bound: 2 },
+  }
+}
+
 /** A killed call may have taken effect or not; the rest must be explained all the same. */
 export function deadHistories(lib: Library): readonly Scenario<TableWorld>[] {
   const calls = (name: string, first: number) =>

@@ -1,0 +1,127 @@
+/**
+ * Lines that only death can tell from nothing: redo records, marks, repairs and what a reaper does.
+ */
+
+import { arenaDeaths, REAPER, reaperDeaths } from './arenaDeaths.ts'
+import { accompaniedDeaths, deathScenarios } from './deathScenarios.ts'
+import { VICTIM } from './deathStage.ts'
+import { caught, type Trial } from './trial.ts'
+
+const byDeath = caught(deathScenarios, { victim: VICTIM })
+const byCompany = caught(accompaniedDeaths, { victim: VICTIM })
+const byArena = caught(arenaDeaths, { victim: VICTIM })
+const byTwo = caught(reaperDeaths, { victim: REAPER })
+
+const PAGES = 'memory/pages'
+const SUPPLY = 'zone/supply'
+const ADOPT = 'zone/adopt'
+const KEG = 'zone/keg'
+const DEPOT = 'zone/depot'
+
+export const DEATH_TRIALS: readonly Trial[] = [
+  byDeath('death in sections', [
+    'the dead: a section stays open',
+    'smr/reap',
+    'return space.memory.swap(reader + ReaderWords.seq, 0) !== 0',
+    'return space.memory.load(reader + ReaderWords.seq) !== 0',
+  ]),
+  byCompany(
+    'death in replace beside a reader',
+    [
+      'the door: what the dead had freed is called safe',
+      ADOPT,
+      '(home === freeHome(slot) || destroyed < count)',
+      '(home !== freeHome(slot) && destroyed < count)',
+    ],
+    { rules: { sample: { schedules: 20, depth: 3 } } },
+  ),
+  byDeath('death in alloc: expired items, checked', [
+    'the dead: what was destroyed last is not filled',
+    ADOPT,
+    'if (trashing)',
+    'if (false)',
+  ]),
+  byDeath('death in alloc: expired items', [
+    'a destructor is not marked when it begins',
+    SUPPLY,
+    'memory.poke(bucket + BucketWords.destroyed, i + 1)',
+    '',
+  ]),
+  byDeath('death in init and fini', [
+    'items after fini are not marked',
+    SUPPLY,
+    'this.memory.poke(bucket + BucketWords.raw, 1)',
+    '',
+  ]),
+  byDeath('death in init and fini', [
+    'items before init are not marked',
+    SUPPLY,
+    'hooks.init === undefined ? 0 : 1',
+    '0',
+  ]),
+  byDeath('death in free: full buckets', [
+    'the cache: a move is not redone',
+    ADOPT,
+    'cache.finishMove();\n    cache.unloadAlloc()',
+    'cache.unloadAlloc()',
+  ]),
+  byDeath('death in alloc: fresh items', [
+    'the keg: a batch out is not written down',
+    KEG,
+    'this.set(this.at + KegWords.step, KegStep.take)',
+    '',
+  ]),
+  byDeath('death in reclaim: drain', [
+    'the keg: a batch back is not written down',
+    KEG,
+    'this.set(at + KegWords.step, KegStep.give)',
+    '',
+  ]),
+  byDeath('death in alloc: fresh items', [
+    'the keg: counts are not made anew',
+    KEG,
+    '() => this.repair()',
+    '() => {}',
+  ]),
+  byDeath('death in free: full buckets', [
+    'the depot: lists are not made anew',
+    DEPOT,
+    '() => this.rebuild()',
+    '() => {}',
+  ]),
+  byArena('death in taking pages', [
+    'pages: lists are not made anew',
+    PAGES,
+    '() => this.rebuild()',
+    '() => {}',
+  ]),
+  byArena('death in pages with a receipt', [
+    'pages: a promise is not kept',
+    PAGES,
+    '        }\n        this.keepPromise();\n    }',
+    '        }\n    }',
+  ]),
+  byArena('death in pages with a receipt', [
+    'pages: the promise is made before its terms',
+    PAGES,
+    'memory.poke(Header.receiptRun, base);\n        memory.poke(Header.receiptEntry, entry);\n        memory.poke(Header.receipt, receipt);',
+    'memory.poke(Header.receipt, receipt);\n        memory.poke(Header.receiptRun, base);\n        memory.poke(Header.receiptEntry, entry);',
+  ]),
+  byArena('death in making a zone', [
+    'the dead: reserved pages stay',
+    'reap',
+    'pages.releaseReservedBy(slot) + ',
+    '',
+  ]),
+  byArena('death in ending a zone', [
+    'the dead: half-ended things stay',
+    'reap',
+    ' + sweepOrphans(space, names)',
+    '',
+  ]),
+  byTwo(
+    'two deaths: frees',
+    ['a dead reaper: its work is not taken over', 'reap', 'of workers.abandoned()', 'of []'],
+    { rules: { kill: { thread: VICTIM, afterStep: 7 } } },
+  ),
+]

@@ -1,0 +1,47 @@
+/**
+ * The scenarios of the hash table, as the catalog runs them, and how much of each is for the tests:
+ * see floors.ts.
+ */
+
+import type { Entry } from './catalog.ts'
+import type { Rules } from './rules.ts'
+import type { Scenario } from './scenario.ts'
+import { shipped } from './stage.ts'
+import { deadHistories, deathScenarios, reapedDuringResize, twoDeaths } from './tableDeaths.ts'
+import { historyScenarios } from './tableHistories.ts'
+import { keyScenarios } from './tableKeys.ts'
+import { resizeScenarios } from './tableResizeScenarios.ts'
+import { tableScenarios } from './tableScenarios.ts'
+
+type More = Omit<Entry, 'scenario'>
+
+function entries<W>(scenarios: readonly Scenario<W>[], more: More): Entry[] {
+  return scenarios.map((scenario) => ({ scenario: scenario as unknown as Scenario, ...more }))
+}
+
+const sampled = (schedules: number): Rules => ({ sample: { schedules, depth: 5 } })
+const VICTIM = 'victim'
+
+const lookups = [...tableScenarios(shipped), ...resizeScenarios(shipped)]
+
+export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
+  table: [
+    ...entries(lookups, { quick: sampled(150) }),
+    ...entries(keyScenarios(shipped), { quick: { bound: 1 } }),
+  ],
+  'table, late': [
+    ...entries(lookups, { rules: { ...sampled(2000), delayed: true }, quick: sampled(20) }),
+    ...entries(lookups, { rules: { ...sampled(2000), stale: true }, quick: sampled(20) }),
+  ],
+  'table, histories': entries(historyScenarios(shipped), { quick: sampled(1000) }),
+  'table, death': [
+    ...entries(deathScenarios(shipped), { victim: VICTIM, quick: sampled(1) }),
+    ...entries(deadHistories(shipped), { victim: VICTIM, quick: sampled(5) }),
+    ...entries([reapedDuringResize(shipped)], { victim: VICTIM, quick: sampled(3) }),
+  ],
+  'table, two deaths': entries([twoDeaths(shipped)], {
+    first: VICTIM,
+    victim: 'rescuer',
+    stride: 40,
+  }),
+}

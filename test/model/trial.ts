@@ -1,0 +1,34 @@
+/**
+ * A mutant together with the scenario that must catch it, and how such pairs are written down.
+ */
+
+import type { Mutant } from './mutants.ts'
+import type { Rules } from './rules.ts'
+import type { Scenario } from './scenario.ts'
+import type { Library } from './stage.ts'
+
+/** A mutant and where it is caught. */
+export interface Trial extends Mutant {
+  /** Of any world: it is only run. */
+  readonly scenarios: (lib: Library) => readonly Scenario[]
+  readonly scenario: string
+  readonly victim?: string
+  readonly rules?: Rules
+}
+
+type Change = readonly [name: string, file: string, find: string, replace: string]
+type More = Pick<Trial, 'victim' | 'rules'>
+
+/** Mutants that one of these scenarios catches. */
+export const caught =
+  <W>(scenarios: (lib: Library) => readonly Scenario<W>[], usual: More = {}) =>
+  (scenario: string, [name, file, find, replace]: Change, more: More = {}): Trial => ({
+    name,
+    file,
+    find,
+    replace,
+    scenarios: scenarios as unknown as Trial['scenarios'],
+    scenario,
+    ...usual,
+    ...more,
+  })
