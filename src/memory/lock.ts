@@ -115,6 +115,8 @@ export class Locks {
         lock: what,
       })
     }
+    // The dead give nothing back: for their locks there is no point in spinning.
+    if (this.takeOver(at, memory.load(at))) return 'owner-died'
     for (let spin = 0; spin < SPINS; spin++) {
       if (memory.load(at) === FREE && memory.cas(at, FREE, this.token) === FREE) return 'ok'
       memory.pause()

@@ -111,6 +111,12 @@ export class Pages {
     }
   }
 
+  /** Keeps what a dead worker may have promised: the words that lead to its runs are true now. */
+  settle(): void {
+    this.lock()
+    this.unlock()
+  }
+
   /** Gives a run back. Nobody may hold an address inside it any more. */
   release(base: number): void {
     this.lock()

@@ -37,8 +37,11 @@ export function resizeTable(
 /** False when readers are still on the array before the current one. */
 function attempt(parts: TableParts, bits: number, lockStripe: (index: number) => void): boolean {
   const { at, chains, smr, stripeBits } = parts
-  const { memory } = parts.arena.space
+  const { memory, pages } = parts.arena.space
   return withStripes(parts, lockStripe, 2 ** stripeBits, () => {
+    // The last to resize may have died with pages promised to these words. His locks can be taken
+    // before his reaper gets to the pages: kept later, the promise would undo what we do here.
+    pages.settle()
     if (!collect(parts)) return false
     const current = chains.current()
     const left = memory.peek(at + TableWords.building)

@@ -11,6 +11,7 @@ import { graceBad, graceBadPoison, graceGood } from './gracePeriod.ts'
 import { litmusScenarios, messagePassing } from './litmus.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
+import { tableFloor } from './tableFloor.ts'
 
 export interface Entry {
   readonly scenario: Scenario
@@ -38,6 +39,7 @@ export const catalog: Readonly<Record<string, readonly Entry[]>> = {
     { scenario: graceBadPoison, rules: { sample: { schedules: 5000 } } },
   ],
   ...floors,
+  ...tableFloor,
 }
 
 /** A scenario of any world, as the catalog keeps it. */

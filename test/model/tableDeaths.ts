@@ -162,7 +162,7 @@ export function reapedDuringResize(lib: Library): Scenario<TableWorld> {
       member(lib, 'rescuer', (hand) => reap(lib, hand, VICTIM), 'victim'),
       member(lib, 'resizer', ({ table }) => table.resize(2 * MORE_CHAINS), 'victim'),
     ],
-    rules: { bound: 2 },
+    rules: { sample: { schedules: 1000, depth: 5 } },
   }
 }
 

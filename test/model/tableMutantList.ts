@@ -18,14 +18,13 @@ type More = Pick<Trial, 'victim' | 'rules'>
 
 const caught =
   <W>(scenarios: (lib: Library) => readonly Scenario<W>[], usual: More = {}) =>
-  (scenario: string, [name, file, find, replace]: Change, more: More = {}): Trial => ({
+  (scenario: string, [name, file, find, replace]: Change, more: More = usual): Trial => ({
     name,
     file: `table/${file}`,
     find,
     replace,
     scenarios: scenarios as unknown as Trial['scenarios'],
     scenario,
-    ...usual,
     ...more,
   })
 
@@ -33,7 +32,7 @@ const byLookup = caught(tableScenarios)
 const byResize = caught(resizeScenarios)
 const byKeys = caught(keyScenarios)
 const byDeath = caught(deathScenarios, { victim: 'victim' })
-const byReaping = caught((lib) => [reapedDuringResize(lib)], { victim: 'victim' })
+const byReaping = caught((lib) => [{ ...reapedDuringResize(lib), rules: { bound: 2 } }])
 /** The first dies where it has written down what it retires, and has not published yet. */
 const byTwo = caught((lib) => [twoDeaths(lib)], { victim: 'rescuer' })
 const lateStores: Rules = { delayed: true, bound: 1 }
@@ -67,7 +66,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byLookup(
     'lookup against replace',
     ['table: plain link of the new record', 'table', RELINK, RELINK.replace('store', 'poke')],
-    lateStores,
+    { rules: lateStores },
   ),
   byLookup('lookup against writers of its chain', [
     'table: published before it is linked on',
@@ -225,7 +224,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
       'if (retired === chains.current()) {',
       'const none = memory.peek(at + TableWords.goal) === 0; if (none) memory.poke(at + TableWords.goal, smr.advance()); if (none && retired === chains.current()) {',
     ],
-    { rules: { kill: { thread: 'victim', afterStep: 58 } } },
+    { victim: 'rescuer', rules: { kill: { thread: 'victim', afterStep: 58 } } },
   ),
   byReaping(
     'death in grow, reaped while another resizes',
@@ -235,5 +234,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
       'pages.settle();',
       '',
     ],
+    // He dies where the pages are promised, and not yet written down.
+    { rules: { kill: { thread: 'victim', afterStep: 24 } } },
   ),
 ]

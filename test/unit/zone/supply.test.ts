@@ -225,6 +225,19 @@ describe.each(CONFIGS)('no memory for any bucket, sequences $name', (config) => 
     })
   })
 
+  it('is no reason to wait for readers where unused slabs make room for a bucket', () => {
+    const { a, b } = smrStage(config, { bytes: 600, bucket: 2 })
+    const item = alloc(a)
+    a.zone.reclaim('all')
+    a.zone.prealloc(50)
+    starve(a)
+    b.smr.enter()
+    free(a, item)
+    expect(a.zone.stats()).toMatchObject({ live: 0, pending: 1 })
+    b.smr.exit()
+    a.zone.check()
+  })
+
   it('leaves an item to its owner while readers stay, and only then', () => {
     const { a, b } = smrStage(config, { bytes: 600, bucket: 2 }, { checks: true })
     impatient(a.arena)
