@@ -112,6 +112,21 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
         table.resize(FEW_CHAINS)
       },
     }),
+    death('death in grow, the next wants the old size', {
+      dies: ({ table }) => table.resize(MORE_CHAINS),
+      next: ({ table }) => table.resize(FEW_CHAINS),
+    }),
+    death('death in grow beside a reader', {
+      dies: ({ table }) => table.resize(MORE_CHAINS),
+      next: ({ table }) => table.resize(2 * MORE_CHAINS),
+      others: [
+        member(lib, 'reader', ({ arena, table }) => {
+          holds(table, [b, 1], [d, 1])
+          arena.detach()
+        }),
+      ],
+      rules: { sample: { schedules: 200 } },
+    }),
     death('death in replace, others go on', {
       dies: ({ table }) => put(table, a, 2),
       versions: [1, 2],
