@@ -24,7 +24,7 @@ import {
   type SpaceOptions,
 } from './memory/space.ts'
 import { ownerOf } from './memory/workers.ts'
-import { assertReapable, type ReapReport, reapSlot } from './reap.ts'
+import { assertReapable, nothing, type ReapReport, reapSlot, slotOfId } from './reap.ts'
 import type { Smr } from './smr/domain.ts'
 import { openSmr } from './smr/open.ts'
 import type { SmrOptions } from './smr/options.ts'
@@ -46,7 +46,7 @@ export type ArenaOptions = SpaceOptions
 export class Arena {
   /** Pass it to other workers; it is structured-cloneable. */
   readonly handle: Handle
-  /** This worker's slot in the arena. */
+  /** This worker's name in the arena: its slot, and which use of that slot it is. */
   readonly workerId: WorkerId
   /** All of shared memory, as words: an `Item` is an index into it. */
   readonly words: Int32Array<SharedArrayBuffer>
@@ -67,7 +67,7 @@ export class Arena {
     this.space = space
     this.handle = handle
     this.memory = space.memory
-    this.workerId = space.slot as WorkerId
+    this.workerId = space.workers.idOf(space.slot) as WorkerId
     this.words = space.memory.words
     this.floats = space.memory.floats
     space.pendingIn = (domain) => pendingIn(space, domain)
@@ -173,12 +173,12 @@ export class Arena {
     worker.once('exit', () => {
       this.supervised.delete(thread)
       if (!this.space.isOpen) return
-      const slots = this.space.workers.claimedBy(thread)
+      const { workers, locks } = this.space
+      const dead = workers.claimedBy(thread).map((slot) => workers.idOf(slot) as WorkerId)
+      const slots = dead.map((id) => slotOfId(this.space, id))
       // First of all, and without any lock: what they had locked can be taken over.
-      for (const slot of slots) {
-        this.space.workers.beginReap(slot, this.space.locks.signature, ownerOf(thread))
-      }
-      for (const slot of slots) this.reapPatiently(slot, onReaped)
+      for (const slot of slots) workers.beginReap(slot, locks.signature, ownerOf(thread))
+      for (const id of dead) this.reapPatiently(id, onReaped)
     })
   }
 
@@ -189,7 +189,10 @@ export class Arena {
    */
   reap(workerId: WorkerId): ReapReport {
     this.space.assertOpen('arena.reap')
-    assertReapable(this.space, workerId, threadId(), (thread) => this.supervised.has(thread))
+    const slot = slotOfId(this.space, workerId)
+    // It was reaped, or has left, and somebody else may have its slot.
+    if (this.space.workers.idOf(slot) !== workerId) return nothing(workerId)
+    assertReapable(this.space, slot, threadId(), (thread) => this.supervised.has(thread))
     return this.reapNow(workerId)
   }
 
@@ -224,21 +227,21 @@ export class Arena {
    * Reaps now or, where a lock is held by another worker that may have died too, after its exit has
    * had a chance to be heard.
    */
-  private reapPatiently(slot: number, onReaped?: (report: ReapReport) => void): void {
+  private reapPatiently(workerId: WorkerId, onReaped?: (report: ReapReport) => void): void {
     if (!this.space.isOpen) return
     let report: ReapReport
     try {
-      report = this.space.locks.withPatience(REAPER_PATIENCE_MS, () => this.reapNow(slot))
+      report = this.space.locks.withPatience(REAPER_PATIENCE_MS, () => this.reapNow(workerId))
     } catch (error) {
       if (!(error instanceof Exhausted)) throw error
-      void sleep(REAP_AGAIN_MS).then(() => this.reapPatiently(slot, onReaped))
+      void sleep(REAP_AGAIN_MS).then(() => this.reapPatiently(workerId, onReaped))
       return
     }
     onReaped?.(report)
   }
 
-  private reapNow(slot: number): ReapReport {
-    return reapSlot(this.space, slot)
+  private reapNow(workerId: WorkerId): ReapReport {
+    return { ...reapSlot(this.space, slotOfId(this.space, workerId)), workerId }
   }
 
   private domainAt(address: number): Smr | undefined {

@@ -33,7 +33,10 @@ export function arenaStats(space: Space): ArenaStats {
     bytes: memory.words.length * BYTES_PER_WORD,
     checks: space.checks,
     pages: { total: pages.count, ...pages.room() },
-    workers: { max: space.maxWorkers, attached: workers.attached() },
+    workers: {
+      max: space.maxWorkers,
+      attached: workers.attached().map((slot) => workers.idOf(slot)),
+    },
     zones: names
       .filter((each) => each.kind === Named.zone)
       .map((each) => zoneStats(space, each.address, each.name)),

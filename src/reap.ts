@@ -21,7 +21,15 @@
 import { Misuse } from './errors.ts'
 import { UNKNOWN_THREAD } from './host.ts'
 import type { Listing } from './memory/directory.ts'
-import { BucketWords, CacheWords, Entry, Named, ZoneWords, zoneParts } from './memory/layout.ts'
+import {
+  BucketWords,
+  CacheWords,
+  Entry,
+  MAX_WORKERS,
+  Named,
+  ZoneWords,
+  zoneParts,
+} from './memory/layout.ts'
 import type { Space } from './memory/space.ts'
 import { slotOf } from './memory/workers.ts'
 import { Smr } from './smr/domain.ts'
@@ -100,28 +108,22 @@ function reapNames(space: Space, slot: number, names: readonly Listing[]): ReapR
  */
 export function assertReapable(
   space: Space,
-  slot: unknown,
+  slot: number,
   thread: number,
   supervised: (thread: number) => boolean,
-): asserts slot is number {
-  const { maxWorkers, workers } = space
-  if (!Number.isInteger(slot) || (slot as number) < 0 || (slot as number) >= maxWorkers) {
-    throw new Misuse(
-      `${CALL}: worker ${String(slot)} does not exist; slots are 0 to ${maxWorkers - 1}`,
-    )
-  }
-  const owner = workers.threadOf(slot as number)
+): void {
+  const owner = space.workers.threadOf(slot)
   if (slot === space.slot || (owner !== UNKNOWN_THREAD && owner === thread)) {
     throw new Misuse(`${CALL}: worker ${slot} is this very thread's; detach it instead`, {
-      worker: slot as number,
+      worker: slot,
     })
   }
   const alive =
     owner !== UNKNOWN_THREAD && supervised(owner)
       ? 'it is supervised and has not exited'
-      : showsLife(space, slot as number) && 'its words have just changed'
+      : showsLife(space, slot) && 'its words have just changed'
   if (alive === false) return
-  throw new Misuse(`${CALL}: worker ${slot} is alive: ${alive}`, { worker: slot as number })
+  throw new Misuse(`${CALL}: worker ${slot} is alive: ${alive}`, { worker: slot })
 }
 
 const WATCH_MS = 10
@@ -164,6 +166,23 @@ function lockedBy(space: Space, names: readonly Listing[], slot: number): string
     .map(({ name }) => name)
 }
 
-function nothing(slot: number): ReapReport {
-  return { workerId: slot as WorkerId, reaped: false, sections: [], locks: [], zones: [], runs: 0 }
+/** The slot of a worker's name. Misuse for what no worker can be called. */
+export function slotOfId(space: Space, workerId: unknown): number {
+  const { maxWorkers } = space
+  if (Number.isInteger(workerId) && (workerId as number) >= 0) {
+    const slot = (workerId as number) % MAX_WORKERS
+    if (slot < maxWorkers) return slot
+  }
+  throw new Misuse(`${CALL}: worker ${String(workerId)} does not exist; pass an arena's workerId`)
+}
+
+export function nothing(workerId: number): ReapReport {
+  return {
+    workerId: workerId as WorkerId,
+    reaped: false,
+    sections: [],
+    locks: [],
+    zones: [],
+    runs: 0,
+  }
 }

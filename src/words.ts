@@ -26,7 +26,10 @@ export type Item = number & { readonly [kind]: 'item' }
  */
 export type Goal = number & { readonly [kind]: 'goal' }
 
-/** A worker's slot in the arena, from 0 to `maxWorkers - 1`: our "CPU number". */
+/**
+ * A worker's name in its arena: slot + 256 x the slot's generation, so that a slot's next worker has
+ * another name. For the first to use a slot it is the slot itself, 0 to `maxWorkers - 1`.
+ */
 export type WorkerId = number & { readonly [kind]: 'worker' }
 
 /** The null item, as code that links records writes it. */

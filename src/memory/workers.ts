@@ -21,7 +21,7 @@
 
 import { Misuse } from '../errors.ts'
 import { UNKNOWN_THREAD } from '../host.ts'
-import { Header, Owner, WorkerSlot } from './layout.ts'
+import { Header, MAX_WORKERS, Owner, WorkerSlot } from './layout.ts'
 import type { Memory } from './memory.ts'
 
 /** A lock word: bit 0 says somebody sleeps, then slot + 1, then the low bits of the generation. */
@@ -123,6 +123,15 @@ export class Workers {
   /** Slots that are attached now, in order. */
   attached(): number[] {
     return this.all().filter((slot) => this.isAttached(slot))
+  }
+
+  /**
+   * The name of the worker that has the slot now: another one for each generation, so that a late
+   * word about a dead worker is not taken for one about its successor.
+   */
+  idOf(slot: number): number {
+    const generation = this.memory.load(this.address(slot) + WorkerSlot.generation)
+    return (generation & GENERATION_MASK) * MAX_WORKERS + slot
   }
 
   /** How this worker signs lock words: never 0, different from every earlier owner of the slot. */

@@ -239,7 +239,8 @@ export class Smr {
     }
     const { address, memory, readers, space } = this
     const pending = space.pendingIn(address)
-    return stalledReaders(memory, readers, address, space.workers.attached(), olderThanMs, pending)
+    const { workers } = space
+    return stalledReaders(memory, readers, address, workers, olderThanMs, pending)
   }
 
   /** Counters of all workers, and where the hands stand. Numbers may be a moment old. */

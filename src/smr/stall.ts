@@ -10,6 +10,7 @@
 
 import { DomainWords, ReaderWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
+import type { Workers } from '../memory/workers.ts'
 import { INVALID, lt, type Seq } from '../seq.ts'
 import type { WorkerId } from '../words.ts'
 import type { Readers } from './poll.ts'
@@ -31,19 +32,20 @@ export function stalledReaders(
   memory: Memory,
   readers: Readers,
   domain: number,
-  slots: readonly number[],
+  workers: Workers,
   olderThanMs: number,
   pending: { readonly items: number; readonly bytes: number },
 ): Stall[] {
   const wr = memory.load(domain + DomainWords.wr) as Seq
   const stalls: Stall[] = []
-  for (const slot of slots) {
+  for (const slot of workers.attached()) {
     const reader = readers.address(slot)
     const seq = memory.load(reader + ReaderWords.seq) as Seq
     if (seq === INVALID || !lt(seq, wr)) continue
     noteHolder(memory, reader)
     const forMs = (clockWord(memory) - memory.load(reader + ReaderWords.heldSince)) | 0
-    if (forMs >= olderThanMs) stalls.push({ workerId: slot as WorkerId, seq, forMs, ...pending })
+    if (forMs >= olderThanMs)
+      stalls.push({ workerId: workers.idOf(slot) as WorkerId, seq, forMs, ...pending })
   }
   return stalls.sort((a, b) => b.forMs - a.forMs)
 }

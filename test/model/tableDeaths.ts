@@ -1,29 +1,19 @@
 /**
  * Deaths in the shipped hash table: a worker stops for ever after any of its steps, another reaps it
- * and goes on.
- *
- * What must hold: rows that the dead worker did not touch are there, whole and unchanged; the one
- * it touched is old or new; the next owner of its stripe makes the count again; an array that a
- * resize had half built goes back; nobody is blocked; at most the one item in its hands is lost, and
- * the audit names it. In the end all workers have left, and all that was freed must come back:
- * so no dead reader holds anything.
- *
- * Each scenario is explored once per step of its victim (kill.ts).
+ * and goes on; see tableDeathStage.ts. Each scenario is explored once per step of its victim (kill.ts).
  */
 
 import { assertLinearizable } from './linearizable.ts'
-import type { Scenario, Thread } from './scenario.ts'
-import { scenario } from './scenario.ts'
+import { type Scenario, scenario, type Thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'
+import { type Death, deathScene, HELD, reap, VICTIM } from './tableDeathStage.ts'
 import { holds, walk } from './tableScenarios.ts'
 import { tableSpec } from './tableSpec.ts'
 import {
   createRows,
-  describe,
   FEW_CHAINS,
   type Hand,
   KEY,
-  type Knobs,
   look,
   MORE_CHAINS,
   member,
@@ -35,29 +25,7 @@ import {
   type TableWorld,
 } from './tableStage.ts'
 
-const { a, b, c, d, e } = KEY
-const HELD = [
-  [a, 1],
-  [b, 1],
-  [d, 1],
-] as const
-const VICTIM = 0
-
-interface Death extends Knobs {
-  /** What the victim is at when it dies. */
-  readonly dies: (hand: Hand) => void
-  /** Before it begins; `HELD` are there already. */
-  readonly before?: (table: Rows) => void
-  /** What its table may hold for the key `a` afterwards. Default: 1. */
-  readonly versions?: readonly number[]
-  /** What the rescuer does after it has reaped. */
-  readonly next?: (hand: Hand) => void
-  /** Others that know nothing of it. */
-  readonly others?: readonly Thread<TableWorld>[]
-  /** Items that may be lost. */
-  readonly leaks?: number
-  readonly rules?: Scenario['rules']
-}
+const { a, b, c, d } = KEY
 
 /** The victim is `victim`; the scenario is meant for `proveAtEveryStep(it, 'victim')`. */
 export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
@@ -125,18 +93,18 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
           arena.detach()
         }),
       ],
-      rules: { sample: { schedules: 200 } },
+      rules: { sample: { schedules: 60 } },
     }),
     death('death in replace, others go on', {
       dies: ({ table }) => put(table, a, 2),
       versions: [1, 2],
       others: [bystander],
-      rules: { sample: { schedules: 200 } },
+      rules: { sample: { schedules: 60 } },
     }),
     death('death in grow, others go on', {
       dies: ({ table }) => table.resize(MORE_CHAINS),
       others: [bystander],
-      rules: { sample: { schedules: 200 } },
+      rules: { sample: { schedules: 60 } },
     }),
     death('death in there and back, others resize', {
       dies({ table }) {
@@ -149,7 +117,7 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
           arena.detach()
         }),
       ],
-      rules: { sample: { schedules: 200 } },
+      rules: { sample: { schedules: 60 } },
     }),
     death('death in get, reaped while another resizes', {
       dies: ({ table }) => look(table, a),
@@ -161,24 +129,10 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
           arena.detach()
         }),
       ],
-      rules: { sample: { schedules: 200 } },
+      rules: { sample: { schedules: 60 } },
     }),
     createDeath(lib),
   ]
-}
-
-/** Nothing but a reaper and a resizer, so that all their interleavings can be had. */
-export function reapedDuringResize(lib: Library): Scenario<TableWorld> {
-  const grow = { dies: ({ table }: Hand) => table.resize(MORE_CHAINS) }
-  return {
-    ...deathScene(lib, 'death in grow, reaped while another resizes', grow),
-    threads: [
-      member(lib, 'victim', grow.dies),
-      member(lib, 'rescuer', (hand) => reap(lib, hand, VICTIM), 'victim'),
-      member(lib, 'resizer', ({ table }) => table.resize(2 * MORE_CHAINS), 'victim'),
-    ],
-    rules: { sample: { schedules: 1000, depth: 5 } },
-  }
 }
 
 /** A killed call may have taken effect or not; the rest must be explained all the same. */
@@ -213,87 +167,6 @@ export function deadHistories(lib: Library): readonly Scenario<TableWorld>[] {
       rules: { sample: { schedules: 100 } },
     },
   ]
-}
-
-/** Two deaths: the victim's, and that of the rescuer, who is rescued in turn. */
-export function twoDeaths(lib: Library): Scenario<TableWorld> {
-  const first = { dies: ({ table }: Hand) => table.resize(MORE_CHAINS) }
-  return {
-    ...deathScene(lib, 'death in grow, then death of the rescuer in resize', first),
-    threads: [
-      member(lib, 'victim', first.dies),
-      rescue(lib, { ...first, next: ({ table }) => table.resize(2 * MORE_CHAINS) }),
-      member(
-        lib,
-        'second rescuer',
-        (hand) => {
-          reap(lib, hand, 0)
-          reap(lib, hand, 1)
-          table(hand)
-        },
-        'rescuer',
-      ),
-    ],
-    rules: { bound: 0, maxVerbs: 20_000 },
-  }
-
-  function table({ arena, table: rows }: Hand): void {
-    holds(rows, [b, 1], [d, 1])
-    rows.resize(FEW_CHAINS)
-    put(rows, c, 8)
-    holds(rows, [b, 1], [c, 8], [d, 1])
-    arena.detach()
-  }
-}
-
-function deathScene(lib: Library, name: string, of: Death): Scenario<TableWorld> {
-  const { before, dies, others = [], leaks = 1, rules = { bound: 0 } } = of
-  return scenario<TableWorld>({
-    name,
-    words: STAGE.words,
-    setup: (memory) =>
-      raise(lib, memory, STAGE, (arena) => {
-        const table = createRows(lib, arena, of)
-        for (const [key, version] of HELD) put(table, key, version)
-        before?.(table)
-        return { at: table.parts.at }
-      }),
-    threads: [member(lib, 'victim', dies), rescue(lib, of), ...others],
-    final(memory, _results, { dead }) {
-      const table = settle(lib, memory, dead.length * leaks)
-      holds(table, [b, 1], [d, 1])
-      const { remaining } = table.zone.reclaim('all', { timeoutMs: 0 })
-      if (remaining > 0) throw new Error(`${remaining} free items do not come back`)
-    },
-    describe: (at, world) => describe(at - world.at),
-    rules,
-  })
-}
-
-/** Waits for the victim's end, reaps it, looks at all, writes to its stripe, and leaves. */
-function rescue(lib: Library, { versions = [1], next }: Death): Thread<TableWorld> {
-  return member(
-    lib,
-    'rescuer',
-    (hand) => {
-      const { arena, table } = hand
-      reap(lib, hand, VICTIM)
-      holds(table, [b, 1], [d, 1])
-      const found = look(table, a)
-      if (!versions.includes(found)) throw new Error(`key ${a} has version ${found}`)
-      next?.(hand)
-      put(table, a, 7)
-      put(table, e, 1)
-      table.delete(e)
-      holds(table, [a, 7], [b, 1], [d, 1])
-      arena.detach()
-    },
-    'victim',
-  )
-}
-
-export function reap(lib: Library, { arena }: Pick<Hand, 'arena'>, slot: number): void {
-  lib.reapSlot(arena.space, slot)
 }
 
 /** Whoever comes next finds the table, or makes it. */

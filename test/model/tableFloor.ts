@@ -7,9 +7,10 @@ import type { Entry } from './catalog.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { shipped } from './stage.ts'
-import { deadHistories, deathScenarios, reapedDuringResize, twoDeaths } from './tableDeaths.ts'
+import { deadHistories, deathScenarios } from './tableDeaths.ts'
 import { historyScenarios } from './tableHistories.ts'
 import { keyScenarios } from './tableKeys.ts'
+import { reapedDuringResize, twoDeaths } from './tableReapers.ts'
 import { resizeScenarios } from './tableResizeScenarios.ts'
 import { tableScenarios } from './tableScenarios.ts'
 
@@ -19,19 +20,22 @@ function entries<W>(scenarios: readonly Scenario<W>[], more: More): Entry[] {
   return scenarios.map((scenario) => ({ scenario: scenario as unknown as Scenario, ...more }))
 }
 
-const sampled = (schedules: number): Rules => ({ sample: { schedules, depth: 5 } })
+const sampled = (schedules: number): Rules => ({
+  bound: Number.POSITIVE_INFINITY,
+  sample: { schedules, depth: 5 },
+})
 const VICTIM = 'victim'
 
 const lookups = [...tableScenarios(shipped), ...resizeScenarios(shipped)]
 
 export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
   table: [
-    ...entries(lookups, { quick: sampled(150) }),
+    ...entries(lookups, { quick: sampled(100) }),
     ...entries(keyScenarios(shipped), { quick: { bound: 1 } }),
   ],
   'table, late': [
-    ...entries(lookups, { rules: { ...sampled(2000), delayed: true }, quick: sampled(20) }),
-    ...entries(lookups, { rules: { ...sampled(2000), stale: true }, quick: sampled(20) }),
+    ...entries(lookups, { rules: { ...sampled(1000), delayed: true }, quick: sampled(20) }),
+    ...entries(lookups, { rules: { ...sampled(1000), stale: true }, quick: sampled(20) }),
   ],
   'table, histories': entries(historyScenarios(shipped), { quick: sampled(1000) }),
   'table, death': [
@@ -42,6 +46,6 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
   'table, two deaths': entries([twoDeaths(shipped)], {
     first: VICTIM,
     victim: 'rescuer',
-    stride: 40,
+    stride: 100,
   }),
 }

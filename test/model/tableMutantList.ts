@@ -4,8 +4,9 @@
  * can tell from the original is not kept.
  */
 
-import { deathScenarios, reapedDuringResize, twoDeaths } from './tableDeaths.ts'
+import { deathScenarios } from './tableDeaths.ts'
 import { keyScenarios } from './tableKeys.ts'
+import { reapedDuringResize, twoDeaths } from './tableReapers.ts'
 import { resizeScenarios } from './tableResizeScenarios.ts'
 import { tableScenarios } from './tableScenarios.ts'
 import { caught, type Trial } from './trial.ts'

@@ -235,7 +235,21 @@ describe('detach', () => {
     expect(a.stats().workers).toEqual({ max: 4, attached: [0, 1] })
     b.detach()
     expect(a.stats().workers.attached).toEqual([0])
-    expect(Arena.attach(a.handle).workerId).toBe(1)
+    // The same slot under another name: what was said of the worker before is not said of this one.
+    const next = Arena.attach(a.handle)
+    expect(next.space.slot).toBe(1)
+    expect(next.workerId).not.toBe(b.workerId)
+  })
+
+  it('a late word about a worker that is gone does nothing to its successor', () => {
+    b.detach()
+    const next = Arena.attach(a.handle)
+    next.smr('d').enter()
+    expect(a.reap(b.workerId)).toMatchObject({ reaped: false, workerId: b.workerId })
+    expect(next.smr('d').entered).toBe(true)
+    expect(a.stats().workers.attached).toEqual([a.workerId, next.workerId])
+    expect(a.smr('d').synchronize({ timeoutMs: 0 })).toBe(false)
+    next.smr('d').exit()
   })
 
   it('gives what the worker had cached to the others', () => {

@@ -1,0 +1,64 @@
+/**
+ * Reaping that is not undisturbed: another worker resizes the table meanwhile, or the reaper dies.
+ */
+
+import type { Scenario } from './scenario.ts'
+import type { Library } from './stage.ts'
+import { deathScene, reap, rescue, VICTIM } from './tableDeathStage.ts'
+import { holds } from './tableScenarios.ts'
+import {
+  FEW_CHAINS,
+  type Hand,
+  KEY,
+  MORE_CHAINS,
+  member,
+  put,
+  type TableWorld,
+} from './tableStage.ts'
+
+const { b, c, d } = KEY
+
+/** Nothing but a reaper and a resizer, so that all their interleavings can be had. */
+export function reapedDuringResize(lib: Library): Scenario<TableWorld> {
+  const grow = { dies: ({ table }: Hand) => table.resize(MORE_CHAINS) }
+  return {
+    ...deathScene(lib, 'death in grow, reaped while another resizes', grow),
+    threads: [
+      member(lib, 'victim', grow.dies),
+      member(lib, 'rescuer', (hand) => reap(lib, hand, VICTIM), 'victim'),
+      member(lib, 'resizer', ({ table }) => table.resize(2 * MORE_CHAINS), 'victim'),
+    ],
+    rules: { sample: { schedules: 500, depth: 5 } },
+  }
+}
+
+/** Two deaths: the victim's, and that of the rescuer, who is rescued in turn. */
+export function twoDeaths(lib: Library): Scenario<TableWorld> {
+  const first = { dies: ({ table }: Hand) => table.resize(MORE_CHAINS) }
+  return {
+    ...deathScene(lib, 'death in grow, then death of the rescuer in resize', first),
+    threads: [
+      member(lib, 'victim', first.dies),
+      rescue(lib, { ...first, next: ({ table }) => table.resize(2 * MORE_CHAINS) }),
+      member(
+        lib,
+        'second rescuer',
+        (hand) => {
+          reap(lib, hand, 0)
+          reap(lib, hand, 1)
+          table(hand)
+        },
+        'rescuer',
+      ),
+    ],
+    rules: { bound: 0, maxVerbs: 20_000 },
+  }
+
+  function table({ arena, table: rows }: Hand): void {
+    holds(rows, [b, 1], [d, 1])
+    rows.resize(FEW_CHAINS)
+    put(rows, c, 8)
+    holds(rows, [b, 1], [c, 8], [d, 1])
+    arena.detach()
+  }
+}
