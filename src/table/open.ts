@@ -5,8 +5,16 @@
 import type { Arena } from '../arena.ts'
 import { Exhausted, integer, Misuse, onlyOptions, show } from '../errors.ts'
 import type { Listing, NamedKind } from '../memory/directory.ts'
-import { Named, NODE_WORDS, RunKind, StripeWords, TableWords } from '../memory/layout.ts'
+import {
+  ChainsWord,
+  Named,
+  NODE_WORDS,
+  RunKind,
+  StripeWords,
+  TableWords,
+} from '../memory/layout.ts'
 import { BYTES_PER_WORD } from '../memory/memory.ts'
+import type { Space } from '../memory/space.ts'
 import {
   type Fields,
   type Key,
@@ -57,22 +65,27 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   const stripeBits = space.maxWorkers <= FEW_WORKERS ? FEW_STRIPES_BITS : MANY_STRIPES_BITS
   const bits = bitsFor(CREATE, capacity, stripeBits)
   if (space.directory.find(CREATE, Named.table, name) !== undefined) throw exists(name)
+  // Memory first: what fails after the zone is made could take it from another worker's table.
+  const runs = reserveRuns(space, { bits, stripeBits, words: record.words })
+  if (runs === undefined) {
+    throw new Exhausted(`${CREATE}: no memory for table ${show(name)} of ${capacity} records`, {
+      table: name,
+      capacity,
+    })
+  }
   const undo = undoer(arena, name, given)
+  let zone: Zone | undefined
   try {
     const smr = given ?? arena.smr(name)
     const shape = nodeShape(record, keyName)
-    const zone = arena.openZone(CREATE, name, { ...knobs, record: shape, smr })
-    const found = buildTable(arena, name, zone, { bits, stripeBits, words: record.words })
-    if (found === undefined) {
-      throw new Exhausted(`${CREATE}: no memory for table ${show(name)} of ${capacity} records`, {
-        table: name,
-        capacity,
-      })
-    }
-    if (!found.created) throw exists(name)
+    zone = arena.openZone(CREATE, name, { ...knobs, record: shape, smr })
+    const found = buildTable(arena, name, zone, runs)
+    if (!found?.created) throw exists(name)
     return { parts: partsOf(arena, found, zone, smr), key }
   } catch (error) {
-    undo()
+    space.pages.release(runs.table)
+    space.pages.release(runs.chains & ChainsWord.pageMask)
+    undo(zone)
     throw error
   }
 }
@@ -81,16 +94,27 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
  * How to leave nothing behind: the domain and the zone go, unless they were there before, or another
  * worker has made a table of them meanwhile.
  */
-function undoer(arena: Arena, name: string, given: Smr | undefined): () => void {
+function undoer(
+  arena: Arena,
+  name: string,
+  given: Smr | undefined,
+): (zone: Zone | undefined) => void {
   const { directory } = arena.space
   const missing = (kind: NamedKind): boolean => directory.find(CREATE, kind, name) === undefined
   const madeZone = missing(Named.zone)
   const madeDomain = given === undefined && missing(Named.domain)
-  return () => {
+  return (zone) => {
     if (!missing(Named.table)) return
-    if (madeZone && !missing(Named.zone)) arena.zone(name).destroy()
+    if (madeZone && zone?.isAlive()) zone.destroy()
     if (madeDomain && !missing(Named.domain)) arena.smr(name).destroy()
   }
+}
+
+/** What a table takes besides its zone: reserved, filled in, and nobody's yet. */
+interface Runs {
+  readonly table: number
+  /** A word as in `TableWords.chains`. */
+  readonly chains: number
 }
 
 interface TableSize {
@@ -100,30 +124,36 @@ interface TableSize {
   readonly words: number
 }
 
+function reserveRuns(space: Space, { bits, stripeBits, words }: TableSize): Runs | undefined {
+  const { memory, pages } = space
+  const own = TableWords.WORDS + 2 ** stripeBits * StripeWords.WORDS
+  const table = pages.reserve(own)
+  if (table === 0) return undefined
+  memory.fill(table, own, 0)
+  memory.poke(table + TableWords.recordWords, words)
+  memory.poke(table + TableWords.stripeBits, stripeBits)
+  const chains = new Chains(space, table).make(bits, 0)
+  if (chains !== 0) return { table, chains }
+  pages.release(table)
+  return undefined
+}
+
 function buildTable(
   arena: Arena,
   name: string,
   zone: Zone,
-  { bits, stripeBits, words: recordWords }: TableSize,
+  { table: at, chains: first }: Runs,
 ): Listing | undefined {
   const { space } = arena
   return space.directory.open(CREATE, Named.table, name, (serial) => {
-    const words = TableWords.WORDS + 2 ** stripeBits * StripeWords.WORDS
-    const at = space.pages.reserve(words)
-    if (at === 0) return 0
     const { memory } = space
-    memory.fill(at, words, 0)
+    if (!zone.isAlive()) {
+      throw new Misuse(`${CREATE}: the zone of table ${show(name)} was destroyed; try again`)
+    }
     memory.poke(at + TableWords.serial, serial)
     memory.poke(at + TableWords.zone, zone.parts.at)
     memory.poke(at + TableWords.zoneSerial, zone.serial)
-    memory.poke(at + TableWords.recordWords, recordWords)
-    memory.poke(at + TableWords.stripeBits, stripeBits)
     const chains = new Chains(space, at)
-    const first = chains.make(bits, 0)
-    if (first === 0) {
-      space.pages.release(at)
-      return 0
-    }
     chains.settle(first)
     chains.publish(first)
     space.pages.publish(at, RunKind.table)

@@ -7,6 +7,7 @@ import type { Entry } from './catalog.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { shipped } from './stage.ts'
+import { createScenarios } from './tableCreate.ts'
 import { deadHistories, deathScenarios } from './tableDeaths.ts'
 import { historyScenarios } from './tableHistories.ts'
 import { keyScenarios } from './tableKeys.ts'
@@ -32,6 +33,7 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
   table: [
     ...entries(lookups, { quick: sampled(100) }),
     ...entries(keyScenarios(shipped), { quick: { bound: 1 } }),
+    ...entries(createScenarios(shipped), { quick: sampled(100) }),
   ],
   'table, late': [
     ...entries(lookups, { rules: { ...sampled(1000), delayed: true }, quick: sampled(20) }),

@@ -14,7 +14,7 @@ import { CALLS, CALLS_EACH, createTable, KEYS, MEMBERS, NOTE_WORDS } from './rou
 import { honestRuns, type Run, tell, torture } from './torture.ts'
 
 const MOST_ROUNDS = 200_000
-const MOST_SECONDS = 4
+const MOST_SECONDS = 3
 const FEWEST_ROUNDS = 200
 const EMPTY = tableSpec([])
 
