@@ -127,7 +127,7 @@ export function memoryScenarios(lib: Library): readonly Scenario<World>[] {
   /** In the middle both have two slots of the four; nobody may have another's. */
   const claims = (arena: Arena, memory: Memory): number => {
     const second = join(lib, memory)
-    const at = boardAt(1 + second.workerId)
+    const at = boardAt(1 + second.space.slot)
     memory.poke(at, arena.workerId)
     if (memory.peek(at) !== arena.workerId) throw new Error('another is in this slot')
     second.detach()
