@@ -15,7 +15,14 @@ interface NodeProcess {
   getBuiltinModule?(id: string): unknown
 }
 
+interface Channel {
+  readonly port1: { onmessage: (() => void) | null }
+  readonly port2: { postMessage(message: unknown): void }
+}
+
 interface HostScope {
+  setImmediate?(callback: () => void): unknown
+  readonly MessageChannel?: new () => Channel
   readonly process?: NodeProcess
   readonly document?: unknown
   readonly performance?: { now(): number; readonly timeOrigin: number }
@@ -72,6 +79,29 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimer(resolve, ms)
   })
+}
+
+/**
+ * Calls back once, after this turn of the event loop: when the running task and all its microtasks
+ * are over. `setImmediate` where there is one (Node, Bun, Deno), a message to ourselves in browsers.
+ */
+export function endOfTurn(callback: () => void): void {
+  if (scope.setImmediate !== undefined) scope.setImmediate(callback)
+  else if (scope.MessageChannel !== undefined) postTurn(callback, scope.MessageChannel)
+  else setTimer(callback, 0)
+}
+
+/** One channel for all turns: opening one costs more than the turn. */
+let channel: Channel | undefined
+const due: (() => void)[] = []
+
+function postTurn(callback: () => void, MessageChannel: new () => Channel): void {
+  if (channel === undefined) {
+    channel = new MessageChannel()
+    channel.port1.onmessage = () => due.shift()?.()
+  }
+  due.push(callback)
+  channel.port2.postMessage(0)
 }
 
 declare function setTimeout(callback: () => void, ms: number): unknown

@@ -103,10 +103,17 @@ export const FreeRun = struct(
 export const DomainWords = struct(
   'domain',
   line({ wr: shared('write hand: moved only by clock.ts [W]') }),
+  line({
+    tick: shared('lazy clock: the tick in which the write hand moved last'),
+    owed: shared(
+      '1: goals ahead of the write hand were given at the wrap guard; polls commit them',
+    ),
+  }),
   line({ rd: shared('read hand: forwarded only by clock.ts [S3], never past wr') }),
   line({
     serial: frozen('serial of its directory entry'),
     users: shared('zones bound to this domain'),
+    hurry: shared('rises when somebody waits for the callbacks of all workers'),
     first: frozen('where the hands started'),
     step: frozen('one step of the write hand'),
     clock: frozen('which clock: see CLOCKS in smr/options.ts'),
@@ -117,20 +124,38 @@ export const DomainWords = struct(
   }),
 )
 
+/** What of an async section's label others can read: 40 bytes. */
+export const LABEL_WORDS = 10
+
 /** One per worker and domain. Nobody but its worker ever writes to the first line. */
 export const ReaderWords = struct(
   'reader',
-  line({ seq: shared('sequence observed by the open section, 0 outside [R1] [R2]') }),
+  line({
+    seq: shared('sequence observed by the open section, 0 outside [R1] [R2]'),
+    asyncSeq: shared('sequence of the oldest open async section, 0 none [X1] [X2]'),
+  }),
   line({
     advances: tally('times this worker moved the write hand'),
     advanceWaits: tally('times it found the hands too far apart to move it'),
     polls: tally('polls'),
     pollScans: tally('polls that had to look at the readers'),
     pollFails: tally('polls answered no'),
+    calls: tally('callbacks queued'),
+    callErrors: tally('callbacks that threw'),
+    callsLost: tally('callbacks dropped because their worker left or died'),
   }),
   line({
     heldSeq: shared('the sequence with which it was last found to hold a goal back'),
     heldSince: shared('when it was first found with it, ms of the shared clock, wrapped'),
+    asyncHeldSeq: shared('the same for its async sections'),
+    asyncHeldSince: shared('likewise'),
+    labelSeq: shared('the async section that the label is about, 0 while it is being written'),
+    labelBytes: shared('length of the label in UTF-8'),
+    label: shared('UTF-8', LABEL_WORDS),
+  }),
+  line({
+    queued: shared('callbacks ever queued by this worker, wrapped'),
+    settled: shared('of these, run or dropped, wrapped'),
   }),
 )
 

@@ -39,14 +39,17 @@ export class Locks {
   private readonly memory: Memory
   private readonly workers: Workers
   private readonly token: number
+  private readonly beforeSleep: () => void
   /**
    * How long a lock is waited for unless the caller says. A thread that supervises others sets less:
    * while it blocks it cannot hear that the owner has died.
    */
   patienceMs: number = DEFAULT_TIMEOUT_MS
 
-  constructor(memory: Memory, workers: Workers, slot: number) {
+  /** `beforeSleep`: what this worker lets go of before it blocks. */
+  constructor(memory: Memory, workers: Workers, slot: number, beforeSleep: () => void) {
     this.memory = memory
+    this.beforeSleep = beforeSleep
     this.workers = workers
     this.token = workers.token(slot)
   }
@@ -132,6 +135,7 @@ export class Locks {
       if (this.takeOver(at, seen)) return 'owner-died'
       const left = deadline - memory.now()
       if (left <= 0) throw this.timedOut(what, seen, timeoutMs)
+      this.beforeSleep()
       if ((seen & SLEEPERS) === 0 && memory.cas(at, seen, seen | SLEEPERS) !== seen) continue
       memory.wait(at, seen | SLEEPERS, Math.min(left, LOOK_AGAIN_MS))
     }

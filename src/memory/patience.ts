@@ -40,8 +40,16 @@ export function timeoutOf(call: string, options: WaitOptions | undefined): numbe
   })
 }
 
+/** Whose thread it is that sleeps, and what it lets go of before. */
+export interface Sleeper {
+  readonly memory: Memory
+  /** Clears what is published although nothing needs it: see turn.ts. */
+  beforeSleep(): void
+}
+
 /** Probes until it says yes (true) or the time is over (false). Blocks this thread. */
-export function until(memory: Memory, timeoutMs: number, probe: () => boolean): boolean {
+export function until(sleeper: Sleeper, timeoutMs: number, probe: () => boolean): boolean {
+  const { memory } = sleeper
   for (let breath = 0; breath < BREATHS; breath++) {
     if (probe()) return true
     if (timeoutMs === 0) return false
@@ -52,6 +60,7 @@ export function until(memory: Memory, timeoutMs: number, probe: () => boolean): 
     if (probe()) return true
     const left = deadline - memory.now()
     if (left <= 0) return false
+    sleeper.beforeSleep()
     memory.nap(Math.min(napMs, left))
   }
 }

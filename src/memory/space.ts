@@ -19,6 +19,7 @@ import { type Geometry, geometry, Header, LAYOUT_VERSION, MAGIC, MAX_WORKERS } f
 import { Locks } from './lock.ts'
 import { BYTES_PER_WORD, Memory } from './memory.ts'
 import { Pages } from './pages.ts'
+import { Turn } from './turn.ts'
 import { Workers } from './workers.ts'
 
 /** Shape of the parts of `WebAssembly` that we use, so that no host's type library is needed. */
@@ -76,6 +77,8 @@ export class Space {
   readonly locks: Locks
   readonly pages: Pages
   readonly directory: Directory
+  /** What this worker keeps published until its turn of the event loop ends. */
+  readonly turn: Turn = new Turn()
   /** What waits for readers of a domain; the floor above knows, and says how to ask. */
   pendingIn: (domain: number) => { items: number; bytes: number } = () => ({ items: 0, bytes: 0 })
   private open = true
@@ -88,7 +91,7 @@ export class Space {
     this.sequence = { first: memory.peek(Header.first) as Seq, step: memory.peek(Header.step) }
     this.workers = new Workers(memory, memory.peek(Header.workersAt), this.maxWorkers)
     this.slot = this.workers.claim(call, threadId())
-    this.locks = new Locks(memory, this.workers, this.slot)
+    this.locks = new Locks(memory, this.workers, this.slot, () => this.beforeSleep())
     this.pages = new Pages(memory, this.locks, this.slot)
     this.directory = new Directory(memory, this.locks)
   }
@@ -101,6 +104,11 @@ export class Space {
   /** Misuse when this worker has left the arena. */
   assertOpen(call: string): void {
     if (!this.open) throw new Misuse(`${call}: this arena handle was detached; attach again`)
+  }
+
+  /** Lets go of what would hold others up while this thread blocks. */
+  beforeSleep(): void {
+    this.turn.letGo()
   }
 
   /** Gives the slot back. The floors above have emptied the worker's caches before. */

@@ -1,5 +1,6 @@
 /**
- * How the two hands move. Nothing here waits, and nothing here looks at a reader.
+ * How the two hands move. Nothing here waits, and nothing here looks at a reader. *When* the write
+ * hand moves is another matter: see pace.ts.
  *
  * The write hand is moved by read-modify-writes only. That is what makes one load of it worth so
  * much: a load that returns s happens after *every* advance up to s, because each of them read from
@@ -12,7 +13,7 @@
 
 import { DomainWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { forward, lt, type Seq } from '../seq.ts'
+import { delta, forward, lt, MAX_DELTA, type Seq } from '../seq.ts'
 
 export class Clock {
   /** One step of the write hand; even, so that a sequence stays odd and is never 0. */
@@ -36,6 +37,12 @@ export class Clock {
     return this.memory.load(this.rdAt) as Seq
   }
 
+  /** The wrap guard: whether the hands are near enough for the write hand to move on. */
+  hasRoom(): boolean {
+    const rd = this.rd()
+    return delta(this.wr(), rd) < MAX_DELTA
+  }
+
   /**
    * [W] Moves the write hand one step and returns where it now stands: a goal. Four operations:
    *     the caller's unlink, this add, a reader's load of the write hand in enter, that reader's
@@ -50,17 +57,21 @@ export class Clock {
   }
 
   /**
-   * A goal one step ahead of the write hand, without moving it: somebody has to `commit` it later.
-   * Still a read-modify-write, although it adds nothing: whoever moves the hand afterwards reads
-   * from it, so the caller's unlink happens before that step, as it would before an advance.
+   * A goal so many steps ahead of the write hand, without moving it: somebody or some time has to
+   * move it there. Still a read-modify-write, although it adds nothing: whoever moves the hand
+   * afterwards reads from it, so the caller's unlink happens before that step, as it would before
+   * an advance.
    */
-  defer(): Seq {
-    return forward(this.memory.add(this.wrAt, 0) as Seq, this.step)
+  ahead(steps: number): Seq {
+    return forward(this.memory.add(this.wrAt, 0) as Seq, steps * this.step)
   }
 
-  /** Moves the write hand from `wr`, where it was seen, to a deferred goal. A lost race is no harm. */
-  commit(wr: Seq, goal: Seq): void {
-    if (lt(wr, goal)) this.memory.cas(this.wrAt, wr, goal)
+  /**
+   * Moves the write hand from `wr`, where it was seen, to a goal ahead of it; false if it had moved
+   * already. Two cases, as in [W]: a lost race is no harm, for then somebody else has moved it.
+   */
+  commit(wr: Seq, goal: Seq): boolean {
+    return lt(wr, goal) && this.memory.cas(this.wrAt, wr, goal) === wr
   }
 
   /**

@@ -18,11 +18,12 @@
  *
  * Where things happen (one total order, since every atomic is sequentially consistent):
  *
- *   [R1] enter: load wr, publish it, load wr again      this file
+ *   [R1] enter: load wr, publish it, load wr again      this file, publish.ts
  *   [R2] exit: clear the word                           this file
- *   [I]  the nap inside enter, between load and store   this file
+ *   [R3] enter of a turn section: a glance at wr        this file
+ *   [I]  the nap inside enter, between load and store   publish.ts
  *   [W]  advance: the write hand moves                  clock.ts
- *   [S1] poll's fast path: rd has passed the goal       this file
+ *   [S1] poll's fast path: rd has passed the goal       goals.ts
  *   [S2] poll's look at one reader's word               poll.ts
  *   [S3] poll forwards the read hand                    clock.ts
  *
@@ -37,42 +38,46 @@
  *      step, and U happens before the reader's accesses;
  *   4) it saw an earlier one: it says no.
  *
+ * A *turn section* (SMR_LAZY's place) does not clear its word at exit. Between publications the word
+ * shows the same sequence all the time, so for a poller every later section of the worker is part of
+ * the one that was published: the four cases hold with [R2] at the next publication, or where the
+ * turn of the event loop ends, or before the worker blocks. FreeBSD's lazy section needs no fence
+ * because clock interrupts visit every CPU; ours, because a turn cannot end inside a section.
+ *
  * Differences from FreeBSD: JavaScript has no fences, and plain accesses are ordered with nothing,
  * so enter loads the write hand twice where the kernel has one fence. Workers may be descheduled
  * anywhere, so the read hand is forwarded from the value read first. At the wrap limit an advance
  * does not spin: it hands out a goal one step ahead, and the poll that follows moves the clock.
  */
 
-import { Exhausted, Misuse, show } from '../errors.ts'
+import { Misuse, show } from '../errors.ts'
 import { DomainWords, ReaderWords, RunKind } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import {
   type AsyncWaitOptions,
   isThenable,
   timeoutOf,
-  until,
-  untilAsync,
   type WaitOptions,
 } from '../memory/patience.ts'
 import type { Space } from '../memory/space.ts'
-import { delta, leq, MAX_DELTA, type Seq } from '../seq.ts'
+import type { Published } from '../memory/turn.ts'
+import { delta, INVALID, type Seq } from '../seq.ts'
 import type { Goal } from '../words.ts'
-import { Clock } from './clock.ts'
 import { destroySmr } from './destroy.ts'
-import { Readers } from './poll.ts'
-import { noteHolder, type Stall, stalledReaders } from './stall.ts'
+import { Goals, PATIENT, URGENT } from './goals.ts'
+import { SECTIONS } from './options.ts'
+import { NEAR, publish, publishFrom } from './publish.ts'
+import { type Stall, stalledReaders } from './stall.ts'
 import { type SmrStats, smrStats } from './stats.ts'
 
 /** What the worker is doing in this domain, as far as its own handle knows. */
 const OUTSIDE = 0
-const INSIDE = 1
-const CLOSED = 2
-
-/** A section may have observed at most this much less than the write hand shows when it begins. */
-const NEAR = MAX_DELTA / 2
+const OFFLINE = 1
+const INSIDE = 2
+const CLOSED = 3
 
 /** One domain, as one worker sees it. Get it with `arena.smr(name)`. */
-export class Smr {
+export class Smr implements Published {
   readonly name: string
   /** @internal */
   readonly serial: number
@@ -81,13 +86,14 @@ export class Smr {
   /** @internal */
   readonly space: Space
   private readonly memory: Memory
-  private readonly clock: Clock
-  private readonly readers: Readers
+  private readonly goals: Goals
   private readonly wrAt: number
   private readonly reader: number
+  /** Whether what a section published stays until the turn ends. */
+  private readonly turning: boolean
+  /** What this worker's word shows between turn sections, INVALID when it shows none. */
+  private seen: Seq = INVALID
   private state = OUTSIDE
-  /** Whether the last `stamp` moved the write hand. @internal */
-  stepped = false
 
   /** @internal */
   constructor(space: Space, name: string, address: number, serial: number) {
@@ -96,10 +102,10 @@ export class Smr {
     this.name = name
     this.address = address
     this.serial = serial
-    this.clock = new Clock(space.memory, address)
-    this.readers = new Readers(space.memory, address + DomainWords.WORDS, space.maxWorkers)
+    this.goals = new Goals(space, name, address, serial, this)
     this.wrAt = address + DomainWords.wr
-    this.reader = this.readers.address(space.slot)
+    this.reader = this.goals.readers.address(space.slot)
+    this.turning = SECTIONS[space.memory.peek(address + DomainWords.sections)] === 'turn'
   }
 
   // ---- sections ----------------------------------------------------------------------------
@@ -107,33 +113,37 @@ export class Smr {
   /**
    * Opens a read section: until `exit`, no record that this worker can reach is used again.
    * Never blocks, never allocates. Does not nest within one domain (Misuse); sections of different
-   * domains may. Must not be open across an `await`. FreeBSD smr_enter(9).
+   * domains may. Must not be open across an `await`. FreeBSD smr_enter(9), smr_lazy_enter(9).
    */
   enter(): void {
     if (this.state !== OUTSIDE) throw this.refuse('enter')
     this.state = INSIDE
     const { memory, wrAt, reader } = this
+    if (this.turning) {
+      // [R3] If the glance finds what our word shows, that stands there since we published it, and
+      //      this section is part of that one. If not, we publish anew. Otherwise nothing: a glance
+      //      that misses a step of the hand only decides that reclamation waits a little longer.
+      if (memory.glance(wrAt) !== this.seen) this.publishForTurn()
+      return
+    }
     const seen = memory.load(wrAt)
     // [I]  We may nap here for any time. The sequence we then publish may lie behind the read hand:
     //      poll.ts [S2] pins it.
     memory.store(reader + ReaderWords.seq, seen)
-    // [R1] If a poller's look at our word [S2] comes after the store, it sees us and refuses every
-    //      later goal. If it comes before, so did its load of the write hand, and the load below
-    //      returns its goal or a later one: all that was unlinked for it happens before our reads.
-    //      Otherwise (no second load) our plain reads are ordered with nothing, and may find a
-    //      record that a poller has declared unreachable. (FreeBSD PR 265974 was this.)
+    // [R1] What the second load is for: see publish.ts.
     const again = memory.load(wrAt)
-    if ((again - seen) >>> 0 > NEAR) this.publishAgain(again)
+    if ((again - seen) >>> 0 > NEAR) publishFrom(memory, wrAt, reader + ReaderWords.seq, again)
   }
 
   /** Closes the section. Never blocks. Misuse when none is open. FreeBSD smr_exit(9). */
   exit(): void {
     if (this.state !== INSIDE) throw this.refuse('exit')
     this.state = OUTSIDE
+    if (this.turning) return
     // [R2] If a poller's look [S2] reads this 0, our reads happen before whatever it allows.
     //      If it reads what stood before, it refuses. Otherwise (a plain store) the record could be
     //      written while our last reads are still under way.
-    this.memory.store(this.reader + ReaderWords.seq, 0)
+    this.memory.store(this.reader + ReaderWords.seq, INVALID)
   }
 
   /** Whether this worker has a section open. */
@@ -164,18 +174,57 @@ export class Smr {
     if (this.state === INSIDE) throw this.misuse('assertNotEntered', 'a section is open')
   }
 
+  /**
+   * This worker will not enter for long: nothing of it holds memory back until `online`. Only a
+   * worker that computes for long in one turn needs it, and only with turn sections; with the others
+   * it changes nothing but that `enter` is Misuse meanwhile. Misuse inside a section. Never blocks.
+   */
+  offline(): void {
+    this.assertOutside('offline')
+    this.letGo()
+    this.state = OFFLINE
+  }
+
+  /** Ends `offline`: `enter` is legal again. Misuse inside a section. Never blocks. */
+  online(): void {
+    this.assertOutside('online')
+    this.state = OUTSIDE
+  }
+
   // ---- the clock ---------------------------------------------------------------------------
 
   /**
-   * Moves the write hand and returns the goal: once it is met, nobody can see what this worker
-   * unlinked before the call. Never blocks. Misuse inside a section. FreeBSD smr_advance(9), except
-   * that at the wrap limit (2^30 between the hands) it does not spin but gives a goal one step
-   * ahead, which polling then makes true.
+   * Returns a goal: once it is met, nobody can see what this worker unlinked before the call. The
+   * default clock moves the write hand for it, the others only now and then: see pace.ts. Never
+   * blocks. Misuse inside a section. FreeBSD smr_advance(9), except that at the wrap limit (2^30
+   * between the hands) it does not spin but gives a goal one step ahead, which polls make true.
    */
   advance(): Goal {
     this.assertOutside('advance')
-    this.makeRoom()
-    return this.stamp()
+    this.goals.makeRoom()
+    return this.goals.give(this.goals.stamp())
+  }
+
+  /**
+   * A goal ahead of the write hand, which stays where it is: for a writer that wants to set the pace
+   * of the clock itself. It is met only after `commit`, a wait for it, or any later `advance`. Never
+   * blocks. Misuse inside a section. XNU smr_deferred_advance.
+   */
+  deferredAdvance(): Goal {
+    this.assertOutside('deferredAdvance')
+    this.goals.makeRoom()
+    return this.goals.give(this.goals.defer())
+  }
+
+  /**
+   * Moves the write hand to a deferred goal; does nothing if it is there, and nothing to a lazy
+   * clock, which only time moves. Never blocks. Misuse inside a section, and for a goal that this
+   * domain cannot have issued. XNU smr_deferred_advance_commit.
+   */
+  commit(goal: Goal): void {
+    this.assertOutside('commit')
+    const seq = this.taken('commit', goal)
+    if (!this.goals.commit(seq)) throw this.foreignGoal('commit', seq)
   }
 
   /**
@@ -184,26 +233,28 @@ export class Smr {
    * later goals. Misuse for a goal that this domain cannot have issued. FreeBSD smr_poll(9).
    */
   poll(goal: Goal): boolean {
-    this.checkGoal('poll', goal)
-    return this.look(goal, true)
+    const seq = this.taken('poll', goal)
+    return this.goals.look(seq, PATIENT, (foreign) => this.foreignGoal('poll', foreign))
   }
 
   /**
    * Blocks until the goal is met. With `timeoutMs` it answers false when the time is over; without,
-   * it throws Exhausted after 30 s and names the workers that hold the goal back. Misuse inside a
-   * section of this domain. FreeBSD smr_wait(9).
+   * it throws Exhausted after 30 s and names the workers that hold the goal back. Moves a deferred
+   * clock itself; on a lazy one it waits for its ticks. Misuse inside a section of this domain.
+   * FreeBSD smr_wait(9), which a lazy clock does not have there.
    */
   wait(goal: Goal, options?: WaitOptions): boolean {
     this.assertOutside('wait')
-    this.checkGoal('wait', goal)
-    return this.outlast('wait', goal, options, true)
+    const seq = this.taken('wait', goal)
+    return this.goals.outlast('wait', seq, options, (it) => this.foreignGoal('wait', it))
   }
 
   /** `wait` between turns of the event loop. Rejects with its reason when `signal` aborts. */
   async waitAsync(goal: Goal, options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('waitAsync')
-    this.checkGoal('waitAsync', goal)
-    return this.outlastAsync('waitAsync', goal, options, true)
+    const seq = this.taken('waitAsync', goal)
+    const foreign = (it: Seq): Misuse => this.foreignGoal('waitAsync', it)
+    return this.goals.outlastAsync('waitAsync', seq, options, foreign)
   }
 
   /**
@@ -213,15 +264,17 @@ export class Smr {
    */
   synchronize(options?: WaitOptions): boolean {
     this.assertOutside('synchronize')
-    timeoutOf(this.callName('synchronize'), options) // Before the clock moves.
-    return this.outlast('synchronize', this.advance(), options, false)
+    timeoutOf('smr.synchronize', options) // Before the clock moves.
+    this.goals.makeRoom()
+    return this.goals.outlast('synchronize', this.goals.stamp(), options, undefined)
   }
 
   /** `synchronize` between turns of the event loop. */
   async synchronizeAsync(options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('synchronizeAsync')
-    timeoutOf(this.callName('synchronizeAsync'), options) // Before the clock moves.
-    return this.outlastAsync('synchronizeAsync', this.advance(), options, false)
+    timeoutOf('smr.synchronizeAsync', options) // Before the clock moves.
+    this.goals.makeRoom()
+    return this.goals.outlastAsync('synchronizeAsync', this.goals.stamp(), options, undefined)
   }
 
   /**
@@ -237,10 +290,8 @@ export class Smr {
         `olderThanMs is ${show(olderThanMs)}; give milliseconds from 0 on`,
       )
     }
-    const { address, memory, readers, space } = this
-    const pending = space.pendingIn(address)
-    const { workers } = space
-    return stalledReaders(memory, readers, address, workers, olderThanMs, pending)
+    const { address, goals, space } = this
+    return stalledReaders(space, goals.readers, address, olderThanMs, space.pendingIn(address))
   }
 
   /** Counters of all workers, and where the hands stand. Numbers may be a moment old. */
@@ -269,37 +320,39 @@ export class Smr {
     return result
   }
 
-  /**
-   * If the hands are so far apart that an advance could wrap, tries to bring them together. Called
-   * before a lock is taken under which `stamp` is called.
-   * @internal
-   */
+  /** Brings the hands together where an advance could wrap; called before a lock is. @internal */
   makeRoom(): void {
-    const rd = this.clock.rd()
-    const wr = this.clock.wr()
-    if (delta(wr, rd) >= MAX_DELTA) this.look(wr as unknown as Goal, false)
+    this.goals.makeRoom()
   }
 
   /** The goal for what has been unlinked so far. Never blocks; legal under a lock. @internal */
-  stamp(): Goal {
-    const { clock, memory, reader } = this
-    const rd = clock.rd()
-    const wr = clock.wr()
-    this.stepped = delta(wr, rd) < MAX_DELTA
-    if (this.stepped) {
-      memory.tally(reader + ReaderWords.advances, 1)
-      return clock.advance() as unknown as Goal
-    }
-    memory.tally(reader + ReaderWords.advanceWaits, 1)
-    return clock.defer() as unknown as Goal
+  stamp(): Seq {
+    return this.goals.stamp()
   }
 
-  /**
-   * `poll` for a goal that certainly is this domain's own. Such a goal lies between rd and wr until
-   * it is met; found anywhere else, it was met before the hands wrapped past it. @internal
-   */
-  expired(goal: Goal): boolean {
-    return this.look(goal, false)
+  /** Steps of the write hand that the last `stamp` made. @internal */
+  get steps(): number {
+    return this.goals.steps
+  }
+
+  /** `poll` for a goal that certainly is this domain's own. @internal */
+  expired(goal: Seq): boolean {
+    return this.goals.expired(goal)
+  }
+
+  /** `expired` for somebody who waits: moves the write hand to a goal ahead of it. @internal */
+  expiredUrgently(goal: Seq): boolean {
+    return this.goals.look(goal, URGENT, undefined)
+  }
+
+  /** Lets go of what stays published between turn sections. False inside one. @internal */
+  letGo(): boolean {
+    if (this.seen === INVALID) return true
+    if (this.state === INSIDE) return false
+    this.seen = INVALID
+    // [R2] The end of every section since the publication, as exit's store is of one.
+    this.memory.store(this.reader + ReaderWords.seq, INVALID)
+    return true
   }
 
   /** Whether the domain still exists: another worker may have destroyed it. @internal */
@@ -313,116 +366,38 @@ export class Smr {
 
   /** Misuse when this worker has a section open. @internal */
   assertOutside(verb: string): void {
-    if (this.state !== OUTSIDE) throw this.refuse(verb)
+    if (this.state >= INSIDE) throw this.refuse(verb)
+  }
+
+  /** Misuse when the handle was closed. @internal */
+  assertOpen(verb: string): void {
+    if (this.state === CLOSED) throw this.refuse(verb)
   }
 
   /** This worker leaves. @internal */
   close(): void {
+    if (this.state !== CLOSED && this.isAlive()) this.letGo()
     this.state = CLOSED
   }
 
   // ---- slow paths --------------------------------------------------------------------------
 
-  private look(target: Goal, strict: boolean): boolean {
-    const { clock, memory, reader } = this
-    const goal = target as unknown as Seq
-    memory.tally(reader + ReaderWords.polls, 1)
-    const rd = clock.rd()
-    // [S1] If the read hand has passed the goal, a poller that had scanned put it there [S3]: this
-    //      load reads from its CAS and stands where it stood. If not, we scan ourselves.
-    //      Otherwise (a plain read of the hand) its scan would not happen before our reuse.
-    if (leq(goal, rd)) return true
-    memory.tally(reader + ReaderWords.pollScans, 1)
-    let wr = clock.wr()
-    const ahead = delta(goal, wr)
-    if (ahead > 0) {
-      if (ahead > this.furthest() || ahead % clock.step !== 0) {
-        if (strict) throw this.foreignGoal(goal, wr)
-        return true
-      }
-      if (delta(wr, rd) < MAX_DELTA) clock.commit(wr, goal)
-      wr = clock.wr()
-    }
-    const candidate = this.readers.oldest(rd, wr)
-    clock.forwardRead(rd, candidate)
-    const met = leq(goal, candidate)
-    if (!met) {
-      memory.tally(reader + ReaderWords.pollFails, 1)
-      if (this.readers.holder >= 0) noteHolder(memory, this.readers.address(this.readers.holder))
-    }
-    return met
+  private publishForTurn(): void {
+    this.seen = publish(this.memory, this.wrAt, this.reader + ReaderWords.seq)
+    this.space.turn.hold(this)
   }
 
-  /** How far ahead of the write hand a goal may lie that this clock has issued. */
-  private furthest(): number {
-    return this.clock.step
+  private taken(verb: string, goal: Goal): Seq {
+    this.assertOpen(verb)
+    const seq = this.goals.take(goal)
+    if (seq === undefined) throw this.misuse(verb, this.goals.blame(goal))
+    return seq
   }
 
-  /**
-   * The worker napped so long inside enter that what it published is too old to compare with. The
-   * hand only moves forward, so the distance is measured all the way round (unsigned): by its sign a
-   * nap of more than half a circle would look like a step back, and a scan would take what we
-   * published for a sequence still to come, which holds nothing back.
-   */
-  private publishAgain(seen: number): void {
-    for (let wr = seen; ; ) {
-      this.memory.store(this.reader + ReaderWords.seq, wr)
-      const again = this.memory.load(this.wrAt)
-      if ((again - wr) >>> 0 <= NEAR) return
-      wr = again
-    }
-  }
-
-  /** `strict`: the goal is the caller's, not one that this domain certainly has issued. */
-  private outlast(
-    verb: string,
-    goal: Goal,
-    options: WaitOptions | undefined,
-    strict: boolean,
-  ): boolean {
-    const timeoutMs = timeoutOf(this.callName(verb), options)
-    const met = until(this.memory, timeoutMs, () => this.look(goal, strict))
-    return this.answer(verb, goal, options, met)
-  }
-
-  private async outlastAsync(
-    verb: string,
-    goal: Goal,
-    options: AsyncWaitOptions | undefined,
-    strict: boolean,
-  ): Promise<boolean> {
-    const timeoutMs = timeoutOf(this.callName(verb), options)
-    const met = await untilAsync(this.memory, timeoutMs, options, () => {
-      if (this.state === CLOSED) throw this.refuse(verb) // Detached or destroyed between two turns.
-      return this.look(goal, strict)
-    })
-    return this.answer(verb, goal, options, met)
-  }
-
-  private answer(
-    verb: string,
-    goal: Goal,
-    options: WaitOptions | undefined,
-    met: boolean,
-  ): boolean {
-    if (met || options?.timeoutMs !== undefined) return met
-    const rd = this.clock.rd()
-    const workers = this.readers.holders(rd, goal as unknown as Seq, this.space.workers.attached())
-    throw new Exhausted(
-      `${this.callName(verb)}: goal ${goal} is not met after 30 s; sections of worker ${workers.join(', ')} are still open`,
-      { domain: this.name, goal, workers: workers.join(',') },
-    )
-  }
-
-  private checkGoal(verb: string, goal: Goal): void {
-    if (this.state === CLOSED) throw this.refuse(verb)
-    if (typeof goal === 'number' && (goal | 0) === goal && (goal & 1) === 1) return
-    throw this.misuse(verb, `${show(goal)} is no goal; pass what advance() returned`)
-  }
-
-  private foreignGoal(goal: Seq, wr: Seq): Misuse {
+  private foreignGoal(verb: string, goal: Seq): Misuse {
+    const wr = this.goals.clock.wr()
     return this.misuse(
-      'poll',
+      verb,
       `goal ${goal} lies ${delta(goal, wr)} ahead of the write hand ${wr}: it is another domain's, or over 2^30 steps old`,
     )
   }
@@ -439,6 +414,8 @@ export class Smr {
     if (this.state === CLOSED)
       return this.misuse(verb, 'this handle was closed by detach or destroy')
     if (verb === 'exit') return this.misuse(verb, 'no section is open; call enter first')
+    if (this.state === OFFLINE)
+      return this.misuse(verb, 'this worker is offline; call online first')
     const why =
       verb === 'enter'
         ? 'sections of one domain do not nest'
@@ -447,12 +424,6 @@ export class Smr {
   }
 
   private misuse(verb: string, what: string): Misuse {
-    return new Misuse(`${this.callName(verb)}: domain ${show(this.name)}: ${what}`, {
-      domain: this.name,
-    })
-  }
-
-  private callName(verb: string): string {
-    return `smr.${verb}`
+    return new Misuse(`smr.${verb}: domain ${show(this.name)}: ${what}`, { domain: this.name })
   }
 }

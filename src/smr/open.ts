@@ -6,51 +6,70 @@
  * does not stand on the allocator that stands on SMR (FreeBSD's two have that knot).
  */
 
-import { Exhausted, Misuse, show } from '../errors.ts'
+import { Exhausted, Misuse, onlyOptions, show } from '../errors.ts'
 import { DomainWords, Named, ReaderWords, RunKind } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import { Smr } from './domain.ts'
-import { CLOCKS, SECTIONS, type SmrOptions, smrShape } from './options.ts'
+import { type ClockName, SAY, type SmrOptions, type SmrShape, smrShape } from './options.ts'
+import { tickOf } from './pace.ts'
 
 const CALL = 'arena.smr'
 
+/** The frozen words in which a shape is kept. */
+const WORDS: { readonly [K in keyof SmrShape]: number } = {
+  clock: DomainWords.clock,
+  limit: DomainWords.limit,
+  tickMs: DomainWords.tickMs,
+  sections: DomainWords.sections,
+  sleepable: DomainWords.sleepable,
+}
+const KEYS = Object.keys(WORDS) as (keyof SmrShape)[]
+
 /** Opens the domain, or creates it. Misuse when it exists with other options. */
 export function openSmr(space: Space, name: string, options: SmrOptions): Smr {
-  const shape = smrShape(CALL, options)
-  const found = space.directory.open(CALL, Named.domain, name, (serial) => {
-    const { memory, pages, maxWorkers, sequence } = space
-    const words = DomainWords.WORDS + maxWorkers * ReaderWords.WORDS
-    const at = pages.reserve(words)
-    if (at === 0) return 0
-    memory.fill(at, words, 0)
-    memory.poke(at + DomainWords.serial, serial)
-    memory.poke(at + DomainWords.first, sequence.first)
-    memory.poke(at + DomainWords.step, sequence.step)
-    memory.poke(at + DomainWords.clock, shape.clock)
-    memory.poke(at + DomainWords.sections, shape.sections)
-    memory.store(at + DomainWords.wr, sequence.first)
-    memory.store(at + DomainWords.rd, sequence.first)
-    pages.publish(at, RunKind.domain)
-    return at
-  })
+  const { directory, memory } = space
+  onlyOptions(CALL, options, KEYS)
+  const known = directory.find(CALL, Named.domain, name)
+  if (known !== undefined) assertSame(memory, known.address, name, options)
+  const shape = known === undefined ? smrShape(CALL, options) : undefined
+  const found = directory.open(CALL, Named.domain, name, (serial) =>
+    build(space, serial, shape ?? smrShape(CALL, options)),
+  )
   if (found === undefined) {
     throw new Exhausted(`${CALL}: no memory for domain ${show(name)}`, { domain: name })
   }
-  const { memory } = space
-  const clock = memory.peek(found.address + DomainWords.clock)
-  const sections = memory.peek(found.address + DomainWords.sections)
-  if (options.clock !== undefined && clock !== shape.clock) {
-    throw differs(name, 'clock', CLOCKS[clock], options.clock)
-  }
-  if (options.sections !== undefined && sections !== shape.sections) {
-    throw differs(name, 'sections', SECTIONS[sections], options.sections)
-  }
+  if (!found.created) assertSame(memory, found.address, name, options)
   return new Smr(space, name, found.address, found.serial)
 }
 
-function differs(name: string, what: string, actual: unknown, given: unknown): Misuse {
-  return new Misuse(
-    `${CALL}: domain ${show(name)} exists with ${what} ${show(actual)}, opened with ${show(given)}`,
-    { domain: name, actual: show(actual), given: show(given) },
-  )
+function build(space: Space, serial: number, shape: SmrShape): number {
+  const { memory, pages, maxWorkers, sequence } = space
+  const words = DomainWords.WORDS + maxWorkers * ReaderWords.WORDS
+  const at = pages.reserve(words)
+  if (at === 0) return 0
+  memory.fill(at, words, 0)
+  memory.poke(at + DomainWords.serial, serial)
+  memory.poke(at + DomainWords.first, sequence.first)
+  memory.poke(at + DomainWords.step, sequence.step)
+  for (const key of KEYS) memory.poke(at + WORDS[key], shape[key])
+  if (shape.tickMs > 0) memory.store(at + DomainWords.tick, tickOf(memory, shape.tickMs))
+  memory.store(at + DomainWords.wr, sequence.first)
+  memory.store(at + DomainWords.rd, sequence.first)
+  pages.publish(at, RunKind.domain)
+  return at
+}
+
+/** Only what was asked for has to agree; what follows from it (sections, say) may be left out. */
+function assertSame(memory: Memory, at: number, name: string, options: SmrOptions): void {
+  const actual = (key: keyof SmrShape): number => memory.peek(at + WORDS[key])
+  const clock = SAY.clock(actual('clock')) as ClockName
+  const asked = smrShape(CALL, { clock, ...options })
+  for (const key of KEYS) {
+    if (options[key] === undefined || actual(key) === asked[key]) continue
+    throw new Misuse(
+      `${CALL}: domain ${show(name)} exists with ${key} ${show(SAY[key](actual(key)))}, opened with ${show(options[key])}`,
+      { domain: name, actual: show(SAY[key](actual(key))), given: show(options[key]) },
+    )
+  }
 }

@@ -5,39 +5,85 @@
  * `fenced`, SMR_DEFERRED is `deferred` and `fenced`, SMR_LAZY is `lazy` and `turn`.
  */
 
-import { Misuse, onlyOptions, show } from '../errors.ts'
+import { integer, Misuse, onlyOptions, show } from '../errors.ts'
 
 /** Options of `arena.smr`. Whoever opens the domain again may leave any out, but not differ. */
 export interface SmrOptions {
-  /** How the write hand moves. `default`: at every advance. */
+  /** How the write hand moves, see pace.ts. `default`: at every advance. */
   readonly clock?: ClockName
-  /** How a section tells that it is open. `fenced`: it publishes at enter and clears at exit. */
+  /** Deferred clock: a worker moves the hand at every so-manieth advance, 1 to 2^20. Default 8. */
+  readonly limit?: number
+  /** Lazy clock: milliseconds per tick, 1 to 60,000. Default 1. */
+  readonly tickMs?: number
+  /**
+   * How a section tells that it is open. `fenced`: it publishes at enter and clears at exit.
+   * `turn`: what it published stays until the turn of the event loop ends; far cheaper, and holds
+   * memory back for that long. Default `turn` with a lazy clock, else `fenced`.
+   */
   readonly sections?: SectionName
+  /** Allows sections across `await`. Default false. */
+  readonly sleepable?: boolean
 }
 
-export type ClockName = 'default'
-export type SectionName = 'fenced'
+export type ClockName = 'default' | 'deferred' | 'lazy'
+export type SectionName = 'fenced' | 'turn'
 
 /** How the choices are written into the domain's frozen words: by position. */
-export const CLOCKS: readonly ClockName[] = ['default']
-export const SECTIONS: readonly SectionName[] = ['fenced']
+export const CLOCKS: readonly ClockName[] = ['default', 'deferred', 'lazy']
+export const SECTIONS: readonly SectionName[] = ['fenced', 'turn']
 
-/** The options as words; a choice left out is the default one. */
+const DEFAULT_LIMIT = 8
+const MAX_LIMIT = 2 ** 20
+const DEFAULT_TICK_MS = 1
+const MAX_TICK_MS = 60_000
+
+/** The options as they are written down, word by word. */
 export interface SmrShape {
   readonly clock: number
+  readonly limit: number
+  readonly tickMs: number
   readonly sections: number
+  readonly sleepable: number
+}
+
+/** How each word of a shape reads in an error. */
+export const SAY: { readonly [K in keyof SmrShape]: (word: number) => unknown } = {
+  clock: (word) => CLOCKS[word],
+  limit: Number,
+  tickMs: Number,
+  sections: (word) => SECTIONS[word],
+  sleepable: Boolean,
 }
 
 export function smrShape(call: string, options: SmrOptions): SmrShape {
-  onlyOptions(call, options, ['clock', 'sections'])
+  onlyOptions(call, options, Object.keys(SAY))
+  const { clock = 'default' } = options
+  const clockWord = choice(call, 'clock', clock, CLOCKS)
+  belongs(call, 'limit', options.limit, 'deferred', clock)
+  belongs(call, 'tickMs', options.tickMs, 'lazy', clock)
+  const { sections = clock === 'lazy' ? 'turn' : 'fenced' } = options
+  const { limit = DEFAULT_LIMIT, tickMs = DEFAULT_TICK_MS, sleepable = false } = options
+  if (typeof sleepable !== 'boolean') {
+    throw new Misuse(`${call}: sleepable is ${show(sleepable)}; give true or false`)
+  }
   return {
-    clock: choice(call, 'clock', options.clock, CLOCKS),
-    sections: choice(call, 'sections', options.sections, SECTIONS),
+    clock: clockWord,
+    limit: clock === 'deferred' ? integer(call, 'limit', limit, 1, MAX_LIMIT) : 0,
+    tickMs: clock === 'lazy' ? integer(call, 'tickMs', tickMs, 1, MAX_TICK_MS) : 0,
+    sections: choice(call, 'sections', sections, SECTIONS),
+    sleepable: sleepable ? 1 : 0,
   }
 }
 
+/** A knob of one clock means nothing to another: whoever turns it expects something. */
+function belongs(call: string, what: string, value: unknown, to: ClockName, clock: unknown): void {
+  if (value === undefined || clock === to) return
+  throw new Misuse(`${call}: ${what} is for clock ${show(to)}; this one is ${show(clock)}`, {
+    [what]: show(value),
+  })
+}
+
 function choice(call: string, what: string, value: unknown, known: readonly string[]): number {
-  if (value === undefined) return 0
   const index = known.indexOf(value as string)
   if (index >= 0) return index
   throw new Misuse(`${call}: ${what} is ${show(value)}; known are ${known.join(', ')}`, {

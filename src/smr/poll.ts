@@ -18,11 +18,14 @@ export class Readers {
   private readonly memory: Memory
   private readonly at: number
   private readonly maskWords: number
+  private readonly sleepable: boolean
   /** Whose section bounded the last scan; `NOBODY` if none did. */
   holder = NOBODY
 
-  constructor(memory: Memory, at: number, maxWorkers: number) {
+  /** `sleepable`: each reader has a second word, the oldest of its async sections. */
+  constructor(memory: Memory, at: number, maxWorkers: number, sleepable: boolean) {
     this.memory = memory
+    this.sleepable = sleepable
     this.at = at
     this.maskWords = Math.ceil(Math.min(maxWorkers, MAX_WORKERS) / SLOTS_PER_WORD)
   }
@@ -53,15 +56,27 @@ export class Readers {
   }
 
   /**
-   * [S2] One look at one reader: what its section has observed, INVALID if it is outside.
+   * What the sections of one reader have observed, INVALID if it is outside. A worker that is in an
+   * async section may open a synchronous one beside it: the older of the two counts.
+   */
+  observed(slot: number, rd: Seq): Seq {
+    const at = this.address(slot)
+    const seq = this.look(at + ReaderWords.seq, rd)
+    if (!this.sleepable) return seq
+    const other = this.look(at + ReaderWords.asyncSeq, rd)
+    return other !== INVALID && (seq === INVALID || lt(other, seq)) ? other : seq
+  }
+
+  /**
+   * [S2] One look at one word of a reader.
    *      A worker may nap between loading the write hand and publishing it [I]; what it publishes
    *      then can lie behind the read hand. Pinned to the read hand, it holds back what is not yet
    *      reclaimed; what has been reclaimed it cannot reach, by its second load [R1].
    *      Otherwise (not pinned) the candidate would fall behind the read hand and, half a circle
    *      later, look like the future.
    */
-  observed(slot: number, rd: Seq): Seq {
-    const seq = this.memory.load(this.address(slot) + ReaderWords.seq) as Seq
+  private look(at: number, rd: Seq): Seq {
+    const seq = this.memory.load(at) as Seq
     return seq !== INVALID && lt(seq, rd) ? rd : seq
   }
 

@@ -1,20 +1,47 @@
-/** A dead worker's sections end here: the one time that another worker writes its word. */
+/** A dead worker's sections end here: the one time that another worker writes its words. */
 
 import { DomainWords, ReaderWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
+import { INVALID } from '../seq.ts'
 
 /** Something that changes whenever the worker of `slot` does anything in the domain. */
 export function readerPulse(space: Space, domain: number, slot: number): number {
-  const reader = domain + DomainWords.WORDS + slot * ReaderWords.WORDS
+  const { memory } = space
+  const reader = readerOf(domain, slot)
   return (
-    space.memory.load(reader + ReaderWords.seq) +
-    space.memory.tallied(reader + ReaderWords.polls) +
-    space.memory.tallied(reader + ReaderWords.advances)
+    memory.load(reader + ReaderWords.seq) +
+    memory.load(reader + ReaderWords.asyncSeq) +
+    memory.load(reader + ReaderWords.settled) +
+    memory.tallied(reader + ReaderWords.polls) +
+    memory.tallied(reader + ReaderWords.advances)
   )
 }
 
-/** Clears the section of `slot` in the domain. True if one was open. Its worker is dead. */
+/** Clears the sections of `slot` in the domain. True if one was open. Its worker is dead. */
 export function clearReader(space: Space, domain: number, slot: number): boolean {
-  const reader = domain + DomainWords.WORDS + slot * ReaderWords.WORDS
-  return space.memory.swap(reader + ReaderWords.seq, 0) !== 0
+  const { memory } = space
+  const reader = readerOf(domain, slot)
+  const open = memory.swap(reader + ReaderWords.seq, INVALID) !== INVALID
+  return memory.swap(reader + ReaderWords.asyncSeq, INVALID) !== INVALID || open
+}
+
+/**
+ * What a worker that is gone had queued and not run counts as settled, and as lost: its functions
+ * died with it, and nobody shall wait for them. Returns how many. Can be done twice.
+ */
+export function dropCalls(memory: Memory, reader: number): number {
+  const queued = memory.load(reader + ReaderWords.queued)
+  const lost = (queued - memory.swap(reader + ReaderWords.settled, queued)) | 0
+  memory.tally(reader + ReaderWords.callsLost, lost)
+  return lost
+}
+
+/** `dropCalls` for a dead worker. */
+export function dropCallsOf(space: Space, domain: number, slot: number): number {
+  return dropCalls(space.memory, readerOf(domain, slot))
+}
+
+function readerOf(domain: number, slot: number): number {
+  return domain + DomainWords.WORDS + slot * ReaderWords.WORDS
 }

@@ -4,13 +4,15 @@
  * A section does not say when it began: that would make every enter dearer. But a poll that fails
  * has just met the section it fails for, and notes its sequence and the time in that reader's words,
  * if it is not noted already. The note stays true: as long as the reader shows the same sequence and
- * the write hand is past it, it is the same section, since one that began later would have observed
- * a later sequence. So `since` is the first time that the section was in anybody's way.
+ * the write hand is past it, it is the same section (or the turn, or the async section), since one
+ * that began later would have observed a later sequence. So `since` is the first time that it was in
+ * anybody's way.
  */
 
-import { DomainWords, ReaderWords } from '../memory/layout.ts'
-import type { Memory } from '../memory/memory.ts'
-import type { Workers } from '../memory/workers.ts'
+import { DomainWords, LABEL_WORDS, ReaderWords } from '../memory/layout.ts'
+import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
+import type { Space } from '../memory/space.ts'
+import { packText, unpackText } from '../memory/utf8.ts'
 import { INVALID, lt, type Seq } from '../seq.ts'
 import type { WorkerId } from '../words.ts'
 import type { Readers } from './poll.ts'
@@ -18,6 +20,10 @@ import type { Readers } from './poll.ts'
 /** A section that keeps memory from being reclaimed. */
 export interface Stall {
   readonly workerId: WorkerId
+  /** Whether it is a synchronous section (or the turn of one), or an async one. */
+  readonly kind: 'section' | 'async'
+  /** What an async section was called when it began; '' for none. At most 40 bytes of UTF-8. */
+  readonly label: string
   /** What the section observed when it began. */
   readonly seq: number
   /** Milliseconds since it was first found in the way. */
@@ -27,37 +33,82 @@ export interface Stall {
   readonly bytes: number
 }
 
+/** The words of one of a reader's two publications, and where its stalls are noted. */
+const WATCHED = [
+  {
+    kind: 'section',
+    seq: ReaderWords.seq,
+    heldSeq: ReaderWords.heldSeq,
+    heldSince: ReaderWords.heldSince,
+  },
+  {
+    kind: 'async',
+    seq: ReaderWords.asyncSeq,
+    heldSeq: ReaderWords.asyncHeldSeq,
+    heldSince: ReaderWords.asyncHeldSince,
+  },
+] as const
+
 /** Readers that have been noted for at least `olderThanMs`, longest first. */
 export function stalledReaders(
-  memory: Memory,
+  space: Space,
   readers: Readers,
   domain: number,
-  workers: Workers,
   olderThanMs: number,
   pending: { readonly items: number; readonly bytes: number },
 ): Stall[] {
+  const { memory, workers } = space
   const wr = memory.load(domain + DomainWords.wr) as Seq
   const stalls: Stall[] = []
   for (const slot of workers.attached()) {
     const reader = readers.address(slot)
-    const seq = memory.load(reader + ReaderWords.seq) as Seq
-    if (seq === INVALID || !lt(seq, wr)) continue
-    noteHolder(memory, reader)
-    const forMs = (clockWord(memory) - memory.load(reader + ReaderWords.heldSince)) | 0
-    if (forMs >= olderThanMs)
-      stalls.push({ workerId: workers.idOf(slot) as WorkerId, seq, forMs, ...pending })
+    noteHolder(memory, reader, wr)
+    for (const { kind, seq: at, heldSeq, heldSince } of WATCHED) {
+      const seq = memory.load(reader + at)
+      if (seq === INVALID || memory.load(reader + heldSeq) !== seq || !lt(seq as Seq, wr)) continue
+      const forMs = (clockWord(memory) - memory.load(reader + heldSince)) | 0
+      if (forMs < olderThanMs) continue
+      const label = kind === 'async' ? labelOf(memory, reader, seq) : ''
+      const workerId = workers.idOf(slot) as WorkerId
+      stalls.push({ workerId, kind, label, seq, forMs, ...pending })
+    }
   }
   return stalls.sort((a, b) => b.forMs - a.forMs)
 }
 
-/** Notes that the section of this reader was found in the way. */
-export function noteHolder(memory: Memory, reader: number): void {
-  const seq = memory.load(reader + ReaderWords.seq)
-  if (seq === INVALID || memory.load(reader + ReaderWords.heldSeq) === seq) return
-  // The time first: whoever sees the new sequence sees no older time with it.
-  memory.store(reader + ReaderWords.heldSince, clockWord(memory))
-  memory.store(reader + ReaderWords.heldSeq, seq)
+/** Notes what of this reader is behind the write hand, and so was found in the way. */
+export function noteHolder(memory: Memory, reader: number, wr: Seq): void {
+  for (const { seq: at, heldSeq, heldSince } of WATCHED) {
+    const seq = memory.load(reader + at)
+    if (seq === INVALID || !lt(seq as Seq, wr) || memory.load(reader + heldSeq) === seq) continue
+    // The time first: whoever sees the new sequence sees no older time with it.
+    memory.store(reader + heldSince, clockWord(memory))
+    memory.store(reader + heldSeq, seq)
+  }
 }
+
+/**
+ * Says what the async section that the worker is about to publish is called. `labelSeq` tells to
+ * which sequence the words belong, and that they are whole: a reader checks it before and after.
+ */
+export function writeLabel(memory: Memory, reader: number, seq: Seq, label: string): void {
+  memory.store(reader + ReaderWords.labelSeq, INVALID)
+  const { bytes, packed } = packText(label, LABEL_WORDS)
+  memory.store(reader + ReaderWords.labelBytes, bytes)
+  packed.forEach((word, i) => {
+    memory.store(reader + ReaderWords.label + i, word)
+  })
+  memory.store(reader + ReaderWords.labelSeq, seq)
+}
+
+function labelOf(memory: Memory, reader: number, seq: number): string {
+  if (memory.load(reader + ReaderWords.labelSeq) !== seq) return ''
+  const bytes = Math.min(memory.load(reader + ReaderWords.labelBytes), LABEL_BYTES)
+  const label = unpackText(bytes, (i) => memory.load(reader + ReaderWords.label + i))
+  return memory.load(reader + ReaderWords.labelSeq) === seq ? label : ''
+}
+
+const LABEL_BYTES = LABEL_WORDS * BYTES_PER_WORD
 
 /** Milliseconds on a circle of 2^32: 49 days. */
 function clockWord(memory: Memory): number {

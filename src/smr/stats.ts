@@ -14,7 +14,7 @@ export interface SmrStats {
   readonly rd: number
   /** Steps from the read hand to the write hand. */
   readonly lag: number
-  /** Steps of the write hand. */
+  /** Steps of the write hand, whoever and whatever made them. */
   readonly advances: number
   /** Advances that found the hands too far apart and gave a goal ahead instead. */
   readonly advanceWaits: number
@@ -22,6 +22,10 @@ export interface SmrStats {
   readonly polls: number
   readonly pollScans: number
   readonly pollFails: number
+  /** Callbacks queued with `call`; those that threw; those that were lost with their worker. */
+  readonly calls: number
+  readonly callErrors: number
+  readonly callsLost: number
 }
 
 export function smrStats(space: Space, domain: number, name: string): SmrStats {
@@ -45,5 +49,8 @@ export function smrStats(space: Space, domain: number, name: string): SmrStats {
     polls: sum(ReaderWords.polls),
     pollScans: sum(ReaderWords.pollScans),
     pollFails: sum(ReaderWords.pollFails),
+    calls: sum(ReaderWords.calls),
+    callErrors: sum(ReaderWords.callErrors),
+    callsLost: sum(ReaderWords.callsLost),
   }
 }

@@ -12,7 +12,7 @@
 import { Exhausted, show } from '../errors.ts'
 import { ChainsWord, StripeWords, TableWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
-import type { Goal } from '../words.ts'
+import type { Seq } from '../seq.ts'
 import { bitsOf } from './chains.ts'
 import type { TableParts } from './table.ts'
 
@@ -24,9 +24,8 @@ export function resizeTable(
   options: WaitOptions | undefined,
   lockStripe: (index: number) => void,
 ): void {
-  const { memory } = parts.arena.space
   const timeoutMs = timeoutOf(CALL, options)
-  const done = until(memory, timeoutMs, () => attempt(parts, bits, lockStripe))
+  const done = until(parts.arena.space, timeoutMs, () => attempt(parts, bits, lockStripe))
   if (done) return
   throw new Exhausted(
     `${CALL}: table ${show(parts.name)}: readers of the last resize have not left after ${timeoutMs} ms`,
@@ -60,7 +59,7 @@ function attempt(parts: TableParts, bits: number, lockStripe: (index: number) =>
     memory.poke(at + TableWords.goal, 0)
     memory.poke(at + TableWords.retired, current)
     chains.publish(next)
-    memory.poke(at + TableWords.goal, smr.advance())
+    memory.poke(at + TableWords.goal, smr.stamp())
     memory.store(at + TableWords.building, 0)
     // If no reader is on it the old array goes back now; else the next resize sees to it.
     collect(parts)
@@ -83,8 +82,8 @@ function collect(parts: TableParts): boolean {
     return true
   }
   // He died before it had a goal.
-  if (memory.peek(at + TableWords.goal) === 0) memory.poke(at + TableWords.goal, smr.advance())
-  if (!smr.expired(memory.peek(at + TableWords.goal) as Goal)) return false
+  if (memory.peek(at + TableWords.goal) === 0) memory.poke(at + TableWords.goal, smr.stamp())
+  if (!smr.expiredUrgently(memory.peek(at + TableWords.goal) as Seq)) return false
   chains.releaseFrom(at + TableWords.retired)
   return true
 }

@@ -25,7 +25,6 @@ import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import { delta, type Seq } from '../seq.ts'
 import type { Smr } from '../smr/domain.ts'
-import type { Goal } from '../words.ts'
 import { allocHome, type Buckets } from './bucket.ts'
 
 /** Counts of a depot, in items; possibly a moment old. */
@@ -82,7 +81,7 @@ export class Depot {
     try {
       this.set(bucket + BucketWords.goal, domain.stamp())
       this.memory.tally(this.at + DepotWords.retired, 1)
-      if (domain.stepped) this.memory.tally(this.at + DepotWords.advances, 1)
+      this.memory.tally(this.at + DepotWords.advances, domain.steps)
       this.set(bucket + BucketWords.home, Home.pending)
       this.append(bucket)
       return exchangeHome === 0 ? 0 : this.popEmpty(exchangeHome)
@@ -132,7 +131,16 @@ export class Depot {
   isPromising(): boolean {
     if (this.memory.glance(this.at + DepotWords.safeHead) !== 0) return true
     const oldest = this.memory.load(this.at + DepotWords.oldest)
-    return oldest !== 0 && this.domain !== undefined && this.domain.expired(oldest as Goal)
+    return oldest !== 0 && this.domain !== undefined && this.domain.expired(oldest as Seq)
+  }
+
+  /**
+   * `isPromising` for somebody who waits, or has nothing else left: makes sure that the write hand
+   * gets to the oldest goal, if it is a deferred one.
+   */
+  urge(): void {
+    const oldest = this.memory.load(this.at + DepotWords.oldest)
+    if (oldest !== 0) this.domain?.expiredUrgently(oldest as Seq)
   }
 
   hasPending(): boolean {
@@ -245,7 +253,7 @@ export class Depot {
   private popExpired(): number {
     const bucket = this.get(this.at + DepotWords.pendingHead)
     if (bucket === 0 || this.domain === undefined) return 0
-    if (!this.domain.expired(this.get(bucket + BucketWords.goal) as Goal)) return 0 // [D]
+    if (!this.domain.expired(this.get(bucket + BucketWords.goal) as Seq)) return 0 // [D]
     this.set(bucket + BucketWords.home, allocHome(this.space.slot))
     this.set(bucket + BucketWords.goal, 0)
     const next = this.get(bucket + BucketWords.next)

@@ -24,7 +24,8 @@ export function destroyZone(
     collect(parts)
     memory.store(at + ZoneWords.state, 0)
   })
-  until(memory, timeoutMs, () => {
+  until(space, timeoutMs, () => {
+    depot.urge()
     for (let bucket = depot.fetch(0); bucket !== 0; bucket = depot.fetch(0)) {
       const empty = bucket
       supply.release(empty, () => depot.putEmpty(empty))

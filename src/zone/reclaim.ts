@@ -62,12 +62,13 @@ function drain(parts: Parts, supply: Supply, timeoutMs: number): number {
   const { depot, space } = parts
   let released = 0
   const takeAll = (): boolean => {
+    depot.urge()
     for (let bucket = depot.fetch(0); bucket !== 0; bucket = depot.fetch(0)) {
       const empty = bucket
       released += supply.release(empty, () => depot.putEmpty(empty))
     }
     return !depot.hasPending()
   }
-  until(space.memory, timeoutMs, takeAll)
+  until(space, timeoutMs, takeAll)
   return released
 }

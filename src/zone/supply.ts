@@ -152,6 +152,7 @@ export class Supply {
       const bucket = depot.takeEmpty(allocHome(space.slot))
       if (bucket !== 0) cache.loadAlloc(bucket)
     }
+    depot.urge()
     return this.reuse() ? cache.pop() : 0
   }
 
@@ -257,7 +258,8 @@ export class Supply {
     }
     if (!depot.hasPending() && depot.counts().safe === 0) return false
     let bucket = 0
-    until(space.memory, DEFAULT_TIMEOUT_MS, () => {
+    until(space, DEFAULT_TIMEOUT_MS, () => {
+      depot.urge()
       bucket = depot.fetch(0)
       return bucket !== 0
     })

@@ -76,7 +76,7 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
     name: 'napper',
     prepare,
     body(_memory: Memory, _control, { smr }: Worker) {
-      smr.expired(smr.advance())
+      smr.expired(smr.stamp())
     },
   })
 
@@ -131,6 +131,18 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
         replace(memory, smr)
       },
     })
+  /** Leaves it to others to move the hand, and in the end does it itself. */
+  const deferrer: Thread<World> = thread({
+    name: 'deferrer',
+    prepare,
+    body(memory: Memory, _control, { smr }: Worker) {
+      memory.store(HEAD, 0)
+      const goal = smr.deferredAdvance()
+      while (!smr.poll(goal)) smr.commit(goal)
+      memory.poke(RECORD, REUSED)
+    },
+  })
+
   /** Advances and polls as well. */
   const rival = (times: number): Thread<World> =>
     thread({
@@ -164,7 +176,7 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
     scene('goals ahead of the hand at the wrap guard', [parked, atTheGuard()], bound3),
     scene('many goals at the wrap guard', [parked, atTheGuard(HALF - GUARD)], bound2),
     scene('two writers at the wrap guard', [parked, atTheGuard(), rival(2)], bound2),
-    scene('a deferred goal after a plain unlink', [parked, atTheGuard(), rival(2)], plainUnlink),
+    scene('a deferred goal after a plain unlink', [reader(1), deferrer, rival(1)], plainUnlink),
     scene('a goal after a plain unlink', [reader(1), writer(0), rival(1)], plainUnlink),
   ]
 }

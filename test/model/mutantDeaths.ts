@@ -22,8 +22,8 @@ export const DEATH_TRIALS: readonly Trial[] = [
   byDeath('death in sections', [
     'the dead: a section stays open',
     'smr/reap',
-    'return space.memory.swap(reader + ReaderWords.seq, 0) !== 0',
-    'return space.memory.load(reader + ReaderWords.seq) !== 0',
+    'memory.swap(reader + ReaderWords.seq, INVALID) !== INVALID',
+    'memory.load(reader + ReaderWords.seq) !== INVALID',
   ]),
   byCompany(
     'death in replace beside a reader',

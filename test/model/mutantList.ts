@@ -20,6 +20,7 @@ const byMemory = caught(memoryScenarios)
 const byZone = caught(zoneScenarios)
 
 const DOMAIN = 'smr/domain'
+const GOALS = 'smr/goals'
 const CLOCK = 'smr/clock'
 const POLL = 'smr/poll'
 const LOCK = 'memory/lock'
@@ -27,7 +28,7 @@ const PAGES = 'memory/pages'
 const SUPPLY = 'zone/supply'
 const KEG = 'zone/keg'
 const DEPOT = 'zone/depot'
-const LOOK = 'const seq = this.memory.load(this.address(slot) + ReaderWords.seq)'
+const LOOK = 'const seq = this.memory.load(at)'
 const STAMP = 'this.set(bucket + BucketWords.goal, domain.stamp())'
 const SCAN = 'const candidate = this.readers.oldest(rd, wr)'
 
@@ -48,8 +49,8 @@ export const TRIALS: readonly Trial[] = [
   bySmr('section against unlink and reuse', [
     '[R2] exit clears with a plain store',
     DOMAIN,
-    'this.memory.store(this.reader + ReaderWords.seq, 0)',
-    'this.memory.poke(this.reader + ReaderWords.seq, 0)',
+    'this.memory.store(this.reader + ReaderWords.seq, INVALID);\n    }\n    /** Whether',
+    'this.memory.poke(this.reader + ReaderWords.seq, INVALID);\n    }\n    /** Whether',
   ]),
   byClock('a reader naps in enter for half the circle', [
     '[I] a long nap in enter is not noticed',
@@ -85,14 +86,14 @@ export const TRIALS: readonly Trial[] = [
   byClock('a deferred goal after a plain unlink', [
     '[W] a deferred goal is taken by a load',
     CLOCK,
-    'return forward(this.memory.add(this.wrAt, 0), this.step)',
-    'return forward(this.wr(), this.step)',
+    'return forward(this.memory.add(this.wrAt, 0), steps * this.step)',
+    'return forward(this.wr(), steps * this.step)',
   ]),
   byClock('many goals at the wrap guard', [
     'the wrap guard: an advance at the limit',
-    DOMAIN,
-    'this.stepped = delta(wr, rd) < MAX_DELTA',
-    'this.stepped = true',
+    'smr/pace',
+    'if (this.clock.hasRoom())',
+    'if (true)',
   ]),
   bySmr('two pollers', [
     '[S1] the fast path reads the hand plainly',
@@ -110,7 +111,7 @@ export const TRIALS: readonly Trial[] = [
     'two writers stamp',
     [
       '[S2] the write hand is loaded after the look',
-      DOMAIN,
+      GOALS,
       SCAN,
       'const first = this.readers.oldest(rd, wr); const late = clock.wr(); const candidate = this.readers.holder >= 0 ? first : late',
     ],

@@ -27,7 +27,7 @@ const PUBLISH = 'memory.store(old === 0 ? head : at, item);'
 const RELINK = 'memory.store(item + link, old === 0 ? memory.load(head) : memory.load(old + link));'
 const UNLINK = 'memory.store(at, memory.load(old + link));'
 const RETIRE = `memory.poke(at + TableWords.retired, current);`
-const GOAL = 'memory.poke(at + TableWords.goal, smr.advance());'
+const GOAL = 'memory.poke(at + TableWords.goal, smr.stamp());'
 
 export const TABLE_TRIALS: readonly Trial[] = [
   // ---- lookups and writers ---------------------------------------------------------------------
@@ -114,7 +114,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byResize('lookup against there and back', [
     'resize: the old array goes back at once',
     RESIZE,
-    'if (!smr.expired(memory.peek(at + TableWords.goal)))\n        return false;',
+    'if (!smr.expiredUrgently(memory.peek(at + TableWords.goal)))\n        return false;',
     '',
   ]),
   byResize('lookup against there and back', [
@@ -205,7 +205,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
       'two deaths: a goal before it is known what is retired',
       RESIZE,
       'if (retired === chains.current()) {',
-      'const none = memory.peek(at + TableWords.goal) === 0; if (none) memory.poke(at + TableWords.goal, smr.advance()); if (none && retired === chains.current()) {',
+      'const none = memory.peek(at + TableWords.goal) === 0; if (none) memory.poke(at + TableWords.goal, smr.stamp()); if (none && retired === chains.current()) {',
     ],
     { victim: 'rescuer', rules: { kill: { thread: 'victim', afterStep: 60 } } },
   ),

@@ -6,7 +6,13 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Exhausted } from '#src/errors.ts'
 import { Memory } from '#src/memory/memory.ts'
-import { DEFAULT_TIMEOUT_MS, timeoutOf, until, untilAsync } from '#src/memory/patience.ts'
+import {
+  DEFAULT_TIMEOUT_MS,
+  type Sleeper,
+  timeoutOf,
+  until,
+  untilAsync,
+} from '#src/memory/patience.ts'
 import { misuse, rejected, wild } from '../../helpers/refusals.ts'
 
 const make = (): Memory => new Memory(new SharedArrayBuffer(64))
@@ -42,18 +48,21 @@ describe('timeoutOf', () => {
   })
 })
 
+/** A thread that has nothing to let go of. */
+const awake = (memory: Memory): Sleeper => ({ memory, beforeSleep: () => {} })
+
 describe('until', () => {
   it('asks no more than once when the answer is yes', () => {
     const { memory, naps } = patient()
     const probe = vi.fn(() => true)
-    expect(until(memory, 1000, probe)).toBe(true)
+    expect(until(awake(memory), 1000, probe)).toBe(true)
     expect([probe.mock.calls.length, naps.length]).toEqual([1, 0])
   })
 
   it('asks exactly once when there is no time', () => {
     const { memory, naps } = patient()
     const probe = vi.fn(() => false)
-    expect(until(memory, 0, probe)).toBe(false)
+    expect(until(awake(memory), 0, probe)).toBe(false)
     expect([probe.mock.calls.length, naps.length]).toEqual([1, 0])
   })
 
@@ -61,13 +70,13 @@ describe('until', () => {
     const { memory, naps } = patient()
     const pauses = vi.spyOn(memory, 'pause')
     let asked = 0
-    expect(until(memory, 1000, () => ++asked === 20)).toBe(true)
+    expect(until(awake(memory), 1000, () => ++asked === 20)).toBe(true)
     expect([pauses.mock.calls.length, naps.length]).toEqual([19, 0])
   })
 
   it('naps longer and longer up to a limit, and never past the deadline', () => {
     const { memory, naps } = patient()
-    expect(until(memory, 50, () => false)).toBe(false)
+    expect(until(awake(memory), 50, () => false)).toBe(false)
     expect(naps.reduce((sum, ms) => sum + ms, 0)).toBeCloseTo(50)
     expect(Math.max(...naps)).toBeLessThanOrEqual(2)
     expect(naps.slice(0, 5)).toEqual([...naps.slice(0, 5)].sort((a, b) => a - b))
@@ -76,12 +85,12 @@ describe('until', () => {
   it('looks once more after the last nap', () => {
     const { memory, naps } = patient()
     const slept = (): number => naps.reduce((sum, ms) => sum + ms, 0)
-    expect(until(memory, 10, () => slept() > 9.99)).toBe(true)
+    expect(until(awake(memory), 10, () => slept() > 9.99)).toBe(true)
   })
 
   it('measures its time from the real clock', () => {
     const begun = performance.now()
-    expect(until(make(), 20, () => false)).toBe(false)
+    expect(until(awake(make()), 20, () => false)).toBe(false)
     const took = performance.now() - begun
     expect(took).toBeGreaterThan(18)
     expect(took).toBeLessThan(2000)

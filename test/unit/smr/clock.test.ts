@@ -36,12 +36,12 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
     }
   })
 
-  it('[W] advance and defer read, modify and write in one step: a goal taken by a load is worth nothing', () => {
+  it('[W] advance and ahead read, modify and write in one step: a goal taken by a load is worth nothing', () => {
     const { memory, clock } = make(first, step)
     const add = vi.spyOn(memory, 'add')
     const store = vi.spyOn(memory, 'store')
     clock.advance()
-    clock.defer()
+    clock.ahead(1)
     expect(add.mock.calls).toEqual([
       [WR, step],
       [WR, 0],
@@ -49,16 +49,16 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
     expect(store).not.toHaveBeenCalled()
   })
 
-  it('defer gives a goal one step ahead and moves nothing', () => {
+  it('ahead gives a goal so many steps ahead and moves nothing', () => {
     const { clock } = make(first, step)
-    expect([clock.defer(), clock.defer()]).toEqual([seq(first + step), seq(first + step)])
+    expect([clock.ahead(1), clock.ahead(1)]).toEqual([seq(first + step), seq(first + step)])
     expect(clock.wr()).toBe(first)
     expect(clock.advance()).toBe(seq(first + step))
   })
 
   it('commit moves the write hand to a deferred goal, once', () => {
     const { clock } = make(first, step)
-    const goal = clock.defer()
+    const goal = clock.ahead(1)
     clock.commit(seq(first), goal)
     expect(clock.wr()).toBe(goal)
     clock.commit(goal, goal)

@@ -7,7 +7,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Arena, Exhausted, type Goal, Misuse, type Smr } from '#src/index.ts'
 import { Header } from '#src/memory/layout.ts'
-import { MAX_DELTA } from '#src/seq.ts'
+import { MAX_DELTA, type Seq } from '#src/seq.ts'
 import { trio } from '../../helpers/company.ts'
 import { Hands } from '../../helpers/hands.ts'
 import { exhausted, misuse, rejected, unchanged, wild } from '../../helpers/refusals.ts'
@@ -615,8 +615,8 @@ describe.each(CONFIGS)('$name', (config) => {
       const far = ((goal + 2 ** 31) | 0) as Goal
       hands.wr = far
       hands.rd = far
-      expect(x.expired(hands.later(far, 3) as unknown as Goal)).toBe(true)
-      expect(x.expired(hands.later(far, -3) as unknown as Goal)).toBe(true)
+      expect(x.expired(hands.later(far, 3) as unknown as Seq)).toBe(true)
+      expect(x.expired(hands.later(far, -3) as unknown as Seq)).toBe(true)
     })
   })
 })

@@ -17,7 +17,7 @@ const seq = (n: number): Seq => (n | 0) as Seq
 /** Readers with these sections open; all slots named are attached. */
 function make(sections: Readonly<Record<number, number>>): { memory: Memory; readers: Readers } {
   const memory = new Memory(new SharedArrayBuffer((AT + MAX_WORKERS * ReaderWords.WORDS) * 4))
-  const readers = new Readers(memory, AT, MAX_WORKERS)
+  const readers = new Readers(memory, AT, MAX_WORKERS, false)
   for (const [key, value] of Object.entries(sections)) {
     const slot = Number(key)
     memory.or(Header.active + (slot >> 5), 1 << (slot & 31))

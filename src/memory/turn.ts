@@ -1,0 +1,45 @@
+/**
+ * The end of a turn of the event loop: what a worker lets go of before others run on its thread,
+ * before it sleeps, and before it leaves.
+ *
+ * A synchronous section can never be open when a task ends: that is what a turn section rests on,
+ * which stays published between sections. Somebody has to clear it in the end, once per turn for all
+ * domains together, or a worker with nothing to do would hold memory back for ever. And a worker
+ * that is about to block its thread does it first, since no turn ends while it sleeps.
+ */
+
+import { endOfTurn } from '../host.ts'
+
+/** Something published that a worker can do without between sections. */
+export interface Published {
+  /** Lets go of it. False while a section needs it. */
+  letGo(): boolean
+}
+
+export class Turn {
+  /** How the end of this turn is heard of; tests that are their own event loop take it over. */
+  schedule: (end: () => void) => void = endOfTurn
+  private held: Published[] = []
+  private armed = false
+  private readonly ended = (): void => {
+    this.armed = false
+    this.letGo()
+    if (this.held.length > 0) this.arm()
+  }
+
+  /** Keeps `it` until the turn ends, or until this worker blocks. */
+  hold(it: Published): void {
+    if (!this.held.includes(it)) this.held.push(it)
+    if (!this.armed) this.arm()
+  }
+
+  /** Lets go of all that no open section needs. */
+  letGo(): void {
+    if (this.held.length > 0) this.held = this.held.filter((each) => !each.letGo())
+  }
+
+  private arm(): void {
+    this.armed = true
+    this.schedule(this.ended)
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * Goals: how they are given, asked for and waited for. The second half of the algorithm whose first
+ * half, sections, is in domain.ts, with the essay.
+ *
+ * Inside the library a goal is a bare sequence number. What a caller is given is the same number; in
+ * a checked arena it carries the serial of its domain as well, so that a goal of another domain is
+ * refused instead of being compared with hands that it has nothing to do with.
+ */
+
+import { Exhausted, type Misuse, show } from '../errors.ts'
+import { DomainWords, ReaderWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import {
+  type AsyncWaitOptions,
+  timeoutOf,
+  until,
+  untilAsync,
+  type WaitOptions,
+} from '../memory/patience.ts'
+import type { Space } from '../memory/space.ts'
+import { delta, leq, MAX_DELTA, type Seq } from '../seq.ts'
+import type { Goal } from '../words.ts'
+import { Clock } from './clock.ts'
+import { type Pace, paceOf } from './pace.ts'
+import { Readers } from './poll.ts'
+import { noteHolder } from './stall.ts'
+
+/** What goals need to know of the worker's own sections. */
+export interface Own {
+  /** Lets go of a turn section that stays published although nobody is in it. */
+  letGo(): boolean
+  /** Misuse when the handle was closed meanwhile. */
+  assertOpen(verb: string): void
+}
+
+/** How a look treats a goal that the write hand has not reached. */
+export const PATIENT = 0
+/** Moves the write hand there if that is the clock's way: somebody is waiting. */
+export const URGENT = 1
+
+/** In a checked arena a goal is serial x 2^32 + sequence; serials repeat after 2^20. */
+const SEQUENCES = 2 ** 32
+const SERIALS = 2 ** 20
+
+export class Goals {
+  readonly readers: Readers
+  /** Steps of the write hand that the last `stamp` made. */
+  steps = 0
+  readonly clock: Clock
+  private readonly space: Space
+  private readonly memory: Memory
+  private readonly name: string
+  private readonly pace: Pace
+  private readonly own: Own
+  private readonly reader: number
+  private readonly owedAt: number
+  private readonly tag: number
+
+  constructor(space: Space, name: string, domain: number, serial: number, own: Own) {
+    this.space = space
+    this.memory = space.memory
+    this.name = name
+    this.own = own
+    this.clock = new Clock(space.memory, domain)
+    this.pace = paceOf(space.memory, domain, this.clock)
+    const sleepable = space.memory.peek(domain + DomainWords.sleepable) !== 0
+    this.readers = new Readers(
+      space.memory,
+      domain + DomainWords.WORDS,
+      space.maxWorkers,
+      sleepable,
+    )
+    this.reader = this.readers.address(space.slot)
+    this.owedAt = domain + DomainWords.owed
+    this.tag = space.checks ? (serial % SERIALS) * SEQUENCES : 0
+  }
+
+  // ---- giving ------------------------------------------------------------------------------
+
+  /**
+   * If the hands are so far apart that an advance could wrap, tries to bring them together. Called
+   * before a lock is taken under which `stamp` is called.
+   */
+  makeRoom(): void {
+    if (!this.clock.hasRoom()) this.look(this.clock.wr(), PATIENT, undefined)
+  }
+
+  /** The goal for what has been unlinked so far. Never blocks; legal under a lock. */
+  stamp(): Seq {
+    const { memory, pace, reader } = this
+    const goal = pace.goal()
+    this.steps = pace.steps
+    if (this.steps > 0) memory.tally(reader + ReaderWords.advances, this.steps)
+    else if (!this.clock.hasRoom()) memory.tally(reader + ReaderWords.advanceWaits, 1)
+    return goal
+  }
+
+  /** A goal ahead of the write hand, which stays where it is. */
+  defer(): Seq {
+    return this.clock.ahead(this.pace.reach / this.clock.step)
+  }
+
+  /**
+   * Moves the write hand to a deferred goal, unless it is there, or time has to move it. At the wrap
+   * guard polls will. False for a goal that this clock cannot have given.
+   */
+  commit(goal: Seq): boolean {
+    this.makeRoom()
+    const rd = this.clock.rd()
+    const wr = this.clock.wr()
+    const ahead = delta(goal, wr)
+    if (ahead <= 0) return true
+    if (ahead > this.pace.reach || ahead % this.clock.step !== 0) return false
+    if (delta(wr, rd) < MAX_DELTA) this.urge(wr, goal)
+    else this.memory.store(this.owedAt, 1)
+    return true
+  }
+
+  // ---- asking ------------------------------------------------------------------------------
+
+  /**
+   * Whether the goal is met. `foreign` makes the error for a goal that this domain cannot have
+   * issued; without it the goal is certainly the domain's own: found outside the hands, it was met
+   * before they wrapped past it.
+   */
+  look(goal: Seq, mood: number, foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined): boolean {
+    const { clock, memory, pace, reader } = this
+    memory.tally(reader + ReaderWords.polls, 1)
+    this.pass()
+    const rd = clock.rd()
+    // [S1] If the read hand has passed the goal, a poller that had scanned put it there [S3]: this
+    //      load reads from its CAS and stands where it stood. If not, we scan ourselves.
+    //      Otherwise (a plain read of the hand) its scan would not happen before our reuse.
+    if (leq(goal, rd)) return true
+    this.own.letGo()
+    let wr = clock.wr()
+    const ahead = delta(goal, wr)
+    if (ahead > 0) {
+      if (ahead > pace.reach || ahead % clock.step !== 0) {
+        if (foreign !== undefined) throw foreign(goal, wr)
+        return true
+      }
+      if (delta(wr, rd) < MAX_DELTA) {
+        if (mood === PATIENT && memory.load(this.owedAt) === 0) return this.fail()
+        this.urge(wr, goal)
+      }
+      wr = clock.wr()
+    }
+    memory.tally(reader + ReaderWords.pollScans, 1)
+    const candidate = this.readers.oldest(rd, wr)
+    clock.forwardRead(rd, candidate)
+    if (leq(goal, candidate)) return true
+    const { holder } = this.readers
+    if (holder >= 0) noteHolder(memory, this.readers.address(holder), wr)
+    return this.fail()
+  }
+
+  /**
+   * `look` for a zone's own goal. The default clock has given it ahead of the hand only at the wrap
+   * guard, or so long ago that it seems to be: either way there is no pace to keep to.
+   */
+  expired(goal: Seq): boolean {
+    return this.look(goal, this.pace.keeps ? PATIENT : URGENT, undefined)
+  }
+
+  private fail(): boolean {
+    this.memory.tally(this.reader + ReaderWords.pollFails, 1)
+    return false
+  }
+
+  private pass(): void {
+    const { pace } = this
+    pace.pass()
+    if (pace.steps > 0) this.memory.tally(this.reader + ReaderWords.advances, pace.steps)
+  }
+
+  private urge(wr: Seq, goal: Seq): void {
+    const { pace } = this
+    pace.urge(wr, goal)
+    if (pace.steps > 0) this.memory.tally(this.reader + ReaderWords.advances, pace.steps)
+  }
+
+  // ---- waiting -----------------------------------------------------------------------------
+
+  outlast(
+    verb: string,
+    goal: Seq,
+    options: WaitOptions | undefined,
+    foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined,
+  ): boolean {
+    const timeoutMs = timeoutOf(`smr.${verb}`, options)
+    const met = until(this.space, timeoutMs, () => this.look(goal, URGENT, foreign))
+    return this.answer(verb, goal, options, met)
+  }
+
+  async outlastAsync(
+    verb: string,
+    goal: Seq,
+    options: AsyncWaitOptions | undefined,
+    foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined,
+  ): Promise<boolean> {
+    const timeoutMs = timeoutOf(`smr.${verb}`, options)
+    const met = await untilAsync(this.memory, timeoutMs, options, () => {
+      this.own.assertOpen(verb) // Detached or destroyed between two turns.
+      return this.look(goal, URGENT, foreign)
+    })
+    return this.answer(verb, goal, options, met)
+  }
+
+  private answer(verb: string, goal: Seq, options: WaitOptions | undefined, met: boolean): boolean {
+    if (met || options?.timeoutMs !== undefined) return met
+    const rd = this.clock.rd()
+    const workers = this.readers.holders(rd, goal, this.space.workers.attached())
+    throw new Exhausted(
+      `smr.${verb}: goal ${goal} is not met after 30 s; sections of worker ${workers.join(', ')} are still open`,
+      { domain: this.name, goal, workers: workers.join(',') },
+    )
+  }
+
+  // ---- what callers hold ---------------------------------------------------------------------
+
+  /** The goal as a caller is given it. */
+  give(goal: Seq): Goal {
+    return (this.tag === 0 ? goal : this.tag + (goal >>> 0)) as unknown as Goal
+  }
+
+  /** What a caller gives back; undefined for what is no goal, or another domain's. */
+  take(goal: unknown): Seq | undefined {
+    if (typeof goal !== 'number' || !Number.isInteger(goal)) return undefined
+    const seq = this.tag === 0 ? goal : goal - this.tag
+    const isWord = this.tag === 0 ? (seq | 0) === seq : Math.floor(seq / SEQUENCES) === 0
+    return isWord && (seq & 1) === 1 ? ((seq | 0) as Seq) : undefined
+  }
+
+  /** Why `take` refused it. */
+  blame(goal: unknown): string {
+    const seq = typeof goal === 'number' ? goal % SEQUENCES : Number.NaN
+    return this.tag !== 0 && Number.isInteger(goal) && (seq & 1) === 1
+      ? `goal ${show(goal)} is another domain's; poll it where it was taken`
+      : `${show(goal)} is no goal; pass what advance() returned`
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Publishing what the write hand shows: the one deed behind every kind of section.
+ *
+ * [R1] Load the write hand, store what it showed, load it again.
+ *      If a poller's look at our word [S2] comes after the store, it sees us and refuses every later
+ *      goal. If it comes before, so did its load of the write hand, and our second load returns its
+ *      goal or a later one: all that was unlinked for it happens before our reads.
+ *      Otherwise (no second load) our plain reads are ordered with nothing, and may find a record
+ *      that a poller has declared unreachable. (FreeBSD PR 265974 was this.)
+ *
+ * The fenced enter in domain.ts is this function written out, for speed.
+ */
+
+import type { Memory } from '../memory/memory.ts'
+import { MAX_DELTA, type Seq } from '../seq.ts'
+
+/** A section may have observed at most this much less than the write hand shows when it begins. */
+export const NEAR: number = MAX_DELTA / 2
+
+/** Publishes in the word `at` what the write hand shows, and returns it. */
+export function publish(memory: Memory, wrAt: number, at: number): Seq {
+  return publishFrom(memory, wrAt, at, memory.load(wrAt))
+}
+
+/**
+ * The same from a value that the hand has shown. [I] A worker may nap before its store for so long
+ * that what it publishes is too old to compare with: then once more. The hand only moves forward, so
+ * the distance is measured all the way round (unsigned): by its sign a nap of more than half a
+ * circle would look like a step back, and a scan would take what we published for a sequence still
+ * to come, which holds nothing back.
+ */
+export function publishFrom(memory: Memory, wrAt: number, at: number, seen: number): Seq {
+  for (let wr = seen; ; ) {
+    memory.store(at, wr)
+    const again = memory.load(wrAt)
+    if ((again - wr) >>> 0 <= NEAR) return wr as Seq
+    wr = again
+  }
+}
