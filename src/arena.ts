@@ -198,7 +198,9 @@ export class Arena {
 
   /**
    * Leaves: retires this worker's free buckets, gives its alloc buckets back, frees its slot. All
-   * its handles are closed. Misuse with a section open or a lock held. Waits for no reader.
+   * its handles are closed. Callbacks of `smr.call` that may run now are run; the others never will,
+   * which is reported as a warning and counted in `smr.stats()`: `await smr.flush()` first. Misuse
+   * with a section open or a lock held. Waits for no reader.
    */
   detach(): void {
     this.space.assertOpen('arena.detach')
@@ -209,6 +211,8 @@ export class Arena {
     for (const lock of this.locks.values()) {
       if (lock.held) throw new Misuse(`arena.detach: lock "${lock.name}" is held; unlock it first`)
     }
+    // While the zones are still open: callbacks free into them.
+    for (const smr of this.domains.values()) smr.leave()
     for (const zone of this.zones.values()) zone.close()
     for (const smr of this.domains.values()) smr.close()
     this.space.close()

@@ -13,6 +13,7 @@ interface NodeThreads {
 
 interface NodeProcess {
   getBuiltinModule?(id: string): unknown
+  emitWarning?(warning: Error | string): void
 }
 
 interface Channel {
@@ -21,6 +22,7 @@ interface Channel {
 }
 
 interface HostScope {
+  reportError?(error: unknown): void
   setImmediate?(callback: () => void): unknown
   readonly MessageChannel?: new () => Channel
   readonly process?: NodeProcess
@@ -79,6 +81,42 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimer(resolve, ms)
   })
+}
+
+/** What follows a task through its awaits. */
+export interface AsyncScope<T> {
+  run<R>(value: T, fn: () => R): R
+  getStore(): T | undefined
+}
+
+/** Undefined where the host cannot follow tasks. */
+export function asyncScope<T>(): AsyncScope<T> | undefined {
+  const hooks = scope.process?.getBuiltinModule?.('node:async_hooks') as
+    | { readonly AsyncLocalStorage: new () => AsyncScope<T> }
+    | undefined
+  return hooks && new hooks.AsyncLocalStorage()
+}
+
+/**
+ * Says that something went wrong where nobody is there to catch it: a process warning in Node, what
+ * `reportError` does elsewhere.
+ */
+export function report(error: unknown): void {
+  if (scope.process?.emitWarning !== undefined) {
+    scope.process.emitWarning(error instanceof Error ? error : `uma-smr: ${show(error)}`)
+  } else scope.reportError?.(error)
+}
+
+/**
+ * Calls back once after `ms`; with 0, after this turn. Unless `keepAlive`, the host may end the
+ * thread before, if nothing else keeps it.
+ */
+export function later(callback: () => void, ms: number, keepAlive: boolean): void {
+  if (ms === 0) endOfTurn(callback)
+  else {
+    const timer = setTimer(callback, ms) as { unref?(): void }
+    if (!keepAlive) timer.unref?.()
+  }
 }
 
 /**

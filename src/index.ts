@@ -27,10 +27,12 @@ export {
   u32,
   utf8,
 } from './record.ts'
+export type { CallOptions } from './smr/call.ts'
 export { Smr } from './smr/domain.ts'
-export type { SmrOptions } from './smr/options.ts'
+export type { ClockName, SectionName, SmrOptions } from './smr/options.ts'
 export type { Stall } from './smr/stall.ts'
 export type { SmrStats } from './smr/stats.ts'
+export { Tracker } from './smr/trackers.ts'
 export type { TableOptions } from './table/open.ts'
 export type { TableStats } from './table/stats.ts'
 export { HashTable } from './table/table.ts'

@@ -33,7 +33,7 @@ import {
 import type { Space } from './memory/space.ts'
 import { slotOf } from './memory/workers.ts'
 import { Smr } from './smr/domain.ts'
-import { clearReader, readerPulse } from './smr/reap.ts'
+import { clearReader, dropCallsOf, readerPulse } from './smr/reap.ts'
 import { sweepOrphans } from './sweep.ts'
 import type { WorkerId } from './words.ts'
 import { type Adopted, adoptCache } from './zone/adopt.ts'
@@ -46,6 +46,8 @@ export interface ReapReport {
   readonly reaped: boolean
   /** Domains in which the worker had a section open. */
   readonly sections: readonly string[]
+  /** Domains in which it had queued callbacks that had not run, and never will: how many. */
+  readonly calls: readonly { readonly name: string; readonly lost: number }[]
   /** Named locks that it held: the next to lock them hears 'owner-died'. */
   readonly locks: readonly string[]
   /** Zones in which it had buckets, and the zone's live items now: some may have been in its hands. */
@@ -80,9 +82,12 @@ function reapNames(space: Space, slot: number, names: readonly Listing[]): ReapR
   }
   const held = lockedBy(space, names, slot)
   const sections: string[] = []
+  const calls: { name: string; lost: number }[] = []
   for (const each of names) {
     if (each.kind !== Named.domain) continue
     if (clearReader(space, each.address, slot)) sections.push(each.name)
+    const lost = dropCallsOf(space, each.address, slot)
+    if (lost > 0) calls.push({ name: each.name, lost })
   }
   const zones: (Adopted & { name: string; live: number })[] = []
   for (const { kind, address, name } of names) {
@@ -98,7 +103,7 @@ function reapNames(space: Space, slot: number, names: readonly Listing[]): ReapR
     zones.push({ name, ...adopted, live: zoneStats(space, address, name).live })
   }
   const runs = pages.releaseReservedBy(slot) + sweepOrphans(space, names)
-  return { workerId: slot as WorkerId, reaped: true, sections, locks: held, zones, runs }
+  return { workerId: slot as WorkerId, reaped: true, sections, calls, locks: held, zones, runs }
 }
 
 /**
@@ -135,6 +140,7 @@ const WATCH_MS = 10
 function showsLife(space: Space, slot: number): boolean {
   if (!space.workers.isAttached(slot)) return false
   const before = pulse(space, slot)
+  space.beforeSleep()
   space.memory.nap(WATCH_MS)
   return pulse(space, slot) !== before
 }
@@ -181,6 +187,7 @@ export function nothing(workerId: number): ReapReport {
     workerId: workerId as WorkerId,
     reaped: false,
     sections: [],
+    calls: [],
     locks: [],
     zones: [],
     runs: 0,

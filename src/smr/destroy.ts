@@ -31,6 +31,7 @@ export function destroySmr(smr: Smr, options: WaitOptions | undefined): void {
       },
     )
   }
+  smr.runCalls(timeoutOf('smr.destroy', options))
   const unused = (): boolean => space.memory.load(address + DomainWords.users) === 0
   if (space.directory.remove(smr.serial, () => space.pages.release(address), unused)) smr.close()
   else if (smr.isAlive())

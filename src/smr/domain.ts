@@ -18,14 +18,17 @@
  *
  * Where things happen (one total order, since every atomic is sequentially consistent):
  *
- *   [R1] enter: load wr, publish it, load wr again      this file, publish.ts
- *   [R2] exit: clear the word                           this file
- *   [R3] enter of a turn section: a glance at wr        this file
+ *   [R1] enter: load wr, publish it, load wr again      sections.ts, publish.ts
+ *   [R2] exit: clear the word                           sections.ts
+ *   [R3] enter of a turn section: a glance at wr        sections.ts
+ *   [X1] enter beside an older async section            trackers.ts
+ *   [X2] the oldest async section leaves                trackers.ts
  *   [I]  the nap inside enter, between load and store   publish.ts
  *   [W]  advance: the write hand moves                  clock.ts
  *   [S1] poll's fast path: rd has passed the goal       goals.ts
  *   [S2] poll's look at one reader's word               poll.ts
  *   [S3] poll forwards the read hand                    clock.ts
+ *   [C]  a callback is settled                          call.ts
  *
  * What has to hold, for a record unlinked by U, stamped by [W], found expired by a poller and
  * written again by V, and for a reader's accesses between its [R1] and [R2]:
@@ -50,145 +53,82 @@
  * does not spin: it hands out a goal one step ahead, and the poll that follows moves the clock.
  */
 
-import { Misuse, show } from '../errors.ts'
-import { DomainWords, ReaderWords, RunKind } from '../memory/layout.ts'
-import type { Memory } from '../memory/memory.ts'
+import { Exhausted, type Misuse, onlyOptions, show } from '../errors.ts'
+import { report } from '../host.ts'
+import { DomainWords } from '../memory/layout.ts'
 import {
   type AsyncWaitOptions,
-  isThenable,
   timeoutOf,
+  until,
+  untilAsync,
   type WaitOptions,
 } from '../memory/patience.ts'
 import type { Space } from '../memory/space.ts'
-import type { Published } from '../memory/turn.ts'
-import { delta, INVALID, type Seq } from '../seq.ts'
+import { delta, type Seq } from '../seq.ts'
 import type { Goal } from '../words.ts'
+import { Queued } from './barrier.ts'
+import { type CallOptions, Calls } from './call.ts'
 import { destroySmr } from './destroy.ts'
 import { Goals, PATIENT, URGENT } from './goals.ts'
-import { SECTIONS } from './options.ts'
-import { NEAR, publish, publishFrom } from './publish.ts'
+import { Sections } from './sections.ts'
 import { type Stall, stalledReaders } from './stall.ts'
 import { type SmrStats, smrStats } from './stats.ts'
 
-/** What the worker is doing in this domain, as far as its own handle knows. */
-const OUTSIDE = 0
-const OFFLINE = 1
-const INSIDE = 2
-const CLOSED = 3
-
 /** One domain, as one worker sees it. Get it with `arena.smr(name)`. */
-export class Smr implements Published {
-  readonly name: string
-  /** @internal */
-  readonly serial: number
-  /** @internal */
-  readonly address: number
-  /** @internal */
-  readonly space: Space
-  private readonly memory: Memory
+export class Smr extends Sections {
   private readonly goals: Goals
-  private readonly wrAt: number
-  private readonly reader: number
-  /** Whether what a section published stays until the turn ends. */
-  private readonly turning: boolean
-  /** What this worker's word shows between turn sections, INVALID when it shows none. */
-  private seen: Seq = INVALID
-  private state = OUTSIDE
+  private calls: Calls | undefined
 
   /** @internal */
   constructor(space: Space, name: string, address: number, serial: number) {
-    this.space = space
-    this.memory = space.memory
-    this.name = name
-    this.address = address
-    this.serial = serial
+    super(space, name, address, serial)
     this.goals = new Goals(space, name, address, serial, this)
-    this.wrAt = address + DomainWords.wr
-    this.reader = this.goals.readers.address(space.slot)
-    this.turning = SECTIONS[space.memory.peek(address + DomainWords.sections)] === 'turn'
   }
 
-  // ---- sections ----------------------------------------------------------------------------
+  // ---- callbacks ---------------------------------------------------------------------------
 
   /**
-   * Opens a read section: until `exit`, no record that this worker can reach is used again.
-   * Never blocks, never allocates. Does not nest within one domain (Misuse); sections of different
-   * domains may. Must not be open across an `await`. FreeBSD smr_enter(9), smr_lazy_enter(9).
+   * Runs `callback` on this worker, between two turns of its event loop and outside any section, as
+   * soon as nobody can see any more what was unlinked before this call. Callbacks of one worker run
+   * in order. One that throws is reported as a warning, and the others run. `bytes` is roughly what
+   * it will free: many bytes, or many callbacks, move the clock at once, as `expedite` does. How
+   * many may wait is not limited: whoever queues them in one turn has to stop some time. Never
+   * blocks. Misuse inside a section. OpenBSD smr_call(9), XNU smr_call; a worker that dies takes
+   * its callbacks with it, which `ReapReport.calls` and `stats` say.
    */
-  enter(): void {
-    if (this.state !== OUTSIDE) throw this.refuse('enter')
-    this.state = INSIDE
-    const { memory, wrAt, reader } = this
-    if (this.turning) {
-      // [R3] If the glance finds what our word shows, that stands there since we published it, and
-      //      this section is part of that one. If not, we publish anew. Otherwise nothing: a glance
-      //      that misses a step of the hand only decides that reclamation waits a little longer.
-      if (memory.glance(wrAt) !== this.seen) this.publishForTurn()
-      return
+  call(callback: () => void, options: CallOptions = {}): void {
+    this.assertOutside('call')
+    if (typeof callback !== 'function') {
+      throw this.misuse('call', `${show(callback)} is no function`)
     }
-    const seen = memory.load(wrAt)
-    // [I]  We may nap here for any time. The sequence we then publish may lie behind the read hand:
-    //      poll.ts [S2] pins it.
-    memory.store(reader + ReaderWords.seq, seen)
-    // [R1] What the second load is for: see publish.ts.
-    const again = memory.load(wrAt)
-    if ((again - seen) >>> 0 > NEAR) publishFrom(memory, wrAt, reader + ReaderWords.seq, again)
-  }
-
-  /** Closes the section. Never blocks. Misuse when none is open. FreeBSD smr_exit(9). */
-  exit(): void {
-    if (this.state !== INSIDE) throw this.refuse('exit')
-    this.state = OUTSIDE
-    if (this.turning) return
-    // [R2] If a poller's look [S2] reads this 0, our reads happen before whatever it allows.
-    //      If it reads what stood before, it refuses. Otherwise (a plain store) the record could be
-    //      written while our last reads are still under way.
-    this.memory.store(this.reader + ReaderWords.seq, INVALID)
-  }
-
-  /** Whether this worker has a section open. */
-  get entered(): boolean {
-    return this.state === INSIDE
-  }
-
-  /**
-   * Runs `fn` in a section and returns what it returns. A returned promise is Misuse: a section
-   * must not stay open across an `await`.
-   */
-  read<T>(fn: () => T): T {
-    this.enter()
-    try {
-      return this.within(fn)
-    } finally {
-      this.exit()
+    onlyOptions('smr.call', options, ['bytes', 'expedite'])
+    const { bytes = 0, expedite = false } = options
+    if (!(typeof bytes === 'number' && bytes >= 0)) {
+      throw this.misuse('call', `bytes is ${show(bytes)}; give a number from 0 on`)
     }
-  }
-
-  /** Misuse unless this worker has a section open. OpenBSD SMR_ASSERT_CRITICAL. */
-  assertEntered(): void {
-    if (this.state !== INSIDE) throw this.misuse('assertEntered', 'no section is open')
-  }
-
-  /** Misuse if this worker has a section open. OpenBSD SMR_ASSERT_NONCRITICAL. */
-  assertNotEntered(): void {
-    if (this.state === INSIDE) throw this.misuse('assertNotEntered', 'a section is open')
+    if (typeof expedite !== 'boolean') {
+      throw this.misuse('call', `expedite is ${show(expedite)}; give true or false`)
+    }
+    this.myCalls().queue(callback, bytes, expedite)
   }
 
   /**
-   * This worker will not enter for long: nothing of it holds memory back until `online`. Only a
-   * worker that computes for long in one turn needs it, and only with turn sections; with the others
-   * it changes nothing but that `enter` is Misuse meanwhile. Misuse inside a section. Never blocks.
+   * Resolves when all callbacks that any worker has queued before are run, and all readers of that
+   * time have left. Answers as `waitAsync`: true, or false when `timeoutMs` is over; Exhausted after
+   * 30 s without it, naming the workers that are in the way: busy ones, or dead ones that nobody has
+   * reaped. Misuse inside a section, also an async one. Hold no lock that a callback takes. OpenBSD
+   * smr_barrier(9), XNU smr_barrier.
    */
-  offline(): void {
-    this.assertOutside('offline')
-    this.letGo()
-    this.state = OFFLINE
+  async barrier(options?: AsyncWaitOptions): Promise<boolean> {
+    return this.outlastCalls('barrier', options)
   }
 
-  /** Ends `offline`: `enter` is legal again. Misuse inside a section. Never blocks. */
-  online(): void {
-    this.assertOutside('online')
-    this.state = OUTSIDE
+  /** `barrier` in a hurry: all workers move the clock on for what they have queued. OpenBSD smr_flush(9). */
+  async flush(options?: AsyncWaitOptions): Promise<boolean> {
+    this.assertOutside('flush')
+    timeoutOf('smr.flush', options)
+    this.memory.add(this.address + DomainWords.hurry, 1)
+    return this.outlastCalls('flush', options)
   }
 
   // ---- the clock ---------------------------------------------------------------------------
@@ -246,6 +186,7 @@ export class Smr implements Published {
   wait(goal: Goal, options?: WaitOptions): boolean {
     this.assertOutside('wait')
     const seq = this.taken('wait', goal)
+    if (this.trackers?.holdsBack(seq)) throw this.ownSection('wait')
     return this.goals.outlast('wait', seq, options, (it) => this.foreignGoal('wait', it))
   }
 
@@ -253,6 +194,7 @@ export class Smr implements Published {
   async waitAsync(goal: Goal, options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('waitAsync')
     const seq = this.taken('waitAsync', goal)
+    if (this.trackers?.isInside(seq)) throw this.ownSection('waitAsync')
     const foreign = (it: Seq): Misuse => this.foreignGoal('waitAsync', it)
     return this.goals.outlastAsync('waitAsync', seq, options, foreign)
   }
@@ -264,6 +206,7 @@ export class Smr implements Published {
    */
   synchronize(options?: WaitOptions): boolean {
     this.assertOutside('synchronize')
+    if (this.trackers !== undefined && this.trackers.size > 0) throw this.ownSection('synchronize')
     timeoutOf('smr.synchronize', options) // Before the clock moves.
     this.goals.makeRoom()
     return this.goals.outlast('synchronize', this.goals.stamp(), options, undefined)
@@ -272,6 +215,7 @@ export class Smr implements Published {
   /** `synchronize` between turns of the event loop. */
   async synchronizeAsync(options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('synchronizeAsync')
+    if (this.trackers?.isInside(undefined)) throw this.ownSection('synchronizeAsync')
     timeoutOf('smr.synchronizeAsync', options) // Before the clock moves.
     this.goals.makeRoom()
     return this.goals.outlastAsync('synchronizeAsync', this.goals.stamp(), options, undefined)
@@ -283,7 +227,7 @@ export class Smr implements Published {
    * Never blocks on readers; legal inside a section.
    */
   stalled(olderThanMs: number): Stall[] {
-    if (this.state === CLOSED) throw this.refuse('stalled')
+    this.assertOpen('stalled')
     if (!(olderThanMs >= 0)) {
       throw this.misuse(
         'stalled',
@@ -296,7 +240,7 @@ export class Smr implements Published {
 
   /** Counters of all workers, and where the hands stand. Numbers may be a moment old. */
   stats(): SmrStats {
-    if (this.state === CLOSED) throw this.refuse('stats')
+    this.assertOpen('stats')
     return smrStats(this.space, this.address, this.name)
   }
 
@@ -311,14 +255,6 @@ export class Smr implements Published {
   }
 
   // ---- for zones and tables ----------------------------------------------------------------
-
-  /** `read` in a section that is open already. @internal */
-  within<T>(fn: () => T): T {
-    this.assertEntered()
-    const result = fn()
-    if (isThenable(result)) throw this.heldOverAwait(result)
-    return result
-  }
 
   /** Brings the hands together where an advance could wrap; called before a lock is. @internal */
   makeRoom(): void {
@@ -345,46 +281,55 @@ export class Smr implements Published {
     return this.goals.look(goal, URGENT, undefined)
   }
 
-  /** Lets go of what stays published between turn sections. False inside one. @internal */
-  letGo(): boolean {
-    if (this.seen === INVALID) return true
-    if (this.state === INSIDE) return false
-    this.seen = INVALID
-    // [R2] The end of every section since the publication, as exit's store is of one.
-    this.memory.store(this.reader + ReaderWords.seq, INVALID)
-    return true
-  }
-
-  /** Whether the domain still exists: another worker may have destroyed it. @internal */
-  isAlive(): boolean {
-    const { address, memory, serial, space } = this
-    return (
-      space.pages.find(address, RunKind.domain) === address &&
-      memory.peek(address + DomainWords.serial) === serial
+  /** Runs or drops this worker's callbacks; it is about to leave. @internal */
+  leave(): void {
+    const lost = this.isClosed ? 0 : (this.calls?.close() ?? 0)
+    if (lost === 0) return
+    report(
+      new Exhausted(
+        `arena.detach: ${lost} callbacks of domain ${show(this.name)} had not run, and never will; await smr.flush() first`,
+        { domain: this.name, lost },
+      ),
     )
   }
 
-  /** Misuse when this worker has a section open. @internal */
-  assertOutside(verb: string): void {
-    if (this.state >= INSIDE) throw this.refuse(verb)
-  }
-
-  /** Misuse when the handle was closed. @internal */
-  assertOpen(verb: string): void {
-    if (this.state === CLOSED) throw this.refuse(verb)
-  }
-
-  /** This worker leaves. @internal */
-  close(): void {
-    if (this.state !== CLOSED && this.isAlive()) this.letGo()
-    this.state = CLOSED
+  /** The end of the domain: all callbacks have to run, this worker's own ones here. @internal */
+  runCalls(timeoutMs: number): void {
+    this.calls?.close()
+    this.calls = undefined
+    const queued = new Queued(this.space, this.goals.readers)
+    if (until(this.space, timeoutMs, () => queued.areSettled())) return
+    throw queued.notSettled('smr.destroy', this.name, timeoutMs)
   }
 
   // ---- slow paths --------------------------------------------------------------------------
 
-  private publishForTurn(): void {
-    this.seen = publish(this.memory, this.wrAt, this.reader + ReaderWords.seq)
-    this.space.turn.hold(this)
+  private myCalls(): Calls {
+    const hurryAt = this.address + DomainWords.hurry
+    this.calls ??= new Calls(this.space, this.goals, hurryAt, () => this.isAlive())
+    return this.calls
+  }
+
+  private async outlastCalls(
+    verb: string,
+    options: AsyncWaitOptions | undefined,
+  ): Promise<boolean> {
+    this.assertOutside(verb)
+    if (this.trackers?.isInside(undefined)) throw this.ownSection(verb)
+    const { goals, memory } = this
+    const timeoutMs = timeoutOf(`smr.${verb}`, options)
+    this.calls?.seal(true)
+    const queued = new Queued(this.space, goals.readers)
+    goals.makeRoom()
+    const deadline = memory.now() + timeoutMs
+    if (!(await goals.outlastAsync(verb, goals.stamp(), options, undefined))) return false
+    const left = Math.max(0, deadline - memory.now())
+    const settled = await untilAsync(memory, left, options, () => {
+      this.assertOpen(verb) // Detached or destroyed between two turns.
+      return queued.areSettled()
+    })
+    if (settled || options?.timeoutMs !== undefined) return settled
+    throw queued.notSettled(`smr.${verb}`, this.name, timeoutMs)
   }
 
   private taken(verb: string, goal: Goal): Seq {
@@ -400,30 +345,5 @@ export class Smr implements Published {
       verb,
       `goal ${goal} lies ${delta(goal, wr)} ahead of the write hand ${wr}: it is another domain's, or over 2^30 steps old`,
     )
-  }
-
-  private heldOverAwait(promise: PromiseLike<unknown>): Misuse {
-    promise.then(undefined, () => {}) // Its rejection, if any, must not add a second error.
-    return this.misuse(
-      'read',
-      'the function returned a promise; a section must not be open across an await',
-    )
-  }
-
-  private refuse(verb: string): Misuse {
-    if (this.state === CLOSED)
-      return this.misuse(verb, 'this handle was closed by detach or destroy')
-    if (verb === 'exit') return this.misuse(verb, 'no section is open; call enter first')
-    if (this.state === OFFLINE)
-      return this.misuse(verb, 'this worker is offline; call online first')
-    const why =
-      verb === 'enter'
-        ? 'sections of one domain do not nest'
-        : 'it could wait for this very section'
-    return this.misuse(verb, `a section is open; ${why}: exit first`)
-  }
-
-  private misuse(verb: string, what: string): Misuse {
-    return new Misuse(`smr.${verb}: domain ${show(this.name)}: ${what}`, { domain: this.name })
   }
 }

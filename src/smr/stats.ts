@@ -22,8 +22,9 @@ export interface SmrStats {
   readonly polls: number
   readonly pollScans: number
   readonly pollFails: number
-  /** Callbacks queued with `call`; those that threw; those that were lost with their worker. */
+  /** Callbacks queued with `call`; those that wait; that threw; that were lost with their worker. */
   readonly calls: number
+  readonly callsPending: number
   readonly callErrors: number
   readonly callsLost: number
 }
@@ -36,6 +37,12 @@ export function smrStats(space: Space, domain: number, name: string): SmrStats {
       total += memory.tallied(domain + DomainWords.WORDS + slot * ReaderWords.WORDS + offset)
     }
     return total
+  }
+  let callsPending = 0
+  for (let slot = 0; slot < space.maxWorkers; slot++) {
+    const reader = domain + DomainWords.WORDS + slot * ReaderWords.WORDS
+    const queued = memory.load(reader + ReaderWords.queued)
+    callsPending += (queued - memory.load(reader + ReaderWords.settled)) | 0
   }
   const rd = memory.load(domain + DomainWords.rd) as Seq
   const wr = memory.load(domain + DomainWords.wr) as Seq
@@ -50,6 +57,7 @@ export function smrStats(space: Space, domain: number, name: string): SmrStats {
     pollScans: sum(ReaderWords.pollScans),
     pollFails: sum(ReaderWords.pollFails),
     calls: sum(ReaderWords.calls),
+    callsPending,
     callErrors: sum(ReaderWords.callErrors),
     callsLost: sum(ReaderWords.callsLost),
   }

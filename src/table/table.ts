@@ -379,7 +379,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   private assertWritable(verb: string): void {
     this.arena.space.assertOpen(`table.${verb}`)
-    if (!this.smr.entered) return
+    if (!this.smr.inside) return
     throw new Misuse(
       `table.${verb}: table ${show(this.name)}: a section of domain ${show(this.smr.name)} is open; exit first`,
       { table: this.name, domain: this.smr.name },

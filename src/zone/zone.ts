@@ -99,7 +99,7 @@ export class Zone {
     if (this.mode !== 'smr' || domain === undefined) throw this.wrongVerb('zfreeSmr')
     const slab = this.records.slabOf(item)
     if (slab === 0) throw this.foreign('zfreeSmr', item)
-    if (domain.entered) throw this.insideSection('zfreeSmr')
+    if (domain.inside) throw this.insideSection('zfreeSmr')
     if (this.checks) this.release('zfreeSmr', slab, item)
     if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
   }
@@ -421,7 +421,7 @@ export class Zone {
   }
 
   private assertOutside(verb: string): void {
-    if (this.domain?.entered) throw this.insideSection(verb)
+    if (this.domain?.inside) throw this.insideSection(verb)
   }
 
   private misuse(verb: string, what: string, item?: Item): Misuse {

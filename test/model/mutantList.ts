@@ -19,7 +19,7 @@ const byClock = caught(clockScenarios)
 const byMemory = caught(memoryScenarios)
 const byZone = caught(zoneScenarios)
 
-const DOMAIN = 'smr/domain'
+const DOMAIN = 'smr/sections'
 const GOALS = 'smr/goals'
 const CLOCK = 'smr/clock'
 const POLL = 'smr/poll'

@@ -78,6 +78,7 @@ describe.each(CONFIGS)('$name', (config) => {
         workerId: 1,
         reaped: false,
         sections: [],
+        calls: [],
         locks: [],
         zones: [],
         runs: 0,

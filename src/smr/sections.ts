@@ -1,0 +1,272 @@
+/**
+ * Sections, as one worker opens and closes them in one domain: the first half of the algorithm whose
+ * essay, with the labels, is in domain.ts. The second half is goals.ts.
+ *
+ * A handle knows what its own worker is doing, so it needs no shared word to refuse what is out of
+ * order. The fast path is `enter` and `exit`, and stays on one screen.
+ */
+
+import { Misuse, show } from '../errors.ts'
+import { DomainWords, ReaderWords, RunKind } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import { isThenable } from '../memory/patience.ts'
+import type { Space } from '../memory/space.ts'
+import type { Published } from '../memory/turn.ts'
+import { INVALID, type Seq } from '../seq.ts'
+import { SECTIONS } from './options.ts'
+import { NEAR, publish, publishFrom } from './publish.ts'
+import { type Tracker, Trackers } from './trackers.ts'
+
+/** What the worker is doing in this domain, as far as its own handle knows. */
+const OUTSIDE = 0
+const OFFLINE = 1
+const INSIDE = 2
+const CLOSED = 3
+
+/** The sections of one worker in one domain. */
+export class Sections implements Published {
+  readonly name: string
+  /** @internal */
+  readonly serial: number
+  /** @internal */
+  readonly address: number
+  /** @internal */
+  readonly space: Space
+  protected readonly memory: Memory
+  /** This worker's async sections; undefined until it opens the first. */
+  protected trackers: Trackers | undefined
+  private readonly wrAt: number
+  private readonly reader: number
+  /** Whether what a section published stays until the turn ends. */
+  private readonly turning: boolean
+  /** What this worker's word shows between turn sections, INVALID when it shows none. */
+  private seen: Seq = INVALID
+  private state = OUTSIDE
+
+  /** @internal */
+  constructor(space: Space, name: string, address: number, serial: number) {
+    this.space = space
+    this.memory = space.memory
+    this.name = name
+    this.address = address
+    this.serial = serial
+    this.wrAt = address + DomainWords.wr
+    this.reader = address + DomainWords.WORDS + space.slot * ReaderWords.WORDS
+    this.turning = SECTIONS[space.memory.peek(address + DomainWords.sections)] === 'turn'
+  }
+
+  // ---- sections ----------------------------------------------------------------------------
+
+  /**
+   * Opens a read section: until `exit`, no record that this worker can reach is used again.
+   * Never blocks, never allocates. Does not nest within one domain (Misuse); sections of different
+   * domains may. Must not be open across an `await`. FreeBSD smr_enter(9), smr_lazy_enter(9).
+   */
+  enter(): void {
+    if (this.state !== OUTSIDE) throw this.refuse('enter')
+    this.state = INSIDE
+    const { memory, wrAt, reader } = this
+    if (this.turning) {
+      // [R3] If the glance finds what our word shows, that stands there since we published it, and
+      //      this section is part of that one. If not, we publish anew. Otherwise nothing: a glance
+      //      that misses a step of the hand only decides that reclamation waits a little longer.
+      if (memory.glance(wrAt) !== this.seen) this.publishForTurn()
+      return
+    }
+    const seen = memory.load(wrAt)
+    // [I]  We may nap here for any time. The sequence we then publish may lie behind the read hand:
+    //      poll.ts [S2] pins it.
+    memory.store(reader + ReaderWords.seq, seen)
+    // [R1] What the second load is for: see publish.ts.
+    const again = memory.load(wrAt)
+    if ((again - seen) >>> 0 > NEAR) publishFrom(memory, wrAt, reader + ReaderWords.seq, again)
+  }
+
+  /** Closes the section. Never blocks. Misuse when none is open. FreeBSD smr_exit(9). */
+  exit(): void {
+    if (this.state !== INSIDE) throw this.refuse('exit')
+    this.state = OUTSIDE
+    if (this.turning) return
+    // [R2] If a poller's look [S2] reads this 0, our reads happen before whatever it allows.
+    //      If it reads what stood before, it refuses. Otherwise (a plain store) the record could be
+    //      written while our last reads are still under way.
+    this.memory.store(this.reader + ReaderWords.seq, INVALID)
+  }
+
+  /** Whether this worker has a section open, synchronous or async. XNU smr_entered. */
+  get entered(): boolean {
+    return this.state === INSIDE || (this.trackers !== undefined && this.trackers.size > 0)
+  }
+
+  /** Whether it has a synchronous one open: what must not free, advance or wait. @internal */
+  get inside(): boolean {
+    return this.state === INSIDE
+  }
+
+  /**
+   * Runs `fn` in a section and returns what it returns. A returned promise is Misuse: a section
+   * must not stay open across an `await`.
+   */
+  read<T>(fn: () => T): T {
+    this.enter()
+    try {
+      return this.within(fn)
+    } finally {
+      this.exit()
+    }
+  }
+
+  /** Misuse unless this worker has a section open, of either kind. OpenBSD SMR_ASSERT_CRITICAL. */
+  assertEntered(): void {
+    if (!this.entered) throw this.misuse('assertEntered', 'no section is open')
+  }
+
+  /**
+   * Misuse if this worker has a synchronous section open; async ones are other tasks' affair.
+   * OpenBSD SMR_ASSERT_NONCRITICAL.
+   */
+  assertNotEntered(): void {
+    if (this.state === INSIDE) throw this.misuse('assertNotEntered', 'a section is open')
+  }
+
+  /**
+   * This worker will not enter for long: nothing of it holds memory back until `online`. Only a
+   * worker that computes for long in one turn needs it, and only with turn sections; with the others
+   * it changes nothing but that `enter` is Misuse meanwhile. Misuse inside a section. Never blocks.
+   */
+  offline(): void {
+    this.assertOutside('offline')
+    this.letGo()
+    this.state = OFFLINE
+  }
+
+  /** Ends `offline`: `enter` is legal again. Misuse inside a section. Never blocks. */
+  online(): void {
+    this.assertOutside('online')
+    this.state = OUTSIDE
+  }
+
+  // ---- async sections ----------------------------------------------------------------------
+
+  /**
+   * Opens a section that may stay open across `await`, in a domain made with `sleepable: true`. Any
+   * number may be open at once, in any order. `label` is what `stalled` calls it. While it is open
+   * you may free and advance, but not wait in vain: nothing unlinked since it began is reused, so
+   * keep it shorter than what you would wait for. Never blocks. XNU smr_enter_sleepable.
+   */
+  enterSleepable(label = ''): Tracker {
+    return this.enterAsync('enterSleepable', label)
+  }
+
+  /** Closes an async section. Misuse when it is not open here. XNU smr_leave_sleepable. */
+  exitSleepable(tracker: Tracker): void {
+    this.assertOpen('exitSleepable')
+    if (this.trackers?.exit(tracker)) return
+    throw this.misuse('exitSleepable', `${show(tracker)} is no open section of this worker's`)
+  }
+
+  /** Runs `fn` in an async section, which ends when the promise that it returns is settled. */
+  async readAsync<T>(fn: () => Promise<T> | T, label = ''): Promise<T> {
+    const tracker = this.enterAsync('readAsync', label)
+    try {
+      return await (this.trackers as Trackers).run(tracker, fn)
+    } finally {
+      // If the worker has detached meanwhile, there is nothing left to close.
+      if (this.state !== CLOSED) this.exitSleepable(tracker)
+    }
+  }
+
+  // ---- for the rest of the library ---------------------------------------------------------
+
+  /** `read` in a section that is open already. @internal */
+  within<T>(fn: () => T): T {
+    this.assertEntered()
+    const result = fn()
+    if (isThenable(result)) throw this.heldOverAwait(result)
+    return result
+  }
+
+  /** Lets go of what stays published between turn sections. False inside one. @internal */
+  letGo(): boolean {
+    if (this.seen === INVALID) return true
+    if (this.state === INSIDE) return false
+    this.seen = INVALID
+    // [R2] The end of every section since the publication, as exit's store is of one.
+    this.memory.store(this.reader + ReaderWords.seq, INVALID)
+    return true
+  }
+
+  /** Whether the domain still exists: another worker may have destroyed it. @internal */
+  isAlive(): boolean {
+    const { address, memory, serial, space } = this
+    return (
+      space.pages.find(address, RunKind.domain) === address &&
+      memory.peek(address + DomainWords.serial) === serial
+    )
+  }
+
+  /** Misuse when this worker has a section open. @internal */
+  assertOutside(verb: string): void {
+    if (this.state >= INSIDE) throw this.refuse(verb)
+  }
+
+  /** Misuse when the handle was closed. @internal */
+  assertOpen(verb: string): void {
+    if (this.state === CLOSED) throw this.refuse(verb)
+  }
+
+  private enterAsync(verb: string, label: string): Tracker {
+    if (this.state === CLOSED || this.state === OFFLINE) throw this.refuse(verb)
+    if (typeof label !== 'string') throw this.misuse(verb, `label is ${show(label)}; give a string`)
+    if (this.memory.peek(this.address + DomainWords.sleepable) === 0) {
+      throw this.misuse(verb, 'the domain was not made with sleepable: true')
+    }
+    this.trackers ??= new Trackers(this.memory, this.wrAt, this.reader)
+    return this.trackers.enter(label)
+  }
+
+  protected ownSection(verb: string): Misuse {
+    return this.misuse(verb, 'an async section of this worker is open, and it would wait for that')
+  }
+
+  private publishForTurn(): void {
+    this.seen = publish(this.memory, this.wrAt, this.reader + ReaderWords.seq)
+    this.space.turn.hold(this)
+  }
+
+  private heldOverAwait(promise: PromiseLike<unknown>): Misuse {
+    promise.then(undefined, () => {}) // Its rejection, if any, must not add a second error.
+    return this.misuse(
+      'read',
+      'the function returned a promise; a section must not be open across an await',
+    )
+  }
+
+  protected refuse(verb: string): Misuse {
+    if (this.state === CLOSED)
+      return this.misuse(verb, 'this handle was closed by detach or destroy')
+    if (verb === 'exit') return this.misuse(verb, 'no section is open; call enter first')
+    if (this.state === OFFLINE)
+      return this.misuse(verb, 'this worker is offline; call online first')
+    const why =
+      verb === 'enter'
+        ? 'sections of one domain do not nest'
+        : 'it could wait for this very section'
+    return this.misuse(verb, `a section is open; ${why}: exit first`)
+  }
+
+  protected misuse(verb: string, what: string): Misuse {
+    return new Misuse(`smr.${verb}: domain ${show(this.name)}: ${what}`, { domain: this.name })
+  }
+
+  /** @internal */
+  protected get isClosed(): boolean {
+    return this.state === CLOSED
+  }
+
+  /** This worker leaves, or the domain has ended. @internal */
+  close(): void {
+    if (this.state !== CLOSED && this.isAlive()) this.letGo()
+    this.state = CLOSED
+  }
+}

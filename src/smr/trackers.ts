@@ -1,0 +1,130 @@
+/**
+ * Async sections: sections that may stay open across `await` (XNU's sleepable domains).
+ *
+ * A worker's tasks interleave, so one word cannot say for each of them what its section has
+ * observed. XNU gives every section a tracker on its caller's stack and, when the thread blocks,
+ * moves it to a queue of stalled ones. Here each section has a tracker too, but all of a worker's
+ * are its private affair: the worker publishes only the oldest, in a word of its own beside the
+ * synchronous one's, and polls [S2] look at both.
+ *
+ * [X1] Entering beside an older async section: load the write hand, remember what it shows, publish
+ *      nothing. Two cases: what has a later goal than the published sequence is not reused, since
+ *      the word shows that one all the time; what has a goal up to what we loaded was unlinked
+ *      before the load, and so before our reads. Otherwise (a plain load) we would later publish a
+ *      sequence that promises more than we know.
+ * [X2] The oldest leaves: one store, of the next one's sequence, or of none. If a poller's look
+ *      reads it, what it then allows had a goal up to that sequence: unlinked before the next one's
+ *      [X1], and after the last reads of the one that leaves. If it reads what stood before, it
+ *      refuses. Otherwise (clearing first, then publishing the next) a poller in between would see
+ *      nobody, and reuse what the next one's task still reads.
+ *
+ * Where the host can follow a task through its awaits (AsyncLocalStorage), `readAsync` knows who is
+ * inside, so a task that waits for its own section is refused instead of waiting in vain.
+ */
+
+import { asyncScope } from '../host.ts'
+import { ReaderWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import { INVALID, lt, type Seq } from '../seq.ts'
+import { publish } from './publish.ts'
+import { writeLabel } from './stall.ts'
+
+/** An open async section. Give it back to `smr.exitSleepable`. */
+export class Tracker {
+  readonly label: string
+  /** What the section has observed. @internal */
+  readonly seq: Seq
+
+  /** @internal */
+  constructor(label: string, seq: Seq) {
+    this.label = label
+    this.seq = seq
+  }
+}
+
+/** A task's sections, innermost first. */
+interface Inside {
+  readonly trackers: Trackers
+  readonly tracker: Tracker
+  readonly outer: Inside | undefined
+}
+
+const scope = asyncScope<Inside>()
+
+/** The async sections of one worker in one domain. */
+export class Trackers {
+  private readonly memory: Memory
+  private readonly wrAt: number
+  private readonly reader: number
+  /** In the order in which they began, so the first is the oldest. */
+  private readonly open = new Set<Tracker>()
+  private published: Seq = INVALID
+  private labelled = false
+
+  constructor(memory: Memory, wrAt: number, reader: number) {
+    this.memory = memory
+    this.wrAt = wrAt
+    this.reader = reader
+  }
+
+  get size(): number {
+    return this.open.size
+  }
+
+  /** Whether a wait for `goal` would be one for a section of this very worker. */
+  holdsBack(goal: Seq): boolean {
+    return this.published !== INVALID && lt(this.published, goal)
+  }
+
+  /** Whether the running task is in an async section, as far as the host can tell. */
+  isInside(goal: Seq | undefined): boolean {
+    for (let at = scope?.getStore(); at !== undefined; at = at.outer) {
+      if (at.trackers !== this || !this.open.has(at.tracker)) continue
+      if (goal === undefined || lt(at.tracker.seq, goal)) return true
+    }
+    return false
+  }
+
+  enter(label: string): Tracker {
+    const { memory, wrAt } = this
+    if (this.open.size > 0) {
+      const tracker = new Tracker(label, memory.load(wrAt) as Seq) // [X1]
+      this.open.add(tracker)
+      return tracker
+    }
+    this.published = publish(memory, wrAt, this.reader + ReaderWords.asyncSeq) // [R1]
+    const tracker = new Tracker(label, this.published)
+    this.open.add(tracker)
+    this.name(tracker)
+    return tracker
+  }
+
+  /** False when the section is not open, or not one of these. */
+  exit(tracker: Tracker): boolean {
+    const [oldest] = this.open
+    if (!this.open.delete(tracker)) return false
+    if (tracker !== oldest) return true
+    const [next] = this.open
+    const seq = next?.seq ?? INVALID
+    if (seq !== this.published) {
+      this.memory.store(this.reader + ReaderWords.asyncSeq, seq) // [X2]
+      this.published = seq
+    }
+    this.name(next)
+    return true
+  }
+
+  /** Runs `fn` so that `isInside` knows its task. */
+  run<T>(tracker: Tracker, fn: () => T): T {
+    if (scope === undefined) return fn()
+    return scope.run({ trackers: this, tracker, outer: scope.getStore() }, fn)
+  }
+
+  /** For `smr.stalled`, wherever it is asked. */
+  private name(tracker: Tracker | undefined): void {
+    const label = tracker?.label ?? ''
+    if (label === '' && !this.labelled) return
+    this.labelled = label !== ''
+    writeLabel(this.memory, this.reader, this.published, label)
+  }
+}
