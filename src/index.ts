@@ -28,8 +28,12 @@ export {
   utf8,
 } from './record.ts'
 export type { CallOptions } from './smr/call.ts'
+export type { SmrCursor } from './smr/cursor.ts'
 export { Smr } from './smr/domain.ts'
 export type { ClockName, SectionName, SmrOptions } from './smr/options.ts'
+export { pointer, type SmrPointer } from './smr/pointer.ts'
+export { SmrList, type SmrQueue, SmrSList, SmrStailQ, SmrTailQ } from './smr/queue.ts'
+export type { QueueOptions } from './smr/queueWords.ts'
 export type { Stall } from './smr/stall.ts'
 export type { SmrStats } from './smr/stats.ts'
 export { Tracker } from './smr/trackers.ts'

@@ -9,6 +9,7 @@
 import { floors } from './floors.ts'
 import { graceBad, graceBadPoison, graceGood } from './gracePeriod.ts'
 import { litmusScenarios, messagePassing } from './litmus.ts'
+import { queueFloor } from './queueFloor.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { tableFloor } from './tableFloor.ts'
@@ -39,6 +40,7 @@ export const catalog: Readonly<Record<string, readonly Entry[]>> = {
     { scenario: graceBadPoison, rules: { sample: { schedules: 5000 } } },
   ],
   ...floors,
+  ...queueFloor,
   ...tableFloor,
 }
 

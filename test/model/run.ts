@@ -19,6 +19,7 @@ import { catalog, type Entry, entriesNamed } from './catalog.ts'
 import { replay } from './explorer.ts'
 import { TRIALS } from './mutantList.ts'
 import { formatVerdicts, runTrial, type Verdict } from './mutantRuns.ts'
+import { QUEUE_TRIALS } from './queueMutantList.ts'
 import type { Rules } from './rules.ts'
 import { formatRow, formatSum, HEADER, type Row, runEntry } from './table.ts'
 import { TABLE_TRIALS } from './tableMutantList.ts'
@@ -69,7 +70,8 @@ async function main(): Promise<boolean> {
 /** The table of mutants; answers how many have survived. */
 async function runMutants(): Promise<number> {
   const verdicts: Verdict[] = []
-  for (const trial of [...TRIALS, ...TABLE_TRIALS]) verdicts.push(await runTrial(trial))
+  for (const trial of [...TRIALS, ...QUEUE_TRIALS, ...TABLE_TRIALS])
+    verdicts.push(await runTrial(trial))
   console.log(`\n${formatVerdicts(verdicts)}`)
   return verdicts.filter(({ failure, replays }) => failure === undefined || !replays).length
 }

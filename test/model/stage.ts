@@ -8,7 +8,18 @@
  * Scenarios take the library as an argument: the shipped one, or a mutant of it (mutants.ts).
  */
 
-import { Arena, HashTable, record, u32, utf8 } from '#src/index.ts'
+import {
+  Arena,
+  HashTable,
+  pointer,
+  record,
+  SmrList,
+  SmrSList,
+  SmrStailQ,
+  SmrTailQ,
+  u32,
+  utf8,
+} from '#src/index.ts'
 import { geometry, Header } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { checkPages } from '#src/memory/pages.ts'
@@ -20,7 +31,12 @@ import { checkTable } from '#src/table/stats.ts'
 export interface Library {
   readonly Arena: typeof Arena
   readonly HashTable: typeof HashTable
+  readonly pointer: typeof pointer
   readonly record: typeof record
+  readonly SmrList: typeof SmrList
+  readonly SmrSList: typeof SmrSList
+  readonly SmrStailQ: typeof SmrStailQ
+  readonly SmrTailQ: typeof SmrTailQ
   readonly u32: typeof u32
   readonly utf8: typeof utf8
   readonly Space: typeof Space
@@ -34,7 +50,12 @@ export interface Library {
 export const shipped: Library = {
   Arena,
   HashTable,
+  pointer,
   record,
+  SmrList,
+  SmrSList,
+  SmrStailQ,
+  SmrTailQ,
   u32,
   utf8,
   Space,
