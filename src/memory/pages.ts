@@ -37,6 +37,9 @@ import { roundUp } from './struct.ts'
 
 const LOCK = 'arena pages'
 
+/** A name of this module is a constant to the optimizer, and `find` is on the path of every free. */
+const SHIFT = PAGE_SHIFT
+
 export class Pages {
   private readonly memory: Memory
   private readonly locks: Locks
@@ -133,11 +136,10 @@ export class Pages {
    * entry of its page was written before that. For any other address the answer may be stale.
    */
   find(address: number, kind: Kind): number {
-    const page = (address - this.base) >> PAGE_SHIFT
+    const page = (address - this.base) >> SHIFT
     if (page < 0 || page >= this.count) return 0
     const entry = this.memory.glance(this.table + page)
-    if (kindOf(entry) !== kind) return 0
-    return baseOf(entry)
+    return kindOf(entry) === kind ? baseOf(entry) : 0
   }
 
   /** Words in the run at `base`. */

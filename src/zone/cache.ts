@@ -18,13 +18,20 @@
 import { BucketWords, CacheMove, CacheWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 
+// Names of this module are constants to the optimizer; a field of an imported object is two loads.
+const { count: COUNT, capacity: CAPACITY, entries: ENTRIES } = BucketWords
+
 export class Cache {
   readonly at: number
   private readonly memory: Memory
+  private readonly allocAt: number
+  private readonly freeAt: number
 
   constructor(memory: Memory, at: number) {
     this.memory = memory
     this.at = at
+    this.allocAt = at + CacheWords.alloc
+    this.freeAt = at + CacheWords.free
   }
 
   // ---- fast path ---------------------------------------------------------------------------
@@ -32,21 +39,21 @@ export class Cache {
   /** An item from the alloc bucket, 0 when it is empty. */
   pop(): number {
     const { memory } = this
-    const bucket = memory.peek(this.at + CacheWords.alloc)
-    const left = memory.peek(bucket + BucketWords.count) - 1
+    const bucket = memory.peek(this.allocAt)
+    const left = memory.peek(bucket + COUNT) - 1
     if (left < 0) return 0
-    memory.poke(bucket + BucketWords.count, left)
-    return memory.peek(bucket + BucketWords.entries + left)
+    memory.poke(bucket + COUNT, left)
+    return memory.peek(bucket + ENTRIES + left)
   }
 
   /** Puts an item into the free bucket; false when it is full. */
   push(item: number): boolean {
     const { memory } = this
-    const bucket = memory.peek(this.at + CacheWords.free)
-    const count = memory.peek(bucket + BucketWords.count)
-    if (count === memory.peek(bucket + BucketWords.capacity)) return false
-    memory.poke(bucket + BucketWords.entries + count, item)
-    memory.poke(bucket + BucketWords.count, count + 1)
+    const bucket = memory.peek(this.freeAt)
+    const count = memory.peek(bucket + COUNT)
+    if (count === memory.peek(bucket + CAPACITY)) return false
+    memory.poke(bucket + ENTRIES + count, item)
+    memory.poke(bucket + COUNT, count + 1)
     return true
   }
 

@@ -14,6 +14,7 @@
 import { Corruption } from '../errors.ts'
 import { BucketWords, KegStep, KegWords, PAGE_WORDS, RunKind, SlabWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
+import type { Pages } from '../memory/pages.ts'
 import type { Space } from '../memory/space.ts'
 import {
   clearFree,
@@ -24,6 +25,7 @@ import {
   type SlabShape,
   setFree,
 } from './slab.ts'
+import { SlabLists } from './slabLists.ts'
 
 /** Counts of a keg; possibly a moment old. */
 export interface KegCounts {
@@ -44,13 +46,27 @@ export function kegCounts(memory: Memory, at: number): KegCounts {
   }
 }
 
+// Names of this module are constants to the optimizer; a field of an imported object is two loads.
+const SLAB = RunKind.slab
+const KEG = SlabWords.keg
+/** Rounds to the nearest whole number what `| 0` would round down. */
+const HALF = 0.5
+
 export class Keg {
   readonly at: number
   readonly shape: SlabShape
   readonly limit: number
   private readonly space: Space
   private readonly memory: Memory
+  private readonly pages: Pages
+  private readonly lists: SlabLists
   private readonly name: string
+  // What `slabOf` needs of the shape, one load away.
+  private readonly stride: number
+  private readonly itemsAt: number
+  /** Words of all items of a slab, and items per word of them. */
+  private readonly itemWords: number
+  private readonly perWord: number
   /** What new items are filled with, so that a first allocation can verify it too; 0 nothing. */
   private readonly filling: number
 
@@ -69,16 +85,28 @@ export class Keg {
       itemsAt: memory.peek(at + KegWords.itemsAt),
       busyAt: memory.peek(at + KegWords.busyAt),
     }
+    this.pages = space.pages
+    this.lists = new SlabLists(memory, at, this.shape.perSlab)
+    this.stride = this.shape.stride
+    this.itemsAt = this.shape.itemsAt
+    this.itemWords = this.shape.perSlab * this.shape.stride
+    this.perWord = 1 / this.shape.stride
   }
 
-  /** The slab of this keg that `item` lies in, at an item's place; 0 if it is not one of ours. */
+  /**
+   * The slab of this keg that `item` lies in, at an item's place; 0 if it is not one of ours. Every
+   * free asks, so whether `offset` is a multiple of the stride is told by a multiplication: a float
+   * has bits to spare for the quotient of two words, which rounding makes exact where there is one.
+   */
   slabOf(item: number): number {
     if ((item | 0) !== item) return 0
-    const slab = this.space.pages.find(item, RunKind.slab)
-    if (slab === 0 || this.memory.glance(slab + SlabWords.keg) !== this.at) return 0
-    const { stride, perSlab, itemsAt } = this.shape
-    const offset = item - slab - itemsAt
-    return offset >= 0 && offset % stride === 0 && offset < perSlab * stride ? slab : 0
+    const slab = this.pages.find(item, SLAB)
+    if (slab === 0 || this.memory.glance(slab + KEG) !== this.at) return 0
+    const { stride } = this
+    const offset = item - slab - this.itemsAt
+    if (offset < 0 || offset >= this.itemWords) return 0
+    const index = (offset * this.perWord + HALF) | 0
+    return Math.imul(index, stride) === offset ? slab : 0
   }
 
   indexOf(slab: number, item: number): number {
@@ -249,14 +277,11 @@ export class Keg {
         seen.created += this.shape.perSlab
         seen.inSlabs += free
         const counted = this.get(slab + SlabWords.freeItems)
-        if (free !== counted || this.get(slab + SlabWords.list) !== this.listFor(free)) {
+        if (free !== counted || this.get(slab + SlabWords.list) !== this.lists.listFor(free)) {
           throw this.damaged('a slab is miscounted', { slab, free, counted })
         }
       }
-      for (const list of [KegWords.partial, KegWords.free, KegWords.full]) {
-        for (let s = this.get(this.at + list); s !== 0; s = this.get(s + SlabWords.next))
-          seen.listed++
-      }
+      seen.listed = this.lists.length()
       const { slabs, created, inSlabs } = this.counts()
       const same = seen.slabs === slabs && seen.created === created && seen.inSlabs === inSlabs
       if (!same || seen.listed !== slabs) {
@@ -300,8 +325,8 @@ export class Keg {
   private take1(slab: number, index: number): void {
     clearFree(this.memory, slab, index)
     this.set(slab + SlabWords.freeItems, this.get(slab + SlabWords.freeItems) - 1)
-    this.bump(KegWords.inSlabs, -1)
-    this.relist(slab)
+    this.lists.count(KegWords.inSlabs, -1)
+    this.lists.relist(slab)
   }
 
   private free(item: number): void {
@@ -309,8 +334,8 @@ export class Keg {
     if (slab === 0) throw this.damaged('a bucket holds an item that is not its', { item })
     setFree(this.memory, slab, this.indexOf(slab, item))
     this.set(slab + SlabWords.freeItems, this.get(slab + SlabWords.freeItems) + 1)
-    this.bump(KegWords.inSlabs, 1)
-    this.relist(slab)
+    this.lists.count(KegWords.inSlabs, 1)
+    this.lists.relist(slab)
   }
 
   private slabWithFree(): number {
@@ -328,27 +353,14 @@ export class Keg {
     if (this.filling !== 0)
       memory.fill(slab + shape.itemsAt, shape.perSlab * shape.stride, this.filling)
     this.space.pages.publish(slab, RunKind.slab)
-    this.adopt(slab, shape.perSlab)
+    this.lists.adopt(slab, shape.perSlab)
     return slab
   }
 
   /** Gives the pages of a slab with all its items free back to the arena. */
   private discard(slab: number): void {
-    const { perSlab } = this.shape
-    this.unlink(slab)
-    this.bump(KegWords.slabs, -1)
-    this.bump(KegWords.created, -perSlab)
-    this.bump(KegWords.inSlabs, -perSlab)
+    this.lists.forsake(slab)
     this.space.pages.release(slab)
-  }
-
-  /** Counts a slab and puts it into the list that its free items call for. */
-  private adopt(slab: number, freeItems: number): void {
-    this.set(slab + SlabWords.freeItems, freeItems)
-    this.bump(KegWords.slabs, 1)
-    this.bump(KegWords.created, this.shape.perSlab)
-    this.bump(KegWords.inSlabs, freeItems)
-    this.link(slab, this.listFor(freeItems))
   }
 
   /** After a death under the lock: finishes the batch, then makes counts and lists anew. */
@@ -372,10 +384,9 @@ export class Keg {
       this.set(bucket + BucketWords.count, wanted)
     }
     this.set(at + KegWords.step, KegStep.none)
-    for (const word of [KegWords.partial, KegWords.free, KegWords.full]) this.set(at + word, 0)
-    for (const word of [KegWords.slabs, KegWords.created, KegWords.inSlabs]) this.set(at + word, 0)
+    this.lists.clear()
     for (const slab of this.slabs())
-      this.adopt(slab, countFree(this.memory, slab, this.shape.perSlab))
+      this.lists.adopt(slab, countFree(this.memory, slab, this.shape.perSlab))
   }
 
   private roomUnderLimit(): number {
@@ -384,42 +395,8 @@ export class Keg {
     return this.limit - out
   }
 
-  private listFor(freeItems: number): number {
-    if (freeItems === 0) return KegWords.full
-    return freeItems === this.shape.perSlab ? KegWords.free : KegWords.partial
-  }
-
-  private relist(slab: number): void {
-    const list = this.listFor(this.get(slab + SlabWords.freeItems))
-    if (this.get(slab + SlabWords.list) === list) return
-    this.unlink(slab)
-    this.link(slab, list)
-  }
-
-  private link(slab: number, list: number): void {
-    const head = this.at + list
-    const next = this.get(head)
-    this.set(slab + SlabWords.list, list)
-    this.set(slab + SlabWords.next, next)
-    this.set(slab + SlabWords.prev, 0)
-    if (next !== 0) this.set(next + SlabWords.prev, slab)
-    this.set(head, slab)
-  }
-
-  private unlink(slab: number): void {
-    const next = this.get(slab + SlabWords.next)
-    const prev = this.get(slab + SlabWords.prev)
-    if (next !== 0) this.set(next + SlabWords.prev, prev)
-    if (prev !== 0) this.set(prev + SlabWords.next, next)
-    else this.set(this.at + this.get(slab + SlabWords.list), next)
-  }
-
   private itemAt(slab: number, index: number): number {
     return slab + this.shape.itemsAt + index * this.shape.stride
-  }
-
-  private bump(offset: number, by: number): void {
-    this.set(this.at + offset, this.get(this.at + offset) + by)
   }
 
   private get(at: number): number {

@@ -35,8 +35,10 @@ import { type ZoneStats, zoneStats } from './stats.ts'
 import { type Parts, Supply } from './supply.ts'
 import { fillTrash, verifyTrash } from './trash.ts'
 
-/** Which verbs this handle obeys. */
-type Mode = 'plain' | 'smr' | 'closed'
+/** Which verbs this handle obeys. Numbers, and names of this module: every verb asks. */
+const PLAIN = 0
+const SMR = 1
+const CLOSED = 2
 
 /** One zone, as one worker holds it. Get it with `arena.zone(name)`. */
 export class Zone {
@@ -53,7 +55,7 @@ export class Zone {
   /** Whether an allocation or free has more to do than move a word. */
   private readonly careful: boolean
   private readonly checks: boolean
-  private mode: Mode
+  private mode: number
 
   /** @internal */
   constructor(parts: Parts) {
@@ -67,7 +69,7 @@ export class Zone {
     this.supply = new Supply(parts)
     this.checks = parts.space.checks
     this.careful = this.checks || parts.hooks.ctor !== undefined
-    this.mode = parts.domain === undefined ? 'plain' : 'smr'
+    this.mode = parts.domain === undefined ? PLAIN : SMR
   }
 
   // ---- zones with smr ----------------------------------------------------------------------
@@ -96,7 +98,7 @@ export class Zone {
    */
   zfreeSmr(item: Item): void {
     const { domain } = this
-    if (this.mode !== 'smr' || domain === undefined) throw this.wrongVerb('zfreeSmr')
+    if (this.mode !== SMR || domain === undefined) throw this.wrongVerb('zfreeSmr')
     const slab = this.records.slabOf(item)
     if (slab === 0) throw this.foreign('zfreeSmr', item)
     if (domain.inside) throw this.insideSection('zfreeSmr')
@@ -130,7 +132,7 @@ export class Zone {
    * arenas for a double free. FreeBSD uma_zfree(9).
    */
   zfree(item: Item): void {
-    if (this.mode !== 'plain') throw this.wrongVerb('zfree')
+    if (this.mode !== PLAIN) throw this.wrongVerb('zfree')
     const slab = this.records.slabOf(item)
     if (slab === 0) throw this.foreign('zfree', item)
     if (this.checks) this.release('zfree', slab, item)
@@ -161,7 +163,7 @@ export class Zone {
     this.assertOpen('makeRoom')
     this.assertOutside('makeRoom')
     // A plain zone can always give an item back to its slab.
-    if (this.supply.makeRoom() || this.mode === 'plain') return
+    if (this.supply.makeRoom() || this.mode === PLAIN) return
     throw this.exhausted('makeRoom', 'no memory for an empty bucket')
   }
 
@@ -245,7 +247,7 @@ export class Zone {
     }
     const left = destroyZone(this.parts, this.supply, options)
     if (left > 0) throw this.exhausted('destroy', `${left} items are still pending after the wait`)
-    this.mode = 'closed'
+    this.mode = CLOSED
   }
 
   // ---- for the arena and for structures ----------------------------------------------------
@@ -265,25 +267,25 @@ export class Zone {
 
   /** Whether the handle still leads to its zone. @internal */
   isAlive(): boolean {
-    return this.mode !== 'closed' && this.supply.isAlive()
+    return this.mode !== CLOSED && this.supply.isAlive()
   }
 
   /** This worker leaves: all it caches goes to the depot. @internal */
   close(): void {
-    if (this.mode !== 'closed' && this.supply.isAlive()) this.supply.flush()
-    this.mode = 'closed'
+    if (this.mode !== CLOSED && this.supply.isAlive()) this.supply.flush()
+    this.mode = CLOSED
   }
 
   // ---- the way of an allocation ------------------------------------------------------------
 
   private takeSmr(): Item {
-    if (this.mode !== 'smr') throw this.wrongVerb('zallocSmr')
+    if (this.mode !== SMR) throw this.wrongVerb('zallocSmr')
     const item = (this.cache.pop() || this.supply.refill()) as Item
     return this.careful && item !== 0 ? this.construct('zallocSmr', item) : item
   }
 
   private takePlain(): Item {
-    if (this.mode !== 'plain') throw this.wrongVerb('zalloc')
+    if (this.mode !== PLAIN) throw this.wrongVerb('zalloc')
     const item = (this.cache.pop() || this.supply.refill()) as Item
     return this.careful && item !== 0 ? this.construct('zalloc', item) : item
   }
@@ -399,9 +401,9 @@ export class Zone {
   }
 
   private wrongVerb(verb: string): Misuse {
-    if (this.mode === 'closed')
+    if (this.mode === CLOSED)
       return this.misuse(verb, 'this handle was closed by detach or destroy')
-    return this.mode === 'smr'
+    return this.mode === SMR
       ? this.misuse(verb, 'it has an smr domain; use zallocSmr and zfreeSmr')
       : this.misuse(verb, 'it has no smr domain; use zalloc and zfree')
   }
@@ -415,7 +417,7 @@ export class Zone {
   }
 
   private assertOpen(verb: string): void {
-    if (this.mode === 'closed') throw this.wrongVerb(verb)
+    if (this.mode === CLOSED) throw this.wrongVerb(verb)
     if (!this.supply.isAlive())
       throw this.misuse(verb, 'it was destroyed by another worker; open it again')
   }
