@@ -3,10 +3,13 @@
  *
  * Asks every question or the named ones: provides the heavy rivals they need, runs each variant in
  * processes of its own and prints a table per group. The command never judges a figure; it fails
- * only when a variant fails.
+ * only when a variant fails. What was printed is kept in bench/results.md, unless the run was a
+ * quick or partial one, whose figures nobody should quote.
  */
+import { writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import { type Engine, provideEngine } from './harness/engine.ts'
 import { provideHeavy } from './harness/heavy.ts'
 import { describeMachine, machineWarnings } from './harness/machine.ts'
 import { runGroup } from './harness/processes.ts'
@@ -19,6 +22,7 @@ const USAGE = `npm run bench -- [NAME...] [options]
   --quick           short runs in one process each: to see that all works, not to quote
   --only TEXT       only variants whose name contains TEXT, and the baselines
   --processes N     processes per variant (default 3)
+  --engine WHAT     another Node: its path, or a version that npm has (24, 26 ...)
   --help            this text`
 
 const FULL: Settings = { timeMs: 700, warmupMs: 300 }
@@ -28,11 +32,22 @@ interface Wish {
   readonly settings: Settings
   readonly processes: number
   readonly only: string
+  readonly engine: string
   readonly absent: ReadonlyMap<Heavy, string>
 }
 
+const said: string[] = []
 const say = (line: string) => {
+  said.push(line)
   console.log(line)
+}
+
+/** The whole report, as it was printed; one file for each engine that is not ours. */
+function keep({ path, version }: Engine): void {
+  const suffix = path === process.execPath ? '' : `-node-${version.replace(/^v(\d+).*/, '$1')}`
+  const file = new URL(`../../bench/results${suffix}.md`, import.meta.url)
+  writeFileSync(file, `# What \`npm run bench\` said\n\n\`\`\`text\n${said.join('\n')}\n\`\`\`\n`)
+  console.log(`\nkept in bench/results${suffix}.md`)
 }
 
 function readArguments() {
@@ -43,6 +58,7 @@ function readArguments() {
       quick: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
       processes: { type: 'string' },
+      engine: { type: 'string', default: process.execPath },
       help: { type: 'boolean', default: false },
     },
   })
@@ -65,16 +81,19 @@ async function main(): Promise<boolean> {
   if (!(Number.isInteger(processes) && processes > 0)) {
     throw new RangeError(`--processes wants a whole number above 0, not ${values.processes}`)
   }
-  for (const line of describeMachine()) say(line)
+  const engine = provideEngine(values.engine, say)
+  for (const line of describeMachine(engine)) say(line)
   for (const warning of machineWarnings()) say(`warning   ${warning}`)
   const wish = {
     settings: values.quick ? QUICK : FULL,
     processes,
     only: values.only,
+    engine: engine.path,
     absent: provideHeavy(needsOf(questions), say),
   }
   let allWell = true
   for (const question of questions) allWell = (await ask(question, wish)) && allWell
+  if (!values.quick && values.only === '' && positionals.length === 0) keep(engine)
   return allWell
 }
 
@@ -92,6 +111,7 @@ async function ask(question: Question, wish: Wish): Promise<boolean> {
       group,
       processes,
       settings: wish.settings,
+      engine: wish.engine,
       absent: wish.absent,
       progress: (variant, round) => {
         showProgress(`  ${group.name}: ${variant} (${round} of ${processes})`)

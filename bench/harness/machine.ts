@@ -7,17 +7,17 @@
  */
 import { arch, availableParallelism, cpus, loadavg, platform, totalmem } from 'node:os'
 import { performance } from 'node:perf_hooks'
-import process from 'node:process'
+import type { Engine } from './engine.ts'
 
 const COARSE_TIMER_MS = 0.002
 
 /** Lines for the head of a report. */
-export function describeMachine(): string[] {
+export function describeMachine(engine: Engine): string[] {
   const model = cpus()[0]?.model.trim() ?? 'unknown processor'
   const gib = (totalmem() / 2 ** 30).toFixed(1)
   return [
     `machine   ${model}, ${availableParallelism()} cores, ${gib} GiB, ${platform()} ${arch()}`,
-    `engine    Node ${process.version}, V8 ${process.versions.v8}`,
+    `engine    Node ${engine.version}, V8 ${engine.v8}`,
     `date      ${new Date().toISOString()}`,
   ]
 }

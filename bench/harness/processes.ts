@@ -29,6 +29,8 @@ export interface Plan {
   readonly group: Group
   readonly processes: number
   readonly settings: Settings
+  /** The Node binary that the variants run on. */
+  readonly engine: string
   /** Rivals that are not there, and why. */
   readonly absent: ReadonlyMap<Heavy, string>
   /** Told before each process. */
@@ -101,7 +103,11 @@ export function median(values: readonly number[]): number {
 function runProcess(plan: Plan, variant: Variant): Promise<Reply> {
   const { timeMs, warmupMs } = plan.settings
   const args = [plan.question, plan.group.name, variant.name, `${timeMs}`, `${warmupMs}`]
-  const child = fork(SCRIPT, args, { execArgv: [], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = fork(SCRIPT, args, {
+    execPath: plan.engine,
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   return new Promise((resolve) => {
     let reply: Reply | undefined
     const limit = setTimeout(() => {
