@@ -17,9 +17,11 @@ import { MAX_DELTA, type Seq } from '../seq.ts'
 import { Directory } from './directory.ts'
 import { type Geometry, geometry, Header, LAYOUT_VERSION, MAGIC, MAX_WORKERS } from './layout.ts'
 import { Locks } from './lock.ts'
-import { BYTES_PER_WORD, Memory } from './memory.ts'
+import type { Memory } from './memory.ts'
 import { Pages } from './pages.ts'
+import { memoryAt } from './swift.ts'
 import { Turn } from './turn.ts'
+import { BYTES_PER_WORD } from './units.ts'
 import { Workers } from './workers.ts'
 
 /** Shape of the parts of `WebAssembly` that we use, so that no host's type library is needed. */
@@ -52,16 +54,24 @@ export interface SpaceOptions {
   readonly buffer?: SharedArrayBuffer
   /** Convicts double frees and writes to freed memory, at a price: for tests. Default false. */
   readonly checks?: boolean
+  /** Whether this worker uses WebAssembly for its verbs. Default: where the host lets us. */
+  readonly intrinsics?: boolean
   /** First value (odd) and step (even) of every clock, for tests of the wrap. Default 1 and 2. */
   readonly sequence?: { readonly first: number; readonly step: number }
 }
 
+/** What a worker that attaches may choose for itself. */
+export type AttachOptions = Pick<SpaceOptions, 'intrinsics'>
+
 const CREATE = 'Arena.create'
 const ATTACH = 'Arena.attach'
-const KNOWN = ['bytes', 'maxWorkers', 'memory', 'buffer', 'checks', 'sequence']
+const KNOWN = ['bytes', 'maxWorkers', 'memory', 'buffer', 'checks', 'intrinsics', 'sequence']
 const DEFAULT_BYTES = 2 ** 28
 const DEFAULT_WORKERS = 64
 const MIN_BYTES = 2 ** 12
+/** Steps that a lazy clock may take at once, and steps that a goal may lie ahead of the hand. */
+const LAZY_GRACE = 2
+const STEPS_AHEAD = 2
 const WASM_PAGE = 2 ** 16
 /** What WebAssembly can have, and what engines let a view of bytes have. */
 const MAX_BYTES = 2 ** 32 - WASM_PAGE
@@ -132,8 +142,9 @@ export function createSpace(options: SpaceOptions): { space: Space; handle: Hand
   const { checks = false } = options
   if (typeof checks !== 'boolean')
     throw new Misuse(`${CREATE}: checks is ${show(checks)}; give true or false`)
+  const intrinsics = checkIntrinsics(CREATE, options)
   const handle = obtain(options)
-  const memory = new Memory(handle.buffer)
+  const memory = memoryAt(CREATE, handle, intrinsics)
   const geo = geometry(memory.words.length, maxWorkers)
   if (geo.pages < 1) {
     throw new Misuse(
@@ -181,14 +192,19 @@ export function format(
 }
 
 /** Joins the arena that `handle` leads to. */
-export function attachSpace(handle: unknown): { space: Space; handle: Handle } {
+export function attachSpace(
+  handle: unknown,
+  options: AttachOptions = {},
+): { space: Space; handle: Handle } {
+  onlyOptions(ATTACH, options, ['intrinsics'])
+  const intrinsics = checkIntrinsics(ATTACH, options)
   if (!isHandle(handle)) {
     throw new Misuse(`${ATTACH}: ${show(handle)} is not an arena's handle; pass arena.handle`)
   }
   const { buffer, umaSmr } = handle
   if (umaSmr !== LAYOUT_VERSION) throw otherVersion('handle', umaSmr)
   const tooShort = buffer.byteLength < Header.WORDS * BYTES_PER_WORD
-  const memory = new Memory(buffer)
+  const memory = memoryAt(ATTACH, handle, intrinsics)
   if (tooShort || memory.load(Header.magic) !== MAGIC) {
     throw new Misuse(`${ATTACH}: the buffer of ${buffer.byteLength} bytes holds no arena`, {
       bytes: buffer.byteLength,
@@ -274,16 +290,22 @@ function wasmMemory(pages: number): SharedMemory | undefined {
   }
 }
 
+function checkIntrinsics(call: string, { intrinsics }: AttachOptions): boolean | undefined {
+  if (intrinsics === undefined || typeof intrinsics === 'boolean') return intrinsics
+  throw new Misuse(`${call}: intrinsics is ${show(intrinsics)}; give true or false`)
+}
+
 /**
- * All writers may pass the wrap guard at once, and a deferred goal lies a step ahead: their steps
- * together must fit into the quarter of the circle that MAX_DELTA leaves.
+ * All writers may pass the wrap guard at once, and a deferred goal lies a step ahead; a lazy clock
+ * may be two steps past the guard, and its goal two further. These steps together must fit into the
+ * quarter of the circle that MAX_DELTA leaves.
  */
 function checkSequence(
   sequence: SpaceOptions['sequence'],
   maxWorkers: number,
 ): { first: number; step: number } {
   if (sequence === undefined) return { first: 1, step: 2 }
-  const largest = Math.floor(MAX_DELTA / (maxWorkers + 2))
+  const largest = Math.floor(MAX_DELTA / (Math.max(maxWorkers, LAZY_GRACE) + STEPS_AHEAD))
   onlyOptions(`${CREATE}: sequence`, sequence, ['first', 'step'])
   const step = integer(CREATE, 'sequence.step', sequence.step, 2, largest)
   const first = integer(CREATE, 'sequence.first', sequence.first, -(2 ** 31), 2 ** 31 - 1)

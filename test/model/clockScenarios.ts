@@ -138,7 +138,10 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
     body(memory: Memory, _control, { smr }: Worker) {
       memory.store(HEAD, 0)
       const goal = smr.deferredAdvance()
-      while (!smr.poll(goal)) smr.commit(goal)
+      while (!smr.poll(goal)) {
+        smr.commit(goal)
+        memory.pause()
+      }
       memory.poke(RECORD, REUSED)
     },
   })

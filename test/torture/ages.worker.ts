@@ -20,12 +20,14 @@
 
 import { Arena, type Handle, type Item } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
-import { dwell, nap } from './dwell.ts'
+import { dwell, nap, turnEnds } from './dwell.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
 
 export interface Task {
   readonly handle: Handle
   readonly sabotage: Sabotage | undefined
+  /** Whether to let the turn end now and then. */
+  readonly turns: boolean
   /** First of `slots` words that hold items. */
   readonly table: Item
   readonly slots: number
@@ -45,7 +47,7 @@ const MOST_MEMBERS = 16
 const FULL_NAP_MS = 0.05
 
 const member = new Member<Task>()
-const { handle, slots, table } = member.task
+const { handle, slots, table, turns } = member.task
 const { random } = member
 const arena = Arena.attach(handle)
 const { words } = arena
@@ -106,6 +108,7 @@ while (!member.stopped) {
   const slot = random.below(slots)
   if (member.role === 'writer') replace(slot)
   else look(slot)
+  if (turns) await turnEnds(random)
 }
 arena.detach()
 member.report({ reads, writes, full }, histogram)

@@ -15,6 +15,7 @@ const pillow = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT
 
 const NAP_ONE_IN = 256
 const LONG_SPIN_ONE_IN = 16
+const TURN_ENDS_ONE_IN = 32
 const SHORT_SPIN = 40
 const LONG_SPIN = 4000
 const LONGEST_NAP_MS = 0.5
@@ -28,6 +29,13 @@ export function dwell(random: Random): void {
 /** Sleeps: somebody else has the processor. */
 export function nap(ms: number): void {
   Atomics.wait(pillow, 0, 0, ms)
+}
+
+/** Mostly the turn goes on; now and then it ends, and another task runs before the next. */
+export function turnEnds(random: Random): Promise<void> | undefined {
+  return random.oneIn(TURN_ENDS_ONE_IN)
+    ? new Promise((resolve) => setImmediate(resolve))
+    : undefined
 }
 
 /** Atomic, so that no optimizer moves our looks across it or drops it. */

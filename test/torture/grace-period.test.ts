@@ -6,20 +6,30 @@
 import { Arena } from 'uma-smr'
 import { describe, expect, it } from 'vitest'
 import type { Task } from './grace-period.worker.ts'
-import { CLOCK_SABOTAGES } from './sabotage.ts'
-import { honestRuns, type Outcome, type Run, sabotagedRuns, tell, torture } from './torture.ts'
+import { CLOCK_SABOTAGES, TURN_SABOTAGES } from './sabotage.ts'
+import {
+  comboRuns,
+  honestRuns,
+  type Outcome,
+  type Run,
+  sabotagedRuns,
+  sabotagedTurns,
+  tell,
+  torture,
+} from './torture.ts'
 
 const LINES_BYTES = 128
 
 /** Half of the members write, each its own pair; the others read all of them. */
 async function graces(run: Run): Promise<Outcome> {
   const arena = Arena.create({ bytes: 2 ** 20, maxWorkers: 8, sequence: run.config.sequence })
-  const smr = arena.smr('grace')
+  const smr = arena.smr('grace', run.smr)
   const zone = arena.zone('pairs', { bytes: LINES_BYTES, align: LINES_BYTES })
   const pairs = Array.from({ length: run.threads / 2 }, () => zone.zalloc())
   const members = Array.from({ length: run.threads }, (_, i) => {
     const own = pairs[i]
-    const task: Task = { handle: arena.handle, sabotage: run.sabotage, pairs, own }
+    const { sabotage, turns } = run
+    const task: Task = { handle: arena.handle, sabotage, turns, pairs, own }
     return { role: own === undefined ? 'reader' : 'writer', task }
   })
   const outcome = await torture('grace-period', run, members)
@@ -29,7 +39,7 @@ async function graces(run: Run): Promise<Outcome> {
 }
 
 describe('a grace period', () => {
-  for (const run of honestRuns((threads) => threads / 2)) {
+  for (const run of [...honestRuns((threads) => threads / 2), ...comboRuns()]) {
     it(`is never too short: ${run.name}`, { timeout: run.testMs }, async () => {
       const { counts, violations } = await graces(run)
       expect(violations).toBe(0)
@@ -41,7 +51,7 @@ describe('a grace period', () => {
 })
 
 describe('the alarm rings', () => {
-  for (const run of sabotagedRuns(CLOCK_SABOTAGES)) {
+  for (const run of [...sabotagedRuns(CLOCK_SABOTAGES), ...sabotagedTurns(TURN_SABOTAGES)]) {
     it(run.name, { timeout: run.testMs }, async () => {
       const { violations } = await graces(run)
       expect(violations).toBeGreaterThan(0)

@@ -18,12 +18,14 @@
 
 import { Arena, type Handle, type Item } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
-import { dwell } from './dwell.ts'
+import { dwell, turnEnds } from './dwell.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
 
 export interface Task {
   readonly handle: Handle
   readonly sabotage: Sabotage | undefined
+  /** Whether to let the turn end now and then. */
+  readonly turns: boolean
   /** All pairs, one for each writer. */
   readonly pairs: readonly Item[]
   /** The pair that this member writes; a reader has none. */
@@ -37,12 +39,12 @@ const RAISES = 4
 const SYNCHRONIZE_MS = 15_000
 
 const member = new Member<Task>()
-const { handle, own, pairs } = member.task
+const { handle, own, pairs, turns } = member.task
 const { random } = member
 const arena = Arena.attach(handle)
 const smr = arena.smr('grace')
 const { words } = arena
-sabotage(member.task.sabotage)
+sabotage(member.task.sabotage, undefined, smr)
 
 let reads = 0
 let writes = 0
@@ -100,6 +102,7 @@ member.begin()
 while (!member.stopped) {
   if (own !== undefined) write(own)
   else read(pairs[random.below(pairs.length)] as Item)
+  if (turns) await turnEnds(random)
 }
 arena.detach()
 member.report({ reads, writes })

@@ -15,6 +15,7 @@ export type Sabotage =
   | 'stamp without advance'
   | 'enter publishes nothing'
   | 'bucket leaves unstamped'
+  | 'a turn forgets that it let go'
 
 /** What can be broken in a domain alone; and with a zone on top. */
 export const CLOCK_SABOTAGES: readonly Sabotage[] = [
@@ -25,37 +26,58 @@ export const CLOCK_SABOTAGES: readonly Sabotage[] = [
 ]
 export const ZONE_SABOTAGES: readonly Sabotage[] = [...CLOCK_SABOTAGES, 'bucket leaves unstamped']
 
+/** What only turn sections can have broken. */
+export const TURN_SABOTAGES: readonly Sabotage[] = ['a turn forgets that it let go']
+
 /** The private parts of a domain that are replaced. */
 interface Insides {
-  look(goal: number, strict: boolean): boolean
-  stamp(): number
   enter(): void
-  state: number
-  stepped: boolean
+  exit(): void
+  readonly memory: { store(at: number, value: number): void }
+  /** Address of this worker's words, of which the first is what it publishes. */
+  readonly reader: number
+  readonly goals: Goals
+}
+
+interface Goals {
+  look(goal: number, ...more: unknown[]): boolean
+  stamp(): number
+  steps: number
   readonly clock: { rd(): number; readonly step: number }
 }
 
-const INSIDE = 1
-
-/** Breaks the library in this worker, or leaves it alone. */
-export function sabotage(kind: Sabotage | undefined, zone?: Zone): void {
+/** Breaks the library in this worker, or leaves it alone. `smr`: the domain, if it is not the zone's. */
+export function sabotage(kind: Sabotage | undefined, zone?: Zone, smr?: Smr): void {
+  if (kind === undefined) return
   const domain = Smr.prototype as unknown as Insides
+  const own = (smr ?? zone?.parts.domain) as unknown as Insides | undefined
+  if (own === undefined) throw new Error(`sabotage: "${kind}" needs a domain`)
+  const goals = Object.getPrototypeOf(own.goals) as Goals
   if (kind === 'poll always says yes') {
-    replace(domain, 'look', () => true)
+    replace(goals, 'look', () => true)
   } else if (kind === 'poll is one step early') {
-    const { look } = domain
-    replace(domain, 'look', function (this: Insides, goal, strict): boolean {
-      return look.call(this, goal - this.clock.step, strict)
+    const { look } = goals
+    replace(goals, 'look', function (this: Goals, goal, ...more): boolean {
+      return look.call(this, goal - this.clock.step, ...more)
     })
   } else if (kind === 'stamp without advance') {
     // The read hand as a goal: it is met by definition.
-    replace(domain, 'stamp', function (this: Insides): number {
-      this.stepped = false
+    replace(goals, 'stamp', function (this: Goals): number {
+      this.steps = 0
       return this.clock.rd()
     })
   } else if (kind === 'enter publishes nothing') {
+    const { enter } = domain
     replace(domain, 'enter', function (this: Insides): void {
-      this.state = INSIDE
+      enter.call(this)
+      this.memory.store(this.reader, 0)
+    })
+  } else if (kind === 'a turn forgets that it let go') {
+    // The word is cleared, but the next section believes that it still stands there.
+    const { exit } = domain
+    replace(domain, 'exit', function (this: Insides): void {
+      exit.call(this)
+      this.memory.store(this.reader, 0)
     })
   } else if (kind === 'bucket leaves unstamped') {
     // The side door that FreeBSD once had: freed items go where safe ones lie.

@@ -13,6 +13,7 @@ import {
   i64,
   type RecordOf,
   record,
+  type Smr,
   u32,
   utf8,
 } from 'uma-smr'
@@ -33,14 +34,15 @@ const CAPACITY = 64
 
 export type Table = ReturnType<typeof createTable>
 
-/** `bucket` and `limit` are the zone's. */
-export function createTable(arena: Arena, bucket: number, limit: number) {
+/** `bucket`, `limit` and `smr` are the zone's; without a domain the table makes its own. */
+export function createTable(arena: Arena, bucket: number, limit: number, smr?: Smr) {
   return HashTable.create(arena, NAME, {
     record: Entry,
     key: 'key',
     capacity: CAPACITY,
     bucket,
     limit,
+    ...(smr && { smr }),
   })
 }
 

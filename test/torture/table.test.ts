@@ -11,7 +11,15 @@ import { checkTable } from '#src/table/stats.ts'
 import { ZONE_SABOTAGES } from './sabotage.ts'
 import type { Belief, Task } from './table.worker.ts'
 import { createTable, entry, isWhole, type Table } from './table-record.ts'
-import { honestRuns, type Outcome, type Run, sabotagedRuns, tell, torture } from './torture.ts'
+import {
+  comboRuns,
+  honestRuns,
+  type Outcome,
+  type Run,
+  sabotagedRuns,
+  tell,
+  torture,
+} from './torture.ts'
 
 const KEYS = 48
 const ALWAYS = 16
@@ -28,11 +36,12 @@ interface Churned extends Outcome {
 async function churn(run: Run, checks: boolean): Promise<Churned> {
   const { sequence } = run.config
   const arena = Arena.create({ bytes: 2 ** 23, maxWorkers: 8, sequence, checks })
-  const table = createTable(arena, BUCKET, LIMIT)
+  const table = createTable(arena, BUCKET, LIMIT, arena.smr('table', run.smr))
   for (let key = 0; key < ALWAYS; key++) table.set(entry(key, 1))
   const writers = run.threads / 2
   const { handle } = arena
-  const task: Task = { handle, sabotage: run.sabotage, keys: KEYS, writers, always: ALWAYS }
+  const { sabotage, turns } = run
+  const task: Task = { handle, sabotage, turns, keys: KEYS, writers, always: ALWAYS }
   const members = Array.from({ length: run.threads }, (_, i) => {
     return { role: i < writers ? 'writer' : 'reader', task }
   })
@@ -61,7 +70,7 @@ function agreed({ arena, reports, table }: Churned): void {
 }
 
 describe('a table under churn', () => {
-  for (const [i, run] of honestRuns((threads) => threads / 2).entries()) {
+  for (const [i, run] of [...honestRuns((threads) => threads / 2), ...comboRuns()].entries()) {
     const checks = i % 2 === 1
     const name = `${run.name}${checks ? ', checked arena' : ''}`
     it(`shows whole records and loses none: ${name}`, { timeout: run.testMs }, async () => {

@@ -13,13 +13,15 @@
 
 import { Arena, Exhausted, type Handle } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
-import { dwell, nap } from './dwell.ts'
+import { dwell, nap, turnEnds } from './dwell.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
 import { entry, isWhole, openTable, wholeVersion } from './table-record.ts'
 
 export interface Task {
   readonly handle: Handle
   readonly sabotage: Sabotage | undefined
+  /** Whether to let the turn end now and then. */
+  readonly turns: boolean
   /** Keys from 0; each writer has those that are its index modulo the number of writers. */
   readonly keys: number
   readonly writers: number
@@ -36,7 +38,7 @@ const RESIZE_TIMEOUT_MS = 15_000
 const FULL_NAP_MS = 0.05
 
 const member = new Member<Task>()
-const { always, handle, keys, writers } = member.task
+const { always, handle, keys, turns, writers } = member.task
 const { random } = member
 const arena = Arena.attach(handle)
 const table = openTable(arena)
@@ -151,6 +153,7 @@ while (!member.stopped) {
   } else {
     member.guard(random.oneIn(256) ? walk : read)
   }
+  if (turns) await turnEnds(random)
 }
 for (let key = member.index; key < always && member.role === 'writer'; key += writers) {
   if (!mine.has(key)) mine.set(key, 1)

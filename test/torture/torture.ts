@@ -9,6 +9,7 @@
  */
 
 import { env } from 'node:process'
+import type { SmrOptions } from 'uma-smr'
 import type { Report } from '../helpers/member.ts'
 import { spawn } from '../helpers/spawn.ts'
 import { CONFIGS, type Config } from '../helpers/tiny.ts'
@@ -18,6 +19,8 @@ import type { Sabotage } from './sabotage.ts'
 const { TORTURE_SECONDS = 5, TORTURE_SEED } = env
 const SECONDS = Number(TORTURE_SECONDS)
 const WRAP_SECONDS = Math.max(1, SECONDS / 5)
+/** Seconds of a run on another clock, or with other sections. */
+const COMBO_SECONDS = SECONDS / 10
 /** How long a sabotaged run may look for its first violation. */
 const SABOTAGE_SECONDS = 18
 const SABOTAGE_TIMEOUT_MS = 20_000
@@ -41,6 +44,10 @@ export interface Run {
   readonly timeoutMs: number
   readonly testMs: number
   readonly sabotage: Sabotage | undefined
+  /** The domain's options. */
+  readonly smr: SmrOptions
+  /** Whether members let their turns end now and then. */
+  readonly turns: boolean
 }
 
 /**
@@ -61,7 +68,46 @@ export function honestRuns(pollers: (threads: number) => number): Run[] {
       const timeoutMs = seconds * 1000 + GRACE_MS
       const name = `${threads} threads, clock ${config.name}`
       const testMs = timeoutMs + AFTERMATH_MS
-      return { name, threads, config, seconds, timeoutMs, testMs, sabotage: undefined }
+      const plain = { sabotage: undefined, smr: {}, turns: false }
+      return { name, threads, config, seconds, timeoutMs, testMs, ...plain }
+    }),
+  )
+}
+
+const CLOCKS = ['default', 'deferred', 'lazy'] as const
+const SECTIONS = ['fenced', 'turn'] as const
+
+/** The clocks and sections that `honestRuns` does not have, one short run of each. */
+export function comboRuns(): Run[] {
+  return CLOCKS.flatMap((clock) =>
+    SECTIONS.filter((sections) => clock !== 'default' || sections !== 'fenced').map(
+      (sections, i): Run => {
+        const ordinary = CONFIGS[i % CONFIGS.length] as Config
+        const { first, step } = ordinary.sequence
+        const config = { ...ordinary, sequence: { first, step: Math.min(step, SMALLER) } }
+        const timeoutMs = COMBO_SECONDS * 1000 + GRACE_MS
+        return {
+          name: `${clock} clock, ${sections} sections, clock ${config.name}`,
+          threads: 4,
+          config,
+          seconds: COMBO_SECONDS,
+          timeoutMs,
+          testMs: timeoutMs + AFTERMATH_MS,
+          sabotage: undefined,
+          smr: { clock, sections },
+          turns: sections === 'turn',
+        }
+      },
+    ),
+  )
+}
+
+/** Turn sections on the two clocks that differ most, with every kind of sabotage. */
+export function sabotagedTurns(kinds: readonly Sabotage[]): Run[] {
+  return sabotagedRuns(kinds).flatMap((run) =>
+    (['default', 'lazy'] as const).map((clock): Run => {
+      const name = `${run.name}, ${clock} clock, turn sections`
+      return { ...run, name, smr: { clock, sections: 'turn' }, turns: true }
     }),
   )
 }
@@ -75,7 +121,8 @@ export function sabotagedRuns(kinds: readonly Sabotage[]): Run[] {
       const name = `${threads} threads, ${sabotage}`
       const timeoutMs = SABOTAGE_TIMEOUT_MS
       const testMs = timeoutMs + AFTERMATH_MS
-      return { name, threads, config, seconds: SABOTAGE_SECONDS, timeoutMs, testMs, sabotage }
+      const more = { sabotage, smr: {}, turns: false }
+      return { name, threads, config, seconds: SABOTAGE_SECONDS, timeoutMs, testMs, ...more }
     }),
   )
 }

@@ -9,7 +9,15 @@ import { Arena, type Item, type Zone } from 'uma-smr'
 import { describe, expect, it } from 'vitest'
 import { CANARY_WORDS } from './canary.ts'
 import { ZONE_SABOTAGES } from './sabotage.ts'
-import { honestRuns, type Outcome, type Run, sabotagedRuns, tell, torture } from './torture.ts'
+import {
+  comboRuns,
+  honestRuns,
+  type Outcome,
+  type Run,
+  sabotagedRuns,
+  tell,
+  torture,
+} from './torture.ts'
 import type { Task } from './zones.worker.ts'
 
 const SLOTS = 6
@@ -31,13 +39,14 @@ async function churn(run: Run, checks: boolean): Promise<Churned> {
   const { sequence } = run.config
   const arena = Arena.create({ bytes: 2 ** 22, maxWorkers: 8, sequence, checks })
   const { words } = arena
-  const smr = arena.smr('churn')
+  const smr = arena.smr('churn', run.smr)
   const bytes = CANARY_WORDS * WORD_BYTES
   const shared = arena.zone('shared', { bytes, smr, bucket: BUCKET, limit: SHARED_LIMIT })
   const plain = arena.zone('plain', { bytes, bucket: BUCKET, limit: PLAIN_LIMIT })
   const table = arena.zone('slots', { bytes: 2 * SLOTS * WORD_BYTES }).zalloc()
   words.fill(0, table, table + 2 * SLOTS)
-  const task: Task = { handle: arena.handle, sabotage: run.sabotage, table, slots: SLOTS }
+  const { sabotage, turns } = run
+  const task: Task = { handle: arena.handle, sabotage, turns, table, slots: SLOTS }
   const members = Array.from({ length: run.threads }, () => ({ role: 'worker', task }))
   const outcome = await torture('zones', run, members)
   const { advances, retired, pollHits, imports, created } = shared.stats()
@@ -76,7 +85,7 @@ function conserved({ arena, plain, shared, standing }: Churned): void {
 }
 
 describe('zones under churn', () => {
-  for (const [i, run] of honestRuns((threads) => threads).entries()) {
+  for (const [i, run] of [...honestRuns((threads) => threads), ...comboRuns()].entries()) {
     const checks = i % 2 === 1
     const name = `${run.name}${checks ? ', checked arena' : ''}`
     it(`keep every item whole: ${name}`, { timeout: run.testMs }, async () => {

@@ -15,12 +15,14 @@
 import { Arena, type Handle, type Item } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
 import { canaryIsWhole, generationOf, writeCanary } from './canary.ts'
-import { dwell, nap } from './dwell.ts'
+import { dwell, nap, turnEnds } from './dwell.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
 
 export interface Task {
   readonly handle: Handle
   readonly sabotage: Sabotage | undefined
+  /** Whether to let the turn end now and then. */
+  readonly turns: boolean
   /** First of `slots` words that hold items of the zone with smr, then of as many for the other. */
   readonly table: Item
   readonly slots: number
@@ -33,7 +35,7 @@ const FULL_NAP_MS = 0.05
 const MOST_MEMBERS = 16
 
 const member = new Member<Task>()
-const { handle, slots, table } = member.task
+const { handle, slots, table, turns } = member.task
 const { random } = member
 const arena = Arena.attach(handle)
 const { words } = arena
@@ -156,7 +158,10 @@ function churn(): void {
 }
 
 member.begin()
-while (!member.stopped) member.guard(churn)
+while (!member.stopped) {
+  member.guard(churn)
+  if (turns) await turnEnds(random)
+}
 while (pocket.length > 0) drop()
 arena.detach()
 member.report({ reads, writes, frees, handed, full })

@@ -1,11 +1,23 @@
 /**
- * What the host tells: which thread this is, whether it may block, what time it is; with a safe
- * answer where it tells nothing.
+ * What the host tells: which thread this is, whether it may block, what time it is, who asked for
+ * what; how a deed is put off to a later turn, and how a failure is told. With a safe answer where
+ * the host has none.
  */
 
 import { threadId as nodeThreadId } from 'node:worker_threads'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { exitingThread, mayBlock, now, sleep, threadId, UNKNOWN_THREAD } from '#src/host.ts'
+import {
+  asyncScope,
+  endOfTurn,
+  exitingThread,
+  later,
+  mayBlock,
+  now,
+  report,
+  sleep,
+  threadId,
+  UNKNOWN_THREAD,
+} from '#src/host.ts'
 import { misuse } from '../helpers/refusals.ts'
 
 afterEach(() => {
@@ -65,4 +77,210 @@ it('where the host has no such number, the thread is unknown, which is not the m
   vi.unstubAllGlobals()
   expect(thread).toBe(UNKNOWN_THREAD)
   expect(UNKNOWN_THREAD).not.toBe(0)
+})
+
+describe('the end of a turn', () => {
+  /** A host module of its own, that has seen none of what the others have made. */
+  async function fresh(): Promise<typeof import('#src/host.ts')> {
+    vi.resetModules()
+    return import('#src/host.ts')
+  }
+
+  /** What happened, in order, around the end of the turn in which this is called. */
+  async function order(endOfTurn: (callback: () => void) => void): Promise<string[]> {
+    const said: string[] = []
+    endOfTurn(() => said.push('end'))
+    queueMicrotask(() => {
+      said.push('microtask')
+      queueMicrotask(() => said.push('its microtask'))
+    })
+    said.push('task')
+    while (!said.includes('end')) await new Promise((resolve) => setTimeout(resolve, 1))
+    return said
+  }
+
+  const EXPECTED = ['task', 'microtask', 'its microtask', 'end']
+
+  it('comes after the task and all its microtasks', async () => {
+    const { endOfTurn } = await fresh()
+    expect(await order(endOfTurn)).toEqual(EXPECTED)
+  })
+
+  it('where there is no setImmediate, by a message on one channel, each callback once', async () => {
+    let opened = 0
+    class Channel extends MessageChannel {
+      constructor() {
+        super()
+        opened++
+        this.port1.unref()
+      }
+    }
+    const { endOfTurn } = await fresh()
+    vi.stubGlobal('setImmediate', undefined)
+    vi.stubGlobal('MessageChannel', Channel)
+    expect(await order(endOfTurn)).toEqual(EXPECTED)
+    const heard: number[] = []
+    for (let i = 0; i < 3; i++) endOfTurn(() => heard.push(i))
+    expect(heard).toEqual([])
+    while (heard.length < 3) await new Promise((resolve) => setTimeout(resolve, 1))
+    expect([heard, opened]).toEqual([[0, 1, 2], 1])
+  })
+
+  it('where there is neither, by a timer', async () => {
+    const { endOfTurn } = await fresh()
+    vi.stubGlobal('setImmediate', undefined)
+    vi.stubGlobal('MessageChannel', undefined)
+    expect(await order(endOfTurn)).toEqual(EXPECTED)
+  })
+
+  it('clears what a turn section has published, in each of these hosts', async () => {
+    for (const missing of [[], ['setImmediate'], ['setImmediate', 'MessageChannel']]) {
+      vi.resetModules()
+      const { Arena } = await import('#src/index.ts')
+      const { DomainWords } = await import('#src/memory/layout.ts')
+      for (const name of missing) vi.stubGlobal(name, undefined)
+      const arena = Arena.create({ bytes: 2 ** 18 })
+      const smr = arena.smr('d', { sections: 'turn' })
+      const word = (): number => arena.memory.load(smr.address + DomainWords.WORDS)
+      for (let turn = 0; turn < 2; turn++) {
+        smr.read(() => {})
+        await Promise.resolve()
+        expect(word()).not.toBe(0)
+        for (let ms = 0; ms < 200 && word() !== 0; ms++) {
+          await new Promise((resolve) => setTimeout(resolve, 1))
+        }
+        expect(word()).toBe(0)
+      }
+      arena.detach()
+      vi.unstubAllGlobals()
+    }
+  })
+})
+
+describe('asyncScope', () => {
+  const known = threadId() !== UNKNOWN_THREAD
+
+  it.runIf(known)(
+    'follows a task through its awaits, timers and turns, and nobody else',
+    async () => {
+      const scope = asyncScope<string>()
+      const seen: unknown[] = []
+      const note = (): void => {
+        seen.push(scope?.getStore())
+      }
+      const inside = scope?.run('task', async () => {
+        note()
+        await sleep(1)
+        note()
+        await new Promise<void>((resolve) =>
+          endOfTurn(() => {
+            note()
+            resolve()
+          }),
+        )
+        await Promise.all([scope.run('inner', async () => note()), sleep(0).then(note)])
+      })
+      note()
+      await inside
+      note()
+      expect(seen).toEqual(['task', undefined, 'task', 'task', 'inner', 'task', undefined])
+    },
+  )
+
+  it('is nothing where the host cannot follow', () => {
+    vi.stubGlobal('process', { getBuiltinModule: () => undefined })
+    const without = asyncScope()
+    vi.stubGlobal('process', undefined)
+    expect([without, asyncScope()]).toEqual([undefined, undefined])
+  })
+})
+
+describe('report', () => {
+  const told: unknown[] = []
+  const tell = (what: unknown): void => {
+    told.push(what)
+  }
+  afterEach(() => {
+    told.length = 0
+  })
+
+  it('is a process warning in Node, with the error itself', () => {
+    vi.stubGlobal('process', { emitWarning: tell })
+    const error = new Error('mine')
+    report(error)
+    report('text')
+    report(undefined)
+    expect(told).toEqual([error, 'uma-smr: "text"', 'uma-smr: undefined'])
+  })
+
+  it('is the page’s own error event in a browser, and nothing where there is none', () => {
+    vi.stubGlobal('process', undefined)
+    vi.stubGlobal('reportError', tell)
+    report('text')
+    vi.stubGlobal('reportError', undefined)
+    report('lost')
+    expect(told).toEqual(['text'])
+  })
+
+  it('never throws', () => {
+    const fail = (): never => {
+      throw new Error('no')
+    }
+    vi.stubGlobal('process', { emitWarning: fail })
+    report('text')
+    vi.stubGlobal('process', { emitWarning: tell })
+    report({
+      get constructor(): unknown {
+        return fail()
+      },
+    })
+    vi.stubGlobal('process', undefined)
+    vi.stubGlobal('reportError', fail)
+    report('text')
+    expect(told).toEqual([])
+  })
+})
+
+describe('later', () => {
+  const order = async (ms: number): Promise<string[]> => {
+    const seen: string[] = []
+    await new Promise<void>((resolve) => {
+      later(
+        () => {
+          seen.push('later')
+          resolve()
+        },
+        ms,
+        true,
+      )
+      void Promise.resolve().then(() => seen.push('microtask'))
+      seen.push('now')
+    })
+    return seen
+  }
+
+  it.each([0, 3])('is when this turn and its microtasks are over: %s ms', async (ms) => {
+    expect(await order(ms)).toEqual(['now', 'microtask', 'later'])
+  })
+
+  it.each([
+    ['a message to ourselves where there is no setImmediate', { setImmediate: undefined }],
+    ['a timer where there is neither', { setImmediate: undefined, MessageChannel: undefined }],
+  ])('is %s', async (_, globals) => {
+    for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value)
+    expect(await order(0)).toEqual(['now', 'microtask', 'later'])
+  })
+
+  it('does not keep the thread alive when told so, where the host knows what that is', () => {
+    const timers: unknown[] = []
+    const hasRef = (keepAlive: boolean): unknown => {
+      const spy = vi.spyOn(Object.getPrototypeOf(setTimeout(() => {}, 0)), 'unref')
+      later(() => {}, 1, keepAlive)
+      const { length } = spy.mock.calls
+      spy.mockRestore()
+      timers.push(length)
+      return length
+    }
+    expect([hasRef(true), hasRef(false)]).toEqual([0, 1])
+  })
 })

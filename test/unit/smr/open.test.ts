@@ -4,8 +4,12 @@
  */
 
 import { describe, expect, it } from 'vitest'
+import type { Arena } from '#src/index.ts'
 import { DomainWords, Named, ReaderWords, RunKind } from '#src/memory/layout.ts'
 import { openSmr } from '#src/smr/open.ts'
+import type { SmrOptions } from '#src/smr/options.ts'
+import { tickOf } from '#src/smr/pace.ts'
+import { COMBOS, LIMIT, SLEEPABLE, TICK_MS } from '../../helpers/combos.ts'
 import { pair } from '../../helpers/company.ts'
 import { Hands } from '../../helpers/hands.ts'
 import { misuse, unchanged, wild } from '../../helpers/refusals.ts'
@@ -91,4 +95,67 @@ it('a bad option makes no domain', () => {
   const [a] = pair()
   unchanged(a, () => misuse(() => a.smr('d', wild({ clock: 'cuckoo' }))))
   expect(a.stats().domains).toEqual([])
+})
+
+describe('the choices of a domain', () => {
+  const wordsOf = (arena: Arena, address: number): number[] =>
+    (['clock', 'limit', 'tickMs', 'sections', 'sleepable'] as const).map((word) =>
+      arena.memory.peek(address + DomainWords[word]),
+    )
+
+  it.each([...COMBOS, ...SLEEPABLE])('are frozen when it is made: $name', (combo) => {
+    const [a, b] = pair()
+    const { address } = a.smr('d', combo.options)
+    const { clock, sections, options } = combo
+    expect(wordsOf(a, address)).toEqual([
+      ['default', 'deferred', 'lazy'].indexOf(clock),
+      clock === 'deferred' ? LIMIT : 0,
+      clock === 'lazy' ? TICK_MS : 0,
+      ['fenced', 'turn'].indexOf(sections),
+      options.sleepable ? 1 : 0,
+    ])
+    // Whoever opens it may say all of it, any part of it, or nothing.
+    expect(b.smr('d', options).address).toBe(address)
+    for (const [key, value] of Object.entries(options)) {
+      expect(openSmr(b.space, 'd', { [key]: value }).address).toBe(address)
+    }
+    expect(openSmr(b.space, 'd', {}).address).toBe(address)
+  })
+
+  it('a lazy clock starts in the present tick: the time before it was made does not count', () => {
+    const [a] = pair()
+    const before = tickOf(a.memory, 1000)
+    const { address } = a.smr('d', { clock: 'lazy', tickMs: 1000 })
+    const tick = a.memory.load(address + DomainWords.tick)
+    expect([before, tickOf(a.memory, 1000)]).toContain(tick)
+    expect(a.memory.load(a.smr('e').address + DomainWords.tick)).toBe(0)
+  })
+
+  const lazy: SmrOptions = { clock: 'lazy', tickMs: 5 }
+  it.each<[SmrOptions, object, RegExp]>([
+    [lazy, { clock: 'default' }, /exists with clock "lazy", opened with "default"/],
+    [lazy, { tickMs: 6 }, /exists with tickMs 5, opened with 6/],
+    [lazy, { sections: 'fenced' }, /exists with sections "turn", opened with "fenced"/],
+    [lazy, { sleepable: true }, /exists with sleepable false, opened with true/],
+    [lazy, { limit: 8 }, /limit is for clock "deferred"; this one is "lazy"/],
+    [{ clock: 'deferred' }, { limit: 9 }, /exists with limit 8, opened with 9/],
+    [{ clock: 'deferred' }, { tickMs: 1 }, /tickMs is for clock "lazy"; this one is "deferred"/],
+    [{ sleepable: true }, { sleepable: false }, /exists with sleepable true, opened with false/],
+    [{}, { limit: 8 }, /limit is for clock "deferred"; this one is "default"/],
+    [{}, { sections: 'turn' }, /exists with sections "fenced", opened with "turn"/],
+  ])('made with %j, it is not opened with %j', (made, asked, message) => {
+    const [a, b] = pair()
+    a.smr('d', made)
+    expect(unchanged(a, () => misuse(() => b.smr('d', wild(asked)))).message).toMatch(message)
+    expect(b.smr('d').address).toBe(a.smr('d').address)
+  })
+
+  it.each([{ limit: 8 }, { clock: 'lazy', limit: 8 }, { clock: 'deferred', tickMs: 1 }])(
+    'a knob of another clock makes no domain: %j',
+    (options) => {
+      const [a] = pair()
+      unchanged(a, () => misuse(() => a.smr('d', wild(options))))
+      expect(a.stats().domains).toEqual([])
+    },
+  )
 })

@@ -2,8 +2,8 @@
  * Choices of a domain become words, and words choices again; a choice that does not exist is told.
  */
 
-import { expect, it } from 'vitest'
-import { CLOCKS, SECTIONS, smrShape } from '#src/smr/options.ts'
+import { describe, expect, it } from 'vitest'
+import { CLOCKS, SAY, SECTIONS, type SmrOptions, smrShape } from '#src/smr/options.ts'
 import { misuse, wild } from '../../helpers/refusals.ts'
 
 it('what is left out is the default: the first clock and the first kind of section', () => {
@@ -30,4 +30,79 @@ it.each([
 ])('%j is refused', (options, message) => {
   const error = misuse(() => smrShape('arena.smr', wild(options)))
   expect(error.message.startsWith(message), error.message).toBe(true)
+})
+
+describe('knobs', () => {
+  it('have defaults, in the clock that they belong to', () => {
+    const shapes = CLOCKS.map((clock) => smrShape('x', { clock }))
+    expect(shapes.map(({ limit, tickMs }) => [limit, tickMs])).toEqual([
+      [0, 0],
+      [8, 0],
+      [0, 1],
+    ])
+  })
+
+  it('sections are fenced unless the clock is lazy, and sleepable is off', () => {
+    const sections = CLOCKS.map((clock) => SECTIONS[smrShape('x', { clock }).sections])
+    expect(sections).toEqual(['fenced', 'fenced', 'turn'])
+    for (const clock of CLOCKS) {
+      for (const each of SECTIONS) {
+        const shape = smrShape('x', { clock, sections: each, sleepable: true })
+        expect([SECTIONS[shape.sections], shape.sleepable]).toEqual([each, 1])
+      }
+      expect(smrShape('x', { clock }).sleepable).toBe(0)
+    }
+  })
+
+  it.each<[SmrOptions, Partial<Record<'limit' | 'tickMs', number>>]>([
+    [{ clock: 'deferred', limit: 1 }, { limit: 1 }],
+    [{ clock: 'deferred', limit: 2 ** 20 }, { limit: 2 ** 20 }],
+    [{ clock: 'lazy', tickMs: 1 }, { tickMs: 1 }],
+    [{ clock: 'lazy', tickMs: 60_000 }, { tickMs: 60_000 }],
+  ])('%j is taken as it is', (options, words) => {
+    expect(smrShape('x', options)).toMatchObject(words)
+  })
+
+  it.each([
+    [{ clock: 'deferred', limit: 0 }, /^arena\.smr: limit is 0/],
+    [{ clock: 'deferred', limit: 2 ** 20 + 1 }, /^arena\.smr: limit is 1048577/],
+    [{ clock: 'deferred', limit: 1.5 }, /^arena\.smr: limit is 1\.5/],
+    [{ clock: 'deferred', limit: '8' }, /^arena\.smr: limit is "8"/],
+    [{ clock: 'deferred', limit: null }, /^arena\.smr: limit is null/],
+    [{ clock: 'lazy', tickMs: 0 }, /^arena\.smr: tickMs is 0/],
+    [{ clock: 'lazy', tickMs: 60_001 }, /^arena\.smr: tickMs is 60001/],
+    [{ clock: 'lazy', tickMs: 0.5 }, /^arena\.smr: tickMs is 0\.5/],
+    [{ clock: 'lazy', tickMs: Infinity }, /^arena\.smr: tickMs is Infinity/],
+    [{ sleepable: 1 }, /^arena\.smr: sleepable is 1; give true or false$/],
+    [{ sleepable: null }, /^arena\.smr: sleepable is null/],
+    [{ sections: null }, /^arena\.smr: sections is null; known are fenced, turn$/],
+  ])('%j is refused', (options, message) => {
+    expect(misuse(() => smrShape('arena.smr', wild(options))).message).toMatch(message)
+  })
+
+  it.each([
+    [{ limit: 8 }, 'arena.smr: limit is for clock "deferred"; this one is "default"'],
+    [
+      { clock: 'default', tickMs: 1 },
+      'arena.smr: tickMs is for clock "lazy"; this one is "default"',
+    ],
+    [{ clock: 'lazy', limit: 8 }, 'arena.smr: limit is for clock "deferred"; this one is "lazy"'],
+    [
+      { clock: 'deferred', tickMs: 1 },
+      'arena.smr: tickMs is for clock "lazy"; this one is "deferred"',
+    ],
+  ])('%j: a knob of another clock means nothing here, and is refused', (options, message) => {
+    expect(misuse(() => smrShape('arena.smr', wild(options))).message).toBe(message)
+  })
+
+  it('are said in errors as they were asked for', () => {
+    expect(SAY.clock(1)).toBe('deferred')
+    expect(SAY.sections(1)).toBe('turn')
+    expect([SAY.sleepable(0), SAY.sleepable(1), SAY.limit(8), SAY.tickMs(3)]).toEqual([
+      false,
+      true,
+      8,
+      3,
+    ])
+  })
 })
