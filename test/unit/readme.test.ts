@@ -1,170 +1,19 @@
 /**
  * README cannot rot: its programs run and print what it says, its counterexamples are refused or do
- * the damage that it says, its links lead somewhere, and its map names every source file.
- *
- * Words behind a fence's language tell what becomes of a block:
- *
- *   runnable   a program; the `text` block right behind it is what it prints
- *   setup      how every snippet in the `rules` behind it begins
- *   rules      snippets, parted by empty lines, each a program of its own behind the setup; the
- *              comment that a snippet ends with is its outcome: `prints ...` or an error,
- *              `Name: message`
- *
- * In what is expected, `...` stands for whatever it stands for that day.
+ * the damage that it says, its links lead somewhere, and its map names every source file. How blocks
+ * are marked is told in helpers/programs.ts.
  */
 
-import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { deadLinks, like, prepare, ROOT, readPage, run, unsaid } from '../helpers/programs.ts'
 
-const ROOT = new URL('../../', import.meta.url)
-const OUT = new URL('build/readme/', ROOT)
-const TIMEOUT_MS = 30_000
+const page = await readPage('README.md', 'readme')
+const { programs, text: readme } = page
 
-// ---- what README says ------------------------------------------------------------------------
-
-interface Block {
-  readonly language: string
-  readonly marks: readonly string[]
-  readonly code: string
-  /** Line of its first fence. */
-  readonly line: number
-  readonly lastLine: number
-}
-
-/** A program to run, and how it is to end. */
-interface Program {
-  readonly title: string
-  readonly language: string
-  readonly code: string
-  readonly line: number
-  /** `undefined`: it says nothing about that. */
-  readonly prints: string | undefined
-  readonly throws: string | undefined
-}
-
-function blocksOf(markdown: string): Block[] {
-  const blocks: Block[] = []
-  let open: { head: string; line: number; code: string[] } | undefined
-  for (const [index, text] of markdown.split('\n').entries()) {
-    const fence = /^```(.*)$/.exec(text)?.[1]
-    if (open === undefined) {
-      if (fence !== undefined) open = { head: fence, line: index + 1, code: [] }
-    } else if (fence === undefined) open.code.push(text)
-    else {
-      const [language = '', ...marks] = open.head.split(/\s+/)
-      const { line, code } = open
-      blocks.push({ language, marks, code: code.join('\n'), line, lastLine: index + 1 })
-      open = undefined
-    }
-  }
-  return blocks
-}
-
-function programsOf(blocks: readonly Block[]): Program[] {
-  const programs: Program[] = []
-  let setup = ''
-  for (const [index, block] of blocks.entries()) {
-    const { language, marks, code, line } = block
-    if (language !== 'js' && language !== 'ts') continue
-    if (marks.includes('setup')) setup = code
-    if (marks.includes('runnable')) {
-      const next = blocks[index + 1]
-      const said = next?.language === 'text' && next.line - block.lastLine <= 2 ? next : undefined
-      programs.push({
-        title: 'a program',
-        language,
-        code,
-        line,
-        prints: said?.code,
-        throws: undefined,
-      })
-    }
-    if (marks.includes('rules')) programs.push(...snippetsOf(block, setup))
-  }
-  return programs
-}
-
-function snippetsOf({ code, language, line }: Block, setup: string): Program[] {
-  let at = line + 1
-  return code.split(/\n\n+/).map((snippet) => {
-    const lines = snippet.split('\n')
-    const last = lines.findLastIndex((each) => !each.startsWith('//'))
-    const outcome = lines
-      .slice(last + 1)
-      .map((each) => each.replace(/^\/\/\s*/, ''))
-      .join(' ')
-    const program = {
-      title: (lines[0] ?? '').replace(/^\/\/\s*/, ''),
-      language,
-      code: `${setup}\n${snippet}`,
-      line: at,
-      prints: /^prints (.*)$/.exec(outcome)?.[1],
-      throws: /^\w+: .*$/.exec(outcome)?.[0],
-    }
-    at += lines.length + 1
-    return program
-  })
-}
-
-// ---- what happens ----------------------------------------------------------------------------
-
-interface Ending {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
-
-function node(args: readonly string[]): Promise<Ending> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, args, { timeout: TIMEOUT_MS }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
-      resolve({ code, stdout: stdout.trimEnd(), stderr: stderr.trimEnd() })
-    })
-  })
-}
-
-/** An error that nobody catches is told in one line. */
-const TELL = `process.on('uncaughtException', (error) => {
-  console.error(\`\${error.name}: \${error.message}\`)
-  process.exit(1)
-})`
-
-/** Writes the program below this package, so that it imports it by name as its users do. */
-async function run({ code, language, line, throws }: Program): Promise<Ending> {
-  const path = (extension: string): string =>
-    fileURLToPath(new URL(`line-${line}.${extension}`, OUT))
-  const source = path(language === 'ts' ? 'mts' : 'mjs')
-  await writeFile(source, throws === undefined ? `${code}\n` : `${TELL}\n${code}\n`)
-  if (language === 'js') return node([source])
-  const compiled = await node([...TSC, source])
-  return compiled.code === 0 ? node([path('mjs')]) : compiled
-}
-
-const TSC = [
-  fileURLToPath(new URL('node_modules/typescript/bin/tsc', ROOT)),
-  ...['--ignoreConfig', '--strict', '--target', 'es2023', '--module', 'nodenext'],
-  ...['--types', 'node', '--skipLibCheck'],
-]
-
-/** A pattern in which `...` stands for anything. */
-function like(expected: string): RegExp {
-  const parts = expected.split('...').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
-  return new RegExp(`^${parts.join('.*')}$`, 's')
-}
-
-// ---- tests -----------------------------------------------------------------------------------
-
-const readme = await readFile(new URL('README.md', ROOT), 'utf8')
-const programs = programsOf(blocksOf(readme))
-
-beforeAll(async () => {
-  await rm(OUT, { recursive: true, force: true })
-  await mkdir(OUT, { recursive: true })
-})
+beforeAll(() => prepare(page))
 
 describe('README', () => {
   it('has programs, right and wrong ones', () => {
@@ -173,14 +22,11 @@ describe('README', () => {
   })
 
   it('says of everything that is wrong what becomes of it', () => {
-    const wrong = programs.filter(({ title }) => title.startsWith('wrong'))
-    expect(
-      wrong.filter(({ prints, throws }) => prints === undefined && throws === undefined),
-    ).toEqual([])
+    expect(unsaid(page)).toEqual([])
   })
 
   it.each(programs)('line $line: $title', async (program) => {
-    const { code, stdout, stderr } = await run(program)
+    const { code, stdout, stderr } = await run(page, program)
     if (program.throws !== undefined) {
       expect(stderr).toMatch(like(program.throws))
       expect(code).toBe(1)
@@ -191,16 +37,14 @@ describe('README', () => {
   })
 
   it('links to files that exist', () => {
-    const links = [...readme.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, to = '']) => to)
-    const local = links.filter((to) => !/^\w+:/.test(to))
-    expect(local.filter((to) => !existsSync(new URL(to, ROOT)))).toEqual([])
+    expect(deadLinks(page, 'README.md')).toEqual([])
   })
 
   it('links to every source file', async () => {
     const src = new URL('src/', ROOT)
     const entries = await readdir(src, { recursive: true, withFileTypes: true })
     const files = entries
-      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .filter((entry) => entry.isFile() && /(?<!\.generated)\.ts$|\.wat$/.test(entry.name))
       .map((entry) => relative(fileURLToPath(ROOT), `${entry.parentPath}/${entry.name}`))
     expect(files.filter((file) => !readme.includes(`](${file})`))).toEqual([])
   })
