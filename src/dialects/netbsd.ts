@@ -1,0 +1,221 @@
+/**
+ * NetBSD's dialect, `uma-smr/netbsd`: pool_cache(9) with the proposed pool_cache_set_smr(9), the
+ * proposed smr(9), and as much of pserialize(9) as one needs to come from there.
+ *
+ *     pc = pool_cache_init(arena, 96, 0, 0, 0, 'inpcb', null, IPL_NONE, null, null, null)
+ *     pool_cache_set_smr(pc, smr)      the same get and put as before; put has become asynchronous
+ *
+ * Sources: the manual pages pool_cache(9) and pserialize(9), and the proposal on tech-kern (April
+ * 2026) as far as its review quotes it: the patch itself is not public. smr(9) is FreeBSD's, in
+ * smr9.ts, without lazy sections' IPL: there are no interrupts, and what the review wants of the
+ * descriptor, that one cannot enter in the wrong manner, the domain checks itself.
+ *
+ * The same: names, order of arguments behind the arena, the life of an object: constructed when it
+ * enters the cache, destructed when it leaves, *not* at each get and put. Different:
+ *
+ *   - An object is an `Item`, NULL is 0. What has no meaning here (align_offset, palloc, ipl, flags,
+ *     a warning) must be 0 or null: anything else is Misuse, not ignored.
+ *   - A cache is shared, and found by its name, at its first use: see cold.ts. A second worker makes
+ *     the same calls with the same arguments. Water marks, limit and domain come before the first use.
+ *   - PR_WAITOK waits 30 s, then throws Exhausted; inside a section of the domain it is Misuse.
+ *   - pool_cache_sethiwat is left out: the core has no bound on what the depot keeps. So are the
+ *     *_paddr verbs, and pool_cache_destruct_object.
+ *
+ * What the review asks for first is rules of use; examples/netbsd has them as programs.
+ *
+ *   read     smr_enter, load pointers atomically, copy what you need, smr_exit. Short; no await, no
+ *            wait, no put inside: the last three are refused where they can be seen.
+ *   remove   under the writers' lock unlink, then pool_cache_put. Never the other way round.
+ *   when     put with a domain: nearly always. smr_advance and smr_poll later: your own lists, or one
+ *            goal for many objects. smr_wait: a goal taken long ago that must be met now.
+ *            smr_synchronize: teardown. SMR_LAZY: many short sections in one turn, and nobody minds
+ *            that memory comes back a turn and two ticks later; it spares readers the fence and
+ *            writers the step of the clock for each batch; publishing costs the same.
+ *   batch    a worker's free bucket, 249 objects of up to 64 bytes, fewer of larger ones, is stamped
+ *            once when full. What is held: frees of the longest section, and a bucket per worker.
+ *   prove    orderings with their "otherwise" in smr/domain.ts; arenas with `checks: true` convict
+ *            double frees and writes after free; `smr.stalled(ms)` names who holds memory back.
+ */
+
+import type { Arena } from '../arena.ts'
+import { integer, Misuse, show } from '../errors.ts'
+import type { Item } from '../words.ts'
+import { MIN_ALIGN_BYTES } from '../zone/options.ts'
+import { assertArena, ColdZone, fallible, hook, type Maybe } from './cold.ts'
+import type { smr_t } from './smr9.ts'
+
+export * from './smr9.ts'
+
+// ---- flags and types ---------------------------------------------------------------------------
+
+/** A get may wait; it may not. One of the two must be given. */
+export const PR_WAITOK = 0x01
+export const PR_NOWAIT = 0x02
+/** The only interrupt level there is. */
+export const IPL_NONE = 0
+
+/** Runs when an object enters the cache; another number than 0 refuses it, and get returns 0. */
+export type pool_cache_ctor = (arg: unknown, object: Item, flags: number) => number
+/** Runs when it leaves, after the grace period if the cache has a domain. */
+export type pool_cache_dtor = (arg: unknown, object: Item) => void
+
+/** A cache, as one worker holds it. */
+export class PoolCache extends ColdZone {}
+export type pool_cache_t = PoolCache
+
+/** What a constructor under way is told: one get at a time in a worker. */
+let flagsNow = 0
+
+// ---- pool_cache(9) -----------------------------------------------------------------------------
+
+/**
+ * Describes a cache of objects of `size` bytes: nothing is shared before its first use. `align` is a
+ * power of two, at least 8 here; 0 leaves it to us. `arg` is for the hooks.
+ */
+export function pool_cache_init(
+  arena: Arena,
+  size: number,
+  align: number,
+  align_offset: number,
+  flags: number,
+  name: string,
+  palloc: null | undefined,
+  ipl: number,
+  ctor: Maybe<pool_cache_ctor>,
+  dtor: Maybe<pool_cache_dtor>,
+  arg: unknown,
+): pool_cache_t {
+  const call = 'pool_cache_init'
+  meaningless(call, { align_offset, flags, palloc, ipl })
+  return new PoolCache(call, arena, name, {
+    bytes: size,
+    align: Math.max(MIN_ALIGN_BYTES, integer(call, 'align', align, 0, 4096)),
+    init: fallible(call, 'ctor', ctor, (object) => ctor?.(arg, object, flagsNow)),
+    fini: hook(call, 'dtor', dtor, (object) => dtor?.(arg, object)),
+  })
+}
+
+/**
+ * Ends the cache for all workers: destructors run, memory goes back. Misuse while objects are out;
+ * it waits for readers. The domain stays, it may have others.
+ */
+export function pool_cache_destroy(pc: pool_cache_t): void {
+  pc.zone.destroy()
+}
+
+/** Defers reuse by the domain's readers from the first put on. Misuse for a cache in use. */
+export function pool_cache_set_smr(pc: pool_cache_t, smr: smr_t): void {
+  pc.bind('pool_cache_set_smr', smr)
+}
+
+/** A constructed object; 0 when the constructor refused, or with PR_NOWAIT when there is none. */
+export function pool_cache_get(pc: pool_cache_t, flags: number): Item {
+  const call = 'pool_cache_get'
+  if (flags !== PR_NOWAIT && flags !== PR_WAITOK) {
+    throw pc.misuse(call, `flags are ${show(flags)}; give PR_NOWAIT or PR_WAITOK`)
+  }
+  const before = flagsNow
+  flagsNow = flags
+  try {
+    return pc.alloc(call, flags === PR_WAITOK)
+  } finally {
+    flagsNow = before
+  }
+}
+
+/**
+ * Gives an object back, still constructed. With a domain it is one that no new reader can find; it
+ * is used again when every reader that could see it has left, and then comes as its user left it.
+ * Never waits for them. Misuse inside a section of the domain.
+ */
+export function pool_cache_put(pc: pool_cache_t, object: Item): void {
+  const { zone } = pc
+  if (pc.smr === undefined) zone.zfree(object)
+  else zone.zfreeSmr(object)
+}
+
+/**
+ * Destructs what is cached and gives it to the slabs; other workers do the same with theirs at their
+ * next refill or full bucket. With a domain it waits for readers, at most 30 s. Misuse inside a
+ * section.
+ */
+export function pool_cache_invalidate(pc: pool_cache_t): void {
+  pc.zone.reclaim('all')
+}
+
+/** The same with what is in no worker's hands. Whether there was any. */
+export function pool_cache_reclaim(pc: pool_cache_t): boolean {
+  const { released, pages } = pc.zone.reclaim('drain')
+  return released > 0 || pages > 0
+}
+
+/** Objects whose memory is set aside at the first use and stays with the cache. */
+export function pool_cache_setlowat(pc: pool_cache_t, nitems: number): void {
+  pc.tell('pool_cache_setlowat', { reserve: nitems })
+}
+
+/**
+ * Most objects outside the slabs, cached and pending ones included. Exhausted, or `arena.stats()`,
+ * tell what a warning would.
+ */
+export function pool_cache_sethardlimit(
+  pc: pool_cache_t,
+  nitems: number,
+  warnmess: null | undefined,
+  ratecap: number,
+): void {
+  const call = 'pool_cache_sethardlimit'
+  meaningless(call, { warnmess, ratecap })
+  pc.tell(call, { limit: nitems })
+}
+
+// ---- pserialize(9) -----------------------------------------------------------------------------
+
+/**
+ * A passive serialization object: a domain, and so it may be given to pool_cache_set_smr, which is
+ * how one leaves pserialize_perform behind.
+ */
+export type pserialize_t = smr_t
+
+/** Creates it, or opens it by its name, which the kernel's has not. */
+export function pserialize_create(arena: Arena, name: string): pserialize_t {
+  assertArena('pserialize_create', arena)
+  return arena.smr(name, { clock: 'default' })
+}
+
+/** Ends it for all workers. Misuse while a cache is bound to it. */
+export function pserialize_destroy(psz: pserialize_t): void {
+  psz.destroy()
+}
+
+/** Blocks until all who were reading have left. The kernel's wants a lock held; this needs none. */
+export function pserialize_perform(psz: pserialize_t): void {
+  psz.synchronize()
+}
+
+/**
+ * Opens a section and returns what `pserialize_read_exit` wants. Takes the object, for there is no
+ * interrupt level that would speak for all of them; and so it does not nest (Misuse).
+ */
+export function pserialize_read_enter(psz: pserialize_t): number {
+  psz.enter()
+  return IPL_NONE
+}
+
+/** Closes it; `s` is what enter returned. */
+export function pserialize_read_exit(psz: pserialize_t, s: number): void {
+  meaningless('pserialize_read_exit', { s })
+  psz.exit()
+}
+
+// ---- helpers ---------------------------------------------------------------------------------
+
+/** Arguments that a kernel needs and we do not: who gives one expects something of it. */
+function meaningless(call: string, args: Readonly<Record<string, unknown>>): void {
+  for (const [what, value] of Object.entries(args)) {
+    if (value === 0 || value === null || value === undefined) continue
+    throw new Misuse(`${call}: ${what} is ${show(value)}, and means nothing here; give 0 or null`, {
+      argument: what,
+    })
+  }
+}
