@@ -1,0 +1,184 @@
+/**
+ * The OpenBSD dialect: smr_call(9), SMR_PTR_GET(9) and SMR_LIST_INIT(9) over the core.
+ *
+ *     const { smr_read_enter, smr_read_leave, SMR_LIST_FOREACH } = smr_startup(arena)
+ *
+ *     smr_read_enter()
+ *     for (const ebe of SMR_LIST_FOREACH(head, EBE_LENTRY)) look(ebe)
+ *     smr_read_leave()
+ *
+ * The sources are the manual page smr_call.9 and the kernel's smr.h. Their functions name no domain,
+ * for a kernel has one. Here each arena has one, called "openbsd": `smr_startup` opens it, which the
+ * kernel's function of that name prepares at boot, and gives out everything else bound to the arena.
+ * Taken apart once, at the top of a file, the rest of it reads as in the kernel: names, order of
+ * arguments, no handle. Addresses (`head`, `pptr`) are word indices as in `arena.words`, an `elm` is an
+ * item, a `field` is the number of words from an item's beginning to its entry.
+ *
+ * The same: sections nest; an entry is initialised, queued once, and initialised again before it is
+ * queued again; callbacks run in process context - between two turns of the event loop - with no
+ * section open and no lock held by us; many of them share one grace period; how many may wait is not
+ * limited, so the caller has to limit the rate. Sections are the core's turn sections: OpenBSD takes a
+ * CPU that goes idle or changes context for one that has let go of everything, and we a worker whose
+ * turn ends. A worker that computes for long in one turn says `smr_idle` now and then.
+ *
+ * Different:
+ *   - smr_barrier and smr_flush cannot sleep here, for callbacks run between turns: they return promises
+ *     and reject with Exhausted after 30 s, naming the workers in the way. They also wait for the
+ *     callbacks that other workers have queued before; the manual promises readers only.
+ *   - smr_call is legal in a section, as in the kernel, but begins to count when the outermost one ends:
+ *     the core takes no callbacks inside. smr_barrier and smr_flush in a section are Misuse.
+ *   - A callback runs on the worker that queued it, not in one kernel thread, and not before its
+ *     turn has ended; that it is late is for lack of turns, not for a pause of 100 ms. If the worker
+ *     dies, or detaches before it may run, it never does. One that throws is reported as a warning.
+ *   - An `await` in a section is not noticed, as it would be if sections did not nest: another task's
+ *     section becomes part of it. It is safe, and holds memory back for as long as it takes.
+ *   - An entry is a private object: a function cannot be shared. It is beside the item, not in it.
+ *   - No interrupts, and no autoconf: all is process context. All assertions hold in every build, and
+ *     throw Misuse (or Corruption, where a list's words are wrong) with the core's name of the verb.
+ *   - The lists' differences are told in openbsdLists.ts.
+ */
+
+import type { Arena } from '../arena.ts'
+import { Misuse, show } from '../errors.ts'
+import type { Smr } from '../smr/domain.ts'
+import { pointer } from '../smr/pointer.ts'
+import type { Item } from '../words.ts'
+import { assertArena } from './cold.ts'
+import { OpenBsdLists } from './openbsdLists.ts'
+
+/** The system's one domain, as `arena.smr` and `arena.stats()` know it. */
+const DOMAIN = 'openbsd'
+
+/** What queues a callback. `new` gives uninitialised memory, as a structure's definition does. */
+export class smr_entry {
+  /** `null`: initialised, not used yet. */
+  smr_func: ((arg: never) => void) | null | undefined = undefined
+  smr_arg: unknown = undefined
+  /** @internal */
+  queued = false
+}
+
+const started = new WeakMap<Smr, OpenBsd>()
+
+/**
+ * Opens the system's domain of this arena, and gives out what belongs to it. Each worker calls it; to
+ * call it again gives the same. Misuse for what is no arena, and if there is another "openbsd" domain.
+ */
+export function smr_startup(arena: Arena): OpenBsd {
+  assertArena('smr_startup', arena)
+  const smr = arena.smr(DOMAIN, { sections: 'turn' })
+  const known = started.get(smr)
+  if (known !== undefined) return known
+  const kernel = new OpenBsd(arena, smr)
+  started.set(smr, kernel)
+  return kernel
+}
+
+/** smr_call(9) and its companions, for one worker in one arena. Get it with `smr_startup(arena)`. */
+export class OpenBsd extends OpenBsdLists {
+  /** The domain itself, for all that the kernel has no name for: `stats`, `stalled`, zones. */
+  readonly smr: Smr
+  private depth = 0
+  /** Callbacks of this section, for the core to have when it ends. */
+  private held: (() => void)[] = []
+
+  /** @internal */
+  constructor(arena: Arena, smr: Smr) {
+    super(arena)
+    this.smr = smr
+  }
+
+  /** Opens a section, or one more around the same things. Never blocks; do not `await` inside. */
+  readonly smr_read_enter = (): void => {
+    if (this.depth === 0) this.smr.enter()
+    this.depth++
+  }
+
+  /** Closes the innermost section. Never blocks. Misuse when none is open. */
+  readonly smr_read_leave = (): void => {
+    if (this.depth === 0) throw new Misuse('smr_read_leave: no section is open')
+    if (this.depth === 1) this.smr.exit()
+    this.depth--
+    if (this.depth === 0 && this.held.length > 0) this.handOver()
+  }
+
+  /** Makes the entry ready for `smr_call`. Misuse while it is queued: its callback would be lost. */
+  readonly smr_init = (smr: smr_entry): void => {
+    this.checkEntry('smr_init', smr)
+    if (smr.queued) throw new Misuse('smr_init: the entry is queued; its callback has not run yet')
+    smr.smr_func = null
+    smr.smr_arg = null
+  }
+
+  /**
+   * Calls `fn(arg)` when nobody in a section can see any more what was removed before. Never blocks.
+   * Misuse for an entry that was not initialised since it was last queued.
+   */
+  readonly smr_call = <T>(smr: smr_entry, fn: (arg: T) => void, arg: T): void => {
+    this.checkEntry('smr_call', smr)
+    if (smr.smr_func !== null) throw new Misuse(`smr_call: the entry ${whyNot(smr)}`)
+    if (typeof fn !== 'function') throw new Misuse(`smr_call: fn is ${show(fn)}; give a function`)
+    const run = (): void => {
+      smr.queued = false // It may be initialised and queued again by its own callback.
+      fn(arg)
+    }
+    if (this.depth > 0) this.held.push(run)
+    else this.smr.call(run)
+    smr.smr_func = fn
+    smr.smr_arg = arg
+    smr.queued = true
+  }
+
+  /**
+   * Resolves when all sections that are open now have ended, and all callbacks queued so far have
+   * run. Hold no lock that one of them takes. Rejects with Misuse inside a section.
+   */
+  readonly smr_barrier = async (): Promise<void> => {
+    await this.smr.barrier()
+  }
+
+  /** `smr_barrier`, as soon as possible: all workers leave off batching. Discouraged. */
+  readonly smr_flush = async (): Promise<void> => {
+    await this.smr.flush()
+  }
+
+  /** This worker stands on nothing now; the kernel's idle loop says so. Misuse inside a section. */
+  readonly smr_idle = (): void => {
+    this.smr.offline()
+    this.smr.online()
+  }
+
+  /** Misuse unless a section is open. */
+  readonly SMR_ASSERT_CRITICAL = (): void => this.smr.assertEntered()
+
+  /** Misuse if a section is open. */
+  readonly SMR_ASSERT_NONCRITICAL = (): void => this.smr.assertNotEntered()
+
+  /** What the pointer word at `pptr` holds, inside a section. */
+  readonly SMR_PTR_GET = (pptr: number): Item => pointer(this.arena, pptr).enteredLoad()
+
+  /** The same for the writer whose turn it is. */
+  readonly SMR_PTR_GET_LOCKED = (pptr: number): Item => pointer(this.arena, pptr).serializedLoad()
+
+  /** Publishes an item, with all that was written to it before. Misuse for what is no item or 0. */
+  readonly SMR_PTR_SET_LOCKED = (pptr: number, val: Item): void =>
+    pointer(this.arena, pptr).serializedStore(val)
+
+  private handOver(): void {
+    const runs = this.held
+    this.held = []
+    for (const run of runs) this.smr.call(run)
+  }
+
+  private checkEntry(call: string, smr: unknown): void {
+    if (smr instanceof smr_entry) return
+    throw new Misuse(`${call}: ${show(smr)} is no entry; give a new smr_entry()`)
+  }
+}
+
+function whyNot({ queued, smr_func }: smr_entry): string {
+  if (queued) return 'is queued; give another one'
+  return smr_func === undefined
+    ? 'was never initialised; call smr_init first'
+    : 'was used before; call smr_init again'
+}

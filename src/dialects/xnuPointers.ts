@@ -1,0 +1,105 @@
+/**
+ * The XNU dialect's SMR pointers: who may touch a pointer, said by the name of what touches it.
+ *
+ * `ptr` is what `pointer(arena, address)` gives: the word itself, as the address of a pointer is in the
+ * kernel. Names and order of arguments are smr.h's; src/smr/pointer.ts tells what each of them relies
+ * on, and why some that the kernel tells apart are one here.
+ *
+ * Different:
+ *   - Every load and store that may race is sequentially consistent, so _acquire and _relaxed say
+ *     something about the caller only. `smr_clear_store` is atomic.
+ *   - _assert forms throw Misuse, in every build. Stores refuse what is no item of the arena.
+ *   - Items are numbers in any case: what distinguishes `smr_unsafe_load` is its type, `number`.
+ */
+
+import type { Smr } from '../smr/domain.ts'
+import type { SmrPointer } from '../smr/pointer.ts'
+import type { Item } from '../words.ts'
+
+/** Legal anywhere; not to be followed. */
+export function smr_unsafe_load(ptr: SmrPointer): number {
+  return ptr.unsafeLoad()
+}
+
+// ---- entered: in a section ---------------------------------------------------------------------
+
+export function smr_entered_load(ptr: SmrPointer): Item {
+  return ptr.enteredLoad()
+}
+
+export function smr_entered_load_assert(ptr: SmrPointer, smr: Smr): Item {
+  return ptr.enteredLoadAssert(smr)
+}
+
+export function smr_entered_load_acquire(ptr: SmrPointer): Item {
+  return ptr.enteredLoadAcquire()
+}
+
+export function smr_entered_load_acquire_assert(ptr: SmrPointer, smr: Smr): Item {
+  return ptr.enteredLoadAcquireAssert(smr)
+}
+
+// ---- serialized: writers take turns --------------------------------------------------------------
+
+export function smr_serialized_load(ptr: SmrPointer): Item {
+  return ptr.serializedLoad()
+}
+
+export function smr_serialized_load_assert(ptr: SmrPointer, held_cond: boolean): Item {
+  return ptr.serializedLoadAssert(held_cond)
+}
+
+/** Publishes `value`, with all that was written to it before. */
+export function smr_serialized_store(ptr: SmrPointer, value: Item): void {
+  ptr.serializedStore(value)
+}
+
+export function smr_serialized_store_assert(
+  ptr: SmrPointer,
+  value: Item,
+  held_cond: boolean,
+): void {
+  ptr.serializedStoreAssert(value, held_cond)
+}
+
+/** For what readers can reach already. */
+export function smr_serialized_store_relaxed(ptr: SmrPointer, value: Item): void {
+  ptr.serializedStoreRelaxed(value)
+}
+
+export function smr_serialized_store_relaxed_assert(
+  ptr: SmrPointer,
+  value: Item,
+  held_cond: boolean,
+): void {
+  ptr.serializedStoreRelaxedAssert(value, held_cond)
+}
+
+/** Stores, and returns what was there; several writers may do so at once. */
+export function smr_serialized_swap(ptr: SmrPointer, value: Item): Item {
+  return ptr.serializedSwap(value)
+}
+
+export function smr_serialized_swap_assert(ptr: SmrPointer, value: Item, held_cond: boolean): Item {
+  return ptr.serializedSwapAssert(value, held_cond)
+}
+
+// ---- unserialized: nobody else can reach the pointer -----------------------------------------------
+
+export function smr_unserialized_load(ptr: SmrPointer): Item {
+  return ptr.unserializedLoad()
+}
+
+export function smr_unserialized_store(ptr: SmrPointer, value: Item): void {
+  ptr.unserializedStore(value)
+}
+
+/** The first store. */
+export function smr_init_store(ptr: SmrPointer, value: Item): void {
+  ptr.initStore(value)
+}
+
+/** Stores null; always allowed. */
+export function smr_clear_store(ptr: SmrPointer): void {
+  ptr.clearStore()
+}

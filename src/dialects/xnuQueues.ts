@@ -1,0 +1,131 @@
+/**
+ * The XNU dialect's SMR queues. XNU's macros find out by its type what sort of head they are given, so
+ * that one of the four sorts can take another's place in a line; here the head is one of the core's
+ * queues, which knows that too, and where in an item its link is.
+ *
+ *     const chain = new smrq_list_head(arena, { head, link })      // smrq_list_head and smrq_link
+ *     smrq_serialized_insert_head(chain, item)
+ *
+ * Different:
+ *   - What a C macro needs for want of types is gone: `type_t`, and a loop's variable. Where the kernel
+ *     takes a `field` and no head, `next` and the cursor, it takes the head: that knows the field.
+ *   - `foreach` and `iter` give what a `for ... of` loop wants. A cursor's two verbs take the cursor.
+ *   - An element is an item, not a link in one; head and elements are checked, and nothing has changed
+ *     when one of these throws. A singly linked queue notices that what is removed is not in it.
+ *   - _relaxed stores as the others do. `append` is right for every pair of queues, also doubly
+ *     linked ones without a tail and empty ones; erasing the last element moves a tail queue's tail.
+ *   - `smrq_serialized_replace` and `remove` leave the old element its way onward, as in the kernel;
+ *     what is behind a death, `repair` and `check`, are methods of the head.
+ */
+
+import type { SmrCursor } from '../smr/cursor.ts'
+import type { SmrQueue, SmrStailQ, SmrTailQ } from '../smr/queue.ts'
+import type { Item } from '../words.ts'
+
+export {
+  SmrList as smrq_list_head,
+  SmrSList as smrq_slist_head,
+  SmrStailQ as smrq_stailq_head,
+  SmrTailQ as smrq_tailq_head,
+} from '../smr/queue.ts'
+
+type Walk = Generator<Item, void, void>
+/** A head with two words. */
+type HasTail = SmrStailQ | SmrTailQ
+
+/** Makes the queue empty: once, by whoever creates it, and after it was appended to another. */
+export function smrq_init(head: SmrQueue): void {
+  head.init()
+}
+
+/** Legal anywhere. */
+export function smrq_empty(head: SmrQueue): boolean {
+  return head.empty
+}
+
+// ---- readers, in a section -----------------------------------------------------------------------
+
+/** The first element, or 0. */
+export function smrq_entered_first(head: SmrQueue): Item {
+  return head.enteredFirst()
+}
+
+/** The element behind `elem`, or 0. */
+export function smrq_entered_next(elem: Item, head: SmrQueue): Item {
+  return head.enteredNext(elem)
+}
+
+/** The elements, inside one section. */
+export function smrq_entered_foreach(head: SmrQueue): Walk {
+  return head.entered()
+}
+
+// ---- the writer whose turn it is -----------------------------------------------------------------
+
+/** The first element, or 0. */
+export function smrq_serialized_first(head: SmrQueue): Item {
+  return head.serializedFirst()
+}
+
+/** The element behind `elem`, or 0. */
+export function smrq_serialized_next(elem: Item, head: SmrQueue): Item {
+  return head.serializedNext(elem)
+}
+
+/** The elements; the current one must not be removed. */
+export function smrq_serialized_foreach(head: SmrQueue): Walk {
+  return head.serialized()
+}
+
+/** The elements; the current one may be removed. */
+export function smrq_serialized_foreach_safe(head: SmrQueue): Walk {
+  return head.serializedSafe()
+}
+
+export function smrq_serialized_insert_head(head: SmrQueue, elem: Item): void {
+  head.insertHead(elem)
+}
+
+export function smrq_serialized_insert_tail(head: HasTail, elem: Item): void {
+  head.insertTail(elem)
+}
+
+/** For an element that readers could reach before. */
+export function smrq_serialized_insert_head_relaxed(head: SmrQueue, elem: Item): void {
+  head.insertHeadRelaxed(elem)
+}
+
+/** For an element that readers could reach before. */
+export function smrq_serialized_insert_tail_relaxed(head: HasTail, elem: Item): void {
+  head.insertTailRelaxed(elem)
+}
+
+/** Takes `elem` out. Free it by `zfree_smr`, or behind `smr_call` or `smr_synchronize`. */
+export function smrq_serialized_remove(head: SmrQueue, elem: Item): void {
+  head.remove(elem)
+}
+
+/** Puts `new_elem` in the place of `old_elem`, in one step for readers. */
+export function smrq_serialized_replace(head: SmrQueue, old_elem: Item, new_elem: Item): void {
+  head.replace(old_elem, new_elem)
+}
+
+/** A walk each turn of which must either go to the next element or erase this one, once. */
+export function smrq_serialized_iter(head: SmrQueue): SmrCursor {
+  return head.iterate()
+}
+
+/** This element stays. Misuse when its turn is decided. */
+export function smrq_serialized_iter_next(it: SmrCursor): void {
+  it.next()
+}
+
+/** This element goes; a few steps in any queue. Misuse when its turn is decided. */
+export function smrq_serialized_iter_erase(it: SmrCursor): void {
+  it.erase()
+}
+
+/** Lets `src`'s elements follow `dst`'s. `src` is not emptied: its readers go on; `smrq_init` it. */
+export function smrq_serialized_append<Q extends SmrQueue>(dst: Q, src: Q): void {
+  dst.append(src)
+}

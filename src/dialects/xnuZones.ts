@@ -1,0 +1,104 @@
+/**
+ * The XNU dialect's zones, as far as SMR goes: what smr.h's readers find in zalloc.h.
+ *
+ *     const names = zone_create(arena, 'names', 64)
+ *     zone_enable_smr(names, smr_names, name_free)         // before the first allocation
+ *     const name = zalloc_smr(names, Z_WAITOK)
+ *     zfree_smr(names, name)                               // after unlinking it
+ *
+ * XNU makes a zone and enables SMR for it later, once, before anything is allocated from it. Here a
+ * zone has its domain from the beginning; so its handle is cold at first, see cold.ts, and the first
+ * use makes the zone. Every worker does both, with the same arguments.
+ *
+ * Different:
+ *   - The arena is the first argument of `zone_create`. In the place of its flags are the core's knobs.
+ *   - `free_cb` runs when a freed element is reused or leaves the zone, as in the kernel. It need not
+ *     zero it, and elements are not zero when they are allocated, unless Z_ZERO says so. It must not
+ *     throw. It may run in any worker, so all of them give it, or none.
+ *   - A domain with SMR_SLEEPABLE is allowed.
+ *   - Z_WAITOK waits 30 s and then throws Exhausted. In a section it is Misuse, also in another task's
+ *     sleepable one: it could wait for that. Other flags than the three here are Misuse.
+ *   - No order is promised between two zones: a `free_cb` must not touch another zone's elements, even if
+ *     those were freed later. (zalloc.h wants parents freed before children.)
+ *   - A zone without SMR is the core's: `arena.zone`, `zalloc`, `zfree`.
+ */
+
+import type { Arena } from '../arena.ts'
+import { Misuse, show } from '../errors.ts'
+import { BYTES_PER_WORD } from '../memory/memory.ts'
+import type { Smr } from '../smr/domain.ts'
+import type { Item } from '../words.ts'
+import type { ZoneOptions } from '../zone/options.ts'
+import { ColdZone, hook } from './cold.ts'
+
+export const Z_WAITOK = 0x0000
+/** Gives 0 where there is none to be had, and never waits. */
+export const Z_NOWAIT = 0x0001
+/** Fills the element with zeros. */
+export const Z_ZERO = 0x0004
+const Z_ALL = Z_NOWAIT | Z_ZERO
+
+/** What `zone_create` may be told beside the size. */
+export type zone_knobs_t = Omit<ZoneOptions, 'bytes' | 'record' | 'smr' | 'dtor'>
+
+/** Hears of an element whose grace period is over. */
+export type zone_smr_free_cb_t = (elem: Item, size: number) => void
+
+/** A zone, as one worker sees it; `zone.zone` is the core's. */
+export class zone_t extends ColdZone {
+  readonly size: number
+
+  /** @internal Use `zone_create`. */
+  constructor(arena: Arena, name: string, size: number, knobs: zone_knobs_t) {
+    super('zone_create', arena, name, { ...knobs, bytes: size })
+    this.size = size
+  }
+}
+
+/** A zone of elements of `size` bytes. Makes nothing yet. Misuse for sizes and knobs out of range. */
+export function zone_create(
+  arena: Arena,
+  name: string,
+  size: number,
+  knobs: zone_knobs_t = {},
+): zone_t {
+  return new zone_t(arena, name, size, knobs)
+}
+
+/**
+ * Enables SMR: once, and before the zone's first use by this worker (Misuse). That use finds out if it
+ * exists with another size or domain, or with `free_cb` where this has none.
+ */
+export function zone_enable_smr(zone: zone_t, smr: Smr, free_cb?: zone_smr_free_cb_t): void {
+  const call = 'zone_enable_smr'
+  if (zone.smr !== undefined) throw zone.misuse(call, 'SMR is enabled for it already')
+  if (smr === undefined) throw zone.misuse(call, 'smr is undefined; give a domain')
+  const dtor = hook(call, 'free_cb', free_cb, (elem) => free_cb?.(elem, zone.size))
+  zone.tell(call, dtor === undefined ? { smr } : { smr, dtor })
+}
+
+/** Allocates an element; waits only for memory, and only without Z_NOWAIT. */
+export function zalloc_smr(zone: zone_t, flags: number): Item {
+  const call = 'zalloc_smr'
+  if ((flags & ~Z_ALL) !== 0) {
+    throw new Misuse(`${call}: flags are ${show(flags)}; give Z_WAITOK, Z_NOWAIT, Z_ZERO`)
+  }
+  assertEnabled(call, zone)
+  const elem = zone.alloc(call, (flags & Z_NOWAIT) === 0, 'smr')
+  // It is ours alone: its grace period is over, and nobody has been shown it since.
+  if (elem !== 0 && (flags & Z_ZERO) !== 0) {
+    zone.arena.memory.fill(elem, Math.ceil(zone.size / BYTES_PER_WORD), 0)
+  }
+  return elem
+}
+
+/** Frees an element that is unlinked. Misuse in a section of the zone's domain. */
+export function zfree_smr(zone: zone_t, elem: Item): void {
+  assertEnabled('zfree_smr', zone)
+  zone.zone.zfreeSmr(elem)
+}
+
+function assertEnabled(call: string, zone: zone_t): void {
+  if (zone.smr !== undefined) return
+  throw zone.misuse(call, 'SMR is not enabled for it; zone_enable_smr comes first')
+}
