@@ -17,6 +17,7 @@ import { openLock, openRoot } from './lock.ts'
 import { Named } from './memory/layout.ts'
 import type { Memory } from './memory/memory.ts'
 import {
+  type AttachOptions,
   attachSpace,
   createSpace,
   type Handle,
@@ -79,8 +80,9 @@ export class Arena {
    * `bytes` (2^12 to 2^32 - 2^16, default 2^28) is its fixed size; what is never touched costs nothing.
    * `maxWorkers` (1 to 256, default 64) is how many may be attached at once. `checks` turns on
    * what is too dear for production: double frees, writes to freed memory. `sequence` says where
-   * clocks start and how far they step, for tests of the wrap. Misuse for options out of range;
-   * Exhausted when the host has no such memory.
+   * clocks start and how far they step, for tests of the wrap. `intrinsics` turns this worker's
+   * WebAssembly off, or insists on it. Misuse for options out of range, and for intrinsics that
+   * cannot be had; Exhausted when the host has no such memory.
    */
   static create(options: ArenaOptions = {}): Arena {
     const { space, handle } = createSpace(options)
@@ -90,9 +92,10 @@ export class Arena {
   /**
    * Joins the arena that `handle` leads to and claims a worker slot of its own. Misuse for anything
    * that is no arena's handle, or another version's; Misuse as well when all slots are taken.
+   * `intrinsics` as for `create`: each worker chooses for itself.
    */
-  static attach(handle: Handle): Arena {
-    const { space } = attachSpace(handle)
+  static attach(handle: Handle, options: AttachOptions = {}): Arena {
+    const { space } = attachSpace(handle, options)
     return new Arena(space, handle)
   }
 
@@ -204,6 +207,18 @@ export class Arena {
    */
   detach(): void {
     this.space.assertOpen('arena.detach')
+    this.assertAtRest()
+    // While the zones are still open: callbacks free into them.
+    for (const smr of this.domains.values()) smr.runDueCalls()
+    if (!this.space.isOpen) return // One of them has left for us.
+    this.assertAtRest()
+    for (const zone of this.zones.values()) zone.close()
+    for (const smr of this.domains.values()) smr.leave()
+    this.space.close()
+  }
+
+  /** Misuse with a section open or a lock held: others would wait for it for ever. */
+  private assertAtRest(): void {
     for (const smr of this.domains.values()) {
       if (smr.entered)
         throw new Misuse(`arena.detach: a section of domain "${smr.name}" is open; exit first`)
@@ -211,11 +226,6 @@ export class Arena {
     for (const lock of this.locks.values()) {
       if (lock.held) throw new Misuse(`arena.detach: lock "${lock.name}" is held; unlock it first`)
     }
-    // While the zones are still open: callbacks free into them.
-    for (const smr of this.domains.values()) smr.leave()
-    for (const zone of this.zones.values()) zone.close()
-    for (const smr of this.domains.values()) smr.close()
-    this.space.close()
   }
 
   /**

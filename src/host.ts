@@ -99,12 +99,16 @@ export function asyncScope<T>(): AsyncScope<T> | undefined {
 
 /**
  * Says that something went wrong where nobody is there to catch it: a process warning in Node, what
- * `reportError` does elsewhere.
+ * `reportError` does elsewhere. Never throws, whatever it is told: its caller has to go on.
  */
 export function report(error: unknown): void {
-  if (scope.process?.emitWarning !== undefined) {
-    scope.process.emitWarning(error instanceof Error ? error : `uma-smr: ${show(error)}`)
-  } else scope.reportError?.(error)
+  try {
+    if (scope.process?.emitWarning !== undefined) {
+      scope.process.emitWarning(error instanceof Error ? error : `uma-smr: ${show(error)}`)
+    } else scope.reportError?.(error)
+  } catch {
+    // The host would not hear of it, and there is nobody else.
+  }
 }
 
 /**

@@ -8,7 +8,7 @@
  * that is about to block its thread does it first, since no turn ends while it sleeps.
  */
 
-import { endOfTurn } from '../host.ts'
+import { endOfTurn, later } from '../host.ts'
 
 /** Something published that a worker can do without between sections. */
 export interface Published {
@@ -19,6 +19,10 @@ export interface Published {
 export class Turn {
   /** How the end of this turn is heard of; tests that are their own event loop take it over. */
   schedule: (end: () => void) => void = endOfTurn
+  /** How what shall happen in a later turn is put off; they take this over too. */
+  later: (deed: () => void, ms: number, keepAlive: boolean) => void = later
+  /** Calls back after `ms` if this worker is there by then; it need not stay for it. Likewise. */
+  after: (callback: () => void, ms: number) => void = (callback, ms) => later(callback, ms, false)
   private held: Published[] = []
   private armed = false
   private readonly ended = (): void => {

@@ -49,7 +49,9 @@ export class Queued {
 
   /** Who has not run theirs yet. */
   notSettled(call: string, domain: string, timeoutMs: number): Exhausted {
-    const workers = this.marks.map(({ workerId }) => workerId).join(', ')
+    // None left: then it is our own callbacks that do not come to an end.
+    const own = this.space.workers.idOf(this.space.slot)
+    const workers = this.marks.map(({ workerId }) => workerId).join(', ') || String(own)
     return new Exhausted(
       `${call}: callbacks of worker ${workers} have not run after ${timeoutMs} ms; it blocks its thread, or is dead: reap it`,
       { domain, workers },

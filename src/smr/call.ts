@@ -13,18 +13,27 @@
  * Functions are private memory: nobody else can run them. What others can see are two counters in
  * the worker's words, how many it has queued and how many of these are settled. A barrier reads the
  * first of each worker and waits for the second to get there. [C] The counter of settled ones moves
- * after the callback has returned, by an atomic store: if a barrier's load reads it, all that the
- * callback did happens before; if it reads less, the barrier waits. A worker that leaves or dies
- * settles what it had queued without having run it, and that is counted as lost.
+ * after the callback has returned, by an atomic add: if a barrier's load reads it, all that the
+ * callback did happens before; if it reads less, the barrier waits. Otherwise (moved before, or
+ * plainly) somebody could take for done what is still being done. A worker that leaves or dies
+ * settles what it had queued without having run it: what was called, has not run and does not wait
+ * is lost. It is counted by what is left, so that a death between two counts cannot make it wrong.
+ *
+ * Callbacks may do anything, also what ends their own worker's attachment or their domain. Those
+ * verbs run what is left of the queue themselves, in the middle of one of it: so every loop here
+ * asks anew what comes next, and the one that runs counts as settled when it calls such a verb.
  */
 
-import { later, report } from '../host.ts'
+import { report } from '../host.ts'
 import { ReaderWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
+import { isThenable } from '../memory/patience.ts'
 import type { Space } from '../memory/space.ts'
+import type { Turn } from '../memory/turn.ts'
 import type { Seq } from '../seq.ts'
 import { type Goals, PATIENT, URGENT } from './goals.ts'
 import { dropCalls } from './reap.ts'
+import { outside } from './trackers.ts'
 
 /** What `smr.call` can be told. */
 export interface CallOptions {
@@ -35,26 +44,29 @@ export interface CallOptions {
 }
 
 /** XNU's caps: a batch with so many callbacks, or bytes to free, moves the clock at once. */
-const BATCH_CALLBACKS = 128
-const BATCH_BYTES = 2 ** 18
+export const BATCH_CALLBACKS = 128
+export const BATCH_BYTES: number = 2 ** 18
 /** How long callbacks may run in one turn before the event loop gets its chance. */
 const BUDGET_MS = 2
 /** How often a batch is polled before the clock is urged on for it. */
 const PATIENT_POLLS = 2
 const LONGEST_DELAY_MS = 8
 /** Callbacks keep their worker's event loop alive for so long while readers do not leave. */
-const KEEP_ALIVE_MS = 30_000
+export const KEEP_ALIVE_MS = 30_000
 
 interface Batch {
+  /** Batches of a worker are numbered in the order in which they were sealed. */
+  readonly number: number
   readonly goal: Seq
   readonly callbacks: readonly (() => void)[]
-  /** How many of them have been run. */
+  /** How many of them have been called. */
   next: number
 }
 
 /** The callbacks of one worker in one domain. */
 export class Calls {
   private readonly memory: Memory
+  private readonly turn: Turn
   private readonly goals: Goals
   private readonly reader: number
   private readonly isAlive: () => boolean
@@ -62,14 +74,20 @@ export class Calls {
   private open: (() => void)[] = []
   private openBytes = 0
   private readonly batches: Batch[] = []
+  private sealed = 0
+  /** Up to this batch, somebody is in a hurry. */
+  private urgent = 0
   private scheduled = false
+  private running = false
   private closed = false
+  /** How often, and since when, the oldest batch has been polled in vain. */
   private polls = 0
-  private since = 0
+  private since: number | undefined
   private hurried = 0
 
   constructor(space: Space, goals: Goals, hurryAt: number, isAlive: () => boolean) {
     this.memory = space.memory
+    this.turn = space.turn
     this.goals = goals
     this.reader = goals.readers.address(space.slot)
     this.isAlive = isAlive
@@ -77,21 +95,15 @@ export class Calls {
     this.hurried = this.memory.load(hurryAt)
   }
 
-  /** How many wait. */
-  get size(): number {
-    const { memory, reader } = this
-    return (memory.load(reader + ReaderWords.queued) - this.settled()) | 0
-  }
-
   queue(callback: () => void, bytes: number, expedite: boolean): void {
     const { memory, reader } = this
     this.open.push(callback)
     this.openBytes += bytes
-    memory.add(reader + ReaderWords.queued, 1)
     memory.tally(reader + ReaderWords.calls, 1)
+    memory.add(reader + ReaderWords.queued, 1)
     const full = this.open.length >= BATCH_CALLBACKS || this.openBytes >= BATCH_BYTES
     if (full || expedite) this.seal(true)
-    if (expedite) this.polls = PATIENT_POLLS
+    if (expedite) this.urgent = this.sealed
     this.schedule(0)
   }
 
@@ -102,7 +114,8 @@ export class Calls {
     goals.makeRoom()
     const goal = goals.stamp()
     if (force) goals.commit(goal)
-    this.batches.push({ goal, callbacks: this.open, next: 0 })
+    this.sealed++
+    this.batches.push({ number: this.sealed, goal, callbacks: this.open, next: 0 })
     this.open = []
     this.openBytes = 0
   }
@@ -112,80 +125,112 @@ export class Calls {
     this.scheduled = false
     if (this.closed) return
     if (!this.isAlive()) {
-      this.drop()
+      this.forget()
       return
     }
     this.seal(false)
     const hurry = this.memory.load(this.hurryAt)
-    if (hurry !== this.hurried) this.polls = PATIENT_POLLS
+    if (hurry !== this.hurried) this.urgent = this.sealed
     this.hurried = hurry
-    const done = this.runExpired(this.memory.now() + BUDGET_MS)
+    const inTime = this.runExpired(this.memory.now() + BUDGET_MS)
     if (this.batches.length > 0 || this.open.length > 0) {
-      this.schedule(done ? Math.min(2 ** this.polls, LONGEST_DELAY_MS) : 0)
+      this.schedule(inTime ? Math.min(2 ** this.polls, LONGEST_DELAY_MS) : 0)
     }
   }
 
   /**
-   * The worker leaves, or the domain ends: runs what may run now, and drops the rest. Returns how
-   * many were dropped.
+   * The worker is about to leave, or to end the domain: runs at once what may run now. True when
+   * nothing is left. A callback may have called for this.
    */
-  close(): number {
-    if (this.closed) return 0
+  runDue(): boolean {
+    this.settleRunning()
     this.seal(true)
-    this.polls = PATIENT_POLLS
-    this.runExpired(Number.POSITIVE_INFINITY)
-    this.closed = true
-    return this.drop()
+    this.urgent = this.sealed
+    outside(() => this.runExpired(Number.POSITIVE_INFINITY))
+    return this.batches.length === 0 && this.open.length === 0
   }
 
-  /** Runs batches whose goal is met, oldest first. False when the budget ended before they did. */
+  /** The worker leaves: what has not run never will. Returns how many that were. */
+  drop(): number {
+    this.settleRunning()
+    const lost = this.closed || !this.isAlive() ? 0 : dropCalls(this.memory, this.reader)
+    this.forget()
+    return lost
+  }
+
+  /** The worker has left, or the domain is gone: nothing here touches its words any more. */
+  forget(): void {
+    this.closed = true
+    this.open = []
+    this.batches.length = 0
+  }
+
+  /**
+   * Runs batches whose goal is met, oldest first, but none that these callbacks fill. False when the
+   * time was over before that.
+   */
   private runExpired(deadline: number): boolean {
+    const last = this.sealed
     for (let batch = this.batches[0]; batch !== undefined; batch = this.batches[0]) {
-      const mood = this.polls < PATIENT_POLLS ? PATIENT : URGENT
-      if (batch.next === 0 && !this.goals.look(batch.goal, mood, undefined)) {
-        if (this.polls === 0) this.since = this.memory.now()
-        this.polls++
-        return true
+      if (batch.number > last) return true
+      if (batch.next === 0 && !this.isMet(batch)) return true
+      let inTime = true
+      while (batch.next < batch.callbacks.length && inTime && !this.closed) {
+        this.run(batch)
+        inTime = this.memory.now() < deadline
       }
-      this.polls = 0
-      while (batch.next < batch.callbacks.length) {
-        if (this.closed) return true
-        this.run(batch.callbacks[batch.next] as () => void, batch)
-        if (this.memory.now() >= deadline && batch.next < batch.callbacks.length) return false
-      }
-      this.batches.shift()
-      if (this.memory.now() >= deadline) return this.batches.length === 0
+      // Unless one of them has run the rest itself, and perhaps the next batch as well.
+      if (batch.next === batch.callbacks.length && this.batches[0] === batch) this.batches.shift()
+      if (!inTime) return this.batches.length === 0
     }
     return true
   }
 
-  private run(callback: () => void, batch: Batch): void {
-    const { memory, reader } = this
-    batch.next++
-    try {
-      callback()
-    } catch (error) {
-      memory.tally(reader + ReaderWords.callErrors, 1)
-      report(error)
+  private isMet(batch: Batch): boolean {
+    const hurry = batch.number <= this.urgent || this.polls >= PATIENT_POLLS
+    if (this.goals.look(batch.goal, hurry ? URGENT : PATIENT, undefined)) {
+      this.polls = 0
+      this.since = undefined
+      return true
     }
-    if (!this.closed) memory.add(reader + ReaderWords.settled, 1) // [C]
+    this.polls++
+    this.since ??= this.memory.now()
+    return false
   }
 
-  private drop(): number {
-    this.closed = true
-    this.open = []
-    this.batches.length = 0
-    return this.isAlive() ? dropCalls(this.memory, this.reader) : 0
+  private run(batch: Batch): void {
+    const callback = batch.callbacks[batch.next] as () => unknown
+    batch.next++
+    this.running = true
+    try {
+      const result = callback()
+      if (isThenable(result)) result.then(undefined, (error: unknown) => this.failed(error))
+    } catch (error) {
+      this.failed(error)
+    }
+    this.settleRunning()
   }
 
+  private settleRunning(): void {
+    if (!this.running) return
+    this.running = false
+    if (this.closed) return
+    this.memory.tally(this.reader + ReaderWords.callsRun, 1)
+    this.memory.add(this.reader + ReaderWords.settled, 1) // [C]
+  }
+
+  private failed(error: unknown): void {
+    if (!this.closed && this.isAlive()) {
+      this.memory.tally(this.reader + ReaderWords.callErrors, 1)
+    }
+    report(error)
+  }
+
+  /** In a later turn, which is nobody's task: it serves callbacks of many. */
   private schedule(ms: number): void {
     if (this.scheduled || this.closed) return
     this.scheduled = true
-    const stuck = this.polls > 0 && this.memory.now() - this.since > KEEP_ALIVE_MS
-    later(() => this.pump(), ms, !stuck)
-  }
-
-  private settled(): number {
-    return this.memory.load(this.reader + ReaderWords.settled)
+    const stuck = this.since !== undefined && this.memory.now() - this.since > KEEP_ALIVE_MS
+    outside(() => this.turn.later(() => this.pump(), ms, !stuck))
   }
 }

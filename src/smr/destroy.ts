@@ -1,5 +1,6 @@
 /**
- * The end of a domain: its readers leave, its zones are gone already, its memory goes back.
+ * The end of a domain: its readers leave, its callbacks run, its zones are gone already, its memory
+ * goes back.
  */
 
 import { Exhausted, Misuse, show } from '../errors.ts'
@@ -31,7 +32,7 @@ export function destroySmr(smr: Smr, options: WaitOptions | undefined): void {
       },
     )
   }
-  smr.runCalls(timeoutOf('smr.destroy', options))
+  smr.runAllCalls(timeoutOf('smr.destroy', options))
   const unused = (): boolean => space.memory.load(address + DomainWords.users) === 0
   if (space.directory.remove(smr.serial, () => space.pages.release(address), unused)) smr.close()
   else if (smr.isAlive())

@@ -29,6 +29,7 @@
  *   [S2] poll's look at one reader's word               poll.ts
  *   [S3] poll forwards the read hand                    clock.ts
  *   [C]  a callback is settled                          call.ts
+ *   [L]  what an async section is called                stall.ts
  *
  * What has to hold, for a record unlinked by U, stamped by [W], found expired by a poller and
  * written again by V, and for a reader's accesses between its [R1] and [R2]:
@@ -90,8 +91,8 @@ export class Smr extends Sections {
   /**
    * Runs `callback` on this worker, between two turns of its event loop and outside any section, as
    * soon as nobody can see any more what was unlinked before this call. Callbacks of one worker run
-   * in order. One that throws is reported as a warning, and the others run. `bytes` is roughly what
-   * it will free: many bytes, or many callbacks, move the clock at once, as `expedite` does. How
+   * in order. One that throws, or whose promise is rejected, is reported as a warning, and the
+   * others run. `bytes` is roughly what it will free: many bytes, or many callbacks, move the clock at once, as `expedite` does. How
    * many may wait is not limited: whoever queues them in one turn has to stop some time. Never
    * blocks. Misuse inside a section. OpenBSD smr_call(9), XNU smr_call; a worker that dies takes
    * its callbacks with it, which `ReapReport.calls` and `stats` say.
@@ -125,9 +126,6 @@ export class Smr extends Sections {
 
   /** `barrier` in a hurry: all workers move the clock on for what they have queued. OpenBSD smr_flush(9). */
   async flush(options?: AsyncWaitOptions): Promise<boolean> {
-    this.assertOutside('flush')
-    timeoutOf('smr.flush', options)
-    this.memory.add(this.address + DomainWords.hurry, 1)
     return this.outlastCalls('flush', options)
   }
 
@@ -206,7 +204,7 @@ export class Smr extends Sections {
    */
   synchronize(options?: WaitOptions): boolean {
     this.assertOutside('synchronize')
-    if (this.trackers !== undefined && this.trackers.size > 0) throw this.ownSection('synchronize')
+    this.assertNoneOpen('synchronize')
     timeoutOf('smr.synchronize', options) // Before the clock moves.
     this.goals.makeRoom()
     return this.goals.outlast('synchronize', this.goals.stamp(), options, undefined)
@@ -251,6 +249,7 @@ export class Smr extends Sections {
    */
   destroy(options?: WaitOptions): void {
     this.assertOutside('destroy')
+    this.assertNoneOpen('destroy')
     destroySmr(this, options)
   }
 
@@ -261,9 +260,12 @@ export class Smr extends Sections {
     this.goals.makeRoom()
   }
 
-  /** The goal for what has been unlinked so far. Never blocks; legal under a lock. @internal */
-  stamp(): Seq {
-    return this.goals.stamp()
+  /**
+   * The goal for what has been unlinked so far; a step ahead of the clock unless `advance`. Never
+   * blocks; legal under a lock. @internal
+   */
+  stamp(advance = true): Seq {
+    return this.goals.stamp(advance)
   }
 
   /** Steps of the write hand that the last `stamp` made. @internal */
@@ -271,9 +273,9 @@ export class Smr extends Sections {
     return this.goals.steps
   }
 
-  /** `poll` for a goal that certainly is this domain's own. @internal */
-  expired(goal: Seq): boolean {
-    return this.goals.expired(goal)
+  /** `poll` for a goal that is this domain's own; `patient`: others move the clock. @internal */
+  expired(goal: Seq, patient = false): boolean {
+    return this.goals.expired(goal, patient)
   }
 
   /** `expired` for somebody who waits: moves the write hand to a goal ahead of it. @internal */
@@ -281,9 +283,15 @@ export class Smr extends Sections {
     return this.goals.look(goal, URGENT, undefined)
   }
 
-  /** Runs or drops this worker's callbacks; it is about to leave. @internal */
+  /** Runs this worker's callbacks that may run now; it is about to leave. @internal */
+  runDueCalls(): void {
+    if (!this.isClosed && this.isAlive()) this.calls?.runDue()
+  }
+
+  /** This worker leaves: what it has queued and not run never will. @internal */
   leave(): void {
-    const lost = this.isClosed ? 0 : (this.calls?.close() ?? 0)
+    const lost = this.isClosed ? 0 : (this.calls?.drop() ?? 0)
+    this.close()
     if (lost === 0) return
     report(
       new Exhausted(
@@ -294,12 +302,20 @@ export class Smr extends Sections {
   }
 
   /** The end of the domain: all callbacks have to run, this worker's own ones here. @internal */
-  runCalls(timeoutMs: number): void {
-    this.calls?.close()
-    this.calls = undefined
+  runAllCalls(timeoutMs: number): void {
     const queued = new Queued(this.space, this.goals.readers)
-    if (until(this.space, timeoutMs, () => queued.areSettled())) return
+    const allRun = (): boolean => {
+      const own = this.calls?.runDue() ?? true
+      return queued.areSettled() && own
+    }
+    if (until(this.space, timeoutMs, allRun)) return
     throw queued.notSettled('smr.destroy', this.name, timeoutMs)
+  }
+
+  /** @internal */
+  override close(): void {
+    this.calls?.forget()
+    super.close()
   }
 
   // ---- slow paths --------------------------------------------------------------------------
@@ -311,13 +327,14 @@ export class Smr extends Sections {
   }
 
   private async outlastCalls(
-    verb: string,
+    verb: 'barrier' | 'flush',
     options: AsyncWaitOptions | undefined,
   ): Promise<boolean> {
     this.assertOutside(verb)
     if (this.trackers?.isInside(undefined)) throw this.ownSection(verb)
     const { goals, memory } = this
     const timeoutMs = timeoutOf(`smr.${verb}`, options)
+    if (verb === 'flush') memory.add(this.address + DomainWords.hurry, 1)
     this.calls?.seal(true)
     const queued = new Queued(this.space, goals.readers)
     goals.makeRoom()

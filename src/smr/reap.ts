@@ -23,18 +23,19 @@ export function clearReader(space: Space, domain: number, slot: number): boolean
   const { memory } = space
   const reader = readerOf(domain, slot)
   const open = memory.swap(reader + ReaderWords.seq, INVALID) !== INVALID
-  return memory.swap(reader + ReaderWords.asyncSeq, INVALID) !== INVALID || open
+  const openAsync = memory.swap(reader + ReaderWords.asyncSeq, INVALID) !== INVALID
+  // A successor's section may come to have the same sequence, and no label.
+  memory.store(reader + ReaderWords.labelSeq, INVALID)
+  return open || openAsync
 }
 
 /**
- * What a worker that is gone had queued and not run counts as settled, and as lost: its functions
- * died with it, and nobody shall wait for them. Returns how many. Can be done twice.
+ * What a worker that is gone had queued and not run counts as settled: its functions died with it,
+ * and nobody shall wait for them. Returns how many are lost. One store, which can be done twice.
  */
 export function dropCalls(memory: Memory, reader: number): number {
   const queued = memory.load(reader + ReaderWords.queued)
-  const lost = (queued - memory.swap(reader + ReaderWords.settled, queued)) | 0
-  memory.tally(reader + ReaderWords.callsLost, lost)
-  return lost
+  return (queued - memory.swap(reader + ReaderWords.settled, queued)) | 0
 }
 
 /** `dropCalls` for a dead worker. */

@@ -10,7 +10,7 @@
  */
 
 import { DomainWords, LABEL_WORDS, ReaderWords } from '../memory/layout.ts'
-import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
+import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import { packText, unpackText } from '../memory/utf8.ts'
 import { INVALID, lt, type Seq } from '../seq.ts'
@@ -88,27 +88,36 @@ export function noteHolder(memory: Memory, reader: number, wr: Seq): void {
 }
 
 /**
- * Says what the async section that the worker is about to publish is called. `labelSeq` tells to
- * which sequence the words belong, and that they are whole: a reader checks it before and after.
+ * Says what the async section that the worker has published is called. [L] Two sections of a worker
+ * may have one sequence, so the sequence alone does not tell their labels apart: each has a number
+ * as well, kept beside its length. Two cases for a reader, who looks at number, sequence, text and
+ * number again: if the second number is the first, nothing of the next label was written before, and
+ * with the sequence the text of this one was complete; if it is another, he has seen two labels.
+ * Otherwise (the sequence before and after) he could put two labels together.
  */
 export function writeLabel(memory: Memory, reader: number, seq: Seq, label: string): void {
+  const before = memory.load(reader + ReaderWords.labelBytes)
   memory.store(reader + ReaderWords.labelSeq, INVALID)
   const { bytes, packed } = packText(label, LABEL_WORDS)
-  memory.store(reader + ReaderWords.labelBytes, bytes)
+  const number = ((before >>> LENGTH_BITS) + 1) << LENGTH_BITS
+  memory.store(reader + ReaderWords.labelBytes, number | bytes)
   packed.forEach((word, i) => {
     memory.store(reader + ReaderWords.label + i, word)
   })
   memory.store(reader + ReaderWords.labelSeq, seq)
 }
 
-function labelOf(memory: Memory, reader: number, seq: number): string {
+/** What that section was called; '' while it is being written. */
+export function labelOf(memory: Memory, reader: number, seq: number): string {
+  const word = memory.load(reader + ReaderWords.labelBytes)
   if (memory.load(reader + ReaderWords.labelSeq) !== seq) return ''
-  const bytes = Math.min(memory.load(reader + ReaderWords.labelBytes), LABEL_BYTES)
-  const label = unpackText(bytes, (i) => memory.load(reader + ReaderWords.label + i))
-  return memory.load(reader + ReaderWords.labelSeq) === seq ? label : ''
+  const label = unpackText(word & LENGTH_MASK, (i) => memory.load(reader + ReaderWords.label + i))
+  return memory.load(reader + ReaderWords.labelBytes) === word ? label : '' // [L]
 }
 
-const LABEL_BYTES = LABEL_WORDS * BYTES_PER_WORD
+/** A label has at most 40 bytes. */
+const LENGTH_BITS = 6
+const LENGTH_MASK = 2 ** LENGTH_BITS - 1
 
 /** Milliseconds on a circle of 2^32: 49 days. */
 function clockWord(memory: Memory): number {

@@ -38,11 +38,14 @@ export function smrStats(space: Space, domain: number, name: string): SmrStats {
     }
     return total
   }
+  // In this order, so that nobody's callback counts as lost because it is just being run.
+  const calls = sum(ReaderWords.calls)
   let callsPending = 0
   for (let slot = 0; slot < space.maxWorkers; slot++) {
     const reader = domain + DomainWords.WORDS + slot * ReaderWords.WORDS
-    const queued = memory.load(reader + ReaderWords.queued)
-    callsPending += (queued - memory.load(reader + ReaderWords.settled)) | 0
+    // In this order: what is settled meanwhile was queued before, and none is counted negatively.
+    const settled = memory.load(reader + ReaderWords.settled)
+    callsPending += (memory.load(reader + ReaderWords.queued) - settled) | 0
   }
   const rd = memory.load(domain + DomainWords.rd) as Seq
   const wr = memory.load(domain + DomainWords.wr) as Seq
@@ -56,9 +59,9 @@ export function smrStats(space: Space, domain: number, name: string): SmrStats {
     polls: sum(ReaderWords.polls),
     pollScans: sum(ReaderWords.pollScans),
     pollFails: sum(ReaderWords.pollFails),
-    calls: sum(ReaderWords.calls),
+    calls,
     callsPending,
     callErrors: sum(ReaderWords.callErrors),
-    callsLost: sum(ReaderWords.callsLost),
+    callsLost: Math.max(0, calls - callsPending - sum(ReaderWords.callsRun)),
   }
 }

@@ -19,7 +19,9 @@
  *      nobody, and reuse what the next one's task still reads.
  *
  * Where the host can follow a task through its awaits (AsyncLocalStorage), `readAsync` knows who is
- * inside, so a task that waits for its own section is refused instead of waiting in vain.
+ * inside, so a task that waits for its own section is refused instead of waiting in vain. Tasks that
+ * it starts are followed too, so what one carries along is only what is open when it begins: or a
+ * chain of tasks, each started by the one before, would carry all that there ever were.
  */
 
 import { asyncScope } from '../host.ts'
@@ -42,14 +44,19 @@ export class Tracker {
   }
 }
 
-/** A task's sections, innermost first. */
+/** A section that a task is in. */
 interface Inside {
   readonly trackers: Trackers
   readonly tracker: Tracker
-  readonly outer: Inside | undefined
 }
 
-const scope = asyncScope<Inside>()
+/** Of each task: the sections that it, or who started it, had open when the innermost began. */
+const scope = asyncScope<readonly Inside[]>()
+
+/** Runs `fn` as somebody who is in no section: what it starts later is not part of this task. */
+export function outside<T>(fn: () => T): T {
+  return scope === undefined ? fn() : scope.run([], fn)
+}
 
 /** The async sections of one worker in one domain. */
 export class Trackers {
@@ -78,11 +85,12 @@ export class Trackers {
 
   /** Whether the running task is in an async section, as far as the host can tell. */
   isInside(goal: Seq | undefined): boolean {
-    for (let at = scope?.getStore(); at !== undefined; at = at.outer) {
-      if (at.trackers !== this || !this.open.has(at.tracker)) continue
-      if (goal === undefined || lt(at.tracker.seq, goal)) return true
-    }
-    return false
+    return (scope?.getStore() ?? []).some(
+      ({ trackers, tracker }) =>
+        trackers === this &&
+        this.open.has(tracker) &&
+        (goal === undefined || lt(tracker.seq, goal)),
+    )
   }
 
   enter(label: string): Tracker {
@@ -117,7 +125,8 @@ export class Trackers {
   /** Runs `fn` so that `isInside` knows its task. */
   run<T>(tracker: Tracker, fn: () => T): T {
     if (scope === undefined) return fn()
-    return scope.run({ trackers: this, tracker, outer: scope.getStore() }, fn)
+    const outer = (scope.getStore() ?? []).filter((it) => it.trackers.open.has(it.tracker))
+    return scope.run([...outer, { trackers: this, tracker }], fn)
   }
 
   /** For `smr.stalled`, wherever it is asked. */

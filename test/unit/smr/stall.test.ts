@@ -1,16 +1,22 @@
 /**
  * Who holds the read hand back, and since when: named from the first time that a section was in
- * anybody's way, forgotten when it ends, and not mistaken for the section after it.
+ * anybody's way, forgotten when it ends, and not mistaken for the section after it. An async section
+ * is called what it was called when it began, and never what another one was.
  */
 
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Arena, Smr } from '#src/index.ts'
+import { Arena, type Smr } from '#src/index.ts'
+import { DomainWords, LABEL_WORDS, ReaderWords } from '#src/memory/layout.ts'
+import { BYTES_PER_WORD } from '#src/memory/memory.ts'
+import { reapSlot } from '#src/reap.ts'
+import { labelOf, writeLabel } from '#src/smr/stall.ts'
 import { trio } from '../../helpers/company.ts'
 import { misuse, wild } from '../../helpers/refusals.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 
 describe.each(CONFIGS)('$name', (config) => {
   let a: Arena
+  let b: Arena
   let x: Smr
   let y: Smr
   let z: Smr
@@ -18,8 +24,9 @@ describe.each(CONFIGS)('$name', (config) => {
 
   beforeEach(() => {
     const all = trio({}, config)
-    ;[x, y, z] = all.map((arena) => arena.smr('d')) as [Smr, Smr, Smr]
+    ;[x, y, z] = all.map((arena) => arena.smr('d', { sleepable: true })) as [Smr, Smr, Smr]
     a = all[0]
+    b = all[1]
     time = 5_000_000_000_123
     for (const { memory } of all) vi.spyOn(memory, 'now').mockImplementation(() => time)
   })
@@ -110,5 +117,116 @@ describe.each(CONFIGS)('$name', (config) => {
     x.poll(x.advance())
     time += 25
     expect(stalls()).toEqual([[1, 25]])
+  })
+
+  describe('of async sections', () => {
+    const named = (): unknown[] =>
+      x.stalled(0).map(({ workerId, kind, label, forMs }) => [workerId, kind, label, forMs])
+
+    it('each is told apart from the synchronous one beside it, and has a time of its own', () => {
+      const tracker = y.enterSleepable('import')
+      x.poll(x.advance())
+      time += 20
+      y.enter()
+      expect(named()).toEqual([[1, 'async', 'import', 20]])
+      x.poll(x.advance())
+      time += 5
+      expect(named()).toEqual([
+        [1, 'async', 'import', 25],
+        [1, 'section', '', 5],
+      ])
+      y.exitSleepable(tracker)
+      expect(named()).toEqual([[1, 'section', '', 5]])
+      y.exit()
+      expect(named()).toEqual([])
+    })
+
+    it('the oldest of a worker is named; when it has left, the next', () => {
+      const first = y.enterSleepable('first')
+      const second = y.enterSleepable('second') // Of the same sequence.
+      const nameless = y.enterSleepable()
+      x.advance()
+      const last = y.enterSleepable('last')
+      x.poll(x.advance())
+      const told: unknown[] = [named()]
+      for (const tracker of [first, second, nameless, last]) {
+        y.exitSleepable(tracker)
+        told.push(named())
+      }
+      expect(told).toEqual(
+        [['first'], ['second'], [''], ['last'], []].map((labels) =>
+          labels.map((label) => [1, 'async', label, 0]),
+        ),
+      )
+    })
+
+    it('one that leaves before an older one takes its name along', () => {
+      const nameless = y.enterSleepable()
+      const other = y.enterSleepable('other')
+      x.advance()
+      y.exitSleepable(other)
+      expect(named()).toEqual([[1, 'async', '', 0]])
+      y.exitSleepable(nameless)
+    })
+
+    it.each([
+      ['a'.repeat(40), 'a'.repeat(40)],
+      ['a'.repeat(41), 'a'.repeat(40)],
+      [`${'a'.repeat(39)}é`, 'a'.repeat(39)],
+      [`${'a'.repeat(38)}éb`, `${'a'.repeat(38)}é`],
+      ['€'.repeat(14), '€'.repeat(13)],
+      [`a${'😀'.repeat(10)}`, `a${'😀'.repeat(9)}`],
+      ['\uFEFFa\0b', '\uFEFFa\0b'],
+      ['\ud800', '\ufffd'],
+    ])('a label is cut where a character begins: %s', (label, told) => {
+      const tracker = y.enterSleepable(label)
+      x.advance()
+      expect(x.stalled(0)).toMatchObject([{ label: told }])
+      y.exitSleepable(tracker)
+    })
+
+    it('a name does not outlive its worker: a successor’s section has none', () => {
+      const tracker = y.enterSleepable('dead')
+      expect(reapSlot(a.space, 1).sections).toEqual(['d'])
+      const heir = Arena.attach(a.handle)
+      vi.spyOn(heir.memory, 'now').mockImplementation(() => time)
+      const smr = heir.smr('d')
+      const same = smr.enterSleepable()
+      expect(same.seq).toBe(tracker.seq)
+      x.advance()
+      expect(x.stalled(0)).toMatchObject([{ workerId: heir.workerId, kind: 'async', label: '' }])
+    })
+
+    it('whoever reads while names change puts no two together', () => {
+      const reader = x.address + DomainWords.WORDS + ReaderWords.WORDS
+      const labels = ['a'.repeat(40), 'b'.repeat(36), 'c'.repeat(9), '']
+      const looks = LABEL_WORDS * BYTES_PER_WORD + 3
+      const told = new Set<string>()
+      let number = 0
+      // After each of the reader's looks, the next one, two or three names.
+      for (let at = 0; at < looks; at++) {
+        for (const more of [1, 2, 3]) {
+          const seq = y.enterSleepable()
+          writeLabel(b.memory, reader, seq.seq, labels[++number % 4] as string)
+          let left = at
+          const { load } = a.memory
+          const spy = vi.spyOn(a.memory, 'load').mockImplementation((word) => {
+            const value = load.call(a.memory, word)
+            if (left-- === 0) {
+              for (let i = 0; i < more; i++) {
+                writeLabel(b.memory, reader, seq.seq, labels[++number % 4] as string)
+              }
+            }
+            return value
+          })
+          const label = labelOf(a.memory, reader, seq.seq)
+          spy.mockRestore()
+          expect(['', ...labels]).toContain(label)
+          told.add(label)
+          y.exitSleepable(seq)
+        }
+      }
+      expect(told.size).toBeGreaterThan(2)
+    })
   })
 })

@@ -3,10 +3,11 @@
  * counted in steps, also across the wrap.
  */
 
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { smrStats } from '#src/smr/stats.ts'
 import { trio } from '../../helpers/company.ts'
 import { Hands } from '../../helpers/hands.ts'
+import { Loop } from '../../helpers/loop.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 
 describe.each(CONFIGS)('$name', (config) => {
@@ -57,5 +58,26 @@ describe.each(CONFIGS)('$name', (config) => {
       expect(smr.stats().lag).toBe(5)
       hands.rd = hands.wr
     }
+  })
+
+  it('no callback is counted as waiting less than once, whenever one looks', () => {
+    const [a, b] = trio({}, config)
+    const smr = a.smr('d')
+    const theirs = b.smr('d')
+    const loop = new Loop(b)
+    const { load } = a.memory
+    let looks = 0
+    vi.spyOn(a.memory, 'load').mockImplementation((at) => {
+      const value = load.call(a.memory, at)
+      looks++
+      theirs.call(() => {})
+      theirs.call(() => {})
+      loop.run()
+      return value
+    })
+    const { callsPending } = smr.stats()
+    vi.restoreAllMocks()
+    expect(callsPending).toBeGreaterThanOrEqual(0)
+    expect(smr.stats()).toMatchObject({ calls: 2 * looks, callsPending: 0, callsLost: 0 })
   })
 })
