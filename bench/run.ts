@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { type Engine, provideEngine } from './harness/engine.ts'
 import { provideHeavy } from './harness/heavy.ts'
 import { describeMachine, machineWarnings } from './harness/machine.ts'
-import { runGroup } from './harness/processes.ts'
+import { type Result, runGroup } from './harness/processes.ts'
 import type { Heavy, Question, Settings } from './harness/question.ts'
 import { tableOf } from './harness/report.ts'
 import { loadQuestion, questionNames } from './questions/index.ts'
@@ -33,6 +33,7 @@ interface Wish {
   readonly processes: number
   readonly only: string
   readonly engine: string
+  readonly quick: boolean
   readonly absent: ReadonlyMap<Heavy, string>
 }
 
@@ -89,6 +90,7 @@ async function main(): Promise<boolean> {
     processes,
     only: values.only,
     engine: engine.path,
+    quick: values.quick,
     absent: provideHeavy(needsOf(questions), say),
   }
   let allWell = true
@@ -100,12 +102,13 @@ async function main(): Promise<boolean> {
 async function ask(question: Question, wish: Wish): Promise<boolean> {
   say(`\n${question.name}: ${question.asks}`)
   let allWell = true
+  const found = new Map<string, readonly Result[]>()
   for (const whole of question.groups) {
-    const variants = whole.variants.filter(({ name }) => {
-      return name === whole.baseline || name.includes(wish.only)
+    const variants = whole.variants.filter(({ name, rare }) => {
+      return name === whole.baseline || (name.includes(wish.only) && !(wish.quick && rare === true))
     })
     const group = { ...whole, variants }
-    const processes = question.exact ? 1 : wish.processes
+    const processes = question.exact ? 1 : (question.processes ?? wish.processes)
     const results = await runGroup({
       question: question.name,
       group,
@@ -118,11 +121,21 @@ async function ask(question: Question, wish: Wish): Promise<boolean> {
       },
     })
     showProgress('')
+    found.set(group.name, results)
     say('')
     for (const line of tableOf(group, results)) say(line)
     allWell &&= results.every((r) => r.note === undefined || r.note.startsWith('skipped'))
   }
+  if (!wish.quick && wish.only === '') hang(question.pictures?.(found))
   return allWell
+}
+
+/** Pictures belong to the documentation, not to the build. */
+function hang(pictures: ReadonlyMap<string, string> | undefined): void {
+  for (const [name, svg] of pictures ?? []) {
+    writeFileSync(new URL(`../../docs/${name}.svg`, import.meta.url), svg)
+    say(`  drawn: docs/${name}.svg`)
+  }
 }
 
 function needsOf(questions: readonly Question[]): Set<Heavy> {

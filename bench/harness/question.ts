@@ -7,6 +7,7 @@
  * its own and hands back plain data, so nothing that another variant did to the compiler's type
  * feedback, to the heap or to the caches can be seen in its figures.
  */
+import type { Result } from './processes.ts'
 
 /** Packages that are not dependencies of this one: see `heavy.ts`. */
 export type Heavy = 'lmdb' | 'sharedmap'
@@ -34,6 +35,8 @@ export interface Outcome {
 export interface Variant {
   readonly name: string
   readonly needs?: Heavy
+  /** Left out of a quick run. */
+  readonly rare?: boolean
   run(settings: Settings): Outcome | Promise<Outcome>
 }
 
@@ -52,6 +55,10 @@ export interface Question {
   readonly asks: string
   /** Counted, not timed: the same in every process, so one process is enough. */
   readonly exact?: boolean
+  /** Processes per variant where the variants are many, instead of the usual. */
+  readonly processes?: number
+  /** Pictures of what was found, as SVG by file name; a whole run keeps them in docs/. */
+  readonly pictures?: (found: ReadonlyMap<string, readonly Result[]>) => ReadonlyMap<string, string>
   readonly groups: readonly Group[]
 }
 

@@ -12,6 +12,8 @@ const questions: Readonly<Record<string, () => Promise<Question>>> = {
   'frees-per-advance': async () => (await import('./frees-per-advance.ts')).default,
   'table-lookup': async () => (await import('./table-lookup.ts')).default,
   'table-update': async () => (await import('./table-update.ts')).default,
+  knobs: async () => (await import('./knobs.ts')).default,
+  footprint: async () => (await import('./footprint.ts')).default,
 }
 
 export const questionNames: readonly string[] = Object.keys(questions)

@@ -4,17 +4,24 @@
  * A fenced section must at least write its slot on entering and on leaving, so two `Atomics.store`
  * are the floor that the language sets for it; a section that is sound adds loads of the clock
  * between them. The lock is what a reader pays elsewhere: here alone, with nobody to wait for, and
- * on a word that stays in this core's cache.
+ * on a word that stays in this core's cache. "typescript" is the same library without its
+ * WebAssembly, as under a strict content security policy; a turn section writes nothing shared at
+ * all.
  */
 import { time } from '../harness/measure.ts'
 import type { Question, Settings } from '../harness/question.ts'
 
 const OPERATIONS = 100_000
 
-async function openDomain() {
+interface Kind {
+  readonly sections?: 'fenced' | 'turn'
+  readonly intrinsics?: boolean
+}
+
+async function openDomain({ sections = 'fenced', intrinsics = true }: Kind = {}) {
   const { Arena } = await import('uma-smr')
-  const arena = Arena.create({ bytes: 2 ** 20, maxWorkers: 8 })
-  return { arena, smr: arena.smr('bench') }
+  const arena = Arena.create({ bytes: 2 ** 20, maxWorkers: 8, intrinsics })
+  return { arena, smr: arena.smr('bench', { sections }) }
 }
 
 function storePair(settings: Settings) {
@@ -30,8 +37,8 @@ function storePair(settings: Settings) {
   })
 }
 
-async function enterExit(settings: Settings) {
-  const { arena, smr } = await openDomain()
+async function enterExit(settings: Settings, kind: Kind) {
+  const { arena, smr } = await openDomain(kind)
   const { words } = arena
   return time(settings, OPERATIONS, () => {
     let sum = 0
@@ -80,7 +87,13 @@ const question: Question = {
       baseline: 'two Atomics.store',
       variants: [
         { name: 'two Atomics.store', run: storePair },
-        { name: 'uma enter + exit', run: enterExit },
+        { name: 'uma enter + exit', run: (s) => enterExit(s, {}) },
+        { name: 'uma, typescript', run: (s) => enterExit(s, { intrinsics: false }) },
+        { name: 'uma, turn', run: (s) => enterExit(s, { sections: 'turn' }) },
+        {
+          name: 'uma, turn, typescript',
+          run: (s) => enterExit(s, { sections: 'turn', intrinsics: false }),
+        },
         { name: 'uma read(fn)', run: readFunction },
         { name: 'uma lock + unlock', run: lockUnlock },
       ],

@@ -5,7 +5,8 @@
  * each in a group of its own and for integer and string keys apart: is the key there; the sum of
  * three fields of its record, read in the cheapest way the table has; a whole record that the
  * caller may keep. The private `Map` is the thing to beat: it shares nothing, copies nothing and
- * needs no section. A round trip by message is the price of asking the worker that owns a `Map`.
+ * needs no section. This package's table is asked in fenced and in turn sections, with its intrinsics
+ * and without ("typescript"). A round trip by message is the price of asking the worker that owns a `Map`.
  */
 import {
   ENTRIES,
@@ -93,6 +94,12 @@ function groupsFor(kind: KeyKind): Group[] {
     ...(needs && { needs }),
     run: (settings) => lookUp(settings, kind, table, ask),
   })
+  const kinds = (verb: string, ask: Ask): Variant[] => [
+    variant(`uma ${verb}`, 'uma', ask),
+    variant(`uma ${verb}, turn`, 'uma-turn', ask),
+    variant(`uma ${verb}, typescript`, 'uma-typescript', ask),
+    variant(`uma ${verb}, turn, typescript`, 'uma-turn-typescript', ask),
+  ]
   return [
     {
       name: `${kind} key, has`,
@@ -101,7 +108,7 @@ function groupsFor(kind: KeyKind): Group[] {
       variants: [
         variant('Map.has', 'map', 'has'),
         variant('mnemonist LRUMap.has', 'lru-map', 'has'),
-        variant('uma has', 'uma', 'has'),
+        ...kinds('has', 'has'),
         variant('sharedmap.has', 'sharedmap', 'has', 'sharedmap'),
         variant('lmdb doesExist', 'lmdb', 'has', 'lmdb'),
       ],
@@ -113,7 +120,7 @@ function groupsFor(kind: KeyKind): Group[] {
       variants: [
         variant('Map.get', 'map', 'sum'),
         variant('mnemonist LRUMap.peek', 'lru-map', 'sum'),
-        variant('uma read', 'uma', 'sum'),
+        ...kinds('read', 'sum'),
         variant('sharedmap.get + JSON.parse', 'sharedmap', 'sum', 'sharedmap'),
         variant('lmdb get', 'lmdb', 'sum', 'lmdb'),
         variant('lmdb getBinaryFast', 'lmdb-bytes', 'sum', 'lmdb'),
@@ -126,7 +133,7 @@ function groupsFor(kind: KeyKind): Group[] {
       baseline: 'Map.get (no copy)',
       variants: [
         variant('Map.get (no copy)', 'map', 'get'),
-        variant('uma get', 'uma', 'get'),
+        ...kinds('get', 'get'),
         variant('sharedmap.get + JSON.parse', 'sharedmap', 'get', 'sharedmap'),
         variant('lmdb get', 'lmdb', 'get', 'lmdb'),
       ],

@@ -9,8 +9,8 @@
  * stands near an address anywhere else. Whoever changes this file raises LAYOUT_VERSION.
  */
 
-import { LINE_WORDS } from './memory.ts'
 import { frozen, line, locked, owned, roundUp, shared, struct, tally } from './struct.ts'
+import { LINE_WORDS } from './units.ts'
 
 /** Spells "uMaS": the word that tells an arena from any other buffer. */
 export const MAGIC = 0x754d6153
@@ -142,7 +142,7 @@ export const ReaderWords = struct(
     pollFails: tally('polls answered no'),
     calls: tally('callbacks queued'),
     callErrors: tally('callbacks that threw'),
-    callsLost: tally('callbacks dropped because their worker left or died'),
+    callsRun: tally('callbacks that were run; what is neither run nor waits is lost'),
   }),
   line({
     heldSeq: shared('the sequence with which it was last found to hold a goal back'),
@@ -150,7 +150,7 @@ export const ReaderWords = struct(
     asyncHeldSeq: shared('the same for its async sections'),
     asyncHeldSince: shared('likewise'),
     labelSeq: shared('the async section that the label is about, 0 while it is being written'),
-    labelBytes: shared('length of the label in UTF-8'),
+    labelBytes: shared('length of the label in UTF-8, and above it the number of the label [L]'),
     label: shared('UTF-8', LABEL_WORDS),
   }),
   line({
@@ -167,7 +167,7 @@ export const ZoneWords = struct(
     serial: frozen('serial of its directory entry'),
     recordWords: frozen('words of a record that belong to the user'),
     recordBytes: frozen('the same as it was asked for, in bytes'),
-    capacity: frozen('items in a full bucket'),
+    capacity: frozen('items that a bucket has room for'),
     domain: frozen('address of its smr domain, 0 none'),
     hooks: frozen('bit set of ctor, dtor, init, fini'),
     noFree: frozen('1: its slabs are never given back'),
@@ -178,9 +178,28 @@ export const ZoneWords = struct(
   line({
     state: shared('0 open, 1 destroyed'),
     flush: shared('raised to ask every worker to put its buckets into the depot'),
-    pendingLimit: shared('pending items from which on the zone does not grow, 0 no limit'),
+    trimmedAt: shared('when a timer trimmed it last, ms of the shared clock, wrapped'),
   }),
 )
+
+/** What can be turned while a zone is in use. A zone has two: as it was made, and as it is now. */
+export const KnobWords = struct(
+  'knobs',
+  line({
+    preset: shared('which preset, see zone/presets.ts'),
+    bucketMin: shared('fewest items of a full bucket'),
+    bucketMax: shared('most items of a full bucket'),
+    bucketNow: shared('items of a full bucket: of one loaded now; changed under the depot lock'),
+    advanceEvery: shared('full buckets retired per step of the clock'),
+    sealAfterMs: shared('ms until a part-filled free bucket is retired, 0 never'),
+    trimEveryMs: shared('ms from one trim by a timer to the next, 0 never'),
+    depotItems: shared('reusable items that the depot keeps, see NO_LIMIT'),
+    pendingItems: shared('pending items from which on the zone does not grow, see NO_LIMIT'),
+  }),
+)
+
+/** Says of a number of items that there is no limit. */
+export const NO_LIMIT = 2 ** 31 - 1
 
 /** Slabs of one item size. A zone has two: one for its records, one for its buckets. */
 export const KegWords = struct(
@@ -232,8 +251,8 @@ export const BucketWords = struct(
     next: locked('next in its depot list (depot lock)'),
     raw: owned('1: `init` has not seen all of its items, or `fini` has seen some (by its home)'),
     destroyed: owned('how many of its items the destructor was called for (by its home)'),
-    capacity: frozen('entries'),
-    entries: owned('the items, `capacity` of them from here on (by its home)'),
+    capacity: owned('items at which it is full: no more than it has room for (by its home)'),
+    entries: owned('the items (by its home)'),
   }),
 )
 
@@ -254,6 +273,7 @@ export const DepotWords = struct(
     pendingBuckets: locked('(lock)'),
     pendingItems: locked('(lock)'),
     peakPending: locked('most items ever pending at once (lock)'),
+    unpaced: locked('full buckets retired since one of them moved the clock (lock)'),
     retired: tally('buckets stamped (lock)'),
     advances: tally('of these stamps, steps of the clock (lock)'),
     safeHead: locked('buckets whose items may be used at once, hottest first (lock)'),
@@ -262,6 +282,7 @@ export const DepotWords = struct(
     idleItems: locked('fewest items held since the last trim: nobody needed these (lock)'),
     emptyHead: locked('empty buckets (lock)'),
     emptyBuckets: locked('(lock)'),
+    contended: tally('times that the lock was found taken (lock)'),
   }),
 )
 
@@ -300,14 +321,19 @@ export const CacheMove = {
 
 /** Where the parts of a zone lie behind its own words. */
 export function zoneParts(zone: number, maxWorkers: number): ZoneParts {
-  const records = zone + ZoneWords.WORDS
+  const made = zone + ZoneWords.WORDS
+  const knobs = made + KnobWords.WORDS
+  const records = knobs + KnobWords.WORDS
   const buckets = records + KegWords.WORDS
   const depot = buckets + KegWords.WORDS
   const caches = depot + DepotWords.WORDS
-  return { records, buckets, depot, caches, schema: caches + maxWorkers * CacheWords.WORDS }
+  const schema = caches + maxWorkers * CacheWords.WORDS
+  return { made, knobs, records, buckets, depot, caches, schema }
 }
 
 export interface ZoneParts {
+  readonly made: number
+  readonly knobs: number
   readonly records: number
   readonly buckets: number
   readonly depot: number

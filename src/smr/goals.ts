@@ -85,9 +85,16 @@ export class Goals {
     if (!this.clock.hasRoom()) this.look(this.clock.wr(), PATIENT, undefined)
   }
 
-  /** The goal for what has been unlinked so far. Never blocks; legal under a lock. */
-  stamp(): Seq {
+  /**
+   * The goal for what has been unlinked so far. Without `advance` it lies ahead of the write hand,
+   * which stays where it is. Never blocks; legal under a lock.
+   */
+  stamp(advance = true): Seq {
     const { memory, pace, reader } = this
+    if (!advance) {
+      this.steps = 0
+      return this.defer()
+    }
     const goal = pace.goal()
     this.steps = pace.steps
     if (this.steps > 0) memory.tally(reader + ReaderWords.advances, this.steps)
@@ -157,10 +164,11 @@ export class Goals {
 
   /**
    * `look` for a zone's own goal. The default clock has given it ahead of the hand only at the wrap
-   * guard, or so long ago that it seems to be: either way there is no pace to keep to.
+   * guard, or so long ago that it seems to be: either way there is no pace to keep to, unless the
+   * zone has one of its own.
    */
-  expired(goal: Seq): boolean {
-    return this.look(goal, this.pace.keeps ? PATIENT : URGENT, undefined)
+  expired(goal: Seq, patient = false): boolean {
+    return this.look(goal, this.pace.keeps || patient ? PATIENT : URGENT, undefined)
   }
 
   private fail(): boolean {

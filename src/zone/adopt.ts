@@ -17,6 +17,7 @@ import { allocHome, Buckets, freeHome } from './bucket.ts'
 import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
 import { Keg } from './keg.ts'
+import { Knobs } from './knobs.ts'
 import { cachesOf } from './stats.ts'
 import type { Parts } from './supply.ts'
 import { fillTrash, isTrashing } from './trash.ts'
@@ -41,7 +42,8 @@ export function adoptCache(
   const records = new Keg(space, parts.records, name, 0)
   const capacity = memory.peek(zone + ZoneWords.capacity)
   const buckets = new Buckets(memory, new Keg(space, parts.buckets, name, 0), capacity)
-  const depot = new Depot(space, parts.depot, name, buckets, domain)
+  const knobs = new Knobs(memory, parts.made, parts.knobs)
+  const depot = new Depot(space, parts.depot, name, buckets, domain, knobs)
   const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
   const recordWords = memory.peek(zone + ZoneWords.recordWords)
   const trashing = isTrashing(space, zone)
@@ -75,6 +77,8 @@ export function adoptCache(
       adopted.safe += count
     }
   }
+  // The last full bucket it retired may be waiting for a step that it would have made.
+  depot.urge()
   return adopted
 }
 

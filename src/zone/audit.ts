@@ -3,6 +3,7 @@
  */
 
 import { Corruption, show } from '../errors.ts'
+import { BucketWords } from '../memory/layout.ts'
 import type { Item } from '../words.ts'
 import { markBusy } from './slab.ts'
 import { zoneStats } from './stats.ts'
@@ -11,7 +12,16 @@ import type { Parts } from './supply.ts'
 /** Where each item outside the slabs is, if it is in a bucket. */
 function itemsInBuckets(parts: Parts): Map<number, number> {
   const where = new Map<number, number>()
+  const { memory } = parts.space
   for (const { bucket } of parts.buckets.all()) {
+    const count = parts.buckets.count(bucket)
+    const full = memory.peek(bucket + BucketWords.capacity)
+    if (count > full || full > parts.buckets.capacity) {
+      throw new Corruption(
+        `zone ${show(parts.name)}: bucket ${bucket} has ${count} items, is full at ${full} and has room for ${parts.buckets.capacity}`,
+        { zone: parts.name, bucket, count },
+      )
+    }
     for (const item of parts.buckets.items(bucket)) {
       const other = where.get(item)
       if (other !== undefined) {

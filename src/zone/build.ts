@@ -11,6 +11,7 @@ import {
   CacheWords,
   DepotWords,
   KegWords,
+  KnobWords,
   RunKind,
   ZoneWords,
   zoneParts,
@@ -19,6 +20,7 @@ import { BYTES_PER_WORD, LINE_WORDS, type Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import { decodeText, encodeText } from '../memory/utf8.ts'
 import { bucketWords } from './bucket.ts'
+import { assertSameKnobs, writeKnobs } from './knobs.ts'
 import {
   capacityFor,
   hookBits,
@@ -27,7 +29,9 @@ import {
   strideFor,
   type ZoneShape,
 } from './options.ts'
+import { DEFAULT_PRESET, PRESETS } from './presets.ts'
 import { type SlabShape, slabShape } from './slab.ts'
+import { assertSuits, knobValues } from './wish.ts'
 
 const DEFAULT_ALIGN = MIN_ALIGN_BYTES / BYTES_PER_WORD
 
@@ -38,8 +42,13 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
     throw new Misuse(`${call}: no such zone yet, and no size to make one: give bytes or record`)
   }
   const align = shape.alignWords ?? DEFAULT_ALIGN
-  const capacity = shape.capacity ?? capacityFor(shape.words)
-  const records = slabShape(strideFor(shape.words, align), align, space.checks, pages.count)
+  const hasSmr = shape.smr !== undefined
+  assertSuits(call, shape.knobs, hasSmr)
+  const stride = strideFor(shape.words, align)
+  const usual = capacityFor(shape.words)
+  const knobs = knobValues(shape.knobs, shape.preset, usual, stride, hasSmr)
+  const capacity = knobs.bucket.max
+  const records = slabShape(stride, align, space.checks, pages.count)
   const buckets = slabShape(bucketWords(capacity, LINE_WORDS), LINE_WORDS, false, pages.count)
   if (2 ** records.slabOrder > pages.count) {
     throw new Misuse(
@@ -64,17 +73,14 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   memory.poke(zone + ZoneWords.reserve, shape.reserve ?? 0)
   memory.poke(zone + ZoneWords.schemaBytes, schema.length)
   memory.writeBytes(parts.schema, 0, schema)
-  memory.store(zone + ZoneWords.pendingLimit, pendingItems(shape.pendingBytes, records.stride))
+  const preset = PRESETS.indexOf(shape.preset ?? DEFAULT_PRESET)
+  for (const at of [parts.made, parts.knobs]) writeKnobs(memory, at, knobs, preset)
+  memory.store(parts.knobs + KnobWords.bucketNow, knobs.bucket.min)
   initKeg(memory, parts.records, records, shape.limit ?? 0)
   initKeg(memory, parts.buckets, buckets, 0)
   memory.store(parts.depot + DepotWords.oldest, 0)
   pages.publish(zone, RunKind.zone)
   return zone
-}
-
-/** `pendingBytes` in items; 0 no limit. */
-function pendingItems(bytes: number | undefined, stride: number): number {
-  return bytes === undefined ? 0 : Math.max(1, Math.floor(bytes / (stride * BYTES_PER_WORD)))
 }
 
 /** Misuse when a zone that exists is not the one that the opener describes. */
@@ -88,15 +94,14 @@ export function assertSameZone(call: string, space: Space, zone: number, shape: 
   const align = shape.alignWords && shape.alignWords * BYTES_PER_WORD
   same(call, 'schema', shape.schema, schema)
   same(call, 'bytes', shape.bytes, get(zone + ZoneWords.recordBytes))
-  same(call, 'bucket', shape.capacity, get(zone + ZoneWords.capacity))
   same(call, 'limit', shape.limit, limit)
   same(call, 'reserve', shape.reserve, get(zone + ZoneWords.reserve))
-  const itemStride = get(parts.records + KegWords.stride)
-  const pending = shape.pendingBytes && pendingItems(shape.pendingBytes, itemStride)
-  same(call, 'pendingBytes (in items)', pending, memory.load(zone + ZoneWords.pendingLimit))
   same(call, 'noFree', shape.noFree, get(zone + ZoneWords.noFree) !== 0)
   same(call, 'align', align, get(zone + ZoneWords.align) * BYTES_PER_WORD)
   const domain = get(zone + ZoneWords.domain)
+  assertSuits(call, shape.knobs, domain !== 0)
+  const stride = get(parts.records + KegWords.stride)
+  assertSameKnobs(call, memory, parts.made, shape.knobs, shape.preset, stride)
   if (shape.smr !== undefined && shape.smr.address !== domain) {
     throw new Misuse(`${call}: the zone exists with ${domain === 0 ? 'no' : 'another'} smr domain`)
   }

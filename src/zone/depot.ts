@@ -20,12 +20,13 @@
  */
 
 import { Corruption } from '../errors.ts'
-import { BucketWords, DepotWords, Home } from '../memory/layout.ts'
+import { BucketWords, DepotWords, Home, NO_LIMIT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import { delta, type Seq } from '../seq.ts'
 import type { Smr } from '../smr/domain.ts'
 import { allocHome, type Buckets } from './bucket.ts'
+import type { Knobs } from './knobs.ts'
 
 /** Counts of a depot, in items; possibly a moment old. */
 export interface DepotCounts {
@@ -38,6 +39,8 @@ export interface DepotCounts {
   /** Buckets ever stamped, and how many of these stamps moved the clock. */
   readonly retired: number
   readonly advances: number
+  /** Times that the lock was found taken. */
+  readonly contended: number
 }
 
 export function depotCounts(memory: Memory, at: number): DepotCounts {
@@ -50,6 +53,7 @@ export function depotCounts(memory: Memory, at: number): DepotCounts {
     emptyBuckets: memory.glance(at + DepotWords.emptyBuckets),
     retired: memory.tallied(at + DepotWords.retired),
     advances: memory.tallied(at + DepotWords.advances),
+    contended: memory.tallied(at + DepotWords.contended),
   }
 }
 
@@ -59,27 +63,37 @@ export class Depot {
   private readonly at: number
   private readonly buckets: Buckets
   private readonly domain: Smr | undefined
+  private readonly knobs: Knobs
   private readonly what: string
 
-  constructor(space: Space, at: number, name: string, buckets: Buckets, domain: Smr | undefined) {
+  constructor(
+    space: Space,
+    at: number,
+    name: string,
+    buckets: Buckets,
+    domain: Smr | undefined,
+    knobs: Knobs,
+  ) {
     this.space = space
     this.memory = space.memory
     this.at = at
     this.buckets = buckets
     this.domain = domain
+    this.knobs = knobs
     this.what = `zone "${name}" depot`
   }
 
   /**
    * Retires a bucket of freed items: the one door through which an unstamped bucket leaves a worker,
-   * whether it is full, sealed, drained or inherited. Advances once. Returns an empty bucket in
-   * exchange, 0 if the depot has none or `exchangeHome` is 0: none wanted.
+   * whether it is full, sealed, drained or inherited. Advances once; a `paced` one, which is full,
+   * only if it is the one in `advanceEvery` that does, else its goal lies a step ahead. Returns an
+   * empty bucket in exchange, 0 if the depot has none or `exchangeHome` is 0: none wanted.
    */
-  retire(bucket: number, domain: Smr, exchangeHome: number): number {
+  retire(bucket: number, domain: Smr, exchangeHome: number, paced = false): number {
     domain.makeRoom()
     this.lock()
     try {
-      this.set(bucket + BucketWords.goal, domain.stamp())
+      this.set(bucket + BucketWords.goal, domain.stamp(!paced || this.isDue()))
       this.memory.tally(this.at + DepotWords.retired, 1)
       this.memory.tally(this.at + DepotWords.advances, domain.steps)
       this.set(bucket + BucketWords.home, Home.pending)
@@ -131,7 +145,7 @@ export class Depot {
   isPromising(): boolean {
     if (this.memory.glance(this.at + DepotWords.safeHead) !== 0) return true
     const oldest = this.memory.load(this.at + DepotWords.oldest)
-    return oldest !== 0 && this.domain !== undefined && this.domain.expired(oldest as Seq)
+    return oldest !== 0 && this.hasExpired(oldest as Seq)
   }
 
   /**
@@ -168,8 +182,34 @@ export class Depot {
     return this.locked(() => {
       const idle = this.get(this.at + DepotWords.idleItems)
       this.set(this.at + DepotWords.idleItems, this.held())
+      this.knobs.shrink()
       return idle
     })
+  }
+
+  /** Whether more than `depotItems` lie here that could be reused now. Never waits. */
+  isOverfull(): boolean {
+    const most = this.knobs.depotItems
+    if (most === NO_LIMIT) return false
+    const held = (word: number): number => this.memory.glance(this.at + word)
+    if (held(DepotWords.safeItems) + held(DepotWords.pendingItems) <= most) return false
+    return this.locked(() => {
+      let items = this.get(this.at + DepotWords.safeItems)
+      let last = 0
+      let bucket = this.get(this.at + DepotWords.pendingHead)
+      for (; items <= most && bucket !== 0; bucket = this.get(bucket + BucketWords.next)) {
+        items += this.buckets.count(bucket)
+        last = bucket
+      }
+      // Goals are in order: one poll tells of all up to the one that is too much.
+      const goal = last === 0 ? 0 : this.get(last + BucketWords.goal)
+      return items > most && (goal === 0 || this.hasExpired(goal as Seq))
+    })
+  }
+
+  /** Turns knobs, which are under this lock where more than one word has to agree. */
+  tune(turn: (knobs: Knobs) => void): void {
+    this.locked(() => turn(this.knobs))
   }
 
   /** Gives all spare buckets' memory back. */
@@ -230,11 +270,32 @@ export class Depot {
   }
 
   private lock(): void {
+    const taken = this.memory.glance(this.at + DepotWords.lock) !== 0
     this.space.locks.lockAndRepair(this.at + DepotWords.lock, this.what, () => this.rebuild())
+    if (!taken) return
+    this.memory.tally(this.at + DepotWords.contended, 1)
+    this.knobs.grow()
   }
 
   private unlock(): void {
     this.space.locks.unlock(this.at + DepotWords.lock)
+  }
+
+  /** Whether the bucket that is being retired is the one in so many that moves the clock. */
+  private isDue(): boolean {
+    const at = this.at + DepotWords.unpaced
+    const unpaced = this.get(at) + 1
+    const due = unpaced >= this.knobs.advanceEvery
+    this.set(at, due ? 0 : unpaced)
+    return due
+  }
+
+  /**
+   * Polls. Where not every bucket moves the clock, one that waits for the step of another is not
+   * asked to: the zone grows meanwhile, and whoever can grow no more calls `urge`.
+   */
+  private hasExpired(goal: Seq): boolean {
+    return this.domain?.expired(goal, this.knobs.advanceEvery > 1) === true
   }
 
   private append(bucket: number): void {
@@ -252,8 +313,8 @@ export class Depot {
 
   private popExpired(): number {
     const bucket = this.get(this.at + DepotWords.pendingHead)
-    if (bucket === 0 || this.domain === undefined) return 0
-    if (!this.domain.expired(this.get(bucket + BucketWords.goal) as Seq)) return 0 // [D]
+    if (bucket === 0) return 0
+    if (!this.hasExpired(this.get(bucket + BucketWords.goal) as Seq)) return 0 // [D]
     this.set(bucket + BucketWords.home, allocHome(this.space.slot))
     this.set(bucket + BucketWords.goal, 0)
     const next = this.get(bucket + BucketWords.next)

@@ -14,6 +14,7 @@ import { assertSameZone, buildZone, clearCache } from './build.ts'
 import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
 import { Keg } from './keg.ts'
+import { Knobs } from './knobs.ts'
 import { type Hooks, hookBits, type ZoneOptions, zoneShape } from './options.ts'
 import type { Parts } from './supply.ts'
 import { isTrashing, TRASH } from './trash.ts'
@@ -80,6 +81,7 @@ function handle(
   const records = new Keg(space, parts.records, name, trashing ? TRASH : 0)
   const bucketKeg = new Keg(space, parts.buckets, name, 0)
   const buckets = new Buckets(memory, bucketKeg, memory.peek(at + ZoneWords.capacity))
+  const knobs = new Knobs(memory, parts.made, parts.knobs)
   const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
   space.directory.whileLocked((names) => {
     // With the directory locked nobody can end the zone: these words are its cache, or nobody's.
@@ -99,18 +101,19 @@ function handle(
     domain,
     records,
     buckets,
-    depot: new Depot(space, parts.depot, name, buckets, domain),
+    depot: new Depot(space, parts.depot, name, buckets, domain, knobs),
     cache,
+    knobs,
   }
   return new Zone(own)
 }
 
 /** A reserve that cannot be had must not leave a zone behind. */
 function reserveOrUndo(zone: Zone, items: number): void {
-  const { name, buckets, space } = zone.parts
+  const { name, buckets, knobs, space } = zone.parts
   try {
     zone.prealloc(items)
-    if (!buckets.keg.reach(bucketsFor(items, buckets.capacity, space.maxWorkers))) {
+    if (!buckets.keg.reach(bucketsFor(items, knobs.leastBucket, space.maxWorkers))) {
       throw new Exhausted(
         `zone.prealloc: zone ${show(name)}: no memory for buckets of its reserve`,
         {

@@ -11,6 +11,8 @@ import { roundUp } from '../memory/struct.ts'
 import { Smr } from '../smr/domain.ts'
 import type { Item } from '../words.ts'
 import { defaultCapacity } from './bucket.ts'
+import type { PresetName } from './presets.ts'
+import { checkPreset, KNOBS, type KnobWish, knobWish, type TuneOptions } from './wish.ts'
 
 /** Called with the item; legal verbs inside are those of other zones, not of this one. */
 export type Hook = (item: Item) => void
@@ -22,7 +24,7 @@ export interface RecordShape {
 }
 
 /** Options of `arena.zone`. Whoever opens the zone again may leave any out, but not differ. */
-export interface ZoneOptions {
+export interface ZoneOptions extends TuneOptions {
   /** Size of an item in bytes, from 1 to what fits into the arena. Give this or `record`. */
   readonly bytes?: number
   /** Schema of the records in it. */
@@ -31,22 +33,13 @@ export interface ZoneOptions {
   readonly align?: number
   /** Domain whose readers may still look at freed items; then use `zallocSmr` and `zfreeSmr`. */
   readonly smr?: Smr
-  /**
-   * Items per bucket, 1 to 4096. Fewer: memory comes back sooner; more: fewer advances. Default by
-   * item size, as UMA: 249 up to 64 bytes, 121 to 128, 57 to 256, 25 to 1024, then 9 to 2.
-   */
-  readonly bucket?: number
+  /** Knobs not given are those of this preset: see presets.ts. Default `balanced`. */
+  readonly preset?: PresetName
   /**
    * Most items outside the slabs: live, cached, pending and safe together; 1 to 2^31 - 1. Default:
    * what the arena has room for. FreeBSD uma_zone_set_max(9).
    */
   readonly limit?: number
-  /**
-   * While so many bytes are freed but not reclaimed, because readers do not leave, allocations do
-   * not take fresh memory: they throw Exhausted, and say who holds the readers' hand back. Counts
-   * retired buckets, not what workers are still filling. Default: no limit.
-   */
-  readonly pendingBytes?: number
   /** Items whose memory is set aside at creation and stays with the zone. Default 0. */
   readonly reserve?: number
   /** Items keep their memory for ever: readers of freed items see old or new ones, never others. FreeBSD UMA_ZONE_NOFREE. */
@@ -79,11 +72,11 @@ export interface ZoneShape {
   readonly schema: string | undefined
   readonly alignWords: number | undefined
   readonly smr: Smr | undefined
-  readonly capacity: number | undefined
   readonly limit: number | undefined
   readonly reserve: number | undefined
-  readonly pendingBytes: number | undefined
   readonly noFree: boolean | undefined
+  readonly preset: PresetName | undefined
+  readonly knobs: KnobWish
   readonly hooks: Hooks
 }
 
@@ -92,11 +85,11 @@ const KNOWN = [
   'record',
   'align',
   'smr',
-  'bucket',
   'limit',
   'reserve',
-  'pendingBytes',
   'noFree',
+  'preset',
+  ...KNOBS,
   'ctor',
   'dtor',
   'init',
@@ -107,7 +100,6 @@ const HOOKS = ['ctor', 'dtor', 'init', 'fini'] as const
 const STATEFUL: readonly string[] = ['init', 'fini']
 export const MIN_ALIGN_BYTES = 8
 const MAX_ALIGN_BYTES = 4096
-export const MAX_CAPACITY = 4096
 const MAX_ITEMS = 2 ** 31 - 1
 
 export function zoneShape(call: string, options: ZoneOptions, arenaBytes: number): ZoneShape {
@@ -131,11 +123,11 @@ export function zoneShape(call: string, options: ZoneOptions, arenaBytes: number
     schema: record?.signature,
     alignWords: options.align === undefined ? undefined : alignWords(call, options.align),
     smr,
-    capacity: optional(call, 'bucket', options.bucket, 1, MAX_CAPACITY),
     limit: optional(call, 'limit', options.limit, 1, MAX_ITEMS),
     reserve: optional(call, 'reserve', options.reserve, 0, MAX_ITEMS),
-    pendingBytes: optional(call, 'pendingBytes', options.pendingBytes, 1, arenaBytes),
     noFree,
+    preset: checkPreset(call, options.preset),
+    knobs: knobWish(call, options, arenaBytes),
     hooks: hooksOf(call, options),
   }
 }

@@ -46,14 +46,15 @@ export function reclaim(
 }
 
 /** What the depot never had to give since the last trim goes, as far as its goals are met. */
-function trim(parts: Parts, supply: Supply): number {
+export function trim(parts: Parts, supply: Supply): number {
   const { depot } = parts
   const idle = depot.takeIdleCount()
+  if (idle > 0) depot.urge()
   let released = 0
   while (released < idle) {
     const bucket = depot.fetch(0)
     if (bucket === 0) break
-    released += supply.release(bucket, () => depot.putEmpty(bucket))
+    released += supply.release(bucket, () => supply.returnEmpty(bucket))
   }
   return released
 }

@@ -7,12 +7,13 @@
  * not a definition. While other workers are busy their numbers may be a moment old.
  */
 
-import { CacheWords, KegWords, Named, ZoneWords, zoneParts } from '../memory/layout.ts'
+import { CacheWords, KegWords, KnobWords, Named, ZoneWords, zoneParts } from '../memory/layout.ts'
 import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import { Cache, type CacheCounts, sumCounts } from './cache.ts'
 import { depotCounts } from './depot.ts'
 import { kegCounts } from './keg.ts'
+import { type KnobStats, knobStats } from './knobs.ts'
 
 /** What `zone.stats()` returns. Counts are of items, of all workers, since the zone was created. */
 export interface ZoneStats {
@@ -39,7 +40,7 @@ export interface ZoneStats {
   readonly fails: number
   /** Free buckets stamped. */
   readonly retired: number
-  /** Steps of the domain's clock that this zone asked for: one per retired bucket. */
+  /** Steps of the domain's clock that this zone made: one per `advanceEvery` full buckets. */
   readonly advances: number
   /** Times an alloc bucket ran dry. */
   readonly refills: number
@@ -50,8 +51,11 @@ export interface ZoneStats {
   readonly imports: number
   /** Most items ever pending in the depot at once. */
   readonly peakPending: number
-  /** Items in a full bucket. */
+  /** Items in a full bucket, of one loaded now. */
   readonly bucket: number
+  /** Times that a worker found the depot's lock taken: what makes buckets grow. */
+  readonly contended: number
+  readonly knobs: KnobStats
   /** Slabs of records; their bytes, and those of the zone's buckets, together. */
   readonly slabs: number
   readonly bytes: number
@@ -108,7 +112,9 @@ export function zoneStats(space: Space, zone: number, name: string): ZoneStats {
     pollFails: sum.pollFails,
     imports: sum.imports,
     peakPending: depot.peakPending,
-    bucket: memory.peek(zone + ZoneWords.capacity),
+    bucket: memory.load(parts.knobs + KnobWords.bucketNow),
+    contended: depot.contended,
+    knobs: knobStats(memory, parts.knobs),
     slabs: records.slabs,
     bytes: records.bytes + kegCounts(memory, parts.buckets).bytes,
   }

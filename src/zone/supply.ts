@@ -13,7 +13,7 @@
  */
 
 import { Misuse, show } from '../errors.ts'
-import { BucketWords, CacheWords, RunKind, ZoneWords } from '../memory/layout.ts'
+import { BucketWords, CacheWords, NO_LIMIT, RunKind, ZoneWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { DEFAULT_TIMEOUT_MS, until } from '../memory/patience.ts'
 import type { Space } from '../memory/space.ts'
@@ -22,8 +22,11 @@ import type { Item } from '../words.ts'
 import { allocHome, type Buckets, bucketsFor, freeHome } from './bucket.ts'
 import type { Cache } from './cache.ts'
 import type { Depot } from './depot.ts'
+import { Failure } from './failure.ts'
+import { Idle } from './idle.ts'
 import type { Keg } from './keg.ts'
-import type { Hook, Hooks } from './options.ts'
+import type { Knobs } from './knobs.ts'
+import type { Hooks } from './options.ts'
 import { fillTrash } from './trash.ts'
 
 /** The parts of a zone, as one worker holds them. */
@@ -40,17 +43,20 @@ export interface Parts {
   readonly buckets: Buckets
   readonly depot: Depot
   readonly cache: Cache
+  readonly knobs: Knobs
 }
 
 export class Supply {
   private readonly parts: Parts
   private readonly memory: Memory
+  private readonly idle: Idle
   /** Buckets whose items could not go back to their slabs when a lock was not to be had. */
   private readonly stranded: number[] = []
 
   constructor(parts: Parts) {
     this.parts = parts
     this.memory = parts.space.memory
+    this.idle = new Idle(parts, this)
   }
 
   // ---- zalloc runs dry ---------------------------------------------------------------------
@@ -58,6 +64,7 @@ export class Supply {
   /** Refills the alloc bucket and takes an item; 0 when nothing can be had. Never waits. */
   refill(): number {
     this.followFlush()
+    this.idle.refilling()
     const { cache } = this.parts
     cache.count(CacheWords.refills, 1)
     if (this.reuse() || (!this.pendingTooMuch() && this.importItems())) return cache.pop()
@@ -93,18 +100,15 @@ export class Supply {
     const empty = cache.unloadAlloc()
     this.setHome(full, allocHome(this.parts.space.slot))
     cache.loadAlloc(full)
-    if (empty !== 0) {
-      this.setHome(empty, freeHome(this.parts.space.slot))
-      cache.loadFree(empty)
-    }
+    if (empty !== 0) this.loadFree(empty, freeHome(this.parts.space.slot))
     return true
   }
 
   /** Whether so much waits for readers that growing would only hide that they do not leave. */
   pendingTooMuch(): boolean {
-    const { at, depot } = this.parts
-    const limit = this.memory.load(at + ZoneWords.pendingLimit)
-    return limit > 0 && depot.counts().pending >= limit
+    const { depot, knobs } = this.parts
+    const limit = knobs.pendingItems
+    return limit !== NO_LIMIT && depot.counts().pending >= limit
   }
 
   /** Fresh items from the keg, at most a bucketful. */
@@ -115,6 +119,7 @@ export class Supply {
     if (bucket === 0) return false
     // Fresh items have nothing to be destroyed, but are no good before all have seen `init`.
     this.memory.poke(bucket + BucketWords.destroyed, buckets.capacity)
+    this.memory.poke(bucket + BucketWords.capacity, buckets.capacity)
     this.memory.poke(bucket + BucketWords.raw, hooks.init === undefined ? 0 : 1)
     let items = 0
     try {
@@ -133,12 +138,13 @@ export class Supply {
    * what is left, down to one item.
    */
   private fairShare(): number {
-    const { buckets, records, space } = this.parts
-    if (records.limit === 0) return buckets.capacity
+    const { knobs, records, space } = this.parts
+    const most = knobs.bucketNow
+    if (records.limit === 0) return most
     const { created, inSlabs } = records.counts()
     const left = records.limit - (created - inSlabs)
     const workers = space.workers.attached().length
-    return Math.max(1, Math.min(buckets.capacity, Math.floor(left / (2 * workers))))
+    return Math.max(1, Math.min(most, Math.floor(left / (2 * workers))))
   }
 
   /** No memory, or at the limit: whatever is only waiting to be asked for. */
@@ -169,45 +175,84 @@ export class Supply {
     let empty = cache.free
     if (empty !== 0) {
       if (!this.isFull(empty)) return true
-      empty = this.sendOff(home)
+      empty = this.sendOff(home, true)
     }
     if (empty === 0) empty = depot.takeEmpty(home)
     if (empty === 0) return this.squeeze(home)
     this.loadFree(empty, home)
+    this.easeDepot()
     return true
+  }
+
+  /** What the depot has beyond its limit goes to the slabs: two buckets at most for one that came. */
+  easeDepot(): void {
+    const { depot } = this.parts
+    for (let n = 0; n < 2 && depot.isOverfull(); n++) {
+      const bucket = depot.fetch(0)
+      if (bucket === 0) return
+      this.release(bucket, () => this.returnEmpty(bucket))
+    }
+  }
+
+  /** Where the depot's lock is not to be had, the bucket waits for our next slow path. */
+  returnEmpty(bucket: number): void {
+    this.stranded.push(bucket)
+    this.parts.depot.putEmpty(bucket)
+    this.stranded.pop()
   }
 
   /** Retires the part-filled free bucket now (in a plain zone: puts it into the depot). */
   seal(): void {
     const { cache, space } = this.parts
     if (cache.free === 0 || this.memory.peek(cache.free + BucketWords.count) === 0) return
-    const empty = this.sendOff(freeHome(space.slot))
-    if (empty !== 0) cache.loadFree(empty)
+    const home = freeHome(space.slot)
+    const empty = this.sendOff(home, false)
+    if (empty !== 0) this.loadFree(empty, home)
+  }
+
+  /** The same for a bucket that grows old: the next free takes another, whose age begins with it. */
+  ageOut(): void {
+    const { cache } = this.parts
+    if (cache.free === 0) return
+    if (this.memory.peek(cache.free + BucketWords.count) !== 0) this.sendOff(0, false)
+    else {
+      const bucket = cache.unloadFree()
+      this.putAway(bucket, () => cache.reloadFree(bucket))
+    }
   }
 
   /** Puts all that this worker caches where others can have it. */
   flush(): void {
     this.seal()
-    const { cache, depot } = this.parts
-    const put = (bucket: number, back: () => void): void => {
-      if (bucket === 0) return
-      let gone = false
-      try {
-        if (this.memory.peek(bucket + BucketWords.count) === 0) depot.putEmpty(bucket)
-        else depot.putSafe(bucket, 0)
-        gone = true
-      } finally {
-        if (!gone) back()
-      }
-    }
-    const alloc = cache.unloadAlloc()
-    put(alloc, () => cache.loadAlloc(alloc))
+    this.putAllocBack()
+    const { cache } = this.parts
     const free = cache.unloadFree()
-    put(free, () => cache.reloadFree(free))
+    this.putAway(free, () => cache.reloadFree(free))
+  }
+
+  /** The same for what it allocates from. */
+  putAllocBack(): void {
+    const { cache } = this.parts
+    const alloc = cache.unloadAlloc()
+    this.putAway(alloc, () => cache.loadAlloc(alloc))
+  }
+
+  /** `back` is for when the depot's lock was not to be had. */
+  private putAway(bucket: number, back: () => void): void {
+    if (bucket === 0) return
+    const { depot } = this.parts
+    let gone = false
+    try {
+      if (this.memory.peek(bucket + BucketWords.count) === 0) depot.putEmpty(bucket)
+      else depot.putSafe(bucket, 0)
+      gone = true
+    } finally {
+      if (!gone) back()
+    }
   }
 
   /** The free bucket leaves this worker. Returns an empty one, 0 if there is none. */
-  private sendOff(exchangeHome: number): number {
+  private sendOff(exchangeHome: number, paced: boolean): number {
     const { cache, depot, domain } = this.parts
     const bucket = cache.unloadFree()
     let gone = false
@@ -215,7 +260,7 @@ export class Supply {
       const empty =
         domain === undefined
           ? depot.putSafe(bucket, exchangeHome)
-          : depot.retire(bucket, domain, exchangeHome)
+          : depot.retire(bucket, domain, exchangeHome, paced)
       gone = true
       return empty
     } finally {
@@ -235,9 +280,12 @@ export class Supply {
   }
 
   private loadFree(empty: number, home: number): void {
+    const { cache, knobs } = this.parts
     this.setHome(empty, home)
     this.memory.poke(empty + BucketWords.destroyed, 0)
-    this.parts.cache.loadFree(empty)
+    this.memory.poke(empty + BucketWords.capacity, knobs.bucketNow)
+    cache.loadFree(empty)
+    this.idle.loaded()
   }
 
   /**
@@ -290,11 +338,11 @@ export class Supply {
 
   /** Empty slabs go back to the arena, but for what the zone reserves or must keep. */
   shrink(): number {
-    const { at, buckets, depot, records, space } = this.parts
+    const { at, buckets, depot, knobs, records, space } = this.parts
     if (this.memory.peek(at + ZoneWords.noFree) !== 0) return 0
     depot.discardEmpties()
     const reserve = this.memory.peek(at + ZoneWords.reserve)
-    const spare = bucketsFor(reserve, buckets.capacity, space.maxWorkers)
+    const spare = bucketsFor(reserve, knobs.leastBucket, space.maxWorkers)
     return records.shrink(reserve) + buckets.keg.shrink(spare)
   }
 
@@ -371,8 +419,8 @@ export class Supply {
     for (let bucket = this.stranded.at(-1); bucket !== undefined; bucket = this.stranded.at(-1)) {
       this.parts.records.give(bucket)
       this.memory.poke(bucket + BucketWords.raw, 0)
-      this.stranded.pop()
       this.parts.depot.putEmpty(bucket)
+      this.stranded.pop()
     }
     const asked = this.memory.load(at + ZoneWords.flush)
     if (asked === this.memory.peek(cache.at + CacheWords.flushed)) return
@@ -406,22 +454,5 @@ export class Supply {
 
   private setHome(bucket: number, home: number): void {
     this.memory.poke(bucket + BucketWords.home, home)
-  }
-}
-
-/** The first error that a hook has thrown, kept until all of them have run. */
-class Failure {
-  private first: { readonly error: unknown } | undefined
-
-  run(hook: Hook | undefined, item: Item): void {
-    try {
-      hook?.(item)
-    } catch (error) {
-      this.first ??= { error }
-    }
-  }
-
-  surface(): void {
-    if (this.first !== undefined) throw this.first.error
   }
 }

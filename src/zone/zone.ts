@@ -29,11 +29,14 @@ import { auditZone, checkZone } from './audit.ts'
 import type { Cache } from './cache.ts'
 import { destroyZone } from './destroy.ts'
 import type { Keg } from './keg.ts'
+import type { PresetName } from './presets.ts'
 import { type Reclaimed, type ReclaimLevel, reclaim } from './reclaim.ts'
 import { markBusy, markIdle } from './slab.ts'
 import { type ZoneStats, zoneStats } from './stats.ts'
 import { type Parts, Supply } from './supply.ts'
 import { fillTrash, verifyTrash } from './trash.ts'
+import { type TuneOptions, tuneZone } from './tune.ts'
+import { whyEmpty } from './why.ts'
 
 /** Which verbs this handle obeys. Numbers, and names of this module: every verb asks. */
 const PLAIN = 0
@@ -52,10 +55,13 @@ export class Zone {
   private readonly cache: Cache
   private readonly records: Keg
   private readonly supply: Supply
-  /** Whether an allocation or free has more to do than move a word. */
+  /** Whether an allocation has more to do than move a word. */
   private readonly careful: boolean
   private readonly checks: boolean
   private mode: number
+  // What the fast paths ask, one word each: small enough to be inlined where they are called.
+  private readyToAlloc: boolean
+  private readyToFree: boolean
 
   /** @internal */
   constructor(parts: Parts) {
@@ -70,6 +76,8 @@ export class Zone {
     this.checks = parts.space.checks
     this.careful = this.checks || parts.hooks.ctor !== undefined
     this.mode = parts.domain === undefined ? PLAIN : SMR
+    this.readyToAlloc = this.mode === SMR && !this.careful
+    this.readyToFree = this.mode === SMR && !this.checks
   }
 
   // ---- zones with smr ----------------------------------------------------------------------
@@ -81,7 +89,7 @@ export class Zone {
    * pending. Misuse in a zone without smr. FreeBSD uma_zalloc_smr(9), XNU zalloc_smr.
    */
   zallocSmr(): Item {
-    return this.takeSmr() || this.fail('zallocSmr')
+    return ((this.readyToAlloc && this.cache.pop()) || this.allocSlowly()) as Item
   }
 
   /** `zallocSmr`, but 0 instead of Exhausted. */
@@ -97,13 +105,10 @@ export class Zone {
    * free. FreeBSD uma_zfree_smr(9), XNU zfree_smr; NetBSD pool_cache_put after pool_cache_set_smr.
    */
   zfreeSmr(item: Item): void {
-    const { domain } = this
-    if (this.mode !== SMR || domain === undefined) throw this.wrongVerb('zfreeSmr')
     const slab = this.records.slabOf(item)
-    if (slab === 0) throw this.foreign('zfreeSmr', item)
-    if (domain.inside) throw this.insideSection('zfreeSmr')
-    if (this.checks) this.release('zfreeSmr', slab, item)
-    if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
+    // Only a zone with a domain is ready.
+    if (slab === 0 || !this.readyToFree || (this.domain as Smr).inside) this.freeSlowly(item, slab)
+    else if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
   }
 
   /**
@@ -156,7 +161,7 @@ export class Zone {
 
   /**
    * Makes room in this worker's free bucket, so that its next free cannot fail: for code that must
-   * not be stopped between unlinking and freeing. Blocks and throws Exhausted where that free would;
+   * not be stopped between unlinking and freeing, in one turn of the event loop. Blocks and throws Exhausted where that free would;
    * Misuse inside a section.
    */
   makeRoom(): void {
@@ -193,6 +198,16 @@ export class Zone {
       const { cached, pending, safe } = this.stats()
       return cached + pending + safe
     })
+  }
+
+  /**
+   * Turns knobs of the zone while it is in use, for all workers; each hears of it at its next slow
+   * path. Knobs not given stay, or with `preset` become those of the preset. Misuse for a bucket
+   * outside the range that the zone was made with, for which its buckets have room.
+   */
+  tune(options: TuneOptions & { readonly preset?: PresetName }): void {
+    this.assertOpen('tune')
+    tuneZone(this.parts, options)
   }
 
   /**
@@ -247,7 +262,7 @@ export class Zone {
     }
     const left = destroyZone(this.parts, this.supply, options)
     if (left > 0) throw this.exhausted('destroy', `${left} items are still pending after the wait`)
-    this.mode = CLOSED
+    this.end()
   }
 
   // ---- for the arena and for structures ----------------------------------------------------
@@ -273,10 +288,29 @@ export class Zone {
   /** This worker leaves: all it caches goes to the depot. @internal */
   close(): void {
     if (this.mode !== CLOSED && this.supply.isAlive()) this.supply.flush()
+    this.end()
+  }
+
+  private end(): void {
     this.mode = CLOSED
+    this.readyToAlloc = false
+    this.readyToFree = false
   }
 
   // ---- the way of an allocation ------------------------------------------------------------
+
+  private allocSlowly(): Item {
+    return this.takeSmr() || this.fail('zallocSmr')
+  }
+
+  /** `zfreeSmr` with more to check, or something to refuse. */
+  private freeSlowly(item: Item, slab: number): void {
+    if (this.mode !== SMR) throw this.wrongVerb('zfreeSmr')
+    if (slab === 0) throw this.foreign('zfreeSmr', item)
+    this.assertOutside('zfreeSmr')
+    if (this.checks) this.release('zfreeSmr', slab, item)
+    if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
+  }
 
   private takeSmr(): Item {
     if (this.mode !== SMR) throw this.wrongVerb('zallocSmr')
@@ -377,18 +411,7 @@ export class Zone {
 
   private fail(verb: string): never {
     this.refuse()
-    throw this.exhausted(verb, this.whyEmpty())
-  }
-
-  private whyEmpty(): string {
-    const { created, inSlabs, limit } = this.stats()
-    if (this.supply.pendingTooMuch()) {
-      const [stall] = this.domain?.stalled(0) ?? []
-      const who = stall ? `worker ${stall.workerId} for ${Math.round(stall.forMs)} ms` : 'readers'
-      return `its pendingBytes limit is reached: held back by ${who}`
-    }
-    const isFull = limit > 0 && created - inSlabs >= limit
-    return isFull ? `its limit of ${limit} is reached` : 'nothing is left'
+    throw this.exhausted(verb, whyEmpty(this.parts, this.supply, this.stats()))
   }
 
   private exhausted(verb: string, why: string): Exhausted {

@@ -10,7 +10,7 @@ import { CONFIGS, type Config, tinyArena } from './tiny.ts'
 /** An arena and one more attachment to it. */
 export function pair(options: ArenaOptions = {}, config = CONFIGS[0] as Config): [Arena, Arena] {
   const first = tinyArena(config, options)
-  return [first, Arena.attach(first.handle)]
+  return [first, another(first, options)]
 }
 
 /** An arena with three attachments in all. */
@@ -19,5 +19,10 @@ export function trio(
   config = CONFIGS[0] as Config,
 ): [Arena, Arena, Arena] {
   const [first, second] = pair(options, config)
-  return [first, second, Arena.attach(first.handle)]
+  return [first, second, another(first, options)]
+}
+
+/** One more attachment, with intrinsics if the first has them. */
+function another({ handle }: Arena, { intrinsics }: ArenaOptions): Arena {
+  return Arena.attach(handle, intrinsics === undefined ? {} : { intrinsics })
 }

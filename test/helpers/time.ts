@@ -35,7 +35,7 @@ export class Time {
       this.now = Math.max(this.now, timer.at)
       timer.ring()
     }
-    this.now = end
+    this.now = Math.max(this.now, end)
   }
 
   /** Lets `ms` pass for a worker whose event loop does not turn. */

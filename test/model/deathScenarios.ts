@@ -2,8 +2,19 @@
  * Death in each deed of a worker: sections, allocations, frees, housekeeping, plain zones.
  */
 
+import type { TuneOptions } from '#src/index.ts'
 import { type Deed, deathScene } from './deathStage.ts'
-import { both, churning, freeing, leaving, plainly, reclaiming, sealing, taking } from './deeds.ts'
+import {
+  aging,
+  both,
+  churning,
+  freeing,
+  leaving,
+  plainly,
+  reclaiming,
+  sealing,
+  taking,
+} from './deeds.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
 import { CHECKED_STAGE } from './world.ts'
@@ -13,6 +24,10 @@ const waiting: Body = (_memory, { smr }) => {
   smr.synchronize({ timeoutMs: 100 })
   smr.poll(smr.advance())
 }
+const tuning =
+  (knobs: TuneOptions): Body =>
+  (_memory, { zone }) =>
+    zone.tune(knobs)
 const preallocating: Body = (_memory, { zone }) => zone.prealloc(6)
 
 export const DEEDS: readonly Deed[] = [
@@ -57,6 +72,25 @@ export const DEEDS: readonly Deed[] = [
     plain: true,
     hooks: lifelong,
   },
+  {
+    name: 'free: a step every second bucket',
+    first: taking(5),
+    body: freeing,
+    knobs: { bucket: 1, advanceEvery: 2 },
+  },
+  {
+    name: 'free: buckets of any size',
+    first: taking(4),
+    body: both(tuning({ bucket: 2 }), freeing, tuning({ bucket: 1 }), taking(2), freeing),
+    knobs: { bucket: { min: 1, max: 2 } },
+  },
+  {
+    name: "free: beyond the depot's limit",
+    first: taking(5),
+    body: freeing,
+    knobs: { bucket: 1, depot: 0 },
+  },
+  { name: 'age', first: both(taking(3), freeing), body: both(aging, aging) },
   { name: 'prealloc', body: preallocating },
   { name: 'detach', first: both(taking(3), freeing, taking(1), freeing), body: leaving },
   { name: 'plain alloc and free', body: plainly(2, 3), plain: true },

@@ -8,7 +8,7 @@
  * at most the one item in the dead worker's hands is unaccounted for.
  */
 
-import type { Item, ZoneOptions } from '#src/index.ts'
+import type { Item, TuneOptions, ZoneOptions } from '#src/index.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { freeing } from './deeds.ts'
 import type { Scenario, Thread } from './scenario.ts'
@@ -42,6 +42,8 @@ export interface Deed {
   /** What the heir does before it works on. */
   readonly also?: Body
   readonly limit?: number
+  /** Knobs that the deed is about. */
+  readonly knobs?: TuneOptions
   readonly stage?: Stage
   /** Hooks other than those that watch destructors. */
   readonly hooks?: (memory: Memory) => ZoneOptions
@@ -49,7 +51,7 @@ export interface Deed {
 
 /** The scenario of one deed; kill `VICTIM`. */
 export function deathScene(lib: Library, deed: Deed): Scenario<undefined> {
-  const { name, body, first, heads = [], plain = false, other, also, limit = LIMIT } = deed
+  const { name, body, first, heads = [], plain = false, other, also, limit = LIMIT, knobs } = deed
   const { hooks = plain ? undefined : watching } = deed
   const hooked = hooks === undefined ? {} : { hooks }
   const threads: Thread<undefined>[] = [
@@ -75,7 +77,7 @@ export function deathScene(lib: Library, deed: Deed): Scenario<undefined> {
     lib,
     name,
     threads,
-    { stage, heads, plain, ...hooked, zone: { limit }, laws: { thorough: true } },
+    { stage, heads, plain, ...hooked, zone: { limit, ...knobs }, laws: { thorough: true } },
     { rules: { bound: other === undefined ? 0 : 1, maxVerbs: 30_000 } },
   )
 }

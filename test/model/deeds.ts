@@ -6,6 +6,7 @@
  */
 
 import type { Item } from '#src/index.ts'
+import type { Supply } from '#src/zone/supply.ts'
 import { type Body, unlink } from './zoneStage.ts'
 
 /** Takes up to `times` items, as many as there are. */
@@ -47,6 +48,9 @@ export const both =
 
 export const unlinking: Body = (memory, { zone }) => unlink(memory, zone, 0)
 export const sealing: Body = (_memory, { zone }) => zone.seal()
+/** What a timer does when a bucket has grown old. */
+export const aging: Body = (_memory, { zone }) =>
+  (zone as unknown as { readonly supply: Supply }).supply.ageOut()
 export const leaving: Body = (_memory, { arena }) => arena.detach()
 export const reclaiming =
   (level: 'trim' | 'drain' | 'all'): Body =>

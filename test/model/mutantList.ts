@@ -21,6 +21,7 @@ const byZone = caught(zoneScenarios)
 
 const DOMAIN = 'smr/sections'
 const GOALS = 'smr/goals'
+const COMPOUND = 'memory/compound'
 const CLOCK = 'smr/clock'
 const POLL = 'smr/poll'
 const LOCK = 'memory/lock'
@@ -29,40 +30,40 @@ const SUPPLY = 'zone/supply'
 const KEG = 'zone/keg'
 const DEPOT = 'zone/depot'
 const LOOK = 'const seq = this.memory.load(at)'
-const STAMP = 'this.set(bucket + BucketWords.goal, domain.stamp())'
+const STAMP = 'this.set(bucket + BucketWords.goal, domain.stamp(!paced || this.isDue()))'
 const SCAN = 'const candidate = this.readers.oldest(rd, wr)'
 
 export const TRIALS: readonly Trial[] = [
   // ---- sections --------------------------------------------------------------------------------
   bySmr('section against unlink and reuse', [
     '[R1] enter publishes nothing',
-    DOMAIN,
-    'memory.store(reader + ReaderWords.seq, seen)',
+    COMPOUND,
+    'memory.store(at, seen)',
     '',
   ]),
   bySmr('the same, pointers loaded plainly', [
     '[R1] no second load',
-    DOMAIN,
+    COMPOUND,
     'const again = memory.load(wrAt)',
     'const again = seen',
   ]),
   bySmr('section against unlink and reuse', [
     '[R2] exit clears with a plain store',
     DOMAIN,
-    'this.memory.store(this.reader + ReaderWords.seq, INVALID);\n    }\n    /** Whether',
-    'this.memory.poke(this.reader + ReaderWords.seq, INVALID);\n    }\n    /** Whether',
+    'this.memory.store(this.seqAt, INVALID);\n    }\n    /** Whether',
+    'this.memory.poke(this.seqAt, INVALID);\n    }\n    /** Whether',
   ]),
   byClock('a reader naps in enter for half the circle', [
     '[I] a long nap in enter is not noticed',
     DOMAIN,
-    'if ((again - seen) >>> 0 > NEAR)',
-    'if (false)',
+    'if (memory.enterSection(wrAt, seqAt) > NEAR)',
+    'if (memory.enterSection(wrAt, seqAt) < 0)',
   ]),
   byClock('a reader naps in enter for half the circle', [
     '[I] the nap is measured by its sign',
-    DOMAIN,
-    'if ((again - seen) >>> 0 > NEAR)',
-    'if (((again - seen) | 0) > NEAR)',
+    COMPOUND,
+    'return (again - seen) >>> 0',
+    'return (again - seen) | 0',
   ]),
   bySmr('attach and detach against poll', [
     '[A] no bit says that a worker is attached',
@@ -146,7 +147,7 @@ export const TRIALS: readonly Trial[] = [
   byZone('drain under a reader', [
     '[D] a bucket is taken without a poll',
     DEPOT,
-    'if (!this.domain.expired(this.get(bucket + BucketWords.goal)))\n            return 0; // [D]',
+    'if (!this.hasExpired(this.get(bucket + BucketWords.goal)))\n            return 0; // [D]',
     '',
   ]),
   byZone('recycling under a reader', [
@@ -166,6 +167,30 @@ export const TRIALS: readonly Trial[] = [
     SUPPLY,
     'this.destroyItems(bucket, () => this.loadAlloc(bucket))',
     'this.loadAlloc(bucket)',
+  ]),
+  byZone('recycling under a reader, paced', [
+    'a goal that another bucket will reach: where the hand stands',
+    GOALS,
+    'return this.clock.ahead(this.pace.reach / this.clock.step)',
+    'return this.clock.ahead(0)',
+  ]),
+  byZone("another's bucket is not due", [
+    'nobody makes the step that is missing',
+    SUPPLY,
+    'depot.urge();\n        return this.reuse()',
+    'return this.reuse()',
+  ]),
+  byZone('depot full and empty', [
+    'a bucket grows beyond its room',
+    'zone/knobs',
+    'if (now < most)\n            this.setBucket(Math.min(most, ',
+    'this.setBucket(Math.max(0, ',
+  ]),
+  byZone('an age is over', [
+    'the door: what grows old is called safe',
+    SUPPLY,
+    'this.sendOff(0, false);\n        else',
+    '(this.parts.depot.putSafe(this.parts.cache.unloadFree(), 0));\n        else',
   ]),
   byZone('depot full and empty', [
     'the depot is not locked',

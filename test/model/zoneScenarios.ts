@@ -6,6 +6,7 @@
  */
 
 import {
+  aging,
   both,
   churning,
   freeing,
@@ -135,6 +136,35 @@ export function zoneScenarios(lib: Library): readonly Scenario<undefined>[] {
         of('other', 2, both(replacing(3, 1, PATIENCE), leaving)),
       ],
       { heads: [0, 1], zone: { limit: 6 } },
+      { rules: { bound: 1 } },
+    ),
+    scene('recycling under a reader, paced', [reader(), of('writer', 1, replacing(5, 0))], {
+      ...one,
+      zone: { limit: 5, bucket: 1, advanceEvery: 2 },
+    }),
+    scene(
+      "another's bucket is not due",
+      [of('freer', 0, freeing, taking(2)), of('taker', 1, insisting)],
+      { zone: { limit: 2, bucket: 1, advanceEvery: 4096 } },
+    ),
+    scene(
+      'retire against refill, paced',
+      [of('freer', 0, freeing, taking(4)), of('taker', 1, taking(4))],
+      { zone: { limit: 5, advanceEvery: 2 } },
+    ),
+    scene('buckets grow', [of('one', 0, churning(2, 2)), of('other', 1, freeing, taking(3))], {
+      zone: { limit: 6, bucket: { min: 1, max: 2 } },
+    }),
+    scene(
+      'an age is over',
+      [reader(), of('freer', 1, both(unlinking, aging)), of('taker', 2, insisting)],
+      { ...one, zone: { limit: 1 } },
+      { rules: { bound: 1 } },
+    ),
+    scene(
+      'a depot with a limit',
+      [reader(), of('one', 1, churning(3, 1)), of('other', 2, replacing(2, 0, PATIENCE))],
+      { ...one, zone: { limit: 5, bucket: 1, depot: 0 } },
       { rules: { bound: 1 } },
     ),
     plain('plain items change hands', 2),

@@ -25,6 +25,8 @@ import {
 } from './world.ts'
 
 export const RECORD_BYTES = 512
+/** Time is no thread's: a bucket's age is looked at where a scenario is about it. */
+const SHAPE = { bytes: RECORD_BYTES, bucket: 2, sealAfterMs: 0, trimEveryMs: 0 } as const
 const HEADS = 2
 const HANDS = 6
 const HELD = 15
@@ -247,7 +249,7 @@ export function zoneScene(
       raise(lib, memory, stage, (arena) => {
         const smr = arena.smr(DOMAIN)
         const kind = plain ? {} : { smr }
-        const shape = { bytes: RECORD_BYTES, bucket: 2, ...options, ...kind, ...hooks(memory) }
+        const shape = { ...SHAPE, ...options, ...kind, ...hooks(memory) }
         const zone = arena.zone(RECORDS, shape)
         for (const head of heads) replace(memory, zone, head)
       })

@@ -18,6 +18,7 @@ import {
   Header,
   Home,
   KegWords,
+  KnobWords,
   LAYOUT_VERSION,
   MAGIC,
   MAX_WORKERS,
@@ -85,12 +86,14 @@ it('every offset stands where the layout version says', () => {
       48 serial frozen, 49 users shared, 50 hurry shared, 51 first frozen, 52 step frozen, 53 clock frozen, 54 limit frozen, 55 tickMs frozen, 56 sections frozen, 57 sleepable frozen
     reader: 64
       0 seq shared, 1 asyncSeq shared
-      16 advances*2 tally, 18 advanceWaits*2 tally, 20 polls*2 tally, 22 pollScans*2 tally, 24 pollFails*2 tally, 26 calls*2 tally, 28 callErrors*2 tally, 30 callsLost*2 tally
+      16 advances*2 tally, 18 advanceWaits*2 tally, 20 polls*2 tally, 22 pollScans*2 tally, 24 pollFails*2 tally, 26 calls*2 tally, 28 callErrors*2 tally, 30 callsRun*2 tally
       32 heldSeq shared, 33 heldSince shared, 34 asyncHeldSeq shared, 35 asyncHeldSince shared, 36 labelSeq shared, 37 labelBytes shared, 38 label*10 shared
       48 queued shared, 49 settled shared
     zone: 32
       0 serial frozen, 1 recordWords frozen, 2 recordBytes frozen, 3 capacity frozen, 4 domain frozen, 5 hooks frozen, 6 noFree frozen, 7 reserve frozen, 8 schemaBytes frozen, 9 align frozen
-      16 state shared, 17 flush shared, 18 pendingLimit shared
+      16 state shared, 17 flush shared, 18 trimmedAt shared
+    knobs: 16
+      0 preset shared, 1 bucketMin shared, 2 bucketMax shared, 3 bucketNow shared, 4 advanceEvery shared, 5 sealAfterMs shared, 6 trimEveryMs shared, 7 depotItems shared, 8 pendingItems shared
     keg: 48
       0 lock shared
       16 stride frozen, 17 perSlab frozen, 18 slabOrder frozen, 19 itemsAt frozen, 20 busyAt frozen, 21 limit frozen
@@ -98,11 +101,12 @@ it('every offset stands where the layout version says', () => {
     slab: 16
       0 keg frozen, 1 freeItems locked, 2 list locked, 3 next locked, 4 prev locked
     bucket: 16
-      0 count owned, 1 goal owned, 2 home owned, 3 next locked, 4 raw owned, 5 destroyed owned, 6 capacity frozen, 7 entries owned
-    depot: 48
+      0 count owned, 1 goal owned, 2 home owned, 3 next locked, 4 raw owned, 5 destroyed owned, 6 capacity owned, 7 entries owned
+    depot: 64
       0 lock shared
       16 oldest shared
-      32 pendingHead locked, 33 pendingTail locked, 34 pendingBuckets locked, 35 pendingItems locked, 36 peakPending locked, 38 retired*2 tally, 40 advances*2 tally, 42 safeHead locked, 43 safeBuckets locked, 44 safeItems locked, 45 idleItems locked, 46 emptyHead locked, 47 emptyBuckets locked
+      32 pendingHead locked, 33 pendingTail locked, 34 pendingBuckets locked, 35 pendingItems locked, 36 peakPending locked, 37 unpaced locked, 38 retired*2 tally, 40 advances*2 tally, 42 safeHead locked, 43 safeBuckets locked, 44 safeItems locked, 45 idleItems locked, 46 emptyHead locked, 47 emptyBuckets locked
+      48 contended*2 tally
     cache: 32
       0 alloc owned, 1 free owned, 2 flushed owned, 3 move owned, 4 moved owned, 6 before*2 tally
       16 loaded*2 tally, 18 freed*2 tally, 20 fails*2 tally, 22 refills*2 tally, 24 pollHits*2 tally, 26 pollFails*2 tally, 28 imports*2 tally
@@ -313,7 +317,9 @@ describe('zoneParts', () => {
     for (const workers of [1, 4, MAX_WORKERS]) {
       const parts = zoneParts(zone, workers)
       expect(parts).toEqual({
-        records: zone + ZoneWords.WORDS,
+        made: zone + ZoneWords.WORDS,
+        knobs: parts.made + KnobWords.WORDS,
+        records: parts.knobs + KnobWords.WORDS,
         buckets: parts.records + KegWords.WORDS,
         depot: parts.buckets + KegWords.WORDS,
         caches: parts.depot + DepotWords.WORDS,

@@ -32,6 +32,16 @@ describe.each(CONFIGS)('stats, sequences $name', (config) => {
       imports: 0,
       peakPending: 0,
       bucket: 6,
+      contended: 0,
+      knobs: {
+        bucketMin: 6,
+        bucketMax: 6,
+        advanceEvery: 1,
+        sealAfterMs: 20,
+        trimEveryMs: 5000,
+        depot: -1,
+        pendingLimit: 0,
+      },
       slabs: 0,
       bytes: 0,
     })

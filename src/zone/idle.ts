@@ -1,0 +1,156 @@
+/**
+ * What a zone does when nobody asks it to: part-filled free buckets that grow old are retired, and
+ * what nobody needs is given back.
+ *
+ *   age    a free bucket is loaded for the first item that goes into it. So its age is that of the
+ *          item, and neither frees nor allocations have to look at a clock: a timer is set when a
+ *          bucket is loaded, one at a time, and a refill looks at the time as well, for a worker
+ *          whose event loop does not turn. Who ages out loads no other bucket: the next free does,
+ *          and sets the next timer. A worker that frees nothing has none.
+ *   trim   all workers that use the zone set a timer; the first whose timer comes due trims for all.
+ *          A worker that has not touched its alloc bucket between two of them puts it back as well.
+ *          When nothing is left to give back, no timer is set until the next slow path.
+ *
+ * No timer keeps a thread alive, and none is heard while a section is left open across turns.
+ */
+
+import { Exhausted } from '../errors.ts'
+import { report } from '../host.ts'
+import { BucketWords, ZoneWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import { trim } from './reclaim.ts'
+import type { Parts, Supply } from './supply.ts'
+
+export class Idle {
+  private readonly parts: Parts
+  private readonly supply: Supply
+  private readonly memory: Memory
+  /** When the free bucket was loaded. */
+  private loadedAt = 0
+  private aging = false
+  private trimming = false
+  /** The alloc bucket and its count, at the last trim of this worker's. */
+  private seen = 0
+  private seenCount = 0
+
+  constructor(parts: Parts, supply: Supply) {
+    this.parts = parts
+    this.supply = supply
+    this.memory = parts.space.memory
+  }
+
+  /** A free bucket was loaded, for an item that comes now. */
+  loaded(): void {
+    const { sealAfterMs, trimEveryMs } = this.parts.knobs
+    if (trimEveryMs > 0) this.setTrim(trimEveryMs)
+    if (sealAfterMs === 0) return
+    this.loadedAt = this.memory.now()
+    this.setAge(sealAfterMs)
+  }
+
+  /** The alloc bucket has run dry: a worker that is busy and does not turn comes by here. */
+  refilling(): void {
+    const { cache, knobs } = this.parts
+    const { sealAfterMs, trimEveryMs } = knobs
+    if (trimEveryMs > 0) this.setTrim(trimEveryMs)
+    if (sealAfterMs === 0 || cache.free === 0) return
+    const now = this.memory.now()
+    // The knob was off when the bucket was loaded.
+    if (this.loadedAt === 0) this.loadedAt = now
+    if (now - this.loadedAt >= sealAfterMs) this.supply.seal()
+    else this.setAge(sealAfterMs)
+  }
+
+  private setAge(ms: number): void {
+    if (this.aging) return
+    this.aging = true
+    this.parts.space.turn.after(() => {
+      this.aging = false
+      this.quietly(
+        () => this.age(),
+        () => this.setAge(ms),
+      )
+    }, ms)
+  }
+
+  private age(): void {
+    const { cache, domain, knobs } = this.parts
+    const { sealAfterMs } = knobs
+    if (sealAfterMs === 0 || cache.free === 0) return
+    const left = this.loadedAt + sealAfterMs - this.memory.now()
+    if (left > 0) this.setAge(Math.ceil(left))
+    else if (domain?.inside) this.setAge(sealAfterMs)
+    else {
+      this.supply.ageOut()
+      this.supply.easeDepot()
+    }
+  }
+
+  private setTrim(ms: number): void {
+    if (this.trimming) return
+    this.trimming = true
+    this.parts.space.turn.after(() => {
+      this.trimming = false
+      this.quietly(
+        () => this.trim(),
+        () => this.setTrim(ms),
+      )
+    }, ms)
+  }
+
+  private trim(): void {
+    const { cache, depot, domain, knobs } = this.parts
+    const { trimEveryMs } = knobs
+    if (trimEveryMs === 0) return
+    if (!domain?.inside) {
+      this.putBack()
+      if (this.isFirst(trimEveryMs)) {
+        trim(this.parts, this.supply)
+        this.supply.shrink()
+      }
+    }
+    const { pending, safe } = depot.counts()
+    if (pending + safe > 0 || cache.alloc !== 0) this.setTrim(trimEveryMs)
+  }
+
+  /** Puts the alloc bucket back if nothing has happened to it since the last time. */
+  private putBack(): void {
+    const { cache } = this.parts
+    const { alloc } = cache
+    const count = this.memory.peek(alloc + BucketWords.count)
+    const untouched = alloc !== 0 && alloc === this.seen && count === this.seenCount
+    if (untouched) this.supply.putAllocBack()
+    this.seen = cache.alloc
+    this.seenCount = count
+  }
+
+  /** Whether no other worker has trimmed in this period. */
+  private isFirst(everyMs: number): boolean {
+    const { memory } = this
+    const at = this.parts.at + ZoneWords.trimmedAt
+    const before = memory.load(at)
+    const now = Math.floor(memory.now()) | 0
+    const passed = (now - before) | 0
+    // Timers come a little early; a clock that was set back must not stop us for days.
+    if (passed >= 0 && passed < everyMs - 1) return false
+    return memory.cas(at, before, now) === before
+  }
+
+  /**
+   * Nobody is there to catch what a hook throws; and the zone may be gone by now. For a lock that
+   * somebody has died with this thread must not wait long: perhaps only its event loop can hear of
+   * the death. It comes `again` later.
+   */
+  private quietly(work: () => void, again: () => void): void {
+    const { isOpen, locks } = this.parts.space
+    if (!isOpen || !this.supply.isAlive()) return
+    try {
+      locks.withPatience(PATIENCE_MS, work)
+    } catch (error) {
+      if (error instanceof Exhausted && 'lock' in error.facts) again()
+      else report(error)
+    }
+  }
+}
+
+const PATIENCE_MS = 50

@@ -1,0 +1,184 @@
+/**
+ * The knobs of a zone as words.
+ *
+ * Each is a shared word that every worker reads anew at its next slow path, so that turning one is
+ * a store. All of them are only advice about when: whatever a worker reads, old or new, no item is
+ * reused before its goal is met. Beside the words as they are now the zone keeps those it was made
+ * with: a worker that opens it with the options that everybody was started with is not refused
+ * because somebody has turned a knob meanwhile.
+ */
+
+import { Misuse, show } from '../errors.ts'
+import { KnobWords, NO_LIMIT } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import { type BucketRange, type KnobValues, PRESETS, type PresetName } from './presets.ts'
+import { type KnobWish, merged } from './wish.ts'
+
+/** Knobs as they are now, in a zone's stats. `Infinity` would not be JSON: 0 and -1 say "none". */
+export interface KnobStats {
+  readonly bucketMin: number
+  readonly bucketMax: number
+  readonly advanceEvery: number
+  readonly sealAfterMs: number
+  readonly trimEveryMs: number
+  /** Items; -1 no limit. */
+  readonly depot: number
+  /** Items; 0 no limit. */
+  readonly pendingLimit: number
+}
+
+export function writeKnobs(memory: Memory, at: number, values: KnobValues, preset: number): void {
+  memory.store(at + KnobWords.preset, preset)
+  memory.store(at + KnobWords.bucketMin, values.bucket.min)
+  memory.store(at + KnobWords.bucketMax, values.bucket.max)
+  memory.store(at + KnobWords.advanceEvery, values.advanceEvery)
+  memory.store(at + KnobWords.sealAfterMs, values.sealAfterMs)
+  memory.store(at + KnobWords.trimEveryMs, values.trimEveryMs)
+  memory.store(at + KnobWords.depotItems, values.depotItems)
+  memory.store(at + KnobWords.pendingItems, values.pendingItems)
+}
+
+function readKnobs(memory: Memory, at: number): KnobValues {
+  return {
+    bucket: {
+      min: memory.load(at + KnobWords.bucketMin),
+      max: memory.load(at + KnobWords.bucketMax),
+    },
+    advanceEvery: memory.load(at + KnobWords.advanceEvery),
+    sealAfterMs: memory.load(at + KnobWords.sealAfterMs),
+    trimEveryMs: memory.load(at + KnobWords.trimEveryMs),
+    depotItems: memory.load(at + KnobWords.depotItems),
+    pendingItems: memory.load(at + KnobWords.pendingItems),
+  }
+}
+
+/** Misuse when an opener says other knobs than the zone was made with. */
+export function assertSameKnobs(
+  call: string,
+  memory: Memory,
+  made: number,
+  wish: KnobWish,
+  preset: PresetName | undefined,
+  stride: number,
+): void {
+  const were = readKnobs(memory, made)
+  const said = merged(wish, were, stride)
+  const name = PRESETS[memory.load(made + KnobWords.preset)]
+  same(call, 'preset', show(preset ?? name), show(name))
+  same(call, 'bucket', sayRange(said.bucket), sayRange(were.bucket))
+  same(call, 'advanceEvery', said.advanceEvery, were.advanceEvery)
+  same(call, 'sealAfterMs', said.sealAfterMs, were.sealAfterMs)
+  same(call, 'trimEveryMs', said.trimEveryMs, were.trimEveryMs)
+  same(call, 'depot (in items)', sayLimit(said.depotItems), sayLimit(were.depotItems))
+  const [pending, limit] = [sayLimit(said.pendingItems), sayLimit(were.pendingItems)]
+  same(call, 'pendingBytes (in items)', pending, limit)
+}
+
+function sayRange({ min, max }: BucketRange): string {
+  return min === max ? `${min}` : `${min} to ${max}`
+}
+
+function sayLimit(items: number): string {
+  return items === NO_LIMIT ? 'no limit' : `${items}`
+}
+
+function same<T>(call: string, what: string, given: T, actual: T): void {
+  if (given === actual) return
+  throw new Misuse(
+    `${call}: the zone exists with another ${what}: ${actual}, opened with ${given}`,
+    { actual: `${actual}`, given: `${given}` },
+  )
+}
+
+export function knobStats(memory: Memory, at: number): KnobStats {
+  const { bucket, depotItems: depot, pendingItems, ...rest } = readKnobs(memory, at)
+  return {
+    bucketMin: bucket.min,
+    bucketMax: bucket.max,
+    ...rest,
+    depot: depot === NO_LIMIT ? -1 : depot,
+    pendingLimit: pendingItems === NO_LIMIT ? 0 : pendingItems,
+  }
+}
+
+/** A zone's knobs as a worker reads them, on slow paths only. */
+export class Knobs {
+  private readonly memory: Memory
+  private readonly made: number
+  private readonly at: number
+
+  constructor(memory: Memory, made: number, at: number) {
+    this.memory = memory
+    this.made = made
+    this.at = at
+  }
+
+  get advanceEvery(): number {
+    return this.memory.glance(this.at + KnobWords.advanceEvery)
+  }
+
+  get sealAfterMs(): number {
+    return this.memory.glance(this.at + KnobWords.sealAfterMs)
+  }
+
+  get trimEveryMs(): number {
+    return this.memory.glance(this.at + KnobWords.trimEveryMs)
+  }
+
+  get depotItems(): number {
+    return this.memory.glance(this.at + KnobWords.depotItems)
+  }
+
+  get pendingItems(): number {
+    return this.memory.glance(this.at + KnobWords.pendingItems)
+  }
+
+  /** The fewest items that a full bucket of this zone can ever have. */
+  get leastBucket(): number {
+    return this.memory.glance(this.made + KnobWords.bucketMin)
+  }
+
+  /** Items at which a bucket that is loaded now counts as full. */
+  get bucketNow(): number {
+    return this.memory.glance(this.at + KnobWords.bucketNow)
+  }
+
+  /** Two who met at a lock meet less often with larger buckets. Under the depot lock. */
+  grow(): void {
+    const most = this.memory.glance(this.at + KnobWords.bucketMax)
+    const now = this.bucketNow
+    if (now < most) this.setBucket(Math.min(most, now + Math.max(1, now >> GROWTH)))
+  }
+
+  /** Half way down: what contention has grown is given up, unless it comes again. Likewise. */
+  shrink(): void {
+    const least = this.memory.glance(this.at + KnobWords.bucketMin)
+    const now = this.bucketNow
+    if (now > least) this.setBucket(least + ((now - least) >> 1))
+  }
+
+  /** Puts `values`, but for what was said. Likewise. */
+  turn(call: string, wish: KnobWish, values: KnobValues | undefined, stride: number): void {
+    const { memory, at, made } = this
+    const before = readKnobs(memory, at)
+    const { bucket } = readKnobs(memory, made)
+    // A preset's buckets would be those of another zone: room for items is given once.
+    const after = merged(wish, { ...before, ...values, bucket: before.bucket }, stride)
+    const { min, max } = after.bucket
+    if (min < bucket.min || max > bucket.max) {
+      throw new Misuse(
+        `${call}: bucket is ${sayRange(after.bucket)}; the zone was made for ${sayRange(bucket)}`,
+        { min, max },
+      )
+    }
+    writeKnobs(memory, at, after, memory.load(at + KnobWords.preset))
+    this.setBucket(Math.max(min, Math.min(max, this.bucketNow)))
+  }
+
+  setBucket(items: number): void {
+    this.memory.store(this.at + KnobWords.bucketNow, items)
+  }
+}
+
+/** One contended lock makes buckets larger by 2^-3. */
+const GROWTH = 3

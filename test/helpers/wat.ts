@@ -1,0 +1,42 @@
+/**
+ * The text of the intrinsics, assembled as the build does it: as it is, or with a fault put in.
+ */
+
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import wabt from 'wabt'
+import { type Intrinsics, instantiate } from '#src/memory/swift.ts'
+
+const ROOT = import.meta.url.includes('/build/') ? '../../../' : '../../'
+const WAT_PATH: string = fileURLToPath(new URL(`${ROOT}src/memory/intrinsics.wat`, import.meta.url))
+
+interface WasmScope {
+  readonly WebAssembly: {
+    Memory: new (shape: object) => { readonly buffer: SharedArrayBuffer }
+    validate(binary: Uint8Array): boolean
+  }
+}
+export const { WebAssembly: Wasm } = globalThis as unknown as WasmScope
+
+/** The smallest memory that two workers can share. */
+export const onePage = () => new Wasm.Memory({ initial: 1, maximum: 1, shared: true })
+
+/** The shipped text. */
+export const HONEST: string = readFileSync(WAT_PATH, 'utf8')
+
+/** The shipped text, with `find` replaced; every one of them, as the walks are written out thrice. */
+export function faulty(find: string, replace: string): string {
+  if (!HONEST.includes(find)) throw new Error(`intrinsics.wat has no ${find}`)
+  return HONEST.replaceAll(find, replace)
+}
+
+/** Bytes of the module that `text` spells. */
+export async function assemble(text: string): Promise<Uint8Array> {
+  const { parseWat } = await wabt()
+  return parseWat('intrinsics.wat', text, { threads: true }).toBinary({}).buffer
+}
+
+/** The intrinsics that `text` spells over `memory`. */
+export async function intrinsicsOf(text: string, memory: object): Promise<Intrinsics> {
+  return instantiate(await assemble(text), memory)
+}
