@@ -22,7 +22,7 @@ export type Facts = Readonly<Record<string, string | number | boolean>>
 export class UmaSmrError extends Error {
   /** Stable identifier, for example `ERR_UMA_SMR_MISUSE`. */
   readonly code: string
-  /** The numbers and names in the message. */
+  /** The numbers and names in the message; each is a field of the error itself as well. */
   readonly facts: Facts
 
   constructor(code: string, message: string, facts: Facts = {}) {
@@ -30,6 +30,9 @@ export class UmaSmrError extends Error {
     this.name = new.target.name
     this.code = code
     this.facts = facts
+    for (const [name, value] of Object.entries(facts)) {
+      if (!(name in this)) Object.defineProperty(this, name, { value, enumerable: true })
+    }
   }
 }
 

@@ -260,6 +260,11 @@ export class Smr extends Sections {
     this.goals.makeRoom()
   }
 
+  /** How long to wait for readers: not at all for one of this worker's own async sections. @internal */
+  patience(timeoutMs: number): number {
+    return this.trackers !== undefined && this.trackers.size > 0 ? 0 : timeoutMs
+  }
+
   /**
    * The goal for what has been unlinked so far; a step ahead of the clock unless `advance`. Never
    * blocks; legal under a lock. @internal

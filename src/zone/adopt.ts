@@ -47,9 +47,10 @@ export function adoptCache(
   const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
   const recordWords = memory.peek(zone + ZoneWords.recordWords)
   const trashing = isTrashing(space, zone)
+  const estate = { at: zone, space, records, buckets, depot, domain, recordWords, trashing }
   if (memory.load(zone + ZoneWords.state) === COLLECTING) {
     // We hold the directory's lock: so did its destroyer, and died.
-    collect({ space, at: zone, records, buckets, depot, domain })
+    collect(estate)
     memory.store(zone + ZoneWords.state, 0)
   }
   // A batch that its worker had begun is finished by the next to lock the keg: now.
@@ -60,56 +61,55 @@ export function adoptCache(
   const adopted = { pending: 0, safe: 0 }
   for (const { bucket, home } of buckets.all()) {
     if (home !== allocHome(slot) && home !== freeHome(slot)) continue
-    const count = buckets.count(bucket)
-    const destroyed = memory.peek(bucket + BucketWords.destroyed)
-    if (memory.peek(bucket + BucketWords.raw) !== 0) {
-      records.give(bucket)
-      memory.poke(bucket + BucketWords.raw, 0)
-      depot.putEmpty(bucket)
-    } else if (count === 0) depot.putEmpty(bucket)
-    else if (domain !== undefined && (home === freeHome(slot) || destroyed < count)) {
-      depot.retire(bucket, domain, 0)
-      adopted.pending += count
-    } else {
-      // Its worker may have died between the last destructor and this.
-      if (trashing) for (const item of buckets.items(bucket)) fillTrash(memory, item, recordWords)
-      depot.putSafe(bucket, 0)
-      adopted.safe += count
-    }
+    const { pending, safe } = takeOver(estate, bucket, home)
+    adopted.pending += pending
+    adopted.safe += safe
   }
   // The last full bucket it retired may be waiting for a step that it would have made.
   depot.urge()
   return adopted
 }
 
+/** What taking over a bucket needs to know of its zone. */
+type Estate = Pick<
+  Parts,
+  'at' | 'space' | 'records' | 'buckets' | 'depot' | 'domain' | 'recordWords' | 'trashing'
+>
+
+/** Puts a bucket that has lost its worker where its items belong, and says where that was. */
+function takeOver(estate: Estate, bucket: number, home: number): Adopted {
+  const { buckets, depot, domain, records, recordWords, space, trashing } = estate
+  const { memory } = space
+  const count = buckets.count(bucket)
+  if (memory.peek(bucket + BucketWords.raw) !== 0) {
+    records.give(bucket)
+    memory.poke(bucket + BucketWords.raw, 0)
+  } else if (count > 0) {
+    const destroyed = memory.peek(bucket + BucketWords.destroyed)
+    if (domain !== undefined && (home >= Home.free || destroyed < count)) {
+      depot.retire(bucket, domain, 0)
+      return { pending: count, safe: 0 }
+    }
+    // Its worker may have died between the last destructor and this.
+    if (trashing) for (const item of buckets.items(bucket)) fillTrash(memory, item, recordWords)
+    depot.putSafe(bucket, 0)
+    return { pending: 0, safe: count }
+  }
+  depot.putEmpty(bucket)
+  return { pending: 0, safe: 0 }
+}
+
 /** `ZoneWords.state` while a destroyer empties all caches, with the directory's lock held. */
 export const COLLECTING = 2
 
 /** Moves every worker's buckets into the depot: by their homes, so that it can be done twice. */
-export function collect(
-  parts: Pick<Parts, 'buckets' | 'depot' | 'domain' | 'records' | 'space' | 'at'>,
-): void {
-  const { buckets, depot, domain, records, space } = parts
-  const { memory } = space
+export function collect(estate: Estate): void {
+  const { buckets, records, space } = estate
   records.settle()
-  for (const cache of cachesOf(space, parts.at)) {
+  for (const cache of cachesOf(space, estate.at)) {
     cache.finishMove()
     cache.unloadAlloc()
     cache.unloadFree()
   }
-  for (const { bucket, home } of buckets.all()) {
-    if (home < 0) continue
-    const count = buckets.count(bucket)
-    if (memory.peek(bucket + BucketWords.raw) !== 0) {
-      records.give(bucket)
-      memory.poke(bucket + BucketWords.raw, 0)
-      depot.putEmpty(bucket)
-    } else if (count === 0) depot.putEmpty(bucket)
-    else if (
-      domain !== undefined &&
-      (home >= Home.free || memory.peek(bucket + BucketWords.destroyed) < count)
-    )
-      depot.retire(bucket, domain, 0)
-    else depot.putSafe(bucket, 0)
-  }
+  for (const { bucket, home } of buckets.all()) if (home > 0) takeOver(estate, bucket, home)
 }

@@ -24,7 +24,7 @@ export function destroyZone(
     collect(parts)
     memory.store(at + ZoneWords.state, 0)
   })
-  until(space, timeoutMs, () => {
+  until(space, domain?.patience(timeoutMs) ?? timeoutMs, () => {
     depot.urge()
     for (let bucket = depot.fetch(0); bucket !== 0; bucket = depot.fetch(0)) {
       const empty = bucket

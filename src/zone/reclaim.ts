@@ -7,7 +7,8 @@
  *           their next refill or full bucket
  *
  * UMA's drain silently stops at the first bucket that readers still hold, and never sees the frees
- * in other CPUs' buckets. Here every level says what remains, and waiting has a time-out.
+ * in other CPUs' buckets. Here every level says what remains, and waiting has a time-out. Nobody waits
+ * while this worker has an async section of the domain open: it could be waiting for that.
  */
 
 import { CacheWords, ZoneWords } from '../memory/layout.ts'
@@ -60,7 +61,8 @@ export function trim(parts: Parts, supply: Supply): number {
 }
 
 function drain(parts: Parts, supply: Supply, timeoutMs: number): number {
-  const { depot, space } = parts
+  const { depot, domain, space } = parts
+  const patienceMs = domain?.patience(timeoutMs) ?? timeoutMs
   let released = 0
   const takeAll = (): boolean => {
     depot.urge()
@@ -70,6 +72,6 @@ function drain(parts: Parts, supply: Supply, timeoutMs: number): number {
     }
     return !depot.hasPending()
   }
-  until(space, timeoutMs, takeAll)
+  until(space, patienceMs, takeAll)
   return released
 }

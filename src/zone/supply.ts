@@ -73,8 +73,10 @@ export class Supply {
 
   /** A bucket of freed items becomes the alloc bucket. */
   private reuse(): boolean {
-    const { depot, cache, domain } = this.parts
+    const { depot, cache, domain, hooks } = this.parts
     if (domain === undefined && this.swap()) return true
+    // A destructor may free what its record owns, and a section may not.
+    if (domain?.inside && hooks.dtor !== undefined) return false
     if (!depot.isPromising()) {
       if (depot.hasPending()) cache.count(CacheWords.pollFails, 1)
       return false
@@ -306,7 +308,7 @@ export class Supply {
     }
     if (!depot.hasPending() && depot.counts().safe === 0) return false
     let bucket = 0
-    until(space, DEFAULT_TIMEOUT_MS, () => {
+    until(space, domain.patience(DEFAULT_TIMEOUT_MS), () => {
       depot.urge()
       bucket = depot.fetch(0)
       return bucket !== 0
@@ -325,7 +327,8 @@ export class Supply {
     const failure = new Failure()
     if (domain !== undefined) {
       // Where something is pending still, we have waited for its readers already.
-      if (depot.hasPending() || !domain.synchronize({ timeoutMs: DEFAULT_TIMEOUT_MS })) return
+      const timeoutMs = domain.patience(DEFAULT_TIMEOUT_MS)
+      if (depot.hasPending() || timeoutMs === 0 || !domain.synchronize({ timeoutMs })) return
       failure.run(hooks.dtor, item)
       if (trashing) fillTrash(this.memory, item, recordWords)
     }

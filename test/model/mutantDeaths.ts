@@ -30,8 +30,8 @@ export const DEATH_TRIALS: readonly Trial[] = [
     [
       'the door: what the dead had freed is called safe',
       ADOPT,
-      '(home === freeHome(slot) || destroyed < count)',
-      '(home !== freeHome(slot) && destroyed < count)',
+      '(home >= Home.free || destroyed < count)',
+      '(home < Home.free && destroyed < count)',
     ],
     { rules: { sample: { schedules: 20, depth: 3 } } },
   ),

@@ -21,6 +21,15 @@ describe('the types', () => {
     expect(String(error)).toBe(`${name}: zone.zalloc: no`)
     expect(new Type('x').facts).toEqual({})
   })
+
+  it('has each fact as a field of its own, unless the name is taken', () => {
+    const error = new Exhausted('full', { live: 3, message: 'no', name: 'no', code: 'no' })
+    expect(error).toMatchObject({ live: 3, message: 'full', name: 'Exhausted' })
+    expect([error.code, Object.keys(error)]).toEqual([
+      'ERR_UMA_SMR_EXHAUSTED',
+      expect.arrayContaining(['live']),
+    ])
+  })
 })
 
 describe('show', () => {
