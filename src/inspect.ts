@@ -7,7 +7,7 @@
  */
 
 import { Named } from './memory/layout.ts'
-import { BYTES_PER_WORD } from './memory/memory.ts'
+import { BYTES_PER_WORD, type IntrinsicsKind } from './memory/memory.ts'
 import type { Space } from './memory/space.ts'
 import { type SmrStats, smrStats } from './smr/stats.ts'
 import { type ZoneStats, zoneStats } from './zone/stats.ts'
@@ -18,6 +18,8 @@ export interface ArenaStats {
   readonly bytes: number
   /** Whether it was created with `checks: true`. */
   readonly checks: boolean
+  /** How this worker does its verbs: see docs/performance.md. */
+  readonly intrinsics: IntrinsicsKind
   /** Pages of 4 KiB: in all; never used, so without memory; used before and free again. */
   readonly pages: { readonly total: number; readonly untouched: number; readonly free: number }
   /** Worker slots, and which of them are taken. */
@@ -32,6 +34,7 @@ export function arenaStats(space: Space): ArenaStats {
   return {
     bytes: memory.words.length * BYTES_PER_WORD,
     checks: space.checks,
+    intrinsics: memory.intrinsics,
     pages: { total: pages.count, ...pages.room() },
     workers: {
       max: space.maxWorkers,

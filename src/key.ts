@@ -24,7 +24,11 @@
 import { type FieldType, refuse, WORD } from './field.ts'
 import { highWord, lowWord } from './fields.ts'
 import type { Memory } from './memory/memory.ts'
+import { mix, SEED } from './memory/mix.ts'
+import { BYTES_PER_WORD } from './memory/units.ts'
 import { headBytes, pointAt, readLength, sameText, utf8Size } from './text.ts'
+
+export { mix } from './memory/mix.ts'
 
 /** Field types that a table can be keyed by. */
 export type KeyKind = 'u32' | 'i32' | 'i64' | 'utf8'
@@ -34,8 +38,17 @@ export interface Key<T = unknown> {
   readonly type: KeyKind
   /** Name of the field. */
   readonly field: string
+  /** Words from a record to its key where that is one word, and is all there is to compare; else -1. */
+  readonly word: number
   /** @throws Misuse, in the name of `call`, unless the field could hold `value`. */
   check(call: string, value: unknown): void
+  /**
+   * `check` and, for keys of more than a word, `hash` in one pass: how a lookup begins. Then `hits`
+   * compares with this very value, and nothing else may be aimed at in between.
+   */
+  aim(call: string, value: T): number
+  /** `equals` for the value aimed at last. */
+  hits(memory: Memory, item: number, value: T): boolean
   /** 32 well mixed bits, as a signed integer. The value must be one that `check` lets pass. */
   hash(value: T): number
   /** The hash of the key in the record at `item`: equal to `hash` of its value. */
@@ -46,16 +59,6 @@ export interface Key<T = unknown> {
 
 // ---- hashing ---------------------------------------------------------------------------------
 
-/** 32 bits to 32 bits, one to one, every bit of the input spread over the whole output. */
-export function mix(bits: number): number {
-  let h = bits
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return h ^ (h >>> 16)
-}
-
-/** Keeps zero from mixing to zero, which would make an empty word look like a hash. */
-const SEED = 0x1b873593
 /** 2^32 divided by the golden ratio: odd, and without a pattern in its bits. */
 const GOLDEN = 0x9e3779b1
 
@@ -92,6 +95,12 @@ function hashUtf8(memory: Memory, item: number, at: number, length: number): num
   return mix(h)
 }
 
+const BITS_PER_BYTE = 8
+const WORD_SHIFT = 2
+const ASCII_END = 0x80
+/** Longer text, in bytes, is rare as a key, and comparing it as it is costs little beside hashing. */
+const MOST_KEPT = 255
+
 /** Bijective in either half while the other one stays. */
 function hashHalves(low: number, high: number): number {
   return mix(low ^ mix(high ^ SEED))
@@ -116,12 +125,29 @@ abstract class FieldKey {
 
 class WordKey extends FieldKey implements Key<number> {
   readonly type: 'u32' | 'i32'
-  private readonly at: number
+  readonly word: number
+  private readonly signed: boolean
 
   constructor(type: 'u32' | 'i32', field: string, definition: FieldType, start: number) {
     super(field, definition)
     this.type = type
-    this.at = start / WORD
+    this.word = start / WORD
+    this.signed = type === 'i32'
+  }
+
+  override check(call: string, value: unknown): void {
+    if (typeof value === 'number' && (this.signed ? value | 0 : value >>> 0) === value) return
+    super.check(call, value)
+  }
+
+  /** The key itself: whoever looks for a word needs no hash. */
+  aim(call: string, value: number): number {
+    this.check(call, value)
+    return value
+  }
+
+  hits(memory: Memory, item: number, value: number): boolean {
+    return this.equals(memory, item, value)
   }
 
   hash(value: number): number {
@@ -129,16 +155,17 @@ class WordKey extends FieldKey implements Key<number> {
   }
 
   hashAt(memory: Memory, item: number): number {
-    return mix(memory.peek(item + this.at) ^ SEED)
+    return mix(memory.peek(item + this.word) ^ SEED)
   }
 
   equals(memory: Memory, item: number, value: number): boolean {
-    return memory.peek(item + this.at) === (value | 0)
+    return memory.peek(item + this.word) === (value | 0)
   }
 }
 
 class LongKey extends FieldKey implements Key<bigint> {
   readonly type = 'i64'
+  readonly word = -1
   private readonly low: number
   private readonly high: number
 
@@ -146,6 +173,15 @@ class LongKey extends FieldKey implements Key<bigint> {
     super(field, definition)
     this.low = start / WORD
     this.high = this.low + 1
+  }
+
+  aim(call: string, value: bigint): number {
+    this.check(call, value)
+    return this.hash(value)
+  }
+
+  hits(memory: Memory, item: number, value: bigint): boolean {
+    return this.equals(memory, item, value)
   }
 
   hash(value: bigint): number {
@@ -164,17 +200,83 @@ class LongKey extends FieldKey implements Key<bigint> {
   }
 }
 
+/**
+ * The text aimed at is kept as it would lie in the words of a record, length and all, so that `hits`
+ * compares whole words. Where that does not pay - long text, or other than ASCII - it is compared
+ * the ordinary way.
+ */
 class TextKey extends FieldKey implements Key<string> {
   readonly type = 'utf8'
+  readonly word = -1
   private readonly start: number
   private readonly first: number
   private readonly max: number
+  /** Longest text that is kept, in bytes. */
+  private readonly most: number
+  /** Word of the record in which the field starts, byte of it, and byte behind its length. */
+  private readonly firstWord: number
+  private readonly startByte: number
+  private readonly lead: number
+  /** Bits of that word which are the field's. */
+  private readonly firstMask: number
+  /** The words of the field, private, and the same as bytes. */
+  private readonly kept: Int32Array<ArrayBuffer>
+  private readonly keptBytes: Uint8Array<ArrayBuffer>
+  /** How many bytes of `kept` are in use, counted from its first word; 0: nothing is kept. */
+  private bytes = 0
 
   constructor(field: string, definition: FieldType, start: number, max: number) {
     super(field, definition)
     this.start = start
     this.first = start + headBytes(max)
     this.max = max
+    this.most = Math.min(max, MOST_KEPT)
+    this.firstWord = Math.floor(start / WORD)
+    this.startByte = start % WORD
+    this.lead = this.startByte + headBytes(max)
+    this.firstMask = -1 << (this.startByte * BITS_PER_BYTE)
+    this.kept = new Int32Array(Math.ceil((this.lead + this.most) / WORD))
+    this.keptBytes = new Uint8Array(this.kept.buffer)
+  }
+
+  aim(call: string, value: string): number {
+    this.bytes = 0
+    if (typeof value !== 'string' || value.length > this.most) return this.aimAnyway(call, value)
+    const { keptBytes, lead } = this
+    const { length } = value
+    // `most` has made sure that a second byte of length, if there is one, is the zero it was.
+    keptBytes[this.startByte] = length
+    let h = SEED
+    let seen = 0
+    for (let i = 0; i < length; i++) {
+      const unit = value.charCodeAt(i)
+      seen |= unit
+      keptBytes[lead + i] = unit
+      h = fold(h, unit)
+    }
+    if (seen >= ASCII_END) return this.aimAnyway(call, value)
+    this.bytes = lead + length
+    return mix(h)
+  }
+
+  private aimAnyway(call: string, value: string): number {
+    this.check(call, value)
+    return hashText(value)
+  }
+
+  hits(memory: Memory, item: number, value: string): boolean {
+    const { bytes, kept } = this
+    if (bytes === 0) return this.equals(memory, item, value)
+    const at = item + this.firstWord
+    const last = (bytes - 1) >>> WORD_SHIFT
+    // What the last word holds behind the text is another field's, or of an earlier text here.
+    const lastMask = -1 >>> ((last * BYTES_PER_WORD + BYTES_PER_WORD - bytes) * BITS_PER_BYTE)
+    if (last === 0) {
+      return (((kept[0] as number) ^ memory.peek(at)) & this.firstMask & lastMask) === 0
+    }
+    if ((((kept[0] as number) ^ memory.peek(at)) & this.firstMask) !== 0) return false
+    for (let i = 1; i < last; i++) if (kept[i] !== memory.peek(at + i)) return false
+    return (((kept[last] as number) ^ memory.peek(at + last)) & lastMask) === 0
   }
 
   hash(value: string): number {

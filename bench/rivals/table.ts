@@ -35,7 +35,16 @@ export interface TableReader {
   leave(): void | Promise<void>
 }
 
-export type TableName = 'map' | 'lru-map' | 'uma' | 'sharedmap' | 'lmdb' | 'lmdb-bytes'
+export type TableName =
+  | 'map'
+  | 'lru-map'
+  | 'uma'
+  | 'uma-turn'
+  | 'uma-typescript'
+  | 'uma-turn-typescript'
+  | 'sharedmap'
+  | 'lmdb'
+  | 'lmdb-bytes'
 
 /** Makes a table and fills it. */
 export async function openTable(
@@ -61,6 +70,15 @@ async function makeTable(name: TableName, kind: KeyKind): Promise<TableRival> {
       return new (await import('./lru-map.ts')).LruMapTable()
     case 'uma':
       return (await import('./uma.ts')).createUmaTable(kind)
+    case 'uma-turn':
+      return (await import('./uma.ts')).createUmaTable(kind, { sections: 'turn' })
+    case 'uma-typescript':
+      return (await import('./uma.ts')).createUmaTable(kind, { intrinsics: false })
+    case 'uma-turn-typescript':
+      return (await import('./uma.ts')).createUmaTable(kind, {
+        sections: 'turn',
+        intrinsics: false,
+      })
     case 'sharedmap':
       return (await import('./sharedmap.ts')).createSharedMapTable()
     case 'lmdb':

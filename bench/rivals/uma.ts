@@ -26,9 +26,19 @@ interface Table {
   set(object: Fields & { id: Key }): unknown
 }
 
-export function createUmaTable(kind: KeyKind): TableRival {
-  const arena = Arena.create({ bytes: ARENA_BYTES, maxWorkers: 8 })
-  const common = { key: 'id', capacity: ENTRIES } as const
+/** What of the library a table uses. */
+export interface UmaKind {
+  readonly sections?: 'fenced' | 'turn'
+  readonly intrinsics?: boolean
+}
+
+export function createUmaTable(
+  kind: KeyKind,
+  { sections = 'fenced', intrinsics = true }: UmaKind = {},
+): TableRival {
+  const arena = Arena.create({ bytes: ARENA_BYTES, maxWorkers: 8, intrinsics })
+  const smr = arena.smr(NAME, { sections })
+  const common = { key: 'id', capacity: ENTRIES, smr } as const
   const table: Table =
     kind === 'int'
       ? HashTable.create(arena, NAME, { record: ByNumber, ...common })

@@ -11,18 +11,22 @@
  *
  * Time and patience (`pause`, `nap`, `wait`, `now`) pass here too, because a model checker must own
  * every source of nondeterminism: it replaces this class by one with the same verbs, and the shipped
- * algorithms run under it unchanged. That is also why there is exactly one class of it per process
+ * algorithms run under it unchanged. That is also why there is exactly one class of it per worker
  * in production: call sites that have seen one class stay monomorphic, and the seam costs nothing.
+ * The class is this one, or the one in swift.ts, whose atomic verbs are WebAssembly.
  *
- * Addresses are `number`s: word indices into the arena, 0 is null. Only this file knows bytes.
+ * Addresses are `number`s: word indices into the arena, 0 is null. Only this file, swift.ts and
+ * intrinsics.wat know bytes.
  */
 
 import { mayBlock, now } from '../host.ts'
+import { enterSection, findHash, findWord, lookUpWord } from './compound.ts'
+import { BYTES_PER_WORD } from './units.ts'
 
-/** Bytes in a word, words in a cache line: the only place where the two units meet. */
-export const BYTES_PER_WORD = 4
-export const WORDS_PER_FLOAT = 2
-export const LINE_WORDS = 16
+export { BYTES_PER_WORD, LINE_WORDS, WORDS_PER_FLOAT } from './units.ts'
+
+/** How the atomic and the compound verbs are done: see swift.ts. */
+export type IntrinsicsKind = 'wasm' | 'typescript'
 
 export class Memory {
   /** The whole arena as 32-bit words. */
@@ -39,6 +43,11 @@ export class Memory {
     this.words = new Int32Array(buffer, 0, Math.floor(buffer.byteLength / BYTES_PER_WORD))
     this.floats = new Float64Array(buffer, 0, this.words.length >> 1)
     this.bytes = new Uint8Array(buffer)
+  }
+
+  /** How this memory does its verbs. */
+  get intrinsics(): IntrinsicsKind {
+    return 'typescript'
   }
 
   // ---- atomic ------------------------------------------------------------------------------
@@ -74,6 +83,31 @@ export class Memory {
   /** Keeps only `bits` and returns the word before. */
   and(at: number, bits: number): number {
     return Atomics.and(this.words, at, bits)
+  }
+
+  // ---- several in one: see compound.ts -----------------------------------------------------
+
+  enterSection(wrAt: number, at: number): number {
+    return enterSection(this, wrAt, at)
+  }
+
+  findWord(chainsAt: number, links: number, keyAt: number, key: number): number {
+    return findWord(this, chainsAt, links, keyAt, key)
+  }
+
+  findHash(chainsAt: number, links: number, hashAt: number, hash: number): number {
+    return findHash(this, chainsAt, links, hashAt, hash)
+  }
+
+  lookUpWord(
+    wrAt: number,
+    at: number,
+    chainsAt: number,
+    links: number,
+    keyAt: number,
+    key: number,
+  ): number {
+    return lookUpWord(this, wrAt, at, chainsAt, links, keyAt, key)
   }
 
   // ---- plain -------------------------------------------------------------------------------

@@ -142,9 +142,8 @@ export function createSpace(options: SpaceOptions): { space: Space; handle: Hand
   const { checks = false } = options
   if (typeof checks !== 'boolean')
     throw new Misuse(`${CREATE}: checks is ${show(checks)}; give true or false`)
-  const intrinsics = checkIntrinsics(CREATE, options)
   const handle = obtain(options)
-  const memory = memoryAt(CREATE, handle, intrinsics)
+  const memory = memoryAt(CREATE, handle, options.intrinsics)
   const geo = geometry(memory.words.length, maxWorkers)
   if (geo.pages < 1) {
     throw new Misuse(
@@ -197,14 +196,13 @@ export function attachSpace(
   options: AttachOptions = {},
 ): { space: Space; handle: Handle } {
   onlyOptions(ATTACH, options, ['intrinsics'])
-  const intrinsics = checkIntrinsics(ATTACH, options)
   if (!isHandle(handle)) {
     throw new Misuse(`${ATTACH}: ${show(handle)} is not an arena's handle; pass arena.handle`)
   }
   const { buffer, umaSmr } = handle
   if (umaSmr !== LAYOUT_VERSION) throw otherVersion('handle', umaSmr)
   const tooShort = buffer.byteLength < Header.WORDS * BYTES_PER_WORD
-  const memory = memoryAt(ATTACH, handle, intrinsics)
+  const memory = memoryAt(ATTACH, handle, options.intrinsics)
   if (tooShort || memory.load(Header.magic) !== MAGIC) {
     throw new Misuse(`${ATTACH}: the buffer of ${buffer.byteLength} bytes holds no arena`, {
       bytes: buffer.byteLength,
@@ -288,11 +286,6 @@ function wasmMemory(pages: number): SharedMemory | undefined {
   } catch {
     return undefined
   }
-}
-
-function checkIntrinsics(call: string, { intrinsics }: AttachOptions): boolean | undefined {
-  if (intrinsics === undefined || typeof intrinsics === 'boolean') return intrinsics
-  throw new Misuse(`${call}: intrinsics is ${show(intrinsics)}; give true or false`)
 }
 
 /**

@@ -14,7 +14,7 @@
  * every offset, so a change of layout is always seen.
  */
 
-import { LINE_WORDS, WORDS_PER_FLOAT } from './memory.ts'
+import { LINE_WORDS, WORDS_PER_FLOAT } from './units.ts'
 
 export type Kind = 'shared' | 'owned' | 'locked' | 'frozen' | 'tally'
 

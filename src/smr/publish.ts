@@ -8,14 +8,16 @@
  *      Otherwise (no second load) our plain reads are ordered with nothing, and may find a record
  *      that a poller has declared unreachable. (FreeBSD PR 265974 was this.)
  *
- * The fenced enter in domain.ts is this function written out, for speed.
+ * The fenced enter in sections.ts is this function in one verb, `enterSection` of memory/compound.ts,
+ * for speed. There it may be WebAssembly: its atomics are as strong as ours and in one order with
+ * them, and the second load is in the same call, so the argument is the same word for word.
  */
 
+import { NEAR } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
-import { MAX_DELTA, type Seq } from '../seq.ts'
+import type { Seq } from '../seq.ts'
 
-/** A section may have observed at most this much less than the write hand shows when it begins. */
-export const NEAR: number = MAX_DELTA / 2
+export { NEAR } from '../memory/compound.ts'
 
 /** Publishes in the word `at` what the write hand shows, and returns it. */
 export function publish(memory: Memory, wrAt: number, at: number): Seq {

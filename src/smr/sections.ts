@@ -7,6 +7,7 @@
  */
 
 import { Misuse, show } from '../errors.ts'
+import { NEAR } from '../memory/compound.ts'
 import { DomainWords, ReaderWords, RunKind } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { isThenable } from '../memory/patience.ts'
@@ -14,7 +15,7 @@ import type { Space } from '../memory/space.ts'
 import type { Published } from '../memory/turn.ts'
 import { INVALID, type Seq } from '../seq.ts'
 import { SECTIONS } from './options.ts'
-import { NEAR, publish, publishFrom } from './publish.ts'
+import { publish } from './publish.ts'
 import { type Tracker, Trackers } from './trackers.ts'
 
 /** What the worker is doing in this domain, as far as its own handle knows. */
@@ -35,10 +36,13 @@ export class Sections implements Published {
   protected readonly memory: Memory
   /** This worker's async sections; undefined until it opens the first. */
   protected trackers: Trackers | undefined
-  private readonly wrAt: number
+  /** The write hand, and the word in which this worker publishes. @internal */
+  readonly wrAt: number
+  /** @internal */
+  readonly seqAt: number
+  /** Whether what a section published stays until the turn ends. @internal */
+  readonly turning: boolean
   private readonly reader: number
-  /** Whether what a section published stays until the turn ends. */
-  private readonly turning: boolean
   /** What this worker's word shows between turn sections, INVALID when it shows none. */
   private seen: Seq = INVALID
   private state = OUTSIDE
@@ -52,6 +56,7 @@ export class Sections implements Published {
     this.serial = serial
     this.wrAt = address + DomainWords.wr
     this.reader = address + DomainWords.WORDS + space.slot * ReaderWords.WORDS
+    this.seqAt = this.reader + ReaderWords.seq
     this.turning = SECTIONS[space.memory.peek(address + DomainWords.sections)] === 'turn'
   }
 
@@ -65,7 +70,7 @@ export class Sections implements Published {
   enter(): void {
     if (this.state !== OUTSIDE) throw this.refuse('enter')
     this.state = INSIDE
-    const { memory, wrAt, reader } = this
+    const { memory, wrAt, seqAt } = this
     if (this.turning) {
       // [R3] If the glance finds what our word shows, that stands there since we published it, and
       //      this section is part of that one. If not, we publish anew. Otherwise nothing: a glance
@@ -73,13 +78,9 @@ export class Sections implements Published {
       if (memory.glance(wrAt) !== this.seen) this.publishForTurn()
       return
     }
-    const seen = memory.load(wrAt)
-    // [I]  We may nap here for any time. The sequence we then publish may lie behind the read hand:
-    //      poll.ts [S2] pins it.
-    memory.store(reader + ReaderWords.seq, seen)
-    // [R1] What the second load is for: see publish.ts.
-    const again = memory.load(wrAt)
-    if ((again - seen) >>> 0 > NEAR) publishFrom(memory, wrAt, reader + ReaderWords.seq, again)
+    // [R1] Publishes what the hand shows, loads it again and says how far it has moved meanwhile.
+    //      [I] So far that what we published is too old to compare with: then once more.
+    if (memory.enterSection(wrAt, seqAt) > NEAR) publish(memory, wrAt, seqAt)
   }
 
   /** Closes the section. Never blocks. Misuse when none is open. FreeBSD smr_exit(9). */
@@ -90,7 +91,7 @@ export class Sections implements Published {
     // [R2] If a poller's look [S2] reads this 0, our reads happen before whatever it allows.
     //      If it reads what stood before, it refuses. Otherwise (a plain store) the record could be
     //      written while our last reads are still under way.
-    this.memory.store(this.reader + ReaderWords.seq, INVALID)
+    this.memory.store(this.seqAt, INVALID)
   }
 
   /** Whether this worker has a section open, synchronous or async. XNU smr_entered. */
@@ -132,10 +133,12 @@ export class Sections implements Published {
   /**
    * This worker will not enter for long: nothing of it holds memory back until `online`. Only a
    * worker that computes for long in one turn needs it, and only with turn sections; with the others
-   * it changes nothing but that `enter` is Misuse meanwhile. Misuse inside a section. Never blocks.
+   * it changes nothing but that `enter` is Misuse meanwhile. Misuse inside a section, also an async
+   * one. Never blocks.
    */
   offline(): void {
     this.assertOutside('offline')
+    this.assertNoneOpen('offline')
     this.letGo()
     this.state = OFFLINE
   }
@@ -178,10 +181,28 @@ export class Sections implements Published {
 
   // ---- for the rest of the library ---------------------------------------------------------
 
+  /**
+   * [R3] Whether an `enter` now would only glance at the hand, because what this worker published
+   * in this turn still stands. Then a look that runs nobody else's code is in a section as it is,
+   * without enter and exit. Never so with fenced sections: the hand does not show INVALID. @internal
+   */
+  get covered(): boolean {
+    return this.state === OUTSIDE && this.memory.glance(this.wrAt) === this.seen
+  }
+
+  /** Misuse where `enter` is, for verbs of memory that open a section themselves. @internal */
+  assertMayEnter(): void {
+    if (this.state !== OUTSIDE) throw this.refuse('enter')
+  }
+
   /** `read` in a section that is open already. @internal */
   within<T>(fn: () => T): T {
     this.assertEntered()
-    const result = fn()
+    return this.settled(fn())
+  }
+
+  /** What a function has returned inside a section: Misuse if it is a promise. @internal */
+  settled<T>(result: T): T {
     if (isThenable(result)) throw this.heldOverAwait(result)
     return result
   }
@@ -205,14 +226,14 @@ export class Sections implements Published {
     )
   }
 
-  /** Misuse when this worker has a section open. @internal */
+  /** Misuse when this worker has a section open, or the domain has ended. @internal */
   assertOutside(verb: string): void {
-    if (this.state >= INSIDE) throw this.refuse(verb)
+    if (this.state >= INSIDE || !this.isAlive()) throw this.refuse(verb)
   }
 
-  /** Misuse when the handle was closed. @internal */
+  /** Misuse when the handle was closed, or the domain has ended. @internal */
   assertOpen(verb: string): void {
-    if (this.state === CLOSED) throw this.refuse(verb)
+    if (this.state === CLOSED || !this.isAlive()) throw this.refuse(verb)
   }
 
   private enterAsync(verb: string, label: string): Tracker {
@@ -225,12 +246,18 @@ export class Sections implements Published {
     return this.trackers.enter(label)
   }
 
+  /** Misuse when this worker has an async section open. */
+  protected assertNoneOpen(verb: string): void {
+    if (this.trackers !== undefined && this.trackers.size > 0) throw this.ownSection(verb)
+  }
+
   protected ownSection(verb: string): Misuse {
-    return this.misuse(verb, 'an async section of this worker is open, and it would wait for that')
+    const why = verb === 'offline' ? 'which holds memory back' : 'and it would wait for that'
+    return this.misuse(verb, `an async section of this worker is open, ${why}`)
   }
 
   private publishForTurn(): void {
-    this.seen = publish(this.memory, this.wrAt, this.reader + ReaderWords.seq)
+    this.seen = publish(this.memory, this.wrAt, this.seqAt)
     this.space.turn.hold(this)
   }
 
@@ -245,6 +272,8 @@ export class Sections implements Published {
   protected refuse(verb: string): Misuse {
     if (this.state === CLOSED)
       return this.misuse(verb, 'this handle was closed by detach or destroy')
+    if (!this.isAlive())
+      return this.misuse(verb, 'it was destroyed by another worker; open it again')
     if (verb === 'exit') return this.misuse(verb, 'no section is open; call enter first')
     if (this.state === OFFLINE)
       return this.misuse(verb, 'this worker is offline; call online first')

@@ -12,20 +12,22 @@
  * and no reader ever meets a half-moved chain.)
  */
 
+import { headFor } from '../memory/compound.ts'
 import { ChainsWord, NodeWords, RunKind, TableWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 
-const HASH_BITS = 32
 /** As many heads as one run of pages can hold. */
 export const MAX_CHAIN_BITS = 26
 
 export class Chains {
   private readonly memory: Memory
   private readonly space: Space
-  private readonly wordAt: number
-  private readonly hashAt: number
-  private readonly linksAt: number
+  /** Address of the word that names the current array. */
+  readonly wordAt: number
+  /** Words from a node to its hash, and to the first of its two links. */
+  readonly hashAt: number
+  readonly linksAt: number
 
   constructor(space: Space, table: number) {
     this.space = space
@@ -43,7 +45,7 @@ export class Chains {
 
   /** Address of the head for a hash. */
   headFor(chains: number, hash: number): number {
-    return (chains & ChainsWord.pageMask) + (hash >>> (HASH_BITS - bitsOf(chains)))
+    return headFor(chains, hash)
   }
 
   /** Words from a node to its link in this array. */

@@ -21,6 +21,7 @@
 
 import type { Arena } from '../arena.ts'
 import { Misuse, show } from '../errors.ts'
+import { FAR } from '../memory/compound.ts'
 import { StripeWords, TableWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { WaitOptions } from '../memory/patience.ts'
@@ -65,6 +66,11 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   private readonly chains: Chains
   private readonly key: Key<ValueOf<F[N]>>
   private readonly keyName: N
+  // For lookups, each a step nearer than in `chains` and `key`.
+  private readonly chainsAt: number
+  private readonly linksAt: number
+  private readonly hashAt: number
+  private readonly word: number
 
   private constructor(parts: TableParts, schema: Schema<F>, key: Key<ValueOf<F[N]>>, keyName: N) {
     this.parts = parts
@@ -77,6 +83,10 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     this.chains = parts.chains
     this.key = key
     this.keyName = keyName
+    this.chainsAt = parts.chains.wordAt
+    this.linksAt = parts.chains.linksAt
+    this.hashAt = parts.chains.hashAt
+    this.word = key.word
   }
 
   /**
@@ -111,12 +121,12 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * Takes no lock, never blocks, legal inside a section. Misuse for a key that the field cannot hold.
    */
   get(key: ValueOf<F[N]>): Values<F> | undefined {
-    this.key.check('table.get', key)
+    const aim = this.key.aim('table.get', key)
     const { smr } = this
     const nested = smr.entered
     if (!nested) smr.enter()
     try {
-      const item = this.search(key)
+      const item = this.seek(aim, key)
       return item === 0 ? undefined : this.schema.read(this.arena, item)
     } finally {
       if (!nested) smr.exit()
@@ -129,21 +139,31 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * Otherwise as `get`.
    */
   read<T>(key: ValueOf<F[N]>, fn: (item: Item) => T): T | undefined {
-    this.key.check('table.read', key)
-    const run = (): T | undefined => {
-      const item = this.search(key)
-      return item === 0 ? undefined : fn(item)
+    const aim = this.key.aim('table.read', key)
+    const { smr } = this
+    const nested = smr.entered
+    if (!nested) smr.enter()
+    try {
+      const item = this.seek(aim, key)
+      return item === 0 ? undefined : smr.settled(fn(item))
+    } finally {
+      if (!nested) smr.exit()
     }
-    return this.inside(run)
   }
 
   /** Whether there is a record with this key. As `get`. */
   has(key: ValueOf<F[N]>): boolean {
-    this.key.check('table.has', key)
-    const { smr } = this
-    if (smr.entered) return this.search(key) !== 0
+    const aim = this.key.aim('table.has', key)
+    const { smr, word } = this
+    if (smr.covered || smr.entered) return this.seek(aim, key) !== 0
+    if (word >= 0 && !smr.turning) {
+      smr.assertMayEnter()
+      const { wrAt, seqAt } = smr
+      const node = this.memory.lookUpWord(wrAt, seqAt, this.chainsAt, this.linksAt, word, aim)
+      if (node !== FAR) return node !== 0
+    }
     smr.enter()
-    const found = this.search(key) !== 0
+    const found = this.seek(aim, key) !== 0
     smr.exit()
     return found
   }
@@ -151,8 +171,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /** The record with this key, 0 if there is none. Only inside a section, and valid only there. */
   find(key: ValueOf<F[N]>): Item {
     this.smr.assertEntered()
-    this.key.check('table.find', key)
-    return this.search(key)
+    return this.seek(this.key.aim('table.find', key), key)
   }
 
   /** Records in the table; while writers are busy, as of a moment ago. One load per stripe. */
@@ -273,10 +292,18 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     return this.smr.entered ? this.smr.within(fn) : this.smr.read(fn)
   }
 
-  /** In a section. */
-  private search(key: ValueOf<F[N]>): Item {
+  /** In a section: the record with the key aimed at. */
+  private seek(aim: number, key: ValueOf<F[N]>): Item {
+    const { chainsAt, linksAt, memory, word } = this
+    if (word >= 0) return memory.findWord(chainsAt, linksAt, word, aim) as Item
+    const node = memory.findHash(chainsAt, linksAt, this.hashAt, aim)
+    if (node === 0 || this.key.hits(memory, node, key)) return node as Item
+    return this.search(aim, key)
+  }
+
+  /** The same, all the way: another key of the same hash stands in front. */
+  private search(hash: number, key: ValueOf<F[N]>): Item {
     const { chains, memory } = this
-    const hash = this.key.hash(key)
     const now = chains.current()
     const link = chains.linkOffset(now)
     let node = memory.load(chains.headFor(now, hash))

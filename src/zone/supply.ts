@@ -217,16 +217,17 @@ export class Supply {
     const { cache } = this.parts
     if (cache.free === 0) return
     if (this.memory.peek(cache.free + BucketWords.count) !== 0) this.sendOff(0, false)
-    else {
-      const bucket = cache.unloadFree()
-      this.putAway(bucket, () => cache.reloadFree(bucket))
-    }
+    else this.putFreeBack()
   }
 
   /** Puts all that this worker caches where others can have it. */
   flush(): void {
     this.seal()
     this.putAllocBack()
+    this.putFreeBack()
+  }
+
+  private putFreeBack(): void {
     const { cache } = this.parts
     const free = cache.unloadFree()
     this.putAway(free, () => cache.reloadFree(free))
@@ -327,8 +328,8 @@ export class Supply {
     const failure = new Failure()
     if (domain !== undefined) {
       // Where something is pending still, we have waited for its readers already.
-      const timeoutMs = domain.patience(DEFAULT_TIMEOUT_MS)
-      if (depot.hasPending() || timeoutMs === 0 || !domain.synchronize({ timeoutMs })) return
+      const ms = domain.patience(DEFAULT_TIMEOUT_MS)
+      if (depot.hasPending() || ms === 0 || !domain.synchronize({ timeoutMs: ms })) return
       failure.run(hooks.dtor, item)
       if (trashing) fillTrash(this.memory, item, recordWords)
     }

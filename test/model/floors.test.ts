@@ -6,7 +6,17 @@ import { describe, expect, it } from 'vitest'
 import { catalog, type Entry, quick } from './catalog.ts'
 import { runEntry } from './table.ts'
 
-const GROUPS = ['smr', 'the circle', 'memory', 'zone', 'zone, mixtures']
+const GROUPS = [
+  'smr',
+  'the circle',
+  'clocks and sections',
+  'turns',
+  'async sections',
+  'callbacks',
+  'memory',
+  'zone',
+  'zone, mixtures',
+]
 
 describe.each(GROUPS)('%s', (group) => {
   const entries = new Map<string, Entry[]>()

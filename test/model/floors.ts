@@ -7,15 +7,20 @@
  */
 
 import { arenaDeaths, REAPER, reaperDeaths } from './arenaDeaths.ts'
+import { asyncDeaths, asyncScenarios } from './asyncScenarios.ts'
+import { callDeaths, callScenarios } from './callScenarios.ts'
 import type { Entry } from './catalog.ts'
 import { clockScenarios } from './clockScenarios.ts'
 import { accompaniedDeaths, deathScenarios } from './deathScenarios.ts'
 import { VICTIM } from './deathStage.ts'
+import { guardScenarios } from './guardScenarios.ts'
 import { memoryScenarios } from './memoryScenarios.ts'
+import { paceScenarios } from './paceScenarios.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { smrScenarios } from './smrScenarios.ts'
 import { shipped } from './stage.ts'
+import { turnScenarios } from './turnScenarios.ts'
 import { zoneMixtures, zoneScenarios } from './zoneScenarios.ts'
 
 type More = Omit<Entry, 'scenario'>
@@ -48,6 +53,19 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
     { bound: 2, stale: true },
   ]),
   'the circle': entries(clockScenarios(shipped), { quick: { bound: 1 } }),
+  'clocks and sections': inManyWays([...paceScenarios(shipped), ...guardScenarios(shipped)], 1, [
+    { bound: 2 },
+    { bound: 1, delayed: true },
+  ]),
+  turns: inManyWays(turnScenarios(shipped), 1, [
+    { bound: 2, stale: true },
+    { bound: 1, stale: true, delayed: true },
+  ]),
+  'async sections': inManyWays(asyncScenarios(shipped), 1, [
+    { bound: 2 },
+    { bound: 1, delayed: true },
+  ]),
+  callbacks: inManyWays(callScenarios(shipped), 1, [{ bound: 2 }, { bound: 1, delayed: true }]),
   memory: inManyWays(memoryScenarios(shipped), 1, [
     { bound: 2 },
     { bound: 1, delayed: true },
@@ -68,11 +86,18 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
   death: [
     ...entries(deathScenarios(shipped), { victim: VICTIM }),
     ...entries(arenaDeaths(shipped), { victim: VICTIM }),
+    ...entries([asyncDeaths(shipped).alone, callDeaths(shipped).alone], { victim: VICTIM }),
   ],
-  'death beside a third': entries(accompaniedDeaths(shipped), {
-    victim: VICTIM,
-    rules: sampled(100, 1),
-    quick: sampled(2, 1),
-  }),
+  'death beside a third': [
+    ...entries(accompaniedDeaths(shipped), {
+      victim: VICTIM,
+      rules: sampled(100, 1),
+      quick: sampled(2, 1),
+    }),
+    ...entries([asyncDeaths(shipped).beside, callDeaths(shipped).beside], {
+      victim: VICTIM,
+      quick: sampled(5, 1),
+    }),
+  ],
   'two deaths': entries(reaperDeaths(shipped), { first: VICTIM, victim: REAPER, stride: 20 }),
 }

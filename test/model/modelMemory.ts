@@ -10,12 +10,16 @@
  * A plain access need not be a preemption point: if it races with nobody, it commutes with all that
  * others may do meanwhile, and if it races, the clocks say so in some schedule of the others' atomics.
  *
+ * Compound verbs are no steps: they are the library's own code over the verbs here, of the library
+ * that the scenario runs, which may be a mutant.
+ *
  * Exempt from the check: `tally` and `tallied` (a counter of its worker's own, read by others for
  * print), `glance` (the same for ordinary words; under the rule `stale` it is a preemption point and
  * may miss a write that does not happen before it), and words whose atomics the scenario has weakened. What is checked is
  * checked by the word: two workers that poke different bytes of one word are said to race.
  */
 
+import * as compound from '#src/memory/compound.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { type Access, byteOf, WEAK_STORE, wordOf } from './access.ts'
 import type { Engine } from './engine.ts'
@@ -25,8 +29,17 @@ import * as verbs from './verbs.ts'
 /** How virtual time passes for a thread that only breathes. */
 const BREATH_MS = 0.01
 
+/** The functions of compound.ts, shipped or mutated. */
+export type Compound = typeof compound
+
+/** Lets `memory`, if it is the model's, do its compound verbs as this library does. */
+export function lendCompound(memory: Memory, verbs: Compound): void {
+  if (memory instanceof ModelMemory) memory.compound = verbs
+}
+
 export class ModelMemory {
   readonly words: Int32Array<ArrayBuffer>
+  compound: Compound = compound
   private readonly engine: Engine
   private readonly access: Access
   /** One float seen as two words. */
@@ -98,6 +111,26 @@ export class ModelMemory {
     }
     engine.done(t, verb, at, old)
     return old
+  }
+
+  // ---- compound ----------------------------------------------------------------------------
+
+  enterSection(wrAt: number, at: number): number {
+    return this.compound.enterSection(this.asMemory(), wrAt, at)
+  }
+
+  findWord(...at: [chainsAt: number, links: number, keyAt: number, key: number]): number {
+    return this.compound.findWord(this.asMemory(), ...at)
+  }
+
+  findHash(...at: [chainsAt: number, links: number, hashAt: number, hash: number]): number {
+    return this.compound.findHash(this.asMemory(), ...at)
+  }
+
+  lookUpWord(
+    ...at: [wrAt: number, at: number, chainsAt: number, links: number, keyAt: number, key: number]
+  ): number {
+    return this.compound.lookUpWord(this.asMemory(), ...at)
   }
 
   // ---- plain -------------------------------------------------------------------------------

@@ -52,15 +52,19 @@ async function copyScripts(from: URL, to: URL): Promise<void> {
 async function load(from: URL): Promise<Library> {
   const part = async (file: string): Promise<Record<string, unknown>> =>
     (await import(/* @vite-ignore */ new URL(file, from).href)) as Record<string, unknown>
-  const [index, layout, pages, space, reap, stats] = await Promise.all([
+  const [index, compound, layout, pages, space, reap, barrier, stats] = await Promise.all([
     part('index.js'),
+    part('memory/compound.js'),
     part('memory/layout.js'),
     part('memory/pages.js'),
     part('memory/space.js'),
     part('reap.js'),
+    part('smr/barrier.js'),
     part('table/stats.js'),
   ])
-  return { ...index, ...layout, ...pages, ...space, ...reap, ...stats } as unknown as Library
+  const parts = { ...layout, ...pages, ...space, ...reap, ...barrier, ...stats }
+  const all = { ...index, ...parts, compound }
+  return all as unknown as Library
 }
 
 /** This file runs from test/model or from build/test/model. */

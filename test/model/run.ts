@@ -15,10 +15,12 @@
  */
 
 import { parseArgs } from 'node:util'
+import { CONCURRENT_TRIALS } from './asyncMutantList.ts'
 import { catalog, type Entry, entriesNamed } from './catalog.ts'
 import { replay } from './explorer.ts'
 import { TRIALS } from './mutantList.ts'
 import { formatVerdicts, runTrial, type Verdict } from './mutantRuns.ts'
+import { PACE_TRIALS } from './paceMutantList.ts'
 import { QUEUE_TRIALS } from './queueMutantList.ts'
 import type { Rules } from './rules.ts'
 import { formatRow, formatSum, HEADER, type Row, runEntry } from './table.ts'
@@ -70,7 +72,13 @@ async function main(): Promise<boolean> {
 /** The table of mutants; answers how many have survived. */
 async function runMutants(): Promise<number> {
   const verdicts: Verdict[] = []
-  for (const trial of [...TRIALS, ...QUEUE_TRIALS, ...TABLE_TRIALS])
+  for (const trial of [
+    ...TRIALS,
+    ...PACE_TRIALS,
+    ...CONCURRENT_TRIALS,
+    ...QUEUE_TRIALS,
+    ...TABLE_TRIALS,
+  ])
     verdicts.push(await runTrial(trial))
   console.log(`\n${formatVerdicts(verdicts)}`)
   return verdicts.filter(({ failure, replays }) => failure === undefined || !replays).length

@@ -20,12 +20,15 @@ import {
   u32,
   utf8,
 } from '#src/index.ts'
+import * as compound from '#src/memory/compound.ts'
 import { geometry, Header } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { checkPages } from '#src/memory/pages.ts'
 import { format, type Handle, Space } from '#src/memory/space.ts'
 import { reapSlot } from '#src/reap.ts'
+import { Queued } from '#src/smr/barrier.ts'
 import { checkTable } from '#src/table/stats.ts'
+import { type Compound, lendCompound } from './modelMemory.ts'
 
 /** What scenarios use of the library. */
 export interface Library {
@@ -40,9 +43,11 @@ export interface Library {
   readonly u32: typeof u32
   readonly utf8: typeof utf8
   readonly Space: typeof Space
+  readonly compound: Compound
   readonly format: typeof format
   readonly geometry: typeof geometry
   readonly reapSlot: typeof reapSlot
+  readonly Queued: typeof Queued
   readonly checkPages: typeof checkPages
   readonly checkTable: typeof checkTable
 }
@@ -59,9 +64,11 @@ export const shipped: Library = {
   u32,
   utf8,
   Space,
+  compound,
   format,
   geometry,
   reapSlot,
+  Queued,
   checkPages,
   checkTable,
 }
@@ -101,6 +108,10 @@ export function raise<W>(
 
 /** Attaches a worker. Its handle cannot be sent anywhere: there is one memory, and it is here. */
 export function join(lib: Library, memory: Memory): Arena {
+  lendCompound(memory, lib.compound)
   const handle = { umaSmr: memory.peek(Header.version) } as Handle
-  return new lib.Arena(new lib.Space('model', memory), handle)
+  const space = new lib.Space('model', memory)
+  // A timer of the host's would act when the schedule is over; what it would do, a deed does.
+  space.turn.after = () => {}
+  return new lib.Arena(space, handle)
 }

@@ -30,6 +30,8 @@ export interface Task {
   readonly pairs: readonly Item[]
   /** The pair that this member writes; a reader has none. */
   readonly own: Item | undefined
+  /** Whether this member works with intrinsics; not told: as it comes. */
+  readonly intrinsics?: boolean
 }
 
 /** Words of a pair: a cache line apart. */
@@ -41,7 +43,8 @@ const SYNCHRONIZE_MS = 15_000
 const member = new Member<Task>()
 const { handle, own, pairs, turns } = member.task
 const { random } = member
-const arena = Arena.attach(handle)
+const { intrinsics } = member.task
+const arena = Arena.attach(handle, intrinsics === undefined ? {} : { intrinsics })
 const smr = arena.smr('grace')
 const { words } = arena
 sabotage(member.task.sabotage, undefined, smr)

@@ -28,6 +28,7 @@ describe('arena.stats', () => {
     expect(a.stats()).toEqual({
       bytes: 2 ** 18,
       checks: true,
+      intrinsics: 'wasm',
       pages: { total: a.space.pages.count, untouched: a.space.pages.count, free: 0 },
       workers: { max: 4, attached: [0, 1] },
       zones: [],

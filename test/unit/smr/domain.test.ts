@@ -52,6 +52,9 @@ describe.each(CONFIGS)('$name', (config) => {
     })
 
     it('[R1] loads the write hand, publishes, and loads the write hand again, all atomically', () => {
+      // Step by step; with intrinsics it is one call, which intrinsics.test.ts compares with this.
+      ;[a, b, c] = trio({ intrinsics: false }, config)
+      ;[x, y, z] = [a.smr('d'), b.smr('d'), c.smr('d')]
       const steps: string[] = []
       const where = (at: number): string => (at === hands.wrAt ? 'wr' : 'seq')
       const { load, store } = b.memory

@@ -139,7 +139,9 @@ export function skipWaits(arena: Arena, asleep: () => void = () => {}): void {
 /** All keys of this table hash to one value: every lookup walks every record. */
 export function collideAll(table: Accounts, hash: number): void {
   const { key } = table as unknown as { readonly key: object }
-  Object.assign(key, { hash: () => hash, hashAt: () => hash })
+  Object.assign(key, { hash: () => hash, hashAt: () => hash, aim: () => hash })
+  // A key of one word is found by its word: let it be found by its hash, as the others are.
+  Object.assign(table, { word: -1 })
 }
 
 /** Address of the lock of the stripe that an account falls into. */

@@ -1,0 +1,109 @@
+/**
+ * Compound verbs: what several verbs of `Memory` do together, on the paths that must be fast.
+ *
+ * Written over the single verbs, and only here. `Memory` has them as methods, which is what it runs
+ * where there is no WebAssembly; swift.ts has the same in one call each; the model checker's memory
+ * takes them from here, so it explores every step of them, and text mutants of this file are caught
+ * by the same scenarios as those of the algorithms above.
+ *
+ * A chains word says where an array of list heads is, how many, and through which of a node's two
+ * link words its chains run: see `ChainsWord` in layout.ts, and table/chains.ts.
+ */
+
+import { MAX_DELTA } from '../seq.ts'
+import { ChainsWord } from './layout.ts'
+import type { Memory } from './memory.ts'
+import { mix, SEED } from './mix.ts'
+
+/** A section may have observed at most this much less than the write hand shows when it begins. */
+export const NEAR: number = MAX_DELTA / 2
+
+/** What `lookUpWord` answers when the section that it opened must be published anew. */
+export const FAR = -1
+
+const HASH_BITS = 32
+
+/**
+ * Publishes in the word `at` what the write hand shows. Returns how far the hand has moved
+ * meanwhile, as a distance all the way round: more than NEAR, and it must be published again.
+ */
+export function enterSection(memory: Memory, wrAt: number, at: number): number {
+  const seen = memory.load(wrAt)
+  // [I]  We may nap here for any time. The sequence we then publish may lie behind the read hand:
+  //      poll.ts [S2] pins it.
+  memory.store(at, seen)
+  // [R1] What the second load is for: see publish.ts.
+  const again = memory.load(wrAt)
+  return (again - seen) >>> 0
+}
+
+/** Address of the head for a hash. */
+export function headFor(chains: number, hash: number): number {
+  const bits = (chains >> ChainsWord.bitsShift) & ChainsWord.bitsMask
+  return (chains & ChainsWord.pageMask) + (hash >>> (HASH_BITS - bits))
+}
+
+/** In a section: the first node of the hash's chain with `wanted` in its word `offset`, or 0. */
+function walk(
+  memory: Memory,
+  chainsAt: number,
+  links: number,
+  offset: number,
+  hash: number,
+  wanted: number,
+): number {
+  const chains = memory.load(chainsAt)
+  const link = links + (chains & ChainsWord.linkMask)
+  let node = memory.load(headFor(chains, hash))
+  while (node !== 0 && memory.peek(node + offset) !== wanted) node = memory.load(node + link)
+  return node
+}
+
+/**
+ * In a section: the node whose key, the word `keyAt` of it, is `key`; 0 when there is none. The
+ * hash of a word is one to one, so it need not be compared.
+ */
+export function findWord(
+  memory: Memory,
+  chainsAt: number,
+  links: number,
+  keyAt: number,
+  key: number,
+): number {
+  return walk(memory, chainsAt, links, keyAt, mix(key ^ SEED), key | 0)
+}
+
+/**
+ * In a section: the first node whose hash, the word `hashAt` of it, is `hash`; 0 when there is none.
+ * Another one with the same hash may stand behind it.
+ */
+export function findHash(
+  memory: Memory,
+  chainsAt: number,
+  links: number,
+  hashAt: number,
+  hash: number,
+): number {
+  return walk(memory, chainsAt, links, hashAt, hash, hash)
+}
+
+/**
+ * `findWord` in a fenced section of its own: the node is there or was a moment ago, and its address
+ * means nothing any more. FAR when the worker has napped in the middle of opening the section, which
+ * then stays published: open it the long way, look again, and close it.
+ */
+export function lookUpWord(
+  memory: Memory,
+  wrAt: number,
+  at: number,
+  chainsAt: number,
+  links: number,
+  keyAt: number,
+  key: number,
+): number {
+  if (enterSection(memory, wrAt, at) > NEAR) return FAR
+  const node = findWord(memory, chainsAt, links, keyAt, key)
+  // [R2] As in `exit` of sections.ts.
+  memory.store(at, 0)
+  return node
+}

@@ -1,0 +1,201 @@
+;; Intrinsics: verbs of `Memory` as WebAssembly, over the arena's own shared memory.
+;;
+;; Engines do not inline Atomics; a call into WebAssembly costs half of one, and a whole section or a
+;; whole walk along a chain costs one call. What each function does is said in TypeScript in
+;; memory.ts and compound.ts, which are the reference: this file repeats it, and
+;; test/unit/memory/intrinsics.test.ts compares the two. The build assembles it into
+;; intrinsics.generated.ts.
+;;
+;; Addresses come as word indices, and are shifted to bytes here. Every shared word that may change
+;; is read and written by atomic instructions, which are sequentially consistent and stand in one
+;; order with JavaScript's Atomics. A plain load reads what is frozen since it was published.
+;;
+;; Numbers that are known elsewhere: 0x1b873593 is SEED of mix.ts, whose `mix` findWord repeats; 1, 31
+;; and -1024 are ChainsWord of layout.ts; 0x20000000 is NEAR of compound.ts.
+
+(module
+  (import "arena" "memory" (memory 1 65536 shared))
+
+  ;; ---- single verbs ----------------------------------------------------------------------------
+
+  (func (export "load") (param $at i32) (result i32)
+    (i32.atomic.load (i32.shl (local.get $at) (i32.const 2))))
+
+  (func (export "store") (param $at i32) (param $value i32)
+    (i32.atomic.store (i32.shl (local.get $at) (i32.const 2)) (local.get $value)))
+
+  (func (export "add") (param $at i32) (param $value i32) (result i32)
+    (i32.atomic.rmw.add (i32.shl (local.get $at) (i32.const 2)) (local.get $value)))
+
+  (func (export "swap") (param $at i32) (param $value i32) (result i32)
+    (i32.atomic.rmw.xchg (i32.shl (local.get $at) (i32.const 2)) (local.get $value)))
+
+  (func (export "cas") (param $at i32) (param $expected i32) (param $value i32) (result i32)
+    (i32.atomic.rmw.cmpxchg
+      (i32.shl (local.get $at) (i32.const 2)) (local.get $expected) (local.get $value)))
+
+  (func (export "or") (param $at i32) (param $bits i32) (result i32)
+    (i32.atomic.rmw.or (i32.shl (local.get $at) (i32.const 2)) (local.get $bits)))
+
+  (func (export "and") (param $at i32) (param $bits i32) (result i32)
+    (i32.atomic.rmw.and (i32.shl (local.get $at) (i32.const 2)) (local.get $bits)))
+
+  ;; ---- sections --------------------------------------------------------------------------------
+
+  ;; Publishes at $at what the hand at $wr shows; returns how far the hand has moved meanwhile.
+  (func (export "enterSection") (param $wr i32) (param $at i32) (result i32)
+    (local $seen i32)
+    (local.set $wr (i32.shl (local.get $wr) (i32.const 2)))
+    (local.set $seen (i32.atomic.load (local.get $wr)))
+    ;; [I] The nap.
+    (i32.atomic.store (i32.shl (local.get $at) (i32.const 2)) (local.get $seen))
+    ;; [R1] Atomic as in JavaScript: it reads from the step of the hand that it sees, so what was
+    ;;      unlinked before that step happens before all reads that follow in this worker, here or
+    ;;      in JavaScript.
+    (i32.sub (i32.atomic.load (local.get $wr)) (local.get $seen)))
+
+  ;; ---- chains ----------------------------------------------------------------------------------
+
+  ;; The finds are the same but for what they compare, and are written out each time: engines do not
+  ;; inline one function of a module into another. Inside, nodes and offsets are bytes.
+  ;;
+  ;; A turn of the loop takes two nodes, and picks between them without a branch: whether a key is in
+  ;; the first or in the second is what a processor guesses wrong most often, and waits for longest.
+  ;; Pointers are loaded atomically: whoever sees one sees the node that was filled before.
+
+  (func (export "findWord")
+      (param $chainsAt i32) (param $links i32) (param $keyAt i32) (param $key i32) (result i32)
+    (local $hash i32) (local $chains i32) (local $link i32) (local $node i32)
+    ;; mix(key ^ SEED)
+    (local.set $hash (i32.xor (local.get $key) (i32.const 0x1b873593)))
+    (local.set $hash (i32.mul
+      (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 16)))
+      (i32.const 0x85ebca6b)))
+    (local.set $hash (i32.mul
+      (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 13)))
+      (i32.const 0xc2b2ae35)))
+    (local.set $hash (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 16))))
+    ;; The array: its link word, in bytes, and the head that the top bits of the hash pick.
+    (local.set $chains (i32.atomic.load (i32.shl (local.get $chainsAt) (i32.const 2))))
+    (local.set $link (i32.shl
+      (i32.add (local.get $links) (i32.and (local.get $chains) (i32.const 1)))
+      (i32.const 2)))
+    (local.set $keyAt (i32.shl (local.get $keyAt) (i32.const 2)))
+    (local.set $node (i32.shl
+      (i32.atomic.load (i32.shl
+        (i32.add
+          (i32.and (local.get $chains) (i32.const -1024))
+          (i32.shr_u (local.get $hash) (i32.sub (i32.const 32)
+            (i32.and (i32.shr_u (local.get $chains) (i32.const 1)) (i32.const 31)))))
+        (i32.const 2)))
+      (i32.const 2)))
+    (block $none
+      (loop $on
+        (br_if $none (i32.eqz (local.get $node)))
+        (local.set $node (select
+          (local.get $node)
+          (i32.shl
+            (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
+            (i32.const 2))
+          (i32.eq (i32.load (i32.add (local.get $node) (local.get $keyAt))) (local.get $key))))
+        (br_if $none (i32.eqz (local.get $node)))
+        (if (i32.eq (i32.load (i32.add (local.get $node) (local.get $keyAt))) (local.get $key))
+          (then (return (i32.shr_u (local.get $node) (i32.const 2)))))
+        (local.set $node (i32.shl
+          (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
+          (i32.const 2)))
+        (br $on)))
+    (i32.const 0))
+
+  (func (export "findHash")
+      (param $chainsAt i32) (param $links i32) (param $hashAt i32) (param $hash i32) (result i32)
+    (local $chains i32) (local $link i32) (local $node i32)
+    ;; The array: its link word, in bytes, and the head that the top bits of the hash pick.
+    (local.set $chains (i32.atomic.load (i32.shl (local.get $chainsAt) (i32.const 2))))
+    (local.set $link (i32.shl
+      (i32.add (local.get $links) (i32.and (local.get $chains) (i32.const 1)))
+      (i32.const 2)))
+    (local.set $hashAt (i32.shl (local.get $hashAt) (i32.const 2)))
+    (local.set $node (i32.shl
+      (i32.atomic.load (i32.shl
+        (i32.add
+          (i32.and (local.get $chains) (i32.const -1024))
+          (i32.shr_u (local.get $hash) (i32.sub (i32.const 32)
+            (i32.and (i32.shr_u (local.get $chains) (i32.const 1)) (i32.const 31)))))
+        (i32.const 2)))
+      (i32.const 2)))
+    (block $none
+      (loop $on
+        (br_if $none (i32.eqz (local.get $node)))
+        (local.set $node (select
+          (local.get $node)
+          (i32.shl
+            (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
+            (i32.const 2))
+          (i32.eq (i32.load (i32.add (local.get $node) (local.get $hashAt))) (local.get $hash))))
+        (br_if $none (i32.eqz (local.get $node)))
+        (if (i32.eq (i32.load (i32.add (local.get $node) (local.get $hashAt))) (local.get $hash))
+          (then (return (i32.shr_u (local.get $node) (i32.const 2)))))
+        (local.set $node (i32.shl
+          (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
+          (i32.const 2)))
+        (br $on)))
+    (i32.const 0))
+
+  ;; enterSection, findWord and out again, written out once more. -1, with the section open, when the
+  ;; hand has moved too far: see compound.ts.
+  (func (export "lookUpWord")
+      (param $wr i32) (param $at i32)
+      (param $chainsAt i32) (param $links i32) (param $keyAt i32) (param $key i32) (result i32)
+    (local $hash i32) (local $chains i32) (local $link i32) (local $node i32)
+    ;; [I] [R1] As in enterSection; $hash is what the hand has shown.
+    (local.set $wr (i32.shl (local.get $wr) (i32.const 2)))
+    (local.set $at (i32.shl (local.get $at) (i32.const 2)))
+    (local.set $hash (i32.atomic.load (local.get $wr)))
+    (i32.atomic.store (local.get $at) (local.get $hash))
+    (if (i32.gt_u
+          (i32.sub (i32.atomic.load (local.get $wr)) (local.get $hash))
+          (i32.const 0x20000000))
+      (then (return (i32.const -1))))
+    ;; mix(key ^ SEED)
+    (local.set $hash (i32.xor (local.get $key) (i32.const 0x1b873593)))
+    (local.set $hash (i32.mul
+      (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 16)))
+      (i32.const 0x85ebca6b)))
+    (local.set $hash (i32.mul
+      (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 13)))
+      (i32.const 0xc2b2ae35)))
+    (local.set $hash (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 16))))
+    ;; The array: its link word, in bytes, and the head that the top bits of the hash pick.
+    (local.set $chains (i32.atomic.load (i32.shl (local.get $chainsAt) (i32.const 2))))
+    (local.set $link (i32.shl
+      (i32.add (local.get $links) (i32.and (local.get $chains) (i32.const 1)))
+      (i32.const 2)))
+    (local.set $keyAt (i32.shl (local.get $keyAt) (i32.const 2)))
+    (local.set $node (i32.shl
+      (i32.atomic.load (i32.shl
+        (i32.add
+          (i32.and (local.get $chains) (i32.const -1024))
+          (i32.shr_u (local.get $hash) (i32.sub (i32.const 32)
+            (i32.and (i32.shr_u (local.get $chains) (i32.const 1)) (i32.const 31)))))
+        (i32.const 2)))
+      (i32.const 2)))
+    (block $found
+      (loop $on
+        (br_if $found (i32.eqz (local.get $node)))
+        (local.set $node (select
+          (local.get $node)
+          (i32.shl
+            (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
+            (i32.const 2))
+          (i32.eq (i32.load (i32.add (local.get $node) (local.get $keyAt))) (local.get $key))))
+        (br_if $found (i32.eqz (local.get $node)))
+        (br_if $found
+          (i32.eq (i32.load (i32.add (local.get $node) (local.get $keyAt))) (local.get $key)))
+        (local.set $node (i32.shl
+          (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
+          (i32.const 2)))
+        (br $on)))
+    ;; [R2] Atomic: a poller that reads this 0 comes after all our reads.
+    (i32.atomic.store (local.get $at) (i32.const 0))
+    (i32.shr_u (local.get $node) (i32.const 2))))

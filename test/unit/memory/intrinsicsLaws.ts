@@ -1,0 +1,262 @@
+/**
+ * What intrinsics must obey, whoever wrote them: each law takes a memory and compares it with the
+ * TypeScript reference and with an oracle that knows neither. A law throws when it is broken.
+ */
+
+import fc from 'fast-check'
+import { ChainsWord, PAGE_WORDS } from '#src/memory/layout.ts'
+import { Memory } from '#src/memory/memory.ts'
+import { mix, SEED } from '#src/memory/mix.ts'
+
+const BYTES = 2 ** 16
+
+/** A memory to judge, all zero. */
+export type Make = () => Memory
+
+const reference: Make = () => new Memory(new SharedArrayBuffer(BYTES))
+
+export function same(what: string, found: unknown, wanted: unknown): void {
+  if (found !== wanted) throw new Error(`${what}: ${found}, not ${wanted}`)
+}
+
+function sameWords(one: Memory, other: Memory): void {
+  for (let i = 0; i < other.words.length; i++) same(`word ${i}`, one.words[i], other.words[i])
+}
+
+// ---- verbs -----------------------------------------------------------------------------------
+
+const FEW_WORDS = 4
+const AT = 40
+/** Values that a word cannot hold are stored as what is left of them in 32 bits. */
+const anyValue = fc.oneof(
+  fc.integer({ min: -3, max: 3 }),
+  fc.integer(),
+  fc.integer({ min: 2 ** 31 - 3, max: 2 ** 32 + 3 }),
+  fc.constantFrom(-(2 ** 31), 2 ** 31, 2 ** 32 - 1, -(2 ** 32), 2 ** 53 - 1, -(2 ** 40) - 7),
+)
+const aStep = fc.record({
+  verb: fc.constantFrom('load', 'store', 'add', 'swap', 'cas', 'casHit', 'or', 'and', 'poke'),
+  at: fc.integer({ min: AT, max: AT + FEW_WORDS - 1 }),
+  value: anyValue,
+  other: anyValue,
+})
+type Step = typeof aStep extends fc.Arbitrary<infer T> ? T : never
+
+/** Does the step and returns what it answers. */
+function act(memory: Memory, { verb, at, value, other }: Step): number | undefined {
+  switch (verb) {
+    case 'load':
+      return memory.load(at)
+    case 'store':
+      return void memory.store(at, value)
+    case 'add':
+      return memory.add(at, value)
+    case 'swap':
+      return memory.swap(at, value)
+    case 'cas':
+      return memory.cas(at, other, value)
+    case 'casHit':
+      return memory.cas(at, memory.peek(at), value)
+    case 'or':
+      return memory.or(at, value)
+    case 'and':
+      return memory.and(at, value)
+    default:
+      return void memory.poke(at, value)
+  }
+}
+
+/** The same by nothing but arithmetic: 32 bits are what is left of a number modulo 2^32. */
+function play(words: Map<number, number>, { verb, at, value, other }: Step): number | undefined {
+  const old = words.get(at) ?? 0
+  const put = (next: bigint): number => {
+    words.set(at, Number(BigInt.asIntN(32, next)))
+    return old
+  }
+  const bits = BigInt.asUintN(32, BigInt(old))
+  switch (verb) {
+    case 'load':
+      return old
+    case 'add':
+      return put(BigInt(old) + BigInt(value))
+    case 'swap':
+    case 'casHit':
+      return put(BigInt(value))
+    case 'cas':
+      return Number(BigInt.asIntN(32, BigInt(other))) === old ? put(BigInt(value)) : old
+    case 'or':
+      return put(bits | BigInt.asUintN(32, BigInt(value)))
+    case 'and':
+      return put(bits & BigInt.asUintN(32, BigInt(value)))
+    default:
+      put(BigInt(value))
+      return undefined
+  }
+}
+
+/** Every verb answers and leaves what the reference and the oracle do. */
+export function verbsAgree(make: Make, numRuns: number): void {
+  const scripts = fc.array(aStep, { minLength: 1, maxLength: 60 })
+  fc.assert(
+    fc.property(scripts, (script) => {
+      const [judged, ours, oracle] = [make(), reference(), new Map<number, number>()]
+      for (const step of script) {
+        const wanted = play(oracle, step)
+        same(`${step.verb} of the reference`, act(ours, step), wanted)
+        same(step.verb, act(judged, step), wanted)
+      }
+      for (const [at, value] of oracle) same(`word ${at}`, ours.peek(at), value)
+      sameWords(judged, ours)
+    }),
+    { numRuns },
+  )
+}
+
+/** In the text: nothing is stored plainly, and what is loaded plainly is a key or a hash of a node. */
+export function onlyFrozenWordsArePlain(text: string): void {
+  const plain = text.match(/i32\.(load|store)\b.*/g) ?? []
+  const frozen = /^i32\.load \(i32\.add \(local\.get \$node\) \(local\.get \$(?:key|hash)At\)\)/
+  for (const access of plain) if (!frozen.test(access)) throw new Error(`plain: ${access}`)
+}
+
+// ---- sections --------------------------------------------------------------------------------
+
+export const WR = 64
+export const SLOT = 96
+
+/** Alone, the hand never moves in between, wherever on the circle it stands; and it is published. */
+export function sectionsAgree(make: Make, numRuns: number): void {
+  fc.assert(
+    fc.property(anyValue, anyValue, (hand, before) => {
+      for (const memory of [make(), reference()]) {
+        memory.store(WR, hand)
+        memory.store(SLOT, before)
+        same('enterSection', memory.enterSection(WR, SLOT), 0)
+        same('the word of the section', memory.load(SLOT), memory.load(WR))
+        same('the hand', memory.load(WR), hand | 0)
+      }
+    }),
+    { numRuns },
+  )
+}
+
+// ---- chains ----------------------------------------------------------------------------------
+
+export const WORD_AT = 128
+export const HEADS = PAGE_WORDS
+const OTHER_HEADS = 2 * PAGE_WORDS
+const NODES = 3 * PAGE_WORDS
+const NODE_WORDS = 12
+
+/** Where the words of a node are. */
+interface Shape {
+  readonly key: number
+  readonly links: number
+  readonly hash: number
+}
+
+const SHAPES: readonly Shape[] = [
+  { key: 0, links: 1, hash: 3 },
+  { key: 9, links: 4, hash: 0 },
+  { key: 2, links: 10, hash: 9 },
+]
+
+const aTable = fc.record({
+  bits: fc.integer({ min: 1, max: 8 }),
+  link: fc.constantFrom(0, 1),
+  shape: fc.constantFrom(...SHAPES),
+  keys: fc.uniqueArray(fc.oneof(anyValue, fc.integer({ min: 0, max: 40 })), {
+    maxLength: 60,
+    selector: (key) => key | 0,
+  }),
+  /** How many different hashes there are for the search by hash: 1 puts all into one chain. */
+  hashes: fc.constantFrom(1, 2, 7, 1000),
+  missing: fc.array(anyValue, { maxLength: 20 }),
+  salt: fc.integer(),
+})
+type Table = typeof aTable extends fc.Arbitrary<infer T> ? T : never
+
+/** Builds the array `heads` of 2^bits chains over all nodes, through the link word `link`. */
+function thread(
+  memory: Memory,
+  table: Table,
+  heads: number,
+  bits: number,
+  link: number,
+  hashOf: (i: number) => number,
+): number {
+  const { links } = table.shape
+  table.keys.forEach((_, i) => {
+    const node = NODES + i * NODE_WORDS
+    const head = heads + Number(BigInt.asUintN(32, BigInt(hashOf(i))) >> BigInt(32 - bits))
+    memory.poke(node + links + link, memory.peek(head))
+    memory.poke(head, node)
+  })
+  return heads | (bits << ChainsWord.bitsShift) | link
+}
+
+/**
+ * All keys are found, by key and by hash, in the first array and after a resize into another one
+ * through the other link; what is not there is not found.
+ */
+export function findsAgree(make: Make, numRuns: number): void {
+  fc.assert(
+    fc.property(aTable, (table) => {
+      for (const memory of [make(), reference()]) {
+        findByWord(memory, table)
+        memory.fill(HEADS, memory.words.length - HEADS, 0)
+        findByHash(memory, table)
+      }
+    }),
+    { numRuns },
+  )
+}
+
+function fillNodes(memory: Memory, table: Table, hashOf: (i: number) => number): void {
+  const { key, hash } = table.shape
+  table.keys.forEach((value, i) => {
+    // What is not told is garbage: nobody may look at it.
+    memory.fill(NODES + i * NODE_WORDS, NODE_WORDS, table.salt)
+    memory.poke(NODES + i * NODE_WORDS + key, value)
+    memory.poke(NODES + i * NODE_WORDS + hash, hashOf(i))
+  })
+}
+
+function findByWord(memory: Memory, table: Table): void {
+  const { bits, keys, link, missing, shape } = table
+  const hashOf = (i: number): number => mix((keys[i] as number) ^ SEED)
+  const nodes = new Map(keys.map((key, i) => [key | 0, NODES + i * NODE_WORDS]))
+  fillNodes(memory, table, hashOf)
+  const look = (): void => {
+    for (const key of [...keys, ...missing]) {
+      const wanted = nodes.get(key | 0) ?? 0
+      same(`findWord ${key}`, memory.findWord(WORD_AT, shape.links, shape.key, key), wanted)
+      memory.store(WR, table.salt)
+      memory.store(SLOT, 7)
+      const found = memory.lookUpWord(WR, SLOT, WORD_AT, shape.links, shape.key, key)
+      same(`lookUpWord ${key}`, found, wanted)
+      same('the section after it', memory.load(SLOT), 0)
+    }
+  }
+  memory.store(WORD_AT, thread(memory, table, HEADS, bits, link, hashOf))
+  look()
+  memory.store(WORD_AT, thread(memory, table, OTHER_HEADS, 9 - bits, 1 - link, hashOf))
+  look()
+}
+
+function findByHash(memory: Memory, table: Table): void {
+  const { bits, hashes, link, shape } = table
+  const hashOf = (i: number): number => mix((i % hashes) + table.salt)
+  fillNodes(memory, table, hashOf)
+  const look = (): void => {
+    const first = new Map(table.keys.map((_, i) => [hashOf(i), NODES + i * NODE_WORDS]))
+    for (const hash of [...first.keys(), 0, -1, mix(-table.salt), ~table.salt]) {
+      const found = memory.findHash(WORD_AT, shape.links, shape.hash, hash)
+      same(`findHash ${hash}`, found, first.get(hash) ?? 0)
+    }
+  }
+  memory.store(WORD_AT, thread(memory, table, HEADS, bits, link, hashOf))
+  look()
+  memory.store(WORD_AT, thread(memory, table, OTHER_HEADS, 9 - bits, 1 - link, hashOf))
+  look()
+}
