@@ -14,7 +14,7 @@ import { LINE_WORDS } from './units.ts'
 
 /** Spells "uMaS": the word that tells an arena from any other buffer. */
 export const MAGIC = 0x754d6153
-export const LAYOUT_VERSION = 1
+export const LAYOUT_VERSION = 2
 
 /** 4 KiB. The unit of growth: what an arena hands to zones and tables, in runs of 2^k. */
 export const PAGE_WORDS = 1024

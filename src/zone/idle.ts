@@ -19,6 +19,7 @@ import { report } from '../host.ts'
 import { BucketWords, ZoneWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { trim } from './reclaim.ts'
+import { shrink } from './scarce.ts'
 import type { Parts, Supply } from './supply.ts'
 
 export class Idle {
@@ -106,7 +107,7 @@ export class Idle {
       this.putBack()
       if (this.isFirst(trimEveryMs)) {
         trim(this.parts, this.supply)
-        this.supply.shrink()
+        shrink(this.parts)
       }
     }
     const { pending, safe } = depot.counts()

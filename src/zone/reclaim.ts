@@ -13,6 +13,7 @@
 
 import { CacheWords, ZoneWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
+import { shrink } from './scarce.ts'
 import type { Parts, Supply } from './supply.ts'
 
 /** How much `zone.reclaim` gives back: see above. */
@@ -43,7 +44,7 @@ export function reclaim(
     supply.flush()
   } else if (level === 'drain') supply.seal()
   const released = level === 'trim' ? trim(parts, supply) : drain(parts, supply, timeoutMs)
-  return { released, pages: supply.shrink(), remaining: remaining() }
+  return { released, pages: shrink(parts), remaining: remaining() }
 }
 
 /** What the depot never had to give since the last trim goes, as far as its goals are met. */

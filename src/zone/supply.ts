@@ -19,7 +19,7 @@ import { DEFAULT_TIMEOUT_MS, until } from '../memory/patience.ts'
 import type { Space } from '../memory/space.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Item } from '../words.ts'
-import { allocHome, type Buckets, bucketsFor, freeHome } from './bucket.ts'
+import { allocHome, type Buckets, freeHome } from './bucket.ts'
 import type { Cache } from './cache.ts'
 import type { Depot } from './depot.ts'
 import { Failure } from './failure.ts'
@@ -27,6 +27,7 @@ import { Idle } from './idle.ts'
 import type { Keg } from './keg.ts'
 import type { Knobs } from './knobs.ts'
 import type { Hooks } from './options.ts'
+import { shrink } from './scarce.ts'
 import { fillTrash } from './trash.ts'
 
 /** The parts of a zone, as one worker holds them. */
@@ -302,7 +303,7 @@ export class Supply {
       return true
     }
     if (domain === undefined) return false
-    const empty = this.shrink() > 0 ? depot.takeEmpty(home) : 0
+    const empty = shrink(this.parts) > 0 ? depot.takeEmpty(home) : 0
     if (empty !== 0) {
       this.loadFree(empty, home)
       return true
@@ -316,38 +317,6 @@ export class Supply {
     })
     if (bucket !== 0) this.release(bucket, () => this.loadFree(bucket, home))
     return bucket !== 0
-  }
-
-  /**
-   * No bucket is to be had, now or later: frees one item by itself, into its slab, when no reader
-   * can see it, then runs `finish`. Does nothing when readers do not leave within the default
-   * time-out. (UMA: zone_free_item.)
-   */
-  freeAlone(item: Item, finish: () => void): void {
-    const { cache, depot, domain, hooks, recordWords, records, trashing } = this.parts
-    const failure = new Failure()
-    if (domain !== undefined) {
-      // Where something is pending still, we have waited for its readers already.
-      const ms = domain.patience(DEFAULT_TIMEOUT_MS)
-      if (depot.hasPending() || ms === 0 || !domain.synchronize({ timeoutMs: ms })) return
-      failure.run(hooks.dtor, item)
-      if (trashing) fillTrash(this.memory, item, recordWords)
-    }
-    failure.run(hooks.fini, item)
-    cache.count(CacheWords.freed, 1)
-    records.giveOne(item)
-    finish()
-    failure.surface()
-  }
-
-  /** Empty slabs go back to the arena, but for what the zone reserves or must keep. */
-  shrink(): number {
-    const { at, buckets, depot, knobs, records, space } = this.parts
-    if (this.memory.peek(at + ZoneWords.noFree) !== 0) return 0
-    depot.discardEmpties()
-    const reserve = this.memory.peek(at + ZoneWords.reserve)
-    const spare = bucketsFor(reserve, knobs.leastBucket, space.maxWorkers)
-    return records.shrink(reserve) + buckets.keg.shrink(spare)
   }
 
   // ---- items -------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ import { destroyZone } from './destroy.ts'
 import type { Keg } from './keg.ts'
 import type { PresetName } from './presets.ts'
 import { type Reclaimed, type ReclaimLevel, reclaim } from './reclaim.ts'
+import { freeAlone } from './scarce.ts'
 import { markBusy, markIdle } from './slab.ts'
 import { type ZoneStats, zoneStats } from './stats.ts'
 import { type Parts, Supply } from './supply.ts'
@@ -380,7 +381,7 @@ export class Zone {
     try {
       if (this.supply.makeRoom()) done = this.cache.push(item)
       else {
-        this.supply.freeAlone(item, () => {
+        freeAlone(this.parts, item, () => {
           done = true
         })
       }

@@ -4,7 +4,8 @@
  * With real threads a nap falls where it falls. Here one worker is stopped before each of its accesses
  * to shared memory in turn, and another moves the clock meanwhile: by a step, by half a circle, by
  * more than a circle. The clock has giant steps, of which 64 go around, so every distance is tried.
- * Afterwards an open section must hold back every later goal, and a closed one none.
+ * Afterwards an open section must hold back every later goal, and a closed one none. The napper runs
+ * the TypeScript verbs: between the accesses of one WebAssembly call nobody can be stopped from here.
  */
 
 import { Arena, type Smr } from 'uma-smr'
@@ -46,7 +47,7 @@ interface Cast {
 
 function cast(config: Config): Cast {
   const { sequence } = config
-  const arena = Arena.create({ bytes: 2 ** 18, maxWorkers: 4, sequence })
+  const arena = Arena.create({ bytes: 2 ** 18, maxWorkers: 4, sequence, intrinsics: false })
   const open = (each: Arena): Smr => each.smr('naps')
   const others = [Arena.attach(arena.handle), Arena.attach(arena.handle)]
   const [writer, reader] = others.map(open) as [Smr, Smr]

@@ -49,7 +49,7 @@ const LONG: Readonly<Record<string, number>> = {
   'table/table.ts': 420,
   'zone/depot.ts': 460,
   'zone/keg.ts': 440,
-  'zone/supply.ts': 460,
+  'zone/supply.ts': 440,
   'zone/zone.ts': 460,
 }
 
