@@ -10,6 +10,7 @@
  */
 import { time } from '../harness/measure.ts'
 import type { Question, Settings } from '../harness/question.ts'
+import { runNative } from '../rivals/native.ts'
 
 const OPERATIONS = 100_000
 
@@ -96,6 +97,7 @@ const question: Question = {
         },
         { name: 'uma read(fn)', run: readFunction },
         { name: 'uma lock + unlock', run: lockUnlock },
+        { name: 'C, GUS section', run: (s) => runNative(s, 'section') },
       ],
     },
   ],

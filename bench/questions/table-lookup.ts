@@ -18,6 +18,7 @@ import {
 } from '../harness/data.ts'
 import { time, timeAsync } from '../harness/measure.ts'
 import type { Group, Heavy, Question, Settings, Variant } from '../harness/question.ts'
+import { runNative } from '../rivals/native.ts'
 import { openTable, type TableName, type TableRival } from '../rivals/table.ts'
 
 const OPERATIONS = 10_000
@@ -111,6 +112,9 @@ function groupsFor(kind: KeyKind): Group[] {
         ...kinds('has', 'has'),
         variant('sharedmap.has', 'sharedmap', 'has', 'sharedmap'),
         variant('lmdb doesExist', 'lmdb', 'has', 'lmdb'),
+        ...(kind === 'int'
+          ? [{ name: 'C, fenced', run: (s: Settings) => runNative(s, 'lookup') }]
+          : []),
       ],
     },
     {
