@@ -66,6 +66,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   private readonly chains: Chains
   private readonly key: Key<ValueOf<F[N]>>
   private readonly keyName: N
+  /** How a stripe's lock is called in errors: made once, since every write locks one. */
+  private readonly stripeName: string
   // For lookups, each a step nearer than in `chains` and `key`.
   private readonly chainsAt: number
   private readonly linksAt: number
@@ -83,6 +85,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     this.chains = parts.chains
     this.key = key
     this.keyName = keyName
+    this.stripeName = `table ${show(parts.name)} stripe`
     this.chainsAt = parts.chains.wordAt
     this.linksAt = parts.chains.linksAt
     this.hashAt = parts.chains.hashAt
@@ -369,10 +372,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   private lockStripe(index: number): void {
     const { locks } = this.arena.space
-    const taken = locks.lock(
-      this.stripe(index) + StripeWords.lock,
-      `table ${show(this.name)} stripe`,
-    )
+    const taken = locks.lock(this.stripe(index) + StripeWords.lock, this.stripeName)
     if (taken === 'owner-died') this.recount(index)
   }
 
@@ -405,8 +405,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   private assertWritable(verb: string): void {
-    this.arena.space.assertOpen(`table.${verb}`)
-    if (!this.smr.inside) return
+    const { space } = this.arena
+    if (space.isOpen && !this.smr.inside) return
+    space.assertOpen(`table.${verb}`)
     throw new Misuse(
       `table.${verb}: table ${show(this.name)}: a section of domain ${show(this.smr.name)} is open; exit first`,
       { table: this.name, domain: this.smr.name },

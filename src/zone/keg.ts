@@ -61,6 +61,9 @@ export class Keg {
   private readonly pages: Pages
   private readonly lists: SlabLists
   private readonly name: string
+  /** How the lock is called in errors, and what its next owner does after a death. */
+  private readonly what: string
+  private readonly whenDead = (): void => this.repair()
   // What `slabOf` needs of the shape, one load away.
   private readonly stride: number
   private readonly itemsAt: number
@@ -76,6 +79,7 @@ export class Keg {
     this.memory = memory
     this.at = at
     this.name = name
+    this.what = `zone "${name}" keg`
     this.filling = filling
     this.limit = memory.peek(at + KegWords.limit)
     this.shape = {
@@ -295,8 +299,7 @@ export class Keg {
   // ---- under the lock ----------------------------------------------------------------------
 
   private lock(): void {
-    const what = `zone "${this.name}" keg`
-    this.space.locks.lockAndRepair(this.at + KegWords.lock, what, () => this.repair())
+    this.space.locks.lockAndRepair(this.at + KegWords.lock, this.what, this.whenDead)
   }
 
   private unlock(): void {

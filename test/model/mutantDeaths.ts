@@ -80,8 +80,8 @@ export const DEATH_TRIALS: readonly Trial[] = [
   byDeath('death in alloc: fresh items', [
     'the keg: counts are not made anew',
     KEG,
-    '() => this.repair()',
-    '() => {}',
+    'this.whenDead = () => this.repair()',
+    'this.whenDead = () => {}',
   ]),
   byDeath('death in free: full buckets', [
     'the depot: lists are not made anew',

@@ -201,7 +201,7 @@ export const TRIALS: readonly Trial[] = [
   byZone('slabs come and go', [
     'the keg is not locked',
     KEG,
-    'this.space.locks.lockAndRepair(this.at + KegWords.lock, what, () => this.repair())',
+    'this.space.locks.lockAndRepair(this.at + KegWords.lock, this.what, this.whenDead)',
     '',
   ]),
   // ---- locks, names, pages ---------------------------------------------------------------------
