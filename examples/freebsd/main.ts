@@ -51,8 +51,8 @@ arena.detach()
 async function run(role: Role, index: number): Promise<Report> {
   const order: Order = { arena: arena.handle, role, index, forMs: FOR_MS }
   const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: order })
-  const [report] = await once(worker, 'message')
-  await once(worker, 'exit')
+  // Both from the beginning: the exit may be told in the same turn as the message.
+  const [[report]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
   return report as Report
 }
 
