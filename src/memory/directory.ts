@@ -45,17 +45,25 @@ export class Directory {
     this.entries = memory.peek(Header.names)
   }
 
-  /** Finds the name, or makes it with what `build` returns: the thing's address, 0 to give up. */
+  /**
+   * Finds the name, or makes it with what `build` returns: the thing's address, 0 to give up. What
+   * was found is shown to `inspect` while nobody can end it.
+   */
   open(
     call: string,
     kind: NamedKind,
     name: string,
     build: (serial: number) => number,
+    inspect: (found: Listing) => void = () => {},
   ): Listing | undefined {
     const text = nameBytes(call, name)
     return this.locked(() => {
       const found = this.search(kind, text)
-      if (found !== 0) return this.listing(found, false)
+      if (found !== 0) {
+        const listing = this.listing(found, false)
+        inspect(listing)
+        return listing
+      }
       const entry = this.search(FREE, undefined)
       if (entry === 0) {
         throw new Exhausted(

@@ -30,16 +30,19 @@ const KEYS = Object.keys(WORDS) as (keyof SmrShape)[]
 export function openSmr(space: Space, name: string, options: SmrOptions): Smr {
   const { directory, memory } = space
   onlyOptions(CALL, options, KEYS)
+  // What nobody may ask for is refused before anything is made.
   const known = directory.find(CALL, Named.domain, name)
-  if (known !== undefined) assertSame(memory, known.address, name, options)
   const shape = known === undefined ? smrShape(CALL, options) : undefined
-  const found = directory.open(CALL, Named.domain, name, (serial) =>
-    build(space, serial, shape ?? smrShape(CALL, options)),
+  const found = directory.open(
+    CALL,
+    Named.domain,
+    name,
+    (serial) => build(space, serial, shape ?? smrShape(CALL, options)),
+    ({ address }) => assertSame(memory, address, name, options),
   )
   if (found === undefined) {
     throw new Exhausted(`${CALL}: no memory for domain ${show(name)}`, { domain: name })
   }
-  if (!found.created) assertSame(memory, found.address, name, options)
   return new Smr(space, name, found.address, found.serial)
 }
 

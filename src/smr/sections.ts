@@ -217,12 +217,15 @@ export class Sections implements Published {
     return true
   }
 
-  /** Whether the domain still exists: another worker may have destroyed it. @internal */
+  /**
+   * Whether the domain still exists: another worker may have destroyed it, and made another thing
+   * where it was, even now; so this only glances. @internal
+   */
   isAlive(): boolean {
     const { address, memory, serial, space } = this
     return (
       space.pages.find(address, RunKind.domain) === address &&
-      memory.peek(address + DomainWords.serial) === serial
+      memory.glance(address + DomainWords.serial) === serial
     )
   }
 
@@ -293,9 +296,9 @@ export class Sections implements Published {
     return this.state === CLOSED
   }
 
-  /** This worker leaves, or the domain has ended. @internal */
+  /** This worker leaves, or the domain has ended; not while something of it is published. @internal */
   close(): void {
-    if (this.state !== CLOSED && this.isAlive()) this.letGo()
+    this.letGo()
     this.state = CLOSED
   }
 }

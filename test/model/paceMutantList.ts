@@ -116,8 +116,8 @@ const TURN_TRIALS: readonly Trial[] = [
   byTurn('default, turn: a reader leaves, and another gets its slot', [
     'detach does not let go',
     SECTIONS,
-    'this.isAlive())\n            this.letGo();',
-    'this.isAlive()) {}',
+    'this.letGo();\n        this.state = CLOSED',
+    'this.state = CLOSED',
   ]),
   byTurn('default, turn: a reader waits in another domain', [
     'a wait sleeps without letting go',

@@ -51,7 +51,7 @@ export const defaults = {
   bound: Number.POSITIVE_INFINITY as number,
   prune: true as boolean,
   maxSchedules: Number.POSITIVE_INFINITY as number,
-  maxVerbs: 5000 as number,
+  maxVerbs: 20_000 as number,
 } as const
 
 export type FullRules = typeof defaults & Pick<Rules, 'kill' | 'sample'>
