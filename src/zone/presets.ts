@@ -4,7 +4,7 @@
  *                 latency          balanced        memory
  *   bucket        B to 4 B         B               B/8 to B/2     B: the default for the item size
  *   advanceEvery  2                1               1
- *   sealAfterMs   100              20              5
+ *   sealAfterMs   1000             1000            5
  *   depot         no limit         no limit        4 B items
  *   trimEveryMs   never            5000            250
  *
@@ -47,7 +47,7 @@ export function presetValues(preset: PresetName, usual: number): KnobValues {
       return {
         bucket: { min: usual, max: Math.min(MAX_CAPACITY, usual * 4) },
         advanceEvery: 2,
-        sealAfterMs: 100,
+        sealAfterMs: 1000,
         trimEveryMs: 0,
         depotItems: NO_LIMIT,
         pendingItems: NO_LIMIT,
@@ -56,7 +56,7 @@ export function presetValues(preset: PresetName, usual: number): KnobValues {
       return {
         bucket: { min: usual, max: usual },
         advanceEvery: 1,
-        sealAfterMs: 20,
+        sealAfterMs: 1000,
         trimEveryMs: 5000,
         depotItems: NO_LIMIT,
         pendingItems: NO_LIMIT,

@@ -37,7 +37,7 @@ describe.each(CONFIGS)('stats, sequences $name', (config) => {
         bucketMin: 6,
         bucketMax: 6,
         advanceEvery: 1,
-        sealAfterMs: 20,
+        sealAfterMs: 1000,
         trimEveryMs: 5000,
         depot: -1,
         pendingLimit: 0,
