@@ -18,12 +18,12 @@
  *
  * Where things happen (one total order, since every atomic is sequentially consistent):
  *
- *   [R1] enter: load wr, publish it, load wr again      sections.ts, publish.ts
+ *   [R1] enter: load wr, publish it, load wr again      memory/compound.ts, publish.ts
  *   [R2] exit: clear the word                           sections.ts
  *   [R3] enter of a turn section: a glance at wr        sections.ts
  *   [X1] enter beside an older async section            trackers.ts
  *   [X2] the oldest async section leaves                trackers.ts
- *   [I]  the nap inside enter, between load and store   publish.ts
+ *   [I]  the nap inside enter, between load and store   memory/compound.ts, publish.ts
  *   [W]  advance: the write hand moves                  clock.ts
  *   [S1] poll's fast path: rd has passed the goal       goals.ts
  *   [S2] poll's look at one reader's word               poll.ts
@@ -92,10 +92,10 @@ export class Smr extends Sections {
    * Runs `callback` on this worker, between two turns of its event loop and outside any section, as
    * soon as nobody can see any more what was unlinked before this call. Callbacks of one worker run
    * in order. One that throws, or whose promise is rejected, is reported as a warning, and the
-   * others run. `bytes` is roughly what it will free: many bytes, or many callbacks, move the clock at once, as `expedite` does. How
-   * many may wait is not limited: whoever queues them in one turn has to stop some time. Never
-   * blocks. Misuse inside a section. OpenBSD smr_call(9), XNU smr_call; a worker that dies takes
-   * its callbacks with it, which `ReapReport.calls` and `stats` say.
+   * others run. `bytes` is roughly what it will free: many bytes, or many callbacks, move the clock
+   * at once, as `expedite` does. How many may wait is not limited: whoever queues them in one turn
+   * has to stop some time. Never blocks. Misuse inside a section. OpenBSD smr_call(9), XNU smr_call;
+   * a worker that dies takes its callbacks with it, which `ReapReport.calls` and `stats` say.
    */
   call(callback: () => void, options: CallOptions = {}): void {
     this.assertOutside('call')
@@ -124,7 +124,10 @@ export class Smr extends Sections {
     return this.outlastCalls('barrier', options)
   }
 
-  /** `barrier` in a hurry: all workers move the clock on for what they have queued. OpenBSD smr_flush(9). */
+  /**
+   * `barrier` in a hurry: all workers move the clock on for what they have queued. Answers, rejects
+   * and refuses as `barrier`. OpenBSD smr_flush(9).
+   */
   async flush(options?: AsyncWaitOptions): Promise<boolean> {
     return this.outlastCalls('flush', options)
   }
@@ -243,9 +246,10 @@ export class Smr extends Sections {
   }
 
   /**
-   * Ends the domain: waits for its readers, then gives its memory back. All workers must have
-   * stopped using it. Misuse while zones are bound to it; Exhausted if sections are still open after
-   * `timeoutMs` (default 30 s), the domain then goes on. FreeBSD smr_destroy(9), which does not ask.
+   * Ends the domain: waits for its readers and for all callbacks, then gives its memory back. All
+   * workers must have stopped using it. Misuse while zones are bound to it, and in a section of
+   * either kind; Exhausted if sections are still open, or callbacks have not run, after `timeoutMs`
+   * (default 30 s), the domain then goes on. FreeBSD smr_destroy(9), which does not ask.
    */
   destroy(options?: WaitOptions): void {
     this.assertOutside('destroy')

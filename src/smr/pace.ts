@@ -80,7 +80,9 @@ class DefaultPace implements Pace {
       this.steps = 1
       return this.clock.advance()
     }
-    // Before the goal is taken: whoever has the goal finds the word.
+    // Once for all. If a poller of this goal finds the word, it moves the hand itself. It does find
+    // it: we store before we give the goal away, and whoever passes it on passes this on as well.
+    // Otherwise the goal could stay ahead of the hand for ever. If we die here, nobody has the goal.
     this.memory.store(this.owedAt, 1)
     return this.clock.ahead(1)
   }

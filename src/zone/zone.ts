@@ -162,8 +162,8 @@ export class Zone {
 
   /**
    * Makes room in this worker's free bucket, so that its next free cannot fail: for code that must
-   * not be stopped between unlinking and freeing, in one turn of the event loop. Blocks and throws Exhausted where that free would;
-   * Misuse inside a section.
+   * not be stopped between unlinking and freeing, in one turn of the event loop. Blocks and throws
+   * Exhausted where that free would; Misuse inside a section.
    */
   makeRoom(): void {
     this.assertOpen('makeRoom')

@@ -7,7 +7,7 @@
  * and never past where the write hand stood when an open section began.
  */
 
-import type { Smr } from '#src/index.ts'
+import type { Goal, Smr } from '#src/index.ts'
 import { DomainWords, ReaderWords } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { delta, leq, type Seq } from '#src/seq.ts'
@@ -131,18 +131,31 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
         replace(memory, smr)
       },
     })
-  /** Leaves it to others to move the hand, and in the end does it itself. */
-  const deferrer: Thread<World> = thread({
-    name: 'deferrer',
+  /** Its goal may lie ahead of the hand: then others move the hand, and in the end it does. */
+  const committer = (name: string, take: (smr: Smr) => Goal): Thread<World> =>
+    thread({
+      name,
+      prepare,
+      body(memory: Memory, _control, { smr }: Worker) {
+        memory.store(HEAD, 0)
+        const goal = take(smr)
+        while (!smr.poll(goal)) {
+          smr.commit(goal)
+          memory.pause()
+        }
+        memory.poke(RECORD, REUSED)
+      },
+    })
+
+  const deferrer = committer('deferrer', (smr) => smr.deferredAdvance())
+  const retirer = committer('retirer', (smr) => smr.advance())
+
+  /** Moves the hand by a commit, which no mutant of `advance` can keep it from. */
+  const pusher: Thread<World> = thread({
+    name: 'pusher',
     prepare,
-    body(memory: Memory, _control, { smr }: Worker) {
-      memory.store(HEAD, 0)
-      const goal = smr.deferredAdvance()
-      while (!smr.poll(goal)) {
-        smr.commit(goal)
-        memory.pause()
-      }
-      memory.poke(RECORD, REUSED)
+    body(_memory: Memory, _control, { smr }: Worker) {
+      smr.commit(smr.deferredAdvance())
     },
   })
 
@@ -180,7 +193,7 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
     scene('many goals at the wrap guard', [parked, atTheGuard(HALF - GUARD)], bound2),
     scene('two writers at the wrap guard', [parked, atTheGuard(), rival(2)], bound2),
     scene('a deferred goal after a plain unlink', [reader(1), deferrer, rival(1)], plainUnlink),
-    scene('a goal after a plain unlink', [reader(1), writer(0), rival(1)], plainUnlink),
+    scene('a goal after a plain unlink', [reader(1), retirer, pusher], plainUnlink),
   ]
 }
 
