@@ -38,8 +38,8 @@ export interface Key<T = unknown> {
   readonly type: KeyKind
   /** Name of the field. */
   readonly field: string
-  /** Words from a record to its key where that is one word, and is all there is to compare; else -1. */
-  readonly word: number
+  /** Whether the key is one word: its hash is one to one, and is all there is to compare. */
+  readonly isWord: boolean
   /** @throws Misuse, in the name of `call`, unless the field could hold `value`. */
   check(call: string, value: unknown): void
   /**
@@ -125,7 +125,8 @@ abstract class FieldKey {
 
 class WordKey extends FieldKey implements Key<number> {
   readonly type: 'u32' | 'i32'
-  readonly word: number
+  readonly isWord = true
+  private readonly word: number
   private readonly signed: boolean
 
   constructor(type: 'u32' | 'i32', field: string, definition: FieldType, start: number) {
@@ -165,7 +166,7 @@ class WordKey extends FieldKey implements Key<number> {
 
 class LongKey extends FieldKey implements Key<bigint> {
   readonly type = 'i64'
-  readonly word = -1
+  readonly isWord = false
   private readonly low: number
   private readonly high: number
 
@@ -207,7 +208,7 @@ class LongKey extends FieldKey implements Key<bigint> {
  */
 class TextKey extends FieldKey implements Key<string> {
   readonly type = 'utf8'
-  readonly word = -1
+  readonly isWord = false
   private readonly start: number
   private readonly first: number
   private readonly max: number

@@ -57,17 +57,17 @@ export function joinUmaTable(ticket: unknown): TableReader {
 }
 
 class UmaTable implements TableRival, TableReader {
-  readonly #arena: Arena
-  readonly #kind: KeyKind
-  readonly #table: Table
-  readonly #sumOf: (item: Item) => number
+  private readonly arena: Arena
+  private readonly kind: KeyKind
+  private readonly table: Table
+  private readonly sumOf: (item: Item) => number
 
   constructor(arena: Arena, kind: KeyKind, table: Table) {
-    this.#arena = arena
-    this.#kind = kind
-    this.#table = table
+    this.arena = arena
+    this.kind = kind
+    this.table = table
     const { population, lat, lon } = kind === 'int' ? ByNumber.get : ByName.get
-    this.#sumOf = (item) => population(arena, item) + lat(arena, item) + lon(arena, item)
+    this.sumOf = (item) => population(arena, item) + lat(arena, item) + lon(arena, item)
   }
 
   keyOf(key: Key): Key {
@@ -75,32 +75,32 @@ class UmaTable implements TableRival, TableReader {
   }
 
   has(key: Key): boolean {
-    return this.#table.has(key)
+    return this.table.has(key)
   }
 
   get(key: Key): Fields | undefined {
-    return this.#table.get(key)
+    return this.table.get(key)
   }
 
   sum(key: Key): number {
-    return this.#table.read(key, this.#sumOf) ?? 0
+    return this.table.read(key, this.sumOf) ?? 0
   }
 
   set(id: Key, population: number, lat: number, lon: number): void {
-    this.#table.set({ id, population, lat, lon })
+    this.table.set({ id, population, lat, lon })
   }
 
   ticket(): unknown {
-    return { handle: this.#arena.handle, kind: this.#kind } satisfies Ticket
+    return { handle: this.arena.handle, kind: this.kind } satisfies Ticket
   }
 
   refresh(): void {}
 
   leave(): void {
-    this.#arena.detach()
+    this.arena.detach()
   }
 
   close(): void {
-    this.#arena.detach()
+    this.arena.detach()
   }
 }

@@ -11,7 +11,7 @@
  */
 
 import { MAX_DELTA } from '../seq.ts'
-import { ChainsWord } from './layout.ts'
+import { ChainsWord, NodeWords } from './layout.ts'
 import type { Memory } from './memory.ts'
 import { mix, SEED } from './mix.ts'
 
@@ -43,48 +43,25 @@ export function headFor(chains: number, hash: number): number {
   return (chains & ChainsWord.pageMask) + (hash >>> (HASH_BITS - bits))
 }
 
-/** In a section: the first node of the hash's chain with `wanted` in its word `offset`, or 0. */
-function walk(
-  memory: Memory,
-  chainsAt: number,
-  links: number,
-  offset: number,
-  hash: number,
-  wanted: number,
-): number {
+/**
+ * In a section: the first node whose hash is `hash`; 0 when there is none. Another one with the same
+ * hash may stand behind it. `behind`: words from a node to its `NodeWords`.
+ */
+export function findHash(memory: Memory, chainsAt: number, behind: number, hash: number): number {
   const chains = memory.load(chainsAt)
-  const link = links + (chains & ChainsWord.linkMask)
+  const link = behind + NodeWords.links + (chains & ChainsWord.linkMask)
+  const hashAt = behind + NodeWords.hash
   let node = memory.load(headFor(chains, hash))
-  while (node !== 0 && memory.peek(node + offset) !== wanted) node = memory.load(node + link)
+  while (node !== 0 && memory.peek(node + hashAt) !== hash) node = memory.load(node + link)
   return node
 }
 
 /**
- * In a section: the node whose key, the word `keyAt` of it, is `key`; 0 when there is none. The
- * hash of a word is one to one, so it need not be compared.
+ * In a section: the node whose key, one word, is `key`; 0 when there is none. The hash of a word is
+ * one to one, so the key itself need not be compared; the hash is nearer to the links.
  */
-export function findWord(
-  memory: Memory,
-  chainsAt: number,
-  links: number,
-  keyAt: number,
-  key: number,
-): number {
-  return walk(memory, chainsAt, links, keyAt, mix(key ^ SEED), key | 0)
-}
-
-/**
- * In a section: the first node whose hash, the word `hashAt` of it, is `hash`; 0 when there is none.
- * Another one with the same hash may stand behind it.
- */
-export function findHash(
-  memory: Memory,
-  chainsAt: number,
-  links: number,
-  hashAt: number,
-  hash: number,
-): number {
-  return walk(memory, chainsAt, links, hashAt, hash, hash)
+export function findWord(memory: Memory, chainsAt: number, behind: number, key: number): number {
+  return findHash(memory, chainsAt, behind, mix(key ^ SEED))
 }
 
 /**
@@ -97,12 +74,11 @@ export function lookUpWord(
   wrAt: number,
   at: number,
   chainsAt: number,
-  links: number,
-  keyAt: number,
+  behind: number,
   key: number,
 ): number {
   if (enterSection(memory, wrAt, at) > NEAR) return FAR
-  const node = findWord(memory, chainsAt, links, keyAt, key)
+  const node = findWord(memory, chainsAt, behind, key)
   // [R2] As in `exit` of sections.ts.
   memory.store(at, 0)
   return node

@@ -11,7 +11,7 @@
 ;; order with JavaScript's Atomics. A plain load reads what is frozen since it was published.
 ;;
 ;; Numbers that are known elsewhere: 0x1b873593 is SEED of mix.ts, whose `mix` findWord repeats; 1, 31
-;; and -1024 are ChainsWord of layout.ts; 0x20000000 is NEAR of compound.ts.
+;; and -1024 are ChainsWord of layout.ts, offset=8 is NodeWords.hash; 0x20000000 is NEAR of compound.ts.
 
 (module
   (import "arena" "memory" (memory 1 65536 shared))
@@ -56,15 +56,61 @@
 
   ;; ---- chains ----------------------------------------------------------------------------------
 
-  ;; The finds are the same but for what they compare, and are written out each time: engines do not
-  ;; inline one function of a module into another. Inside, nodes and offsets are bytes.
+  ;; The finds walk alike, and it is written out each time: engines do not inline one function of a
+  ;; module into another. Inside, nodes and offsets are bytes; what is compared is the hash behind the
+  ;; record, next to the links, so a step touches one line of the processor's cache.
   ;;
-  ;; A turn of the loop takes two nodes, and picks between them without a branch: whether a key is in
-  ;; the first or in the second is what a processor guesses wrong most often, and waits for longest.
+  ;; Between the first two nodes it picks without a branch: whether a key is in the one or in the
+  ;; other is what a processor guesses wrong most often, and waits for longest. A loop, with the look
+  ;; at the stack that engines put into one, is for the few that come later.
   ;; Pointers are loaded atomically: whoever sees one sees the node that was filled before.
 
+  (func (export "findHash")
+      (param $chainsAt i32) (param $behind i32) (param $hash i32) (result i32)
+    (local $chains i32) (local $link i32) (local $node i32)
+    ;; The array: the words behind a record and the link among them, in bytes, and the head that the
+    ;; top bits of the hash pick.
+    (local.set $chains (i32.atomic.load (i32.shl (local.get $chainsAt) (i32.const 2))))
+    (local.set $behind (i32.shl (local.get $behind) (i32.const 2)))
+    (local.set $link (i32.add
+      (local.get $behind)
+      (i32.shl (i32.and (local.get $chains) (i32.const 1)) (i32.const 2))))
+    (local.set $node (i32.shl
+      (i32.atomic.load (i32.shl
+        (i32.add
+          (i32.and (local.get $chains) (i32.const -1024))
+          (i32.shr_u (local.get $hash) (i32.sub (i32.const 32)
+            (i32.and (i32.shr_u (local.get $chains) (i32.const 1)) (i32.const 31)))))
+        (i32.const 2)))
+      (i32.const 2)))
+    (block $found
+      (br_if $found (i32.eqz (local.get $node)))
+      (local.set $node (select
+        (local.get $node)
+        (i32.shl
+          (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
+          (i32.const 2))
+        (i32.eq
+          (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
+          (local.get $hash))))
+      (br_if $found (i32.eqz (local.get $node)))
+      (br_if $found
+        (i32.eq
+          (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
+          (local.get $hash)))
+      (loop $on
+        (local.set $node (i32.shl
+          (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
+          (i32.const 2)))
+        (br_if $found (i32.eqz (local.get $node)))
+        (br_if $on
+          (i32.ne
+            (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
+            (local.get $hash)))))
+    (i32.shr_u (local.get $node) (i32.const 2)))
+
   (func (export "findWord")
-      (param $chainsAt i32) (param $links i32) (param $keyAt i32) (param $key i32) (result i32)
+      (param $chainsAt i32) (param $behind i32) (param $key i32) (result i32)
     (local $hash i32) (local $chains i32) (local $link i32) (local $node i32)
     ;; mix(key ^ SEED)
     (local.set $hash (i32.xor (local.get $key) (i32.const 0x1b873593)))
@@ -75,12 +121,13 @@
       (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 13)))
       (i32.const 0xc2b2ae35)))
     (local.set $hash (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 16))))
-    ;; The array: its link word, in bytes, and the head that the top bits of the hash pick.
+    ;; The array: the words behind a record and the link among them, in bytes, and the head that the
+    ;; top bits of the hash pick.
     (local.set $chains (i32.atomic.load (i32.shl (local.get $chainsAt) (i32.const 2))))
-    (local.set $link (i32.shl
-      (i32.add (local.get $links) (i32.and (local.get $chains) (i32.const 1)))
-      (i32.const 2)))
-    (local.set $keyAt (i32.shl (local.get $keyAt) (i32.const 2)))
+    (local.set $behind (i32.shl (local.get $behind) (i32.const 2)))
+    (local.set $link (i32.add
+      (local.get $behind)
+      (i32.shl (i32.and (local.get $chains) (i32.const 1)) (i32.const 2))))
     (local.set $node (i32.shl
       (i32.atomic.load (i32.shl
         (i32.add
@@ -89,64 +136,37 @@
             (i32.and (i32.shr_u (local.get $chains) (i32.const 1)) (i32.const 31)))))
         (i32.const 2)))
       (i32.const 2)))
-    (block $none
+    (block $found
+      (br_if $found (i32.eqz (local.get $node)))
+      (local.set $node (select
+        (local.get $node)
+        (i32.shl
+          (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
+          (i32.const 2))
+        (i32.eq
+          (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
+          (local.get $hash))))
+      (br_if $found (i32.eqz (local.get $node)))
+      (br_if $found
+        (i32.eq
+          (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
+          (local.get $hash)))
       (loop $on
-        (br_if $none (i32.eqz (local.get $node)))
-        (local.set $node (select
-          (local.get $node)
-          (i32.shl
-            (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
-            (i32.const 2))
-          (i32.eq (i32.load (i32.add (local.get $node) (local.get $keyAt))) (local.get $key))))
-        (br_if $none (i32.eqz (local.get $node)))
-        (if (i32.eq (i32.load (i32.add (local.get $node) (local.get $keyAt))) (local.get $key))
-          (then (return (i32.shr_u (local.get $node) (i32.const 2)))))
         (local.set $node (i32.shl
           (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
           (i32.const 2)))
-        (br $on)))
-    (i32.const 0))
-
-  (func (export "findHash")
-      (param $chainsAt i32) (param $links i32) (param $hashAt i32) (param $hash i32) (result i32)
-    (local $chains i32) (local $link i32) (local $node i32)
-    ;; The array: its link word, in bytes, and the head that the top bits of the hash pick.
-    (local.set $chains (i32.atomic.load (i32.shl (local.get $chainsAt) (i32.const 2))))
-    (local.set $link (i32.shl
-      (i32.add (local.get $links) (i32.and (local.get $chains) (i32.const 1)))
-      (i32.const 2)))
-    (local.set $hashAt (i32.shl (local.get $hashAt) (i32.const 2)))
-    (local.set $node (i32.shl
-      (i32.atomic.load (i32.shl
-        (i32.add
-          (i32.and (local.get $chains) (i32.const -1024))
-          (i32.shr_u (local.get $hash) (i32.sub (i32.const 32)
-            (i32.and (i32.shr_u (local.get $chains) (i32.const 1)) (i32.const 31)))))
-        (i32.const 2)))
-      (i32.const 2)))
-    (block $none
-      (loop $on
-        (br_if $none (i32.eqz (local.get $node)))
-        (local.set $node (select
-          (local.get $node)
-          (i32.shl
-            (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
-            (i32.const 2))
-          (i32.eq (i32.load (i32.add (local.get $node) (local.get $hashAt))) (local.get $hash))))
-        (br_if $none (i32.eqz (local.get $node)))
-        (if (i32.eq (i32.load (i32.add (local.get $node) (local.get $hashAt))) (local.get $hash))
-          (then (return (i32.shr_u (local.get $node) (i32.const 2)))))
-        (local.set $node (i32.shl
-          (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
-          (i32.const 2)))
-        (br $on)))
-    (i32.const 0))
+        (br_if $found (i32.eqz (local.get $node)))
+        (br_if $on
+          (i32.ne
+            (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
+            (local.get $hash)))))
+    (i32.shr_u (local.get $node) (i32.const 2)))
 
   ;; enterSection, findWord and out again, written out once more. -1, with the section open, when the
   ;; hand has moved too far: see compound.ts.
   (func (export "lookUpWord")
-      (param $wr i32) (param $at i32)
-      (param $chainsAt i32) (param $links i32) (param $keyAt i32) (param $key i32) (result i32)
+      (param $wr i32) (param $at i32) (param $chainsAt i32) (param $behind i32) (param $key i32)
+      (result i32)
     (local $hash i32) (local $chains i32) (local $link i32) (local $node i32)
     ;; [I] [R1] As in enterSection; $hash is what the hand has shown.
     (local.set $wr (i32.shl (local.get $wr) (i32.const 2)))
@@ -166,12 +186,13 @@
       (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 13)))
       (i32.const 0xc2b2ae35)))
     (local.set $hash (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 16))))
-    ;; The array: its link word, in bytes, and the head that the top bits of the hash pick.
+    ;; The array: the words behind a record and the link among them, in bytes, and the head that the
+    ;; top bits of the hash pick.
     (local.set $chains (i32.atomic.load (i32.shl (local.get $chainsAt) (i32.const 2))))
-    (local.set $link (i32.shl
-      (i32.add (local.get $links) (i32.and (local.get $chains) (i32.const 1)))
-      (i32.const 2)))
-    (local.set $keyAt (i32.shl (local.get $keyAt) (i32.const 2)))
+    (local.set $behind (i32.shl (local.get $behind) (i32.const 2)))
+    (local.set $link (i32.add
+      (local.get $behind)
+      (i32.shl (i32.and (local.get $chains) (i32.const 1)) (i32.const 2))))
     (local.set $node (i32.shl
       (i32.atomic.load (i32.shl
         (i32.add
@@ -181,21 +202,29 @@
         (i32.const 2)))
       (i32.const 2)))
     (block $found
+      (br_if $found (i32.eqz (local.get $node)))
+      (local.set $node (select
+        (local.get $node)
+        (i32.shl
+          (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
+          (i32.const 2))
+        (i32.eq
+          (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
+          (local.get $hash))))
+      (br_if $found (i32.eqz (local.get $node)))
+      (br_if $found
+        (i32.eq
+          (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
+          (local.get $hash)))
       (loop $on
-        (br_if $found (i32.eqz (local.get $node)))
-        (local.set $node (select
-          (local.get $node)
-          (i32.shl
-            (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
-            (i32.const 2))
-          (i32.eq (i32.load (i32.add (local.get $node) (local.get $keyAt))) (local.get $key))))
-        (br_if $found (i32.eqz (local.get $node)))
-        (br_if $found
-          (i32.eq (i32.load (i32.add (local.get $node) (local.get $keyAt))) (local.get $key)))
         (local.set $node (i32.shl
           (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
           (i32.const 2)))
-        (br $on)))
+        (br_if $found (i32.eqz (local.get $node)))
+        (br_if $on
+          (i32.ne
+            (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
+            (local.get $hash)))))
     ;; [R2] Atomic: a poller that reads this 0 comes after all our reads.
     (i32.atomic.store (local.get $at) (i32.const 0))
     (i32.shr_u (local.get $node) (i32.const 2))))

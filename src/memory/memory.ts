@@ -91,23 +91,16 @@ export class Memory {
     return enterSection(this, wrAt, at)
   }
 
-  findWord(chainsAt: number, links: number, keyAt: number, key: number): number {
-    return findWord(this, chainsAt, links, keyAt, key)
+  findWord(chainsAt: number, behind: number, key: number): number {
+    return findWord(this, chainsAt, behind, key)
   }
 
-  findHash(chainsAt: number, links: number, hashAt: number, hash: number): number {
-    return findHash(this, chainsAt, links, hashAt, hash)
+  findHash(chainsAt: number, behind: number, hash: number): number {
+    return findHash(this, chainsAt, behind, hash)
   }
 
-  lookUpWord(
-    wrAt: number,
-    at: number,
-    chainsAt: number,
-    links: number,
-    keyAt: number,
-    key: number,
-  ): number {
-    return lookUpWord(this, wrAt, at, chainsAt, links, keyAt, key)
+  lookUpWord(wrAt: number, at: number, chainsAt: number, behind: number, key: number): number {
+    return lookUpWord(this, wrAt, at, chainsAt, behind, key)
   }
 
   // ---- plain -------------------------------------------------------------------------------

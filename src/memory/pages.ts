@@ -38,7 +38,6 @@ import { roundUp } from './struct.ts'
 const LOCK = 'arena pages'
 
 /** A name of this module is a constant to the optimizer, and `find` is on the path of every free. */
-const SHIFT = PAGE_SHIFT
 
 export class Pages {
   private readonly memory: Memory
@@ -136,7 +135,7 @@ export class Pages {
    * entry of its page was written before that. For any other address the answer may be stale.
    */
   find(address: number, kind: Kind): number {
-    const page = (address - this.base) >> SHIFT
+    const page = (address - this.base) >> PAGE_SHIFT
     if (page < 0 || page >= this.count) return 0
     const entry = this.memory.glance(this.table + page)
     return kindOf(entry) === kind ? baseOf(entry) : 0
@@ -360,8 +359,9 @@ export class Pages {
     this.memory.store(this.table + page, entry)
   }
 
+  /** By a shift: engines then know an integer, and keep what is made of it as one. */
   private addressOf(page: number): number {
-    return this.base + page * PAGE_WORDS
+    return this.base + (page << PAGE_SHIFT)
   }
 
   private pageOf(address: number): number {

@@ -23,16 +23,9 @@ export interface Intrinsics {
   or(at: number, bits: number): number
   and(at: number, bits: number): number
   enterSection(wrAt: number, at: number): number
-  findWord(chainsAt: number, links: number, keyAt: number, key: number): number
-  findHash(chainsAt: number, links: number, hashAt: number, hash: number): number
-  lookUpWord(
-    wrAt: number,
-    at: number,
-    chainsAt: number,
-    links: number,
-    keyAt: number,
-    key: number,
-  ): number
+  findWord(chainsAt: number, behind: number, key: number): number
+  findHash(chainsAt: number, behind: number, hash: number): number
+  lookUpWord(wrAt: number, at: number, chainsAt: number, behind: number, key: number): number
 }
 
 /** Where an arena lies: in a handle, or in the options of `create`. */
@@ -116,23 +109,22 @@ export class SwiftMemory extends Memory {
     return this.wasmEnterSection(wrAt, at) >>> 0
   }
 
-  override findWord(chainsAt: number, links: number, keyAt: number, key: number): number {
-    return this.wasmFindWord(chainsAt, links, keyAt, key)
+  override findWord(chainsAt: number, behind: number, key: number): number {
+    return this.wasmFindWord(chainsAt, behind, key)
   }
 
-  override findHash(chainsAt: number, links: number, hashAt: number, hash: number): number {
-    return this.wasmFindHash(chainsAt, links, hashAt, hash)
+  override findHash(chainsAt: number, behind: number, hash: number): number {
+    return this.wasmFindHash(chainsAt, behind, hash)
   }
 
   override lookUpWord(
     wrAt: number,
     at: number,
     chainsAt: number,
-    links: number,
-    keyAt: number,
+    behind: number,
     key: number,
   ): number {
-    return this.wasmLookUpWord(wrAt, at, chainsAt, links, keyAt, key)
+    return this.wasmLookUpWord(wrAt, at, chainsAt, behind, key)
   }
 }
 

@@ -25,17 +25,14 @@ export class Chains {
   private readonly space: Space
   /** Address of the word that names the current array. */
   readonly wordAt: number
-  /** Words from a node to its hash, and to the first of its two links. */
-  readonly hashAt: number
-  readonly linksAt: number
+  /** Words from a node to what is behind its record: `NodeWords`. */
+  readonly behind: number
 
   constructor(space: Space, table: number) {
     this.space = space
     this.memory = space.memory
     this.wordAt = table + TableWords.chains
-    const records = space.memory.peek(table + TableWords.recordWords)
-    this.hashAt = records + NodeWords.hash
-    this.linksAt = records + NodeWords.links
+    this.behind = space.memory.peek(table + TableWords.recordWords)
   }
 
   /** The word of the array that is current: in a section, or with a stripe locked, it stays. */
@@ -50,16 +47,16 @@ export class Chains {
 
   /** Words from a node to its link in this array. */
   linkOffset(chains: number): number {
-    return this.linksAt + (chains & ChainsWord.linkMask)
+    return this.behind + NodeWords.links + (chains & ChainsWord.linkMask)
   }
 
   hashOf(node: number): number {
-    return this.memory.peek(node + this.hashAt)
+    return this.memory.peek(node + this.behind + NodeWords.hash)
   }
 
   /** Before publication. */
   setHash(node: number, hash: number): void {
-    this.memory.poke(node + this.hashAt, hash)
+    this.memory.poke(node + this.behind + NodeWords.hash, hash)
   }
 
   /** The nodes of all chains from index `from` up to `to`, in a section or under their lock. */

@@ -70,9 +70,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   private readonly stripeName: string
   // For lookups, each a step nearer than in `chains` and `key`.
   private readonly chainsAt: number
-  private readonly linksAt: number
-  private readonly hashAt: number
-  private readonly word: number
+  private readonly behind: number
+  private readonly isWord: boolean
 
   private constructor(parts: TableParts, schema: Schema<F>, key: Key<ValueOf<F[N]>>, keyName: N) {
     this.parts = parts
@@ -87,9 +86,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     this.keyName = keyName
     this.stripeName = `table ${show(parts.name)} stripe`
     this.chainsAt = parts.chains.wordAt
-    this.linksAt = parts.chains.linksAt
-    this.hashAt = parts.chains.hashAt
-    this.word = key.word
+    this.behind = parts.chains.behind
+    this.isWord = key.isWord
   }
 
   /**
@@ -157,12 +155,12 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /** Whether there is a record with this key. As `get`. */
   has(key: ValueOf<F[N]>): boolean {
     const aim = this.key.aim('table.has', key)
-    const { smr, word } = this
+    const { smr } = this
     if (smr.covered || smr.entered) return this.seek(aim, key) !== 0
-    if (word >= 0 && !smr.turning) {
+    if (this.isWord && !smr.turning) {
       smr.assertMayEnter()
       const { wrAt, seqAt } = smr
-      const node = this.memory.lookUpWord(wrAt, seqAt, this.chainsAt, this.linksAt, word, aim)
+      const node = this.memory.lookUpWord(wrAt, seqAt, this.chainsAt, this.behind, aim)
       if (node !== FAR) return node !== 0
     }
     smr.enter()
@@ -297,9 +295,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   /** In a section: the record with the key aimed at. */
   private seek(aim: number, key: ValueOf<F[N]>): Item {
-    const { chainsAt, linksAt, memory, word } = this
-    if (word >= 0) return memory.findWord(chainsAt, linksAt, word, aim) as Item
-    const node = memory.findHash(chainsAt, linksAt, this.hashAt, aim)
+    const { behind, chainsAt, memory } = this
+    if (this.isWord) return memory.findWord(chainsAt, behind, aim) as Item
+    const node = memory.findHash(chainsAt, behind, aim)
     if (node === 0 || this.key.hits(memory, node, key)) return node as Item
     return this.search(aim, key)
   }

@@ -119,16 +119,16 @@ export class ModelMemory {
     return this.compound.enterSection(this.asMemory(), wrAt, at)
   }
 
-  findWord(...at: [chainsAt: number, links: number, keyAt: number, key: number]): number {
+  findWord(...at: [chainsAt: number, behind: number, key: number]): number {
     return this.compound.findWord(this.asMemory(), ...at)
   }
 
-  findHash(...at: [chainsAt: number, links: number, hashAt: number, hash: number]): number {
+  findHash(...at: [chainsAt: number, behind: number, hash: number]): number {
     return this.compound.findHash(this.asMemory(), ...at)
   }
 
   lookUpWord(
-    ...at: [wrAt: number, at: number, chainsAt: number, links: number, keyAt: number, key: number]
+    ...at: [wrAt: number, at: number, chainsAt: number, behind: number, key: number]
   ): number {
     return this.compound.lookUpWord(this.asMemory(), ...at)
   }

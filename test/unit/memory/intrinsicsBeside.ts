@@ -48,7 +48,7 @@ export function movesAreSeen(memory: Memory, ms: number): void {
   if (!entered) throw new Error('enterSection never saw the hand move')
   const looked = within(ms, () => {
     for (let i = 0; i < CALLS; i++) {
-      const found = memory.lookUpWord(WR, SLOT, WORD_AT, 1, 0, 5)
+      const found = memory.lookUpWord(WR, SLOT, WORD_AT, 1, 5)
       const open = memory.peek(SLOT) !== 0
       same('a section open after lookUpWord', open, found === FAR)
       if (found === FAR) return true
@@ -63,7 +63,7 @@ export function movesAreSeen(memory: Memory, ms: number): void {
 export function lookUpsAreSeen(memory: Memory, ms: number): void {
   prepare(memory, Mode.watch)
   const seen = within(ms, () => {
-    for (let i = 0; i < CALLS; i++) memory.lookUpWord(WR, SLOT, WORD_AT, 1, 0, 5)
+    for (let i = 0; i < CALLS; i++) memory.lookUpWord(WR, SLOT, WORD_AT, 1, 5)
     return memory.load(Shared.look) !== 0
   })
   memory.store(Shared.mode, Mode.idle)

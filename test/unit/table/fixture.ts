@@ -140,8 +140,8 @@ export function skipWaits(arena: Arena, asleep: () => void = () => {}): void {
 export function collideAll(table: Accounts, hash: number): void {
   const { key } = table as unknown as { readonly key: object }
   Object.assign(key, { hash: () => hash, hashAt: () => hash, aim: () => hash })
-  // A key of one word is found by its word: let it be found by its hash, as the others are.
-  Object.assign(table, { word: -1 })
+  // The hash of one word is one to one, and all that is compared; this one is not.
+  Object.assign(table, { isWord: false })
 }
 
 /** Address of the lock of the stripe that an account falls into. */
