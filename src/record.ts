@@ -28,6 +28,7 @@ import { Misuse, show } from './errors.ts'
 import { addressOf, type Bound, FieldType, type HasMemory, LONG, refuse, WORD } from './field.ts'
 import { type Key, type KeyKind, keyAt } from './key.ts'
 import { roundUp } from './memory/struct.ts'
+import { reader } from './reader.ts'
 import type { Item } from './words.ts'
 
 export type { FieldType, HasMemory, Kind } from './field.ts'
@@ -198,7 +199,10 @@ export function record<const F extends Fields>(fields: F): Schema<F> {
     offsets: byName(seats.filter(startsAtWord), (seat) => seat.place.offset),
     get: byName(seats, (seat) => seat.get),
     set: byName(seats, setter),
-    read: reader(seats),
+    read: reader(
+      seats.map((seat) => seat.place.name),
+      seats.map((seat) => seat.get),
+    ),
     write: writer(seats),
   }
   // Built field by field from the very declaration that the type was inferred from.
@@ -220,19 +224,6 @@ function setter({ place, store }: Seat): Schema['set'][string] {
   return (arena, item, value) => {
     if (!accepts(value)) refuse(call, name, definition, value)
     store(arena.memory, addressOf(item), value)
-  }
-}
-
-function reader(seats: readonly Seat[]): Schema['read'] {
-  const count = seats.length
-  const names = seats.map((seat) => seat.place.name)
-  const gets = seats.map((seat) => seat.get)
-  return (arena, item) => {
-    const object: Record<string, unknown> = {}
-    for (let i = 0; i < count; i++) {
-      object[names[i] as string] = (gets[i] as Seat['get'])(arena, item)
-    }
-    return object
   }
 }
 
