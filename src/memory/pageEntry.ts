@@ -13,6 +13,7 @@ import { PAGE_WORDS, type RunKind } from './layout.ts'
 const ORDER_BITS = 5
 const ORDER_MASK = (1 << ORDER_BITS) - 1
 const KIND_MASK = 7
+const SIGN_AND_KIND = (1 << 31) | (KIND_MASK << ORDER_BITS)
 const BASE_MASK = -PAGE_WORDS
 
 export type Kind = (typeof RunKind)[keyof typeof RunKind]
@@ -45,6 +46,11 @@ export function orderOf(entry: number): number {
 /** Kind of a used run, 0 of any other. */
 export function kindOf(entry: number): number {
   return entry > 0 ? (entry >> ORDER_BITS) & KIND_MASK : 0
+}
+
+/** `kindOf(entry) === kind`, in one comparison: what is not used is negative, or has no kind. */
+export function isOfKind(entry: number, kind: Kind): boolean {
+  return (entry & SIGN_AND_KIND) === kind << ORDER_BITS
 }
 
 /** Address of a used run. */

@@ -24,8 +24,8 @@ import {
   baseOf,
   decode,
   free,
+  isOfKind,
   type Kind,
-  kindOf,
   orderFor,
   orderOf,
   type Run,
@@ -37,7 +37,11 @@ import { roundUp } from './struct.ts'
 
 const LOCK = 'arena pages'
 
-/** A name of this module is a constant to the optimizer, and `find` is on the path of every free. */
+// Names of this module are constants to the optimizer, imported ones are not, and `find` is on the
+// path of every free.
+const SHIFT = PAGE_SHIFT
+const isA = isOfKind
+const baseIn = baseOf
 
 export class Pages {
   private readonly memory: Memory
@@ -135,10 +139,11 @@ export class Pages {
    * entry of its page was written before that. For any other address the answer may be stale.
    */
   find(address: number, kind: Kind): number {
-    const page = (address - this.base) >> PAGE_SHIFT
-    if (page < 0 || page >= this.count) return 0
+    const page = (address - this.base) >> SHIFT
+    // Unsigned, an address in front of the pages lies far behind them.
+    if (page >>> 0 >= this.count) return 0
     const entry = this.memory.glance(this.table + page)
-    return kindOf(entry) === kind ? baseOf(entry) : 0
+    return isA(entry, kind) ? baseIn(entry) : 0
   }
 
   /** Words in the run at `base`. */

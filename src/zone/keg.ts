@@ -49,8 +49,8 @@ export function kegCounts(memory: Memory, at: number): KegCounts {
 // Names of this module are constants to the optimizer; a field of an imported object is two loads.
 const SLAB = RunKind.slab
 const KEG = SlabWords.keg
-/** Rounds to the nearest whole number what `| 0` would round down. */
-const HALF = 0.5
+/** Bits of a word, in which a product wraps. */
+const BITS = 32
 
 export class Keg {
   readonly at: number
@@ -65,11 +65,11 @@ export class Keg {
   private readonly what: string
   private readonly whenDead = (): void => this.repair()
   // What `slabOf` needs of the shape, one load away.
-  private readonly stride: number
   private readonly itemsAt: number
-  /** Words of all items of a slab, and items per word of them. */
-  private readonly itemWords: number
-  private readonly perWord: number
+  private readonly perSlab: number
+  /** The stride is 2^twos times an odd number, whose inverse modulo 2^32 this is. */
+  private readonly twos: number
+  private readonly inverse: number
   /** What new items are filled with, so that a first allocation can verify it too; 0 nothing. */
   private readonly filling: number
 
@@ -91,26 +91,27 @@ export class Keg {
     }
     this.pages = space.pages
     this.lists = new SlabLists(memory, at, this.shape.perSlab)
-    this.stride = this.shape.stride
     this.itemsAt = this.shape.itemsAt
-    this.itemWords = this.shape.perSlab * this.shape.stride
-    this.perWord = 1 / this.shape.stride
+    this.perSlab = this.shape.perSlab
+    this.twos = twosOf(this.shape.stride)
+    this.inverse = inverseOf(this.shape.stride >> this.twos)
   }
 
   /**
    * The slab of this keg that `item` lies in, at an item's place; 0 if it is not one of ours. Every
-   * free asks, so whether `offset` is a multiple of the stride is told by a multiplication: a float
-   * has bits to spare for the quotient of two words, which rounding makes exact where there is one.
+   * free asks, so one product tells all: multiplied by the inverse of the stride's odd part, and
+   * rotated by the rest of it, a multiple becomes its quotient. An offset that is none, or lies in
+   * front of the items or behind them, becomes a number that no index is. (The map is one to one,
+   * and sends index * stride to index.)
    */
   slabOf(item: number): number {
     if ((item | 0) !== item) return 0
     const slab = this.pages.find(item, SLAB)
     if (slab === 0 || this.memory.glance(slab + KEG) !== this.at) return 0
-    const { stride } = this
-    const offset = item - slab - this.itemsAt
-    if (offset < 0 || offset >= this.itemWords) return 0
-    const index = (offset * this.perWord + HALF) | 0
-    return Math.imul(index, stride) === offset ? slab : 0
+    const { twos } = this
+    const product = Math.imul(item - slab - this.itemsAt, this.inverse)
+    const index = (product >>> twos) | (product << (BITS - twos))
+    return index >>> 0 < this.perSlab ? slab : 0
   }
 
   indexOf(slab: number, item: number): number {
@@ -414,4 +415,18 @@ export class Keg {
     const words = Object.entries(facts).map(([key, value]) => `${key} ${value}`)
     return new Corruption(`zone "${this.name}" keg: ${what}: ${words.join(', ')}`, facts)
   }
+}
+
+/** How often two divides `n`, which is not 0. */
+function twosOf(n: number): number {
+  return BITS - 1 - Math.clz32(n & -n)
+}
+
+/** The inverse of an odd number modulo 2^32: each step of Newton's doubles the bits that are right. */
+function inverseOf(odd: number): number {
+  let inverse = odd
+  for (let right = 3; right < BITS; right *= 2) {
+    inverse = Math.imul(inverse, 2 - Math.imul(odd, inverse))
+  }
+  return inverse
 }
