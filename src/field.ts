@@ -5,7 +5,7 @@
  * when it does not), and how to fetch and store such a value once it has been given a place. The
  * last is `bind`: called once per field when the schema is made, it returns functions that have the
  * offset baked in: the strictest content security policy has no objection, and nothing is allocated
- * per access. (Reading a record whole is another matter: see reader.ts.)
+ * per access. (Reading a record whole is another matter: see whole.ts.)
  *
  * Checks happen where values and addresses come in. A refused value is told in full - call, field,
  * value, what would do - except that a long text is quoted only at its beginning.

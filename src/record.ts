@@ -28,7 +28,7 @@ import { Misuse, show } from './errors.ts'
 import { addressOf, type Bound, FieldType, type HasMemory, LONG, refuse, WORD } from './field.ts'
 import { type Key, type KeyKind, keyAt } from './key.ts'
 import { roundUp } from './memory/struct.ts'
-import { reader } from './reader.ts'
+import { type Part, whole } from './whole.ts'
 import type { Item } from './words.ts'
 
 export type { FieldType, HasMemory, Kind } from './field.ts'
@@ -199,11 +199,7 @@ export function record<const F extends Fields>(fields: F): Schema<F> {
     offsets: byName(seats.filter(startsAtWord), (seat) => seat.place.offset),
     get: byName(seats, (seat) => seat.get),
     set: byName(seats, setter),
-    read: reader(
-      seats.map((seat) => seat.place.name),
-      seats.map((seat) => seat.get),
-    ),
-    write: writer(seats),
+    ...whole(seats.map(partOf)),
   }
   // Built field by field from the very declaration that the type was inferred from.
   return Object.freeze(schema) as unknown as Schema<F>
@@ -227,38 +223,10 @@ function setter({ place, store }: Seat): Schema['set'][string] {
   }
 }
 
-function writer(seats: readonly Seat[]): Schema['write'] {
-  const names = seats.map((seat) => seat.place.name)
-  const known = new Set(names)
-  return (arena, item, object) => {
-    const { memory } = arena
-    const at = addressOf(item)
-    if (typeof object !== 'object' || object === null) {
-      throw new Misuse(`record.write: the record is ${show(object)}; give an object`)
-    }
-    onlyKnown(object, names, known)
-    // Each property is read once: a getter that answers differently the second time would slip an
-    // unchecked value past the check.
-    const values: unknown[] = []
-    for (const { place } of seats) {
-      const value = object[place.name]
-      if (!place.definition.accepts(value)) refuseIn(object, place, value)
-      values.push(value)
-    }
-    for (let i = 0; i < values.length; i++) (seats[i] as Seat).store(memory, at, values[i])
-  }
-}
-
-/** Most objects list their keys as declared: then the set is never asked. */
-function onlyKnown(object: object, names: readonly string[], known: ReadonlySet<string>): void {
-  const keys = Object.keys(object)
-  for (let i = 0; i < keys.length; i++) {
-    const key = keys[i] as string
-    if (key === names[i] || known.has(key)) continue
-    throw new Misuse(`record.write: unknown field ${show(key)}; known are ${names.join(', ')}`, {
-      field: key,
-    })
-  }
+function partOf({ place, get, store }: Seat): Part {
+  const { name, definition } = place
+  const refusePart: Part['refuse'] = (object, value) => refuseIn(object, place, value)
+  return { name, accepts: definition.accepts, get, store, refuse: refusePart }
 }
 
 function refuseIn(object: object, { name, definition }: Place, value: unknown): never {

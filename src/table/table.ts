@@ -233,9 +233,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       const head = chains.headFor(now, hash)
       const at = this.place(head, link, hash, key)
       old = memory.load(at)
-      // Publication: who loads the new pointer sees the fields above, who loads the old one sees
-      // the old record. Otherwise (a plain store) a reader could find a record not yet filled.
-      memory.store(item + link, old === 0 ? memory.load(head) : memory.load(old + link))
+      // Publication: who loads the new pointer sees the fields and the link, who loads the old one
+      // sees the old record. Otherwise (a plain store) a reader could find one not yet filled.
+      memory.poke(item + link, memory.load(old === 0 ? head : old + link))
       memory.store(old === 0 ? head : at, item)
       if (old === 0) this.count(stripe, 1)
     } finally {

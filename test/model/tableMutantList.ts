@@ -25,7 +25,7 @@ const RESIZE = 'table/resize'
 const CHAINS = 'table/chains'
 const COMPOUND = 'memory/compound'
 const PUBLISH = 'memory.store(old === 0 ? head : at, item);'
-const RELINK = 'memory.store(item + link, old === 0 ? memory.load(head) : memory.load(old + link));'
+const RELINK = 'memory.poke(item + link, memory.load(old === 0 ? head : old + link));'
 const UNLINK = 'memory.store(at, memory.load(old + link));'
 const RETIRE = `memory.poke(at + TableWords.retired, current);`
 const GOAL = 'memory.poke(at + TableWords.goal, smr.stamp());'
@@ -38,7 +38,6 @@ export const TABLE_TRIALS: readonly Trial[] = [
     PUBLISH,
     `${PUBLISH} this.schema.write(this.arena, item, object)`,
   ]),
-  // A key of one word is found without its hash.
   byKeys('keys of one hash', [
     'table: hash after publication',
     TABLE,
@@ -55,7 +54,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
     'table: published before it is linked on',
     TABLE,
     `${RELINK}\n            ${PUBLISH}`,
-    `const rest = old === 0 ? memory.load(head) : memory.load(old + link); memory.store(item + link, 0); ${PUBLISH} memory.store(item + link, rest)`,
+    `const rest = memory.load(old === 0 ? head : old + link); memory.poke(item + link, 0); ${PUBLISH} memory.store(item + link, rest)`,
   ]),
   byLookup('lookup in place against insert and delete', [
     'table: freed before it is unlinked',

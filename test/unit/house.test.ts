@@ -18,7 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['memory/'],
   ['smr/'],
   ['zone/'],
-  ['text.ts', 'field.ts', 'fields.ts', 'key.ts', 'reader.ts', 'record.ts'],
+  ['text.ts', 'field.ts', 'fields.ts', 'key.ts', 'whole.ts', 'record.ts'],
   ['table/'],
   ['lock.ts', 'sweep.ts', 'reap.ts', 'inspect.ts'],
   ['arena.ts'],
