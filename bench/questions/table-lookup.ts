@@ -23,8 +23,9 @@ import { openTable, type TableName, type TableRival } from '../rivals/table.ts'
 
 const OPERATIONS = 10_000
 const ROUND_TRIPS = 200
+const MANY = 100
 
-type Ask = 'has' | 'sum' | 'get'
+type Ask = 'has' | 'sum' | 'get' | 'many'
 
 async function lookUp(settings: Settings, kind: KeyKind, name: TableName, ask: Ask) {
   const rows = makeRows(kind)
@@ -66,6 +67,20 @@ const loops: Record<Ask, (table: TableRival, probes: readonly Key[]) => () => nu
       for (let i = 0; i < OPERATIONS; i++) {
         sum += table.get(probes[at] ?? 0)?.population ?? 0
         at = (at + 1) & PROBE_MASK
+      }
+      return sum
+    }
+  },
+  many: (table, probes) => {
+    const batches: Key[][] = []
+    for (let i = 0; i + MANY <= probes.length; i += MANY) batches.push(probes.slice(i, i + MANY))
+    let at = 0
+    return () => {
+      let sum = 0
+      for (let i = 0; i < OPERATIONS; i += MANY) {
+        for (const record of table.getMany?.(batches[at] ?? []) ?? [])
+          sum += record?.population ?? 0
+        at = (at + 1) % batches.length
       }
       return sum
     }
@@ -138,6 +153,8 @@ function groupsFor(kind: KeyKind): Group[] {
       variants: [
         variant('Map.get (no copy)', 'map', 'get'),
         ...kinds('get', 'get'),
+        variant(`uma getMany, ${MANY} keys`, 'uma', 'many'),
+        variant(`uma getMany, ${MANY} keys, turn`, 'uma-turn', 'many'),
         variant('sharedmap.get + JSON.parse', 'sharedmap', 'get', 'sharedmap'),
         variant('lmdb get', 'lmdb', 'get', 'lmdb'),
       ],

@@ -15,6 +15,8 @@ export interface TableRival {
   has(key: Key): boolean
   /** A whole record that belongs to the caller (or, in private memory, the record itself). */
   get(key: Key): Fields | undefined
+  /** `get` of many keys at once, where there is such a thing. */
+  getMany?(keys: readonly Key[]): readonly (Fields | undefined)[]
   /** Looks a record up, reads its three fields in the cheapest way there is, and adds them. */
   sum(key: Key): number
   /** Replaces the record, or inserts it. */

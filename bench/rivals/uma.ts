@@ -22,6 +22,7 @@ interface Ticket {
 interface Table {
   has(key: Key): boolean
   get(key: Key): Fields | undefined
+  getMany(keys: readonly Key[]): readonly (Fields | undefined)[]
   read<T>(key: Key, fn: (item: Item) => T): T | undefined
   set(object: Fields & { id: Key }): unknown
 }
@@ -80,6 +81,10 @@ class UmaTable implements TableRival, TableReader {
 
   get(key: Key): Fields | undefined {
     return this.table.get(key)
+  }
+
+  getMany(keys: readonly Key[]): readonly (Fields | undefined)[] {
+    return this.table.getMany(keys)
   }
 
   sum(key: Key): number {

@@ -27,6 +27,7 @@ import type { Smr } from '../smr/domain.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import type { Zone } from '../zone/zone.ts'
 import { Chains, MAX_CHAIN_BITS } from './chains.ts'
+import { Stripes } from './stripes.ts'
 import type { TableParts } from './table.ts'
 
 /** Options of `HashTable.create`; the zone's knobs are passed on, and count records. */
@@ -199,7 +200,9 @@ function partsOf(arena: Arena, found: Listing, zone: Zone, smr: Smr): TableParts
   const { space } = arena
   const { address: at, name, serial } = found
   const stripeBits = space.memory.peek(at + TableWords.stripeBits)
-  return { arena, name, at, serial, zone, smr, chains: new Chains(space, at), stripeBits }
+  const chains = new Chains(space, at)
+  const stripes = new Stripes(space, at, name, chains, stripeBits)
+  return { arena, name, at, serial, zone, smr, chains, stripes }
 }
 
 /** Record and node words together; the key is part of what two openers must agree on. */

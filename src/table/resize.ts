@@ -10,10 +10,11 @@
  */
 
 import { Exhausted, show } from '../errors.ts'
-import { ChainsWord, StripeWords, TableWords } from '../memory/layout.ts'
+import { ChainsWord, TableWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
 import type { Seq } from '../seq.ts'
 import { bitsOf } from './chains.ts'
+import type { Stripes } from './stripes.ts'
 import type { TableParts } from './table.ts'
 
 const CALL = 'table.resize'
@@ -22,10 +23,9 @@ export function resizeTable(
   parts: TableParts,
   bits: number,
   options: WaitOptions | undefined,
-  lockStripe: (index: number) => void,
 ): void {
   const timeoutMs = timeoutOf(CALL, options)
-  const done = until(parts.arena.space, timeoutMs, () => attempt(parts, bits, lockStripe))
+  const done = until(parts.arena.space, timeoutMs, () => attempt(parts, bits))
   if (done) return
   throw new Exhausted(
     `${CALL}: table ${show(parts.name)}: readers of the last resize have not left after ${timeoutMs} ms`,
@@ -34,10 +34,10 @@ export function resizeTable(
 }
 
 /** False when readers are still on the array before the current one. */
-function attempt(parts: TableParts, bits: number, lockStripe: (index: number) => void): boolean {
-  const { at, chains, smr, stripeBits } = parts
+function attempt(parts: TableParts, bits: number): boolean {
+  const { at, chains, smr, stripes } = parts
   const { memory, pages } = parts.arena.space
-  return withStripes(parts, lockStripe, 2 ** stripeBits, () => {
+  return withStripes(stripes, 2 ** stripes.bits, () => {
     // The last to resize may have died with pages promised to these words. His locks can be taken
     // before his reaper gets to the pages: kept later, the promise would undo what we do here.
     pages.settle()
@@ -89,21 +89,12 @@ function collect(parts: TableParts): boolean {
 }
 
 /** Runs `body` with the first `count` stripes locked, always taken in order. */
-function withStripes<T>(
-  parts: TableParts,
-  lockStripe: (index: number) => void,
-  count: number,
-  body: () => T,
-): T {
-  const { locks } = parts.arena.space
+function withStripes<T>(stripes: Stripes, count: number, body: () => T): T {
   let held = 0
   try {
-    for (; held < count; held++) lockStripe(held)
+    for (; held < count; held++) stripes.lock(held)
     return body()
   } finally {
-    while (held > 0) {
-      held--
-      locks.unlock(parts.at + TableWords.WORDS + held * StripeWords.WORDS + StripeWords.lock)
-    }
+    while (held > 0) stripes.unlock(--held)
   }
 }

@@ -28,7 +28,7 @@ export function tableStats(parts: TableParts, size: number): TableStats {
     size,
     chains,
     load: size / chains,
-    stripes: 2 ** parts.stripeBits,
+    stripes: 2 ** parts.stripes.bits,
     zone: parts.zone.stats(),
     smr: parts.smr.stats(),
   }

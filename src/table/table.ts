@@ -14,7 +14,7 @@
  * Two workers write at the same time unless their keys fall into one stripe. A writer allocates
  * and fills its record before it takes the lock, makes sure that it can free what it may replace,
  * and frees it after: inside there are only a walk and one or two stores, each of which leaves the
- * chain whole. What a dead writer can leave wrong is its stripe's count, which is made again.
+ * chain whole; see stripes.ts.
  *
  * `resize` builds a new array while readers go on in the old one; see chains.ts.
  */
@@ -22,21 +22,22 @@
 import type { Arena } from '../arena.ts'
 import { Misuse, show } from '../errors.ts'
 import { FAR as NAPPED } from '../memory/compound.ts'
-import { StripeWords, TableWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { WaitOptions } from '../memory/patience.ts'
 import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record.ts'
 import type { Smr } from '../smr/domain.ts'
 import { type Item, NULL_ITEM } from '../words.ts'
 import type { Zone } from '../zone/zone.ts'
-import { bitsOf, type Chains, sizeOf } from './chains.ts'
+import { type Chains, sizeOf } from './chains.ts'
 import { bitsFor, createTable, openTable, type TableOptions } from './open.ts'
 import { resizeTable } from './resize.ts'
 import type { TableStats } from './stats.ts'
 import { tableStats } from './stats.ts'
+import type { Stripes } from './stripes.ts'
 
-/** How many chains an iteration visits in one section at most. */
+/** How many chains an iteration visits in one section at most, and keys `getMany`. */
 const CHAINS_PER_SECTION = 64
+const KEYS_PER_SECTION = 64
 const CIRCLE = 2 ** 32
 /** A name of this module is a constant to the optimizer; an imported one is looked up each time. */
 const FAR = NAPPED
@@ -50,7 +51,7 @@ export interface TableParts {
   readonly zone: Zone
   readonly smr: Smr
   readonly chains: Chains
-  readonly stripeBits: number
+  readonly stripes: Stripes
 }
 
 /** One table, as one worker holds it: `create` it in one, `open` it in the others. */
@@ -66,10 +67,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   private readonly arena: Arena
   private readonly memory: Memory
   private readonly chains: Chains
+  private readonly stripes: Stripes
   private readonly key: Key<ValueOf<F[N]>>
   private readonly keyName: N
-  /** How a stripe's lock is called in errors: made once, since every write locks one. */
-  private readonly stripeName: string
   // For lookups, each a step nearer than in `chains` and `key`.
   private readonly chainsAt: number
   private readonly behind: number
@@ -84,9 +84,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     this.arena = parts.arena
     this.memory = parts.arena.memory
     this.chains = parts.chains
+    this.stripes = parts.stripes
     this.key = key
     this.keyName = keyName
-    this.stripeName = `table ${show(parts.name)} stripe`
     this.chainsAt = parts.chains.wordAt
     this.behind = parts.chains.behind
     this.isWord = key.isWord
@@ -137,6 +137,29 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
+   * `get` for each of these keys, in their order, in one section for many: what entering and leaving
+   * costs is shared. Each record is consistent by itself; between two of them others may write.
+   * Misuse for a key that the field cannot hold. Otherwise as `get`.
+   */
+  getMany(keys: readonly ValueOf<F[N]>[]): (Values<F> | undefined)[] {
+    const { smr } = this
+    if (!Array.isArray(keys)) {
+      throw new Misuse(`table.getMany: keys are ${show(keys)}; give an array`, { table: this.name })
+    }
+    const records = new Array<Values<F> | undefined>(keys.length)
+    const nested = smr.entered
+    for (let from = 0; from < keys.length; from += KEYS_PER_SECTION) {
+      if (!nested) smr.enter()
+      try {
+        this.copy(keys, records, from, Math.min(from + KEYS_PER_SECTION, keys.length))
+      } finally {
+        if (!nested) smr.exit()
+      }
+    }
+    return records
+  }
+
+  /**
    * Runs `fn` on the record in place, inside the section, and returns what it returns; undefined
    * if there is none. The item means nothing once `fn` has returned. A returned promise is Misuse.
    * Otherwise as `get`.
@@ -179,11 +202,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   /** Records in the table; while writers are busy, as of a moment ago. One load per stripe. */
   get size(): number {
-    const { stripeBits } = this.parts
-    let size = 0
-    for (let i = 0; i < 2 ** stripeBits; i++)
-      size += this.memory.load(this.stripe(i) + StripeWords.records)
-    return size
+    return this.stripes.total()
   }
 
   /**
@@ -219,7 +238,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * table's domain; Exhausted when there is no memory for it. Then nothing has changed.
    */
   set(object: Readonly<Values<F>>): this {
-    const { chains, memory, zone } = this
+    const { chains, memory, stripes, zone } = this
     this.assertWritable('set')
     const key = (object as Values<F>)?.[this.keyName] as ValueOf<F[N]>
     this.key.check('table.set', key)
@@ -237,9 +256,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       // sees the old record. Otherwise (a plain store) a reader could find one not yet filled.
       memory.poke(item + link, memory.load(old === 0 ? head : old + link))
       memory.store(old === 0 ? head : at, item)
-      if (old === 0) this.count(stripe, 1)
+      if (old === 0) stripes.count(stripe, 1)
     } finally {
-      this.unlock(stripe)
+      stripes.unlock(stripe)
     }
     if (old !== 0) zone.zfreeSmr(old as Item)
     return this
@@ -247,12 +266,12 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   /** Takes the record with this key out. Whether there was one. Blocks and throws as `set`. */
   delete(key: ValueOf<F[N]>): boolean {
-    const { chains, memory, zone } = this
+    const { chains, memory, stripes, zone } = this
     this.assertWritable('delete')
     this.key.check('table.delete', key)
     zone.makeRoom()
     const hash = this.key.hash(key)
-    const stripe = this.lock(hash)
+    const stripe = stripes.lockFor(hash)
     let old: number
     try {
       const now = chains.current()
@@ -262,10 +281,10 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       if (old !== 0) {
         // The record keeps its own link: a reader that stands on it finds its way on.
         memory.store(at, memory.load(old + link))
-        this.count(stripe, -1)
+        stripes.count(stripe, -1)
       }
     } finally {
-      this.unlock(stripe)
+      stripes.unlock(stripe)
     }
     if (old !== 0) zone.zfreeSmr(old as Item)
     return old !== 0
@@ -279,8 +298,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    */
   resize(capacity: number, options?: WaitOptions): void {
     this.assertWritable('resize')
-    const bits = bitsFor('table.resize', capacity, this.parts.stripeBits)
-    resizeTable(this.parts, bits, options, (index) => this.lockStripe(index))
+    const bits = bitsFor('table.resize', capacity, this.stripes.bits)
+    resizeTable(this.parts, bits, options)
   }
 
   /** Numbers: records, chains, the zone and the domain. */
@@ -302,6 +321,21 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     const node = memory.findHash(chainsAt, behind, aim)
     if (node === 0 || this.key.hits(memory, node, key)) return node as Item
     return this.search(aim, key)
+  }
+
+  /** In a section: `get` for keys `from` to `end`. */
+  private copy(
+    keys: readonly ValueOf<F[N]>[],
+    into: (Values<F> | undefined)[],
+    from: number,
+    end: number,
+  ): void {
+    const { arena, key, schema } = this
+    for (let i = from; i < end; i++) {
+      const each = keys[i] as ValueOf<F[N]>
+      const item = this.seek(key.aim('table.getMany', each), each)
+      into[i] = item === 0 ? undefined : schema.read(arena, item)
+    }
   }
 
   /** The same, all the way: another key of the same hash stands in front. */
@@ -357,44 +391,11 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       if (!this.key.equals(this.memory, item, key)) throw this.fickleKey()
       this.chains.setHash(item, hash)
       this.zone.makeRoom()
-      stripe = this.lock(hash)
+      stripe = this.stripes.lockFor(hash)
     } finally {
       if (stripe < 0) this.zone.giveBack(item)
     }
     return stripe
-  }
-
-  private lock(hash: number): number {
-    const index = hash >>> (32 - this.parts.stripeBits)
-    this.lockStripe(index)
-    return index
-  }
-
-  private lockStripe(index: number): void {
-    const { locks } = this.arena.space
-    const taken = locks.lock(this.stripe(index) + StripeWords.lock, this.stripeName)
-    if (taken === 'owner-died') this.recount(index)
-  }
-
-  private unlock(index: number): void {
-    this.arena.space.locks.unlock(this.stripe(index) + StripeWords.lock)
-  }
-
-  private count(index: number, by: number): void {
-    this.memory.add(this.stripe(index) + StripeWords.records, by)
-  }
-
-  /** The last owner died with the lock: its chains are whole, its count may not be. */
-  private recount(index: number): void {
-    const now = this.chains.current()
-    const span = 2 ** (bitsOf(now) - this.parts.stripeBits)
-    let records = 0
-    for (const _ of this.chains.nodes(now, index * span, (index + 1) * span)) records++
-    this.memory.store(this.stripe(index) + StripeWords.records, records)
-  }
-
-  private stripe(index: number): number {
-    return this.parts.at + TableWords.WORDS + index * StripeWords.WORDS
   }
 
   private fickleKey(): Misuse {

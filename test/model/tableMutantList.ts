@@ -22,6 +22,7 @@ const byTwo = caught((lib) => [twoDeaths(lib)], { victim: 'rescuer' })
 
 const TABLE = 'table/table'
 const RESIZE = 'table/resize'
+const STRIPES = 'table/stripes'
 const CHAINS = 'table/chains'
 const COMPOUND = 'memory/compound'
 const PUBLISH = 'memory.store(old === 0 ? head : at, item);'
@@ -59,8 +60,14 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byLookup('lookup in place against insert and delete', [
     'table: freed before it is unlinked',
     TABLE,
-    `${UNLINK}\n                this.count(stripe, -1);`,
-    `zone.zfreeSmr(old); zone.seal(); ${UNLINK} this.count(stripe, -1); old = 0`,
+    `${UNLINK}\n                stripes.count(stripe, -1);`,
+    `zone.zfreeSmr(old); zone.seal(); ${UNLINK} stripes.count(stripe, -1); old = 0`,
+  ]),
+  byLookup('many lookups at once against replace', [
+    'table: many are copied after their section',
+    TABLE,
+    'this.copy(keys, records, from, Math.min(from + KEYS_PER_SECTION, keys.length));\n            }\n            finally {\n                if (!nested)\n                    smr.exit();\n            }',
+    '}\n            finally {\n                if (!nested)\n                    smr.exit();\n            } this.copy(keys, records, from, keys.length);',
   ]),
   byLookup('lookup against replace', [
     'table: what is replaced is given back at once',
@@ -82,8 +89,8 @@ export const TABLE_TRIALS: readonly Trial[] = [
   ]),
   byLookup('one reader, two writers of its chain', [
     'table: no stripe lock',
-    TABLE,
-    'const taken = locks.lock(this.stripe(index) + StripeWords.lock, this.stripeName);',
+    STRIPES,
+    'const taken = this.space.locks.lock(this.at(index) + StripeWords.lock, this.what);',
     `const taken = 'ok';`,
   ]),
   byLookup('lookup against replace', [
@@ -133,8 +140,8 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byResize('writer against grow', [
     'resize: one stripe locked',
     RESIZE,
-    'withStripes(parts, lockStripe, 2 ** stripeBits,',
-    'withStripes(parts, lockStripe, 1,',
+    'withStripes(stripes, 2 ** stripes.bits,',
+    'withStripes(stripes, 1,',
   ]),
   byResize('lookup against grow', [
     'resize: plain publication of the array',
@@ -152,15 +159,15 @@ export const TABLE_TRIALS: readonly Trial[] = [
   // ---- death -----------------------------------------------------------------------------------
   byDeath('death in insert', [
     'death: the count is not made again',
-    TABLE,
+    STRIPES,
     `if (taken === 'owner-died')`,
     'if (index < 0)',
   ]),
   byDeath('death in insert', [
     'death: counted after the lock is given back',
     TABLE,
-    'if (old === 0)\n                this.count(stripe, 1);\n        }\n        finally {\n            this.unlock(stripe);\n        }',
-    '}\n        finally {\n            this.unlock(stripe);\n        } if (old === 0) this.count(stripe, 1);',
+    'if (old === 0)\n                stripes.count(stripe, 1);\n        }\n        finally {\n            stripes.unlock(stripe);\n        }',
+    '}\n        finally {\n            stripes.unlock(stripe);\n        } if (old === 0) stripes.count(stripe, 1);',
   ]),
   byDeath('death in grow, the next resizes too', [
     'death: an array half built is forgotten',

@@ -93,6 +93,13 @@ export function look(table: Rows, key: number): number {
   return found === undefined ? 0 : versionOf(found, key)
 }
 
+/** The same of many at once. */
+export function lookMany(table: Rows, keys: readonly number[]): number[] {
+  return table
+    .getMany(keys)
+    .map((found, i) => (found === undefined ? 0 : versionOf(found, keys[i] as number)))
+}
+
 /** The version of the row in place, in a section. */
 export function lookAt({ arena, table }: Pick<Hand, 'arena' | 'table'>, item: Item, key: number) {
   return versionOf(table.schema.read(arena, item), key)

@@ -146,8 +146,8 @@ export function collideAll(table: Accounts, hash: number): void {
 
 /** Address of the lock of the stripe that an account falls into. */
 export function stripeLock(table: Accounts, id: number): number {
-  const { at, stripeBits } = table.parts
-  const index = keyOf(Account, 'id').hash(id) >>> (32 - stripeBits)
+  const { at, stripes } = table.parts
+  const index = keyOf(Account, 'id').hash(id) >>> (32 - stripes.bits)
   return at + TableWords.WORDS + index * StripeWords.WORDS + StripeWords.lock
 }
 

@@ -20,6 +20,7 @@ import {
 /** Calls with a key, by the name that their complaint must begin with. */
 const KEYED: Record<string, (table: Accounts, key: never) => unknown> = {
   'table.get': (table, key) => table.get(key),
+  'table.getMany': (table, key) => table.getMany([1, key]),
   'table.has': (table, key) => table.has(key),
   'table.read': (table, key) => table.read(key, () => 'never'),
   'table.delete': (table, key) => table.delete(key),
@@ -66,6 +67,19 @@ describe.each(CONFIGS)('a table refuses, sequences $name', (config) => {
       expect(() => table.find(key as never)).toThrow(/table\.find: key "id"/)
     table.smr.exit()
     expect(state(table)).toEqual(before)
+    expectIntact(table)
+  })
+
+  it('keys that are not in an array', () => {
+    const { table } = pair(config)
+    fillTable(table, 10)
+    for (const keys of [undefined, null, 5, 'ab', new Set([1]), new Uint32Array(3)]) {
+      expect(() => table.getMany(keys as never)).toThrow(Misuse)
+      expect(() => table.getMany(keys as never)).toThrow(
+        /table\.getMany: keys are .*; give an array/,
+      )
+    }
+    expect(table.smr.entered).toBe(false)
     expectIntact(table)
   })
 

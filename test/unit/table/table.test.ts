@@ -35,6 +35,32 @@ describe.each(CONFIGS)('a table, sequences $name', (config) => {
     expectIntact(table)
   })
 
+  it('gives many at once, in the order of the keys, also twice, also none', () => {
+    const { table, theirs } = pair(config)
+    fillTable(table, 300)
+    for (const count of [0, 1, 63, 64, 65, 128, 200]) {
+      const keys = Array.from({ length: count }, (_, i) => (i * 7) % 310)
+      const wanted = keys.map((id) => (id < 300 ? account(id) : undefined))
+      for (const each of [table, theirs]) expect(each.getMany(keys)).toEqual(wanted)
+    }
+    expect(table.getMany([5, 5, 999, 5])).toEqual([account(5), account(5), undefined, account(5)])
+    expect(table.smr.entered).toBe(false)
+    expectIntact(table)
+  })
+
+  it('gives many inside a section, which stays open', () => {
+    const { table, theirs } = pair(config)
+    fillTable(table, 100)
+    const keys = Array.from({ length: 100 }, (_, id) => id)
+    table.smr.enter()
+    expect(table.getMany(keys)).toEqual(keys.map((id) => account(id)))
+    expect(table.smr.entered).toBe(true)
+    const goal = theirs.smr.advance()
+    expect(theirs.smr.poll(goal)).toBe(false)
+    table.smr.exit()
+    expect(theirs.smr.poll(goal)).toBe(true)
+  })
+
   it('replaces a record of the same key, whoever set it, and counts it once', () => {
     const { table, theirs } = pair(config)
     for (let version = 0; version < 50; version++) {
