@@ -194,9 +194,9 @@ export class Sections implements Published {
     return this.state === OUTSIDE && this.memory.glance(this.wrAt) === this.seen
   }
 
-  /** Misuse where `enter` is, for verbs of memory that open a section themselves. @internal */
-  assertMayEnter(): void {
-    if (this.state !== OUTSIDE) throw this.refuse('enter')
+  /** Whether `enter` is legal, for verbs of memory that open a section themselves. @internal */
+  get mayEnter(): boolean {
+    return this.state === OUTSIDE
   }
 
   /** `read` in a section that is open already. @internal */

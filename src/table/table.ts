@@ -74,6 +74,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   private readonly chainsAt: number
   private readonly behind: number
   private readonly isWord: boolean
+  /** Whether section and walk are one verb of memory. */
+  private readonly isQuick: boolean
 
   private constructor(parts: TableParts, schema: Schema<F>, key: Key<ValueOf<F[N]>>, keyName: N) {
     this.parts = parts
@@ -90,6 +92,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     this.chainsAt = parts.chains.wordAt
     this.behind = parts.chains.behind
     this.isWord = key.isWord
+    this.isQuick = key.isWord && !parts.smr.turning
   }
 
   /**
@@ -181,13 +184,11 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   has(key: ValueOf<F[N]>): boolean {
     const aim = this.key.aim('table.has', key)
     const { smr } = this
-    if (smr.covered || smr.entered) return this.seek(aim, key) !== 0
-    if (this.isWord && !smr.turning) {
-      smr.assertMayEnter()
+    if (this.isQuick && smr.mayEnter) {
       const { wrAt, seqAt } = smr
       const node = this.memory.lookUpWord(wrAt, seqAt, this.chainsAt, this.behind, aim)
       if (node !== FAR) return node !== 0
-    }
+    } else if (smr.covered || smr.entered) return this.seek(aim, key) !== 0
     smr.enter()
     const found = this.seek(aim, key) !== 0
     smr.exit()

@@ -141,7 +141,7 @@ export function collideAll(table: Accounts, hash: number): void {
   const { key } = table as unknown as { readonly key: object }
   Object.assign(key, { hash: () => hash, hashAt: () => hash, aim: () => hash })
   // The hash of one word is one to one, and all that is compared; this one is not.
-  Object.assign(table, { isWord: false })
+  Object.assign(table, { isWord: false, isQuick: false })
 }
 
 /** Address of the lock of the stripe that an account falls into. */
