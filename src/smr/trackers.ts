@@ -63,8 +63,11 @@ export class Trackers {
   private readonly memory: Memory
   private readonly wrAt: number
   private readonly reader: number
-  /** In the order in which they began, so the first is the oldest. */
+  /** In the order in which they began. */
   private readonly open = new Set<Tracker>()
+  /** The first of them, and where in the set it was met: no look begins at the beginning again. */
+  private oldest: Tracker | undefined
+  private order = this.open.values()
   private published: Seq = INVALID
   private labelled = false
 
@@ -103,16 +106,16 @@ export class Trackers {
     this.published = publish(memory, wrAt, this.reader + ReaderWords.asyncSeq) // [R1]
     const tracker = new Tracker(label, this.published)
     this.open.add(tracker)
-    this.name(tracker)
+    this.order = this.open.values()
+    this.name(this.follow())
     return tracker
   }
 
   /** False when the section is not open, or not one of these. */
   exit(tracker: Tracker): boolean {
-    const [oldest] = this.open
     if (!this.open.delete(tracker)) return false
-    if (tracker !== oldest) return true
-    const [next] = this.open
+    if (tracker !== this.oldest) return true
+    const next = this.follow()
     const seq = next?.seq ?? INVALID
     if (seq !== this.published) {
       this.memory.store(this.reader + ReaderWords.asyncSeq, seq) // [X2]
@@ -127,6 +130,12 @@ export class Trackers {
     if (scope === undefined) return fn()
     const outer = (scope.getStore() ?? []).filter((it) => it.trackers.open.has(it.tracker))
     return scope.run([...outer, { trackers: this, tracker }], fn)
+  }
+
+  /** The next in order becomes the oldest; undefined: none is open. */
+  private follow(): Tracker | undefined {
+    this.oldest = this.order.next().value
+    return this.oldest
   }
 
   /** For `smr.stalled`, wherever it is asked. */

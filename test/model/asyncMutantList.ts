@@ -26,7 +26,7 @@ const NAMES = 'async, default, fenced: names'
 
 const X1 = 'memory.load(wrAt)); // [X1]'
 const X2 = 'this.memory.store(this.reader + ReaderWords.asyncSeq, seq); // [X2]'
-const NEXT = 'const [next] = this.open;'
+const NEXT = 'const next = this.follow();'
 const ASYNC_WORD = 'this.reader + ReaderWords.asyncSeq'
 
 const ASYNC_TRIALS: readonly Trial[] = [
@@ -71,7 +71,7 @@ const ASYNC_TRIALS: readonly Trial[] = [
   byAsync(OVERLAP, [
     '[X2] whoever leaves is taken for the oldest',
     TRACKERS,
-    'if (tracker !== oldest)\n            return true;',
+    'if (tracker !== this.oldest)\n            return true;',
     'this.open.clear();',
   ]),
   byAsync(OVERLAP, [
