@@ -18,6 +18,7 @@ import { Exhausted } from '../errors.ts'
 import { report } from '../host.ts'
 import { BucketWords, ZoneWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
+import type { Turn } from '../memory/turn.ts'
 import { trim } from './reclaim.ts'
 import { shrink } from './scarce.ts'
 import type { Parts, Supply } from './supply.ts'
@@ -26,10 +27,10 @@ export class Idle {
   private readonly parts: Parts
   private readonly supply: Supply
   private readonly memory: Memory
-  /** When the free bucket was loaded. */
+  /** When the free bucket was loaded; 0: unknown, the knob was off. */
   private loadedAt = 0
-  private aging = false
-  private trimming = false
+  private readonly aging: Alarm
+  private readonly trimming: Alarm
   /** The alloc bucket and its count, at the last trim of this worker's. */
   private seen = 0
   private seenCount = 0
@@ -38,65 +39,45 @@ export class Idle {
     this.parts = parts
     this.supply = supply
     this.memory = parts.space.memory
+    const alarm = (work: () => void): Alarm =>
+      new Alarm(parts.space.turn, (again) => this.quietly(work, again))
+    this.aging = alarm(() => this.age())
+    this.trimming = alarm(() => this.trim())
   }
 
   /** A free bucket was loaded, for an item that comes now. */
   loaded(): void {
     const { sealAfterMs, trimEveryMs } = this.parts.knobs
-    if (trimEveryMs > 0) this.setTrim(trimEveryMs)
-    if (sealAfterMs === 0) return
-    this.loadedAt = this.memory.now()
-    this.setAge(sealAfterMs)
+    if (trimEveryMs > 0) this.trimming.set(trimEveryMs)
+    this.loadedAt = sealAfterMs === 0 ? 0 : this.memory.now()
+    if (sealAfterMs > 0) this.aging.set(sealAfterMs)
   }
 
   /** The alloc bucket has run dry: a worker that is busy and does not turn comes by here. */
   refilling(): void {
     const { cache, knobs } = this.parts
     const { sealAfterMs, trimEveryMs } = knobs
-    if (trimEveryMs > 0) this.setTrim(trimEveryMs)
+    if (trimEveryMs > 0) this.trimming.set(trimEveryMs)
     if (sealAfterMs === 0 || cache.free === 0) return
     const now = this.memory.now()
-    // The knob was off when the bucket was loaded.
     if (this.loadedAt === 0) this.loadedAt = now
     if (now - this.loadedAt >= sealAfterMs) this.supply.seal()
-    else this.setAge(sealAfterMs)
-  }
-
-  private setAge(ms: number): void {
-    if (this.aging) return
-    this.aging = true
-    this.parts.space.turn.after(() => {
-      this.aging = false
-      this.quietly(
-        () => this.age(),
-        () => this.setAge(ms),
-      )
-    }, ms)
+    else this.aging.set(sealAfterMs)
   }
 
   private age(): void {
     const { cache, domain, knobs } = this.parts
-    const { sealAfterMs } = knobs
+    const { sealAfterMs, trimEveryMs } = knobs
     if (sealAfterMs === 0 || cache.free === 0) return
     const left = this.loadedAt + sealAfterMs - this.memory.now()
-    if (left > 0) this.setAge(Math.ceil(left))
-    else if (domain?.inside) this.setAge(sealAfterMs)
+    if (left > 0) this.aging.set(Math.ceil(left))
+    else if (domain?.inside) this.aging.set(sealAfterMs)
     else {
       this.supply.ageOut()
       this.supply.easeDepot()
+      // What has just come into the depot may be all that is there, and the last trim long over.
+      if (trimEveryMs > 0) this.trimming.set(trimEveryMs)
     }
-  }
-
-  private setTrim(ms: number): void {
-    if (this.trimming) return
-    this.trimming = true
-    this.parts.space.turn.after(() => {
-      this.trimming = false
-      this.quietly(
-        () => this.trim(),
-        () => this.setTrim(ms),
-      )
-    }, ms)
   }
 
   private trim(): void {
@@ -111,7 +92,7 @@ export class Idle {
       }
     }
     const { pending, safe } = depot.counts()
-    if (pending + safe > 0 || cache.alloc !== 0) this.setTrim(trimEveryMs)
+    if (pending + safe > 0 || cache.alloc !== 0) this.trimming.set(trimEveryMs)
   }
 
   /** Puts the alloc bucket back if nothing has happened to it since the last time. */
@@ -155,3 +136,30 @@ export class Idle {
 }
 
 const PATIENCE_MS = 50
+
+/** A timer that is set once, however often it is set; and again when it is to come sooner. */
+class Alarm {
+  private readonly turn: Turn
+  private readonly ring: (again: () => void) => void
+  /** What it was set to, 0 when it is not; and which of all timers it is: the others are not heard. */
+  private ms = 0
+  private timer = 0
+
+  /** `ring` is told how to have it ring `again`, as long after. */
+  constructor(turn: Turn, ring: (again: () => void) => void) {
+    this.turn = turn
+    this.ring = ring
+  }
+
+  set(ms: number): void {
+    if (this.ms !== 0 && this.ms <= ms) return
+    this.ms = ms
+    this.timer++
+    const { timer } = this
+    this.turn.after(() => {
+      if (timer !== this.timer) return
+      this.ms = 0
+      this.ring(() => this.set(ms))
+    }, ms)
+  }
+}

@@ -33,7 +33,7 @@ export interface TuneOptions {
   readonly advanceEvery?: number
   /**
    * A part-filled free bucket is retired so many ms after its first item came, 0 to 2^31 - 1; 0:
-   * never. Needs a worker whose event loop turns, or that allocates. Default 20, in a zone without
+   * never. Needs a worker whose event loop turns, or that allocates. Default 1000, in a zone without
    * smr 0.
    */
   readonly sealAfterMs?: number

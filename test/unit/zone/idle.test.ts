@@ -122,6 +122,41 @@ describe.each(CONFIGS)('sealAfterMs, sequences $name', (config) => {
     expect(a.zone.stats()).toMatchObject({ retired: 2, frees: 13 })
   })
 
+  it('turned down, is heard at the next slow path, also by a worker that only frees', () => {
+    const { a, time } = setUp(config, { sealAfterMs: 60_000 })
+    const items = allocMany(a, 30)
+    freeMany(a, items.splice(0, 3))
+    a.zone.tune({ sealAfterMs: 5 })
+    freeMany(a, items.splice(0, 5))
+    expect(a.zone.stats()).toMatchObject({ retired: 0 })
+    freeMany(a, items.splice(0, 1))
+    expect(a.zone.stats()).toMatchObject({ retired: 1, pending: 9 })
+    time.pass(4)
+    expect(a.zone.stats().retired).toBe(1)
+    time.pass(1)
+    expect(a.zone.stats()).toMatchObject({ retired: 2, pending: 9 })
+    time.pass(100_000)
+    expect(a.zone.stats().retired).toBe(2)
+    expect(time.waiting).toBe(0)
+  })
+
+  it('turned on, does not count from a bucket of long ago', () => {
+    const { a, time } = setUp(config, { sealAfterMs: 20 })
+    const items = allocMany(a, 40)
+    freeMany(a, items.splice(0, 1))
+    a.zone.tune({ sealAfterMs: 0 })
+    time.pass(1000)
+    freeMany(a, items.splice(0, 8))
+    expect(a.zone.stats().retired).toBe(1)
+    a.zone.tune({ sealAfterMs: 20 })
+    allocMany(a, 20)
+    expect(a.zone.stats().retired).toBe(1)
+    time.pass(19)
+    expect(a.zone.stats().retired).toBe(1)
+    time.pass(1)
+    expect(a.zone.stats().retired).toBe(2)
+  })
+
   it('leaves a section alone that was left open over a turn, and comes again', () => {
     const { a, time } = setUp(config, { sealAfterMs: 10 })
     freeMany(a, allocMany(a, 3))
@@ -209,6 +244,31 @@ describe.each(CONFIGS)('trimEveryMs, sequences $name', (config) => {
     expect(time.waiting).toBe(0)
     freeMany(a, live)
     a.zone.check()
+  })
+
+  it('comes once more for a bucket that grew old when all else was done', () => {
+    const { a, time } = setUp(config, { trimEveryMs: 20, sealAfterMs: 400 })
+    freeMany(a, allocMany(a, 1001))
+    time.pass(399)
+    // What is left is in the free bucket.
+    expect(a.zone.stats()).toMatchObject({ safe: 0, pending: inHand(a) })
+    expect(a.zone.stats().slabs).toBeGreaterThan(0)
+    time.pass(100)
+    expect(a.zone.stats()).toMatchObject({ safe: 0, pending: 0, cached: 0, slabs: 0 })
+    expect(time.waiting).toBe(0)
+  })
+
+  it('turned down, is heard at the next slow path', () => {
+    const { a, time } = setUp(config, { trimEveryMs: 60_000 })
+    freeMany(a, allocMany(a, 400))
+    const before = a.zone.stats().slabs
+    a.zone.tune({ trimEveryMs: 10 })
+    freeMany(a, allocMany(a, 8))
+    time.pass(40)
+    expect(a.zone.stats()).toMatchObject({ safe: 0, pending: inHand(a) })
+    expect(a.zone.stats().slabs).toBeLessThan(before)
+    time.pass(60_000)
+    expect(time.waiting).toBe(0)
   })
 
   it('leaves alone what is in use', () => {
