@@ -49,6 +49,22 @@ async function umaSmr(settings: Settings, batch: number) {
   })
 }
 
+/** The same with the verbs of many; each batch is an array of its own, and that belongs to the price. */
+async function umaSmrBatch(settings: Settings, batch: number) {
+  const { Arena } = await import('uma-smr')
+  const arena = Arena.create({ bytes: 2 ** 24, maxWorkers: 8 })
+  const zone = arena.zone('bench', { bytes: RECORD_BYTES, smr: arena.smr('bench') })
+  const { words } = arena
+  return time(settings, PAIRS, () => {
+    for (let i = 0; i < PAIRS; i += batch) {
+      const held = zone.zallocSmrBatch(batch)
+      for (let j = 0; j < batch; j++) words[held[j] as Item] = i
+      zone.zfreeSmrBatch(held)
+    }
+    return zone.stats().frees
+  })
+}
+
 async function umaPlain(settings: Settings, batch: number) {
   const { Arena } = await import('uma-smr')
   const arena = Arena.create({ bytes: 2 ** 24, maxWorkers: 8 })
@@ -135,6 +151,11 @@ function allocUnsafe(settings: Settings, batch: number) {
   })
 }
 
+const manyAtOnce = {
+  name: 'uma zallocSmrBatch + zfreeSmrBatch',
+  run: (s: Settings) => umaSmrBatch(s, BATCH),
+}
+
 const groupOf = (name: string, batch: number) => ({
   name,
   operation: 'an allocation, a write into it, a free',
@@ -142,6 +163,7 @@ const groupOf = (name: string, batch: number) => ({
   variants: [
     { name: 'JS object of 4 fields', run: (s: Settings) => objectLiteral(s, batch) },
     { name: 'uma zallocSmr + zfreeSmr', run: (s: Settings) => umaSmr(s, batch) },
+    ...(batch === 1 ? [] : [manyAtOnce]),
     { name: 'uma zalloc + zfree', run: (s: Settings) => umaPlain(s, batch) },
     { name: 'mnemonist FixedStack as free list', run: (s: Settings) => fixedStack(s, batch) },
     { name: 'Buffer.allocUnsafe(64)', run: (s: Settings) => allocUnsafe(s, batch) },

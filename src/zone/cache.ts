@@ -9,7 +9,11 @@
  * bucket.
  *
  * Each push and pop is committed by the store of `count`. A worker that dies before it has freed
- * nothing, or allocated nothing; one that dies right after it holds at most that one item.
+ * nothing, or allocated nothing; one that dies right after it holds at most that one item. So it is
+ * with many at once: one store for all of them. Before it the bucket has them, whatever was copied:
+ * entries beyond the count are nobody's. After it a push has freed them all, and a pop has given
+ * them all, copied or not, to the worker that dies with them; `audit` finds them. Otherwise there is
+ * nothing: one word cannot be stored by halves.
  *
  * Counting costs the fast path nothing: allocations are the items that came in alloc buckets less
  * those that are still there, frees are those that left in free buckets plus those that are there.
@@ -55,6 +59,34 @@ export class Cache {
     memory.poke(bucket + ENTRIES + count, item)
     memory.poke(bucket + COUNT, count + 1)
     return true
+  }
+
+  /** Fills `into` from index `from` on, as far as the alloc bucket goes. Returns how many. */
+  popMany(into: number[], from: number): number {
+    const { memory } = this
+    const bucket = memory.peek(this.allocAt)
+    const count = memory.peek(bucket + COUNT)
+    const many = Math.min(count, into.length - from)
+    // Also where there is no bucket: nothing is stored at address 0.
+    if (many === 0) return 0
+    memory.poke(bucket + COUNT, count - many)
+    const top = bucket + ENTRIES + count - 1
+    for (let i = 0; i < many; i++) into[from + i] = memory.peek(top - i)
+    return many
+  }
+
+  /** Puts `items` from index `from` on into the free bucket, as far as it has room. Returns how many. */
+  pushMany(items: readonly number[], from: number): number {
+    const { memory } = this
+    const bucket = memory.peek(this.freeAt)
+    const count = memory.peek(bucket + COUNT)
+    const room = memory.peek(bucket + CAPACITY) - count
+    const many = Math.min(room, items.length - from)
+    if (many === 0) return 0
+    const top = bucket + ENTRIES + count
+    for (let i = 0; i < many; i++) memory.poke(top + i, items[from + i] as number)
+    memory.poke(bucket + COUNT, count + many)
+    return many
   }
 
   /** Puts an item that was just popped back where it was; false when that bucket is gone. */

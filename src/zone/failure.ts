@@ -17,6 +17,10 @@ export class Failure {
     }
   }
 
+  get error(): unknown {
+    return this.first?.error
+  }
+
   surface(): void {
     if (this.first !== undefined) throw this.first.error
   }

@@ -20,10 +20,12 @@ import {
   clearFree,
   countFree,
   initBits,
+  inverseOf,
   isFree,
   nextFree,
   type SlabShape,
   setFree,
+  twosOf,
 } from './slab.ts'
 import { SlabLists } from './slabLists.ts'
 
@@ -112,6 +114,25 @@ export class Keg {
     const product = Math.imul(item - slab - this.itemsAt, this.inverse)
     const index = (product >>> twos) | (product << (BITS - twos))
     return index >>> 0 < this.perSlab ? slab : 0
+  }
+
+  /**
+   * The index of the first of `items` that is not one of ours, -1 where all are. Most lie in the
+   * slab of the one before them: there the product alone tells, and no page is looked up.
+   */
+  findForeign(items: readonly number[]): number {
+    const { inverse, itemsAt, perSlab, twos } = this
+    let slab = 0
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i] as number
+      if (slab !== 0 && (item | 0) === item) {
+        const product = Math.imul(item - slab - itemsAt, inverse)
+        if (((product >>> twos) | (product << (BITS - twos))) >>> 0 < perSlab) continue
+      }
+      slab = this.slabOf(item)
+      if (slab === 0) return i
+    }
+    return -1
   }
 
   indexOf(slab: number, item: number): number {
@@ -415,18 +436,4 @@ export class Keg {
     const words = Object.entries(facts).map(([key, value]) => `${key} ${value}`)
     return new Corruption(`zone "${this.name}" keg: ${what}: ${words.join(', ')}`, facts)
   }
-}
-
-/** How often two divides `n`, which is not 0. */
-function twosOf(n: number): number {
-  return BITS - 1 - Math.clz32(n & -n)
-}
-
-/** The inverse of an odd number modulo 2^32: each step of Newton's doubles the bits that are right. */
-function inverseOf(odd: number): number {
-  let inverse = odd
-  for (let right = 3; right < BITS; right *= 2) {
-    inverse = Math.imul(inverse, 2 - Math.imul(odd, inverse))
-  }
-  return inverse
 }

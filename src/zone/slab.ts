@@ -122,3 +122,19 @@ export function markIdle(memory: Memory, slab: number, shape: SlabShape, index: 
   const bit = 1 << (index % BITS)
   return (memory.and(slab + shape.busyAt + Math.floor(index / BITS), ~bit) & bit) !== 0
 }
+
+// ---- which place is it -----------------------------------------------------------------------
+
+/** How often two divides `n`, which is not 0. */
+export function twosOf(n: number): number {
+  return BITS - 1 - Math.clz32(n & -n)
+}
+
+/** The inverse of an odd number modulo 2^32: each step of Newton's doubles the bits that are right. */
+export function inverseOf(odd: number): number {
+  let inverse = odd
+  for (let right = 3; right < BITS; right *= 2) {
+    inverse = Math.imul(inverse, 2 - Math.imul(odd, inverse))
+  }
+  return inverse
+}

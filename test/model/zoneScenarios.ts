@@ -26,6 +26,7 @@ import {
   lifelong,
   reading,
   replacing,
+  replacingBoth,
   type Small,
   watching,
   worker,
@@ -66,6 +67,11 @@ export function zoneScenarios(lib: Library): readonly Scenario<undefined>[] {
       ...one,
       zone: { limit: 3, bucket: 1 },
     }),
+    scene(
+      'batches under a reader',
+      [of('reader', 0, reading(1, 0, 1)), of('writer', 1, replacingBoth(3))],
+      { heads: [0, 1], zone: { limit: 6 } },
+    ),
     scene(
       'retire against refill',
       [of('freer', 0, freeing, taking(4)), of('taker', 1, taking(4))],

@@ -209,6 +209,37 @@ export function replacing(times: number, head: Head, tries = Number.POSITIVE_INF
   }
 }
 
+/**
+ * Puts other records where both heads point to, with one allocation and one free; patient when
+ * readers hold everything back.
+ */
+export function replacingBoth(times: number): Body {
+  return (memory, { zone }) => {
+    for (let i = 0; i < times; i++) {
+      let items = tryBatch(zone, HEADS)
+      for (; items.length === 0; items = tryBatch(zone, HEADS)) memory.pause()
+      const old = ([0, 1] as const).map((head) => {
+        const item = items[head] as Item
+        memory.poke(item, canary(head))
+        use(memory, item)
+        return memory.swap(headAt(head), item) as Item
+      })
+      for (const item of old) finish(memory, item)
+      zone.zfreeSmrBatch(old)
+    }
+  }
+}
+
+/** None when they are not to be had. */
+function tryBatch(zone: Zone, count: number): Item[] {
+  try {
+    return zone.zallocSmrBatch(count)
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'ERR_UMA_SMR_EXHAUSTED') return []
+    throw error
+  }
+}
+
 /** Unlinks the record and frees it. */
 export function unlink(memory: Memory, zone: Zone, head: Head): void {
   free(memory, zone, memory.swap(headAt(head), 0))

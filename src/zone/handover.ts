@@ -1,0 +1,63 @@
+/**
+ * Between a bucket and the user's hand: the constructor and, in checked arenas, the fill that must
+ * be intact and the busy bit that convicts a double free.
+ */
+
+import { CacheWords } from '../memory/layout.ts'
+import type { Item } from '../words.ts'
+import { doubleFree } from './refuse.ts'
+import { markBusy, markIdle } from './slab.ts'
+import type { Parts } from './supply.ts'
+import { fillTrash, verifyTrash } from './trash.ts'
+
+/** Makes an item that was just popped ready for its user. When the constructor throws, it goes back. */
+export function construct(parts: Parts, verb: string, item: Item): Item {
+  const { hooks, name, records, recordWords, space, trashing } = parts
+  if (trashing) verifyTrash(`zone.${verb}`, name, space.memory, item, recordWords)
+  if (hooks.ctor !== undefined) {
+    let made = false
+    try {
+      hooks.ctor(item)
+      made = true
+    } finally {
+      if (!made) putBack(parts, item)
+    }
+  }
+  if (space.checks) setBusy(parts, records.slabOf(item), item)
+  return item
+}
+
+/** Takes back a record that was constructed and shown to nobody. */
+export function giveBack(parts: Parts, verb: string, item: Item): void {
+  if (parts.space.checks) release(parts, verb, parts.records.slabOf(item), item)
+  try {
+    parts.hooks.dtor?.(item)
+  } finally {
+    putBack(parts, item)
+  }
+}
+
+/** To the alloc bucket it came from or, where that is gone, to its slab. */
+function putBack(parts: Parts, item: Item): void {
+  const { cache, hooks, records, recordWords, space, trashing } = parts
+  if (trashing) fillTrash(space.memory, item, recordWords)
+  if (cache.unpop(item)) return
+  hooks.fini?.(item)
+  cache.count(CacheWords.loaded, -1)
+  records.giveOne(item)
+}
+
+/** Checked arenas: the item must be the user's until now. */
+export function release(parts: Parts, verb: string, slab: number, item: Item): void {
+  if (!setIdle(parts, slab, item)) throw doubleFree(parts, verb, item)
+}
+
+/** Checked arenas: the item is the user's from here on. */
+export function setBusy({ records, space }: Parts, slab: number, item: Item): void {
+  markBusy(space.memory, slab, records.shape, records.indexOf(slab, item))
+}
+
+/** Checked arenas: the item is the user's no more. False when it was not. */
+export function setIdle({ records, space }: Parts, slab: number, item: Item): boolean {
+  return markIdle(space.memory, slab, records.shape, records.indexOf(slab, item))
+}
