@@ -66,7 +66,8 @@ while (!stopped) {
 }
 arena.detach()
 report(true)
-parentPort?.close()
+// The port would keep this thread waiting for more.
+parentPort?.unref()
 
 function readSome(count: number): void {
   for (let i = 0; i < count; i++) {

@@ -59,7 +59,8 @@ while (!stopped) {
 }
 arena.detach()
 report(true)
-parentPort?.close()
+// The port would keep this thread waiting for more.
+parentPort?.unref()
 
 /** The ledger is written after the table: if the table refuses, both are as before. */
 function change(): void {
