@@ -38,6 +38,16 @@ function storePair(settings: Settings) {
   })
 }
 
+/** What is inside each section, and the loop around it: to be taken off the others. */
+async function loadAlone(settings: Settings) {
+  const { words } = (await openDomain()).arena
+  return time(settings, OPERATIONS, () => {
+    let sum = 0
+    for (let i = 0; i < OPERATIONS; i++) sum += words[64] ?? 0
+    return sum
+  })
+}
+
 async function enterExit(settings: Settings, kind: Kind) {
   const { arena, smr } = await openDomain(kind)
   const { words } = arena
@@ -88,6 +98,7 @@ const question: Question = {
       baseline: 'two Atomics.store',
       variants: [
         { name: 'two Atomics.store', run: storePair },
+        { name: 'the load alone', run: loadAlone },
         { name: 'uma enter + exit', run: (s) => enterExit(s, {}) },
         { name: 'uma, typescript', run: (s) => enterExit(s, { intrinsics: false }) },
         { name: 'uma, turn', run: (s) => enterExit(s, { sections: 'turn' }) },
