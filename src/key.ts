@@ -141,7 +141,7 @@ class WordKey extends FieldKey implements Key<number> {
     super.check(call, value)
   }
 
-  /** The key itself: whoever looks for a word needs no hash. */
+  /** The key itself: the verbs of memory that look for a word hash it on the way. */
   aim(call: string, value: number): number {
     this.check(call, value)
     return value

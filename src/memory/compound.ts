@@ -51,6 +51,10 @@ export function findHash(memory: Memory, chainsAt: number, behind: number, hash:
   const chains = memory.load(chainsAt)
   const link = behind + NodeWords.links + (chains & ChainsWord.linkMask)
   const hashAt = behind + NodeWords.hash
+  // Each load of a pointer has two cases: it returns a node, then it reads from the store that
+  // published that node, and hash, links and record were written before; or it returns what stood
+  // there before, and we never come by. Otherwise (a plain load) a hash could be read that is not
+  // written yet. If we die anywhere in here we have written nothing.
   let node = memory.load(headFor(chains, hash))
   while (node !== 0 && memory.peek(node + hashAt) !== hash) node = memory.load(node + link)
   return node

@@ -19,7 +19,7 @@
  * Where things happen (one total order, since every atomic is sequentially consistent):
  *
  *   [R1] enter: load wr, publish it, load wr again      memory/compound.ts, publish.ts
- *   [R2] exit: clear the word                           sections.ts
+ *   [R2] exit: clear the word                           sections.ts, memory/compound.ts
  *   [R3] enter of a turn section: a glance at wr        sections.ts
  *   [X1] enter beside an older async section            trackers.ts
  *   [X2] the oldest async section leaves                trackers.ts

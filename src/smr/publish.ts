@@ -19,20 +19,16 @@ import type { Seq } from '../seq.ts'
 
 export { NEAR } from '../memory/compound.ts'
 
-/** Publishes in the word `at` what the write hand shows, and returns it. */
-export function publish(memory: Memory, wrAt: number, at: number): Seq {
-  return publishFrom(memory, wrAt, at, memory.load(wrAt))
-}
-
 /**
- * The same from a value that the hand has shown. [I] A worker may nap before its store for so long
- * that what it publishes is too old to compare with: then once more. The hand only moves forward, so
- * the distance is measured all the way round (unsigned): by its sign a nap of more than half a
- * circle would look like a step back, and a scan would take what we published for a sequence still
- * to come, which holds nothing back.
+ * Publishes in the word `at` what the write hand shows, and returns it.
+ *
+ * [I] A worker may nap before its store for so long that what it publishes is too old to compare
+ *     with: then once more. The hand only moves forward, so the distance is measured all the way
+ *     round (unsigned): by its sign a nap of more than half a circle would look like a step back, and
+ *     a scan would take what we published for a sequence still to come, which holds nothing back.
  */
-export function publishFrom(memory: Memory, wrAt: number, at: number, seen: number): Seq {
-  for (let wr = seen; ; ) {
+export function publish(memory: Memory, wrAt: number, at: number): Seq {
+  for (let wr = memory.load(wrAt); ; ) {
     memory.store(at, wr)
     const again = memory.load(wrAt)
     if ((again - wr) >>> 0 <= NEAR) return wr as Seq

@@ -7,20 +7,20 @@
  */
 
 import { Misuse, show } from '../errors.ts'
-import { NEAR as NEARNESS } from '../memory/compound.ts'
+import { NEAR as IMPORTED_NEAR } from '../memory/compound.ts'
 import { DomainWords, ReaderWords, RunKind } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { isThenable } from '../memory/patience.ts'
 import type { Space } from '../memory/space.ts'
 import type { Published } from '../memory/turn.ts'
-import { INVALID as NONE, type Seq } from '../seq.ts'
+import { INVALID as IMPORTED_INVALID, type Seq } from '../seq.ts'
 import { SECTIONS } from './options.ts'
 import { publish } from './publish.ts'
 import { type Tracker, Trackers } from './trackers.ts'
 
 // Names of this module are constants to the optimizer; imported ones are looked up each time.
-const INVALID = NONE
-const NEAR = NEARNESS
+const INVALID = IMPORTED_INVALID
+const NEAR = IMPORTED_NEAR
 
 /** What the worker is doing in this domain, as far as its own handle knows. */
 const OUTSIDE = 0

@@ -21,7 +21,7 @@
 
 import type { Arena } from '../arena.ts'
 import { Misuse, show } from '../errors.ts'
-import { FAR as NAPPED } from '../memory/compound.ts'
+import { FAR as IMPORTED_FAR } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { WaitOptions } from '../memory/patience.ts'
 import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record.ts'
@@ -40,7 +40,7 @@ const CHAINS_PER_SECTION = 64
 const KEYS_PER_SECTION = 64
 const CIRCLE = 2 ** 32
 /** A name of this module is a constant to the optimizer; an imported one is looked up each time. */
-const FAR = NAPPED
+const FAR = IMPORTED_FAR
 
 /** What a table is made of, as one worker holds it. @internal */
 export interface TableParts {

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest'
 import { Memory } from '#src/memory/memory.ts'
 import { MAX_DELTA } from '#src/seq.ts'
-import { NEAR, publish, publishFrom } from '#src/smr/publish.ts'
+import { NEAR, publish } from '#src/smr/publish.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 
 const WR = 16
@@ -72,14 +72,6 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
     expect(show(memory, AT)).toBe(seq)
     expect(show(memory, WR)).toBe((seq + step) | 0)
     expect(memory.said.filter((each) => each === 'store')).toHaveLength(4)
-  })
-
-  it('goes on from a value that the hand has shown', () => {
-    const memory = new Watched(first, [])
-    const older = (first - step) | 0
-    expect(publishFrom(memory, WR, AT, older)).toBe(older)
-    expect(show(memory, AT)).toBe(older)
-    expect(publishFrom(memory, WR, AT, (first - 2 ** 31) | 0)).toBe(first)
   })
 })
 
