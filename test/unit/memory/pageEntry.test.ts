@@ -10,6 +10,7 @@ import {
   baseOf,
   decode,
   free,
+  isOfKind,
   kindOf,
   orderFor,
   orderOf,
@@ -54,6 +55,21 @@ describe('an entry', () => {
           who,
         })
       }),
+    )
+  })
+
+  it('is of one kind at most, and says so in one comparison', () => {
+    const entries = fc.oneof(
+      fc.tuple(base, kind, order).map(([at, what, n]) => used(at, what, n)),
+      order.map(free),
+      fc.tuple(order, slot).map(([n, who]) => reserved(n, who)),
+      fc.constant(0),
+    )
+    fc.assert(
+      fc.property(entries, kind, (entry, what) => {
+        expect(isOfKind(entry, what)).toBe(kindOf(entry) === what)
+      }),
+      { numRuns: 1000 },
     )
   })
 

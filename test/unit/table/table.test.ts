@@ -5,6 +5,7 @@
 
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { HashTable, type Item, Misuse } from '#src/index.ts'
+import { FAR } from '#src/memory/compound.ts'
 import { CONFIGS, tinyArena } from '../../helpers/tiny.ts'
 import { Account, type Accounts, account, expectIntact, fillTable, pair } from './fixture.ts'
 
@@ -46,6 +47,56 @@ describe.each(CONFIGS)('a table, sequences $name', (config) => {
     expect(table.getMany([5, 5, 999, 5])).toEqual([account(5), account(5), undefined, account(5)])
     expect(table.smr.entered).toBe(false)
     expectIntact(table)
+  })
+
+  it('gives many in sections of 64 keys each, so that no list holds memory for long', () => {
+    const { table } = pair(config)
+    fillTable(table, 200)
+    const { smr } = table
+    let [open, sections, most, found] = [false, 0, 0, 0]
+    const { enter, exit } = smr
+    const read = table.schema.read
+    Object.assign(smr, {
+      enter: () => {
+        enter.call(smr)
+        open = true
+        found = 0
+        sections++
+      },
+      exit: () => {
+        exit.call(smr)
+        open = false
+        most = Math.max(most, found)
+      },
+    })
+    const schema = {
+      ...table.schema,
+      read: (...args: Parameters<typeof read>) => {
+        expect(open).toBe(true)
+        found++
+        return read(...args)
+      },
+    }
+    Object.assign(table, { schema })
+    const keys = Array.from({ length: 200 }, (_, id) => id)
+    expect(table.getMany(keys)).toEqual(keys.map((id) => account(id)))
+    expect({ sections, most }).toEqual({ sections: 4, most: 64 })
+  })
+
+  it('looks again where the worker has napped in opening the section, and closes it', () => {
+    const { arena, table, theirs } = pair(config)
+    fillTable(table, 10)
+    const { memory } = arena
+    let naps = 0
+    memory.lookUpWord = (wrAt, at) => {
+      naps++
+      memory.store(at, memory.load(wrAt))
+      return FAR
+    }
+    expect([table.has(7), table.has(77)]).toEqual([true, false])
+    expect(naps).toBe(2)
+    expect(table.smr.entered).toBe(false)
+    expect(theirs.smr.poll(theirs.smr.advance())).toBe(true)
   })
 
   it('gives many inside a section, which stays open', () => {

@@ -175,6 +175,30 @@ describe('growing and shrinking', () => {
     keg.check()
   })
 
+  it.each([8, 16, 24, 40, 64, 72, 88, 120, 136, 1000, 3000])(
+    'knows the items of %i bytes among all addresses, and those between them for none',
+    (bytes) => {
+      const { a, keg } = setUp({ bytes })
+      for (let i = 0; i < 40; i++) keg.takeOne(() => {})
+      const { itemsAt, perSlab, stride } = keg.shape
+      const items = new Map<number, number>()
+      for (const slab of keg.slabs()) {
+        for (let i = 0; i < perSlab; i++) items.set(slab + itemsAt + i * stride, slab)
+      }
+      const { length } = a.arena.words
+      for (let at = -length; at < 2 * length; at++) {
+        if (keg.slabOf(at) !== (items.get(at) ?? 0)) throw new Error(`address ${at}`)
+      }
+      expect(items.size).toBe(keg.counts().created)
+      for (const [item] of items) {
+        expect(keg.findForeign([item, item + 2 ** 32])).toBe(1)
+        for (const odd of [item + 0.5, -item, `${item}`, undefined]) {
+          expect(keg.slabOf(odd as number)).toBe(0)
+        }
+      }
+    },
+  )
+
   it('does not know items of slabs that are gone', () => {
     const { keg } = setUp()
     const item = keg.takeOne(() => {})
