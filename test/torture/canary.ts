@@ -7,6 +7,8 @@
  */
 
 import type { Item } from 'uma-smr'
+import type { Random } from '../helpers/random.ts'
+import { dwell } from './dwell.ts'
 
 /** Words of an item that carries a canary. */
 export const CANARY_WORDS = 8
@@ -26,6 +28,16 @@ export function canaryIsWhole(words: Int32Array, item: Item, generation: number)
     if (words[item + i] !== feather(item, generation, i)) return false
   }
   return words[item] === generation
+}
+
+/** Two looks at an item in a section, and some time between them: what was wrong, if anything was. */
+export function lookTwice(words: Int32Array, item: Item, random: Random): string | undefined {
+  const found = generationOf(words, item)
+  const first = canaryIsWhole(words, item, found)
+  dwell(random)
+  const second = canaryIsWhole(words, item, found)
+  if (first && second) return undefined
+  return `item ${item}: generation ${found}, then ${generationOf(words, item)}, ${first}, ${second}`
 }
 
 function feather(item: number, generation: number, i: number): number {

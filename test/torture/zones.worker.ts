@@ -14,8 +14,8 @@
 
 import { Arena, type Handle, type Item } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
-import { canaryIsWhole, generationOf, writeCanary } from './canary.ts'
-import { dwell, nap, turnEnds } from './dwell.ts'
+import { canaryIsWhole, generationOf, lookTwice, writeCanary } from './canary.ts'
+import { nap, turnEnds } from './dwell.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
 
 export interface Task {
@@ -59,14 +59,8 @@ function read(at: number): void {
   smr.enter()
   const item = Atomics.load(words, at) as Item
   if (item !== 0) {
-    const found = generationOf(words, item)
-    const first = canaryIsWhole(words, item, found)
-    dwell(random)
-    const second = canaryIsWhole(words, item, found)
-    if (!first || !second) {
-      const now = generationOf(words, item)
-      member.violation(`item ${item}: generation ${found}, then ${now}, ${first}, ${second}`)
-    }
+    const wrong = lookTwice(words, item, random)
+    if (wrong !== undefined) member.violation(wrong)
     reads++
   }
   smr.exit()
