@@ -4,7 +4,6 @@
  * workers are in async.worker.ts.
  */
 
-import { env } from 'node:process'
 import { Arena, type Item, type SmrOptions } from 'uma-smr'
 import { expect, it } from 'vitest'
 import { casesOf, SLEEPABLE } from '../helpers/combos.ts'
@@ -12,8 +11,8 @@ import { spawn } from '../helpers/spawn.ts'
 import { CONFIGS } from '../helpers/tiny.ts'
 import type { Task } from './async.worker.ts'
 import { CANARY_WORDS, writeCanary } from './canary.ts'
+import { expectNoViolations, SEED } from './torture.ts'
 
-const { TORTURE_SEED } = env
 const SECTIONS = 10_000
 /** Under the other clocks, and near the wrap. */
 const FEWER = 1000
@@ -21,7 +20,6 @@ const SLOTS = 32
 const LIMIT = 4096
 const WORD_BYTES = 4
 const TIMEOUT_MS = 60_000
-const SEED = Number(TORTURE_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 interface Reader {
   readonly sections: number
@@ -46,7 +44,7 @@ async function visits(
   options: SmrOptions,
   sections: number,
   sabotage = false,
-): Promise<number> {
+): Promise<void> {
   const arena = Arena.create({ bytes: 2 ** 22, maxWorkers: 4, sequence })
   const smr = arena.smr('async', options)
   const zone = arena.zone('records', { bytes: CANARY_WORDS * WORD_BYTES, smr, limit: LIMIT })
@@ -58,13 +56,14 @@ async function visits(
     words[at] = item
   }
   const task: Task = { handle: arena.handle, table, slots: SLOTS, sections, sabotage }
-  const { reports, seconds, violations } = await spawn({
+  const service = await spawn({
     script: 'torture/async.worker.ts',
     members: ['reader', 'writer'].map((role) => ({ role, task })),
     seed: SEED,
     seconds: TIMEOUT_MS / 1000,
     timeoutMs: TIMEOUT_MS,
   })
+  const { reports, seconds, violations } = service
   const [reader, writer] = reports.map(({ counts, extra }) => ({
     ...counts,
     ...(extra as Record<string, number>),
@@ -74,7 +73,11 @@ async function visits(
   console.log(
     `torture async: ${name}, ${seconds.toFixed(1)} s, seed ${SEED}: ${reader.sections} sections, ${reader.apart} at once, then ${reader.most}; ${reader.looks} looks, ${writer.writes} writes, ${writer.full} times full, most pending ${writer.peakPending} of ${created} records, ${violations} violations${notes.join('')}`,
   )
-  if (sabotage) return violations
+  if (sabotage) {
+    expect(violations).toBeGreaterThan(0)
+    return
+  }
+  expectNoViolations(service)
   expect(reader.most).toBe(sections)
   expect(writer.writes).toBeGreaterThan(0)
   expect(writer.peakPending).toBeLessThanOrEqual(created)
@@ -85,7 +88,6 @@ async function visits(
   expect(smr.stalled(0)).toEqual([])
   zone.check()
   arena.detach()
-  return violations
 }
 
 const FIRST = 'default, fenced, sleepable; from 1'
@@ -97,11 +99,11 @@ it.each(
   { timeout: TIMEOUT_MS + 10_000 },
   async ({ combo, config, name }) => {
     const sections = name === FIRST ? SECTIONS : FEWER
-    expect(await visits(name, config.sequence, combo.options, sections)).toBe(0)
+    await visits(name, config.sequence, combo.options, sections)
   },
 )
 
 it('the alarm rings', { timeout: TIMEOUT_MS + 10_000 }, async () => {
   const [{ sequence }] = CONFIGS as [(typeof CONFIGS)[number]]
-  expect(await visits('sabotaged', sequence, { sleepable: true }, FEWER, true)).toBeGreaterThan(0)
+  await visits('sabotaged', sequence, { sleepable: true }, FEWER, true)
 })

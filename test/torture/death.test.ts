@@ -16,8 +16,9 @@ import { built } from '../helpers/built.ts'
 import { Random } from '../helpers/random.ts'
 import { DEFERRED, type Life, LOCK, PLAIN, READS, STOP, VIOLATIONS } from './death-life.ts'
 import { createTable, entry, isWhole } from './table-record.ts'
+import { SEED } from './torture.ts'
 
-const { TORTURE_DEATHS = 300, TORTURE_SEED } = env
+const { TORTURE_DEATHS = 300 } = env
 const TERMINATED = Number(TORTURE_DEATHS)
 const THROWN = Math.ceil(TERMINATED / 6)
 const AT_ONCE = 4
@@ -25,7 +26,6 @@ const KEYS = 64
 const LONGEST_LIFE_MS = 25
 const WINDOW_MS = 500
 const TIMEOUT_MS = 240_000
-const SEED = Number(TORTURE_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 const random = new Random(SEED)
 

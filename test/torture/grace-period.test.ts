@@ -9,6 +9,7 @@ import type { Task } from './grace-period.worker.ts'
 import { CLOCK_SABOTAGES, TURN_SABOTAGES } from './sabotage.ts'
 import {
   comboRuns,
+  expectNoViolations,
   honestRuns,
   type Outcome,
   type Run,
@@ -41,9 +42,9 @@ async function graces(run: Run): Promise<Outcome> {
 describe('a grace period', () => {
   for (const run of [...honestRuns((threads) => threads / 2), ...comboRuns()]) {
     it(`is never too short: ${run.name}`, { timeout: run.testMs }, async () => {
-      const { counts, violations } = await graces(run)
-      expect(violations).toBe(0)
-      const { reads, writes } = counts
+      const outcome = await graces(run)
+      expectNoViolations(outcome)
+      const { reads, writes } = outcome.counts
       expect(reads).toBeGreaterThan(0)
       expect(writes).toBeGreaterThan(0)
     })

@@ -6,7 +6,7 @@
 import { Arena } from 'uma-smr'
 import { describe, expect, it } from 'vitest'
 import type { Task } from './grace-period.worker.ts'
-import { honestRuns, type Run, tell, torture } from './torture.ts'
+import { expectNoViolations, honestRuns, type Run, tell, torture } from './torture.ts'
 
 const LINES_BYTES = 128
 const SECONDS = 2
@@ -33,7 +33,7 @@ async function graces(run: Run, kind: string): Promise<void> {
   const outcome = await torture('grace-period', run, members)
   tell(`grace period, ${kind}`, run, outcome, { advances: smr.stats().advances })
   arena.detach()
-  expect(outcome.violations).toBe(0)
+  expectNoViolations(outcome)
   const { reads, writes } = outcome.counts
   expect(reads).toBeGreaterThan(0)
   expect(writes).toBeGreaterThan(0)

@@ -47,10 +47,9 @@ import {
 } from './knob-turns.ts'
 import type { Doings, Task } from './knobs.worker.ts'
 import { type Sabotage, ZONE_SABOTAGES } from './sabotage.ts'
-import { comboRuns, honestRuns, type Run } from './torture.ts'
+import { comboRuns, expectNoViolations, honestRuns, type Run, SEED } from './torture.ts'
 
-const { TORTURE_SECONDS = 5, TORTURE_SEED } = env
-const SEED = Number(TORTURE_SEED ?? Math.floor(Math.random() * 2 ** 31))
+const { TORTURE_SECONDS = 5 } = env
 const WORD_BYTES = 4
 /** Turns of the main thread in each step in which it turns. */
 const TURNS = Math.ceil(12 * Number(TORTURE_SECONDS))
@@ -418,7 +417,7 @@ describe('knobs turned under traffic', () => {
       const course = new Course(run, checks, ages)
       const service = await ride(course, run, undefined, () => course.take())
       tell(run, service, course)
-      expect(service.violations, `seed ${SEED}`).toBe(0)
+      expectNoViolations(service)
       for (const { extra } of service.reports) {
         const doings = extra as Doings
         for (const step of TRAFFIC) {

@@ -11,7 +11,7 @@ import { assertLinearizable, linearize, type Operation } from '../model/lineariz
 import { tableSpec } from '../model/tableSpec.ts'
 import type { Task } from './linearizable.worker.ts'
 import { CALLS, CALLS_EACH, createTable, KEYS, MEMBERS, NOTE_WORDS } from './rounds.ts'
-import { honestRuns, type Run, tell, torture } from './torture.ts'
+import { expectNoViolations, honestRuns, type Run, tell, torture } from './torture.ts'
 
 const MOST_ROUNDS = 200_000
 const MOST_SECONDS = 3
@@ -77,7 +77,7 @@ it('answers as a Map would', { timeout: run.testMs }, async () => {
   const rounds = histories(outcome.reports.map((each) => each.extra as number[]))
   const concurrent = rounds.filter(overlaps)
   tell('linearizable', run, outcome, { concurrent: concurrent.length })
-  expect(outcome.violations).toBe(0)
+  expectNoViolations(outcome)
   expect(rounds.length).toBeGreaterThan(FEWEST_ROUNDS)
   expect(concurrent.length).toBeGreaterThan(rounds.length / 10)
   for (const history of rounds) {

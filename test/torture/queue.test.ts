@@ -8,7 +8,15 @@ import { Arena, type Item, SmrList, type SmrQueue, SmrSList, SmrStailQ, SmrTailQ
 import { describe, expect, it } from 'vitest'
 import { CANARY_WORDS, writeCanary } from './canary.ts'
 import type { Task } from './queue.worker.ts'
-import { honestRuns, type Outcome, type Run, sabotagedRuns, tell, torture } from './torture.ts'
+import {
+  expectNoViolations,
+  honestRuns,
+  type Outcome,
+  type Run,
+  sabotagedRuns,
+  tell,
+  torture,
+} from './torture.ts'
 
 const WORD_BYTES = 4
 /** A canary, a key, `next` and `prev`. */
@@ -56,11 +64,9 @@ async function fight(run: Run, reckless = false): Promise<Fought> {
 describe('queues', () => {
   for (const run of honestRuns((threads) => threads).filter(({ threads }) => threads === FOUR)) {
     it(`keep every walk whole: ${run.name}`, { timeout: run.testMs }, async () => {
-      const { arena, counts, queues, violations } = await fight({
-        ...run,
-        seconds: run.seconds * PART,
-      })
-      expect(violations).toBe(0)
+      const outcome = await fight({ ...run, seconds: run.seconds * PART })
+      const { arena, counts, queues } = outcome
+      expectNoViolations(outcome)
       for (const count of ['walks', 'inserts', 'removals', 'replacements', 'appends']) {
         expect(counts[count], count).toBeGreaterThan(0)
       }

@@ -10,6 +10,7 @@
 
 import { env } from 'node:process'
 import type { SmrOptions } from 'uma-smr'
+import { expect } from 'vitest'
 import type { Report } from '../helpers/member.ts'
 import { spawn } from '../helpers/spawn.ts'
 import { CONFIGS, type Config } from '../helpers/tiny.ts'
@@ -33,7 +34,8 @@ const THREADS = [2, 4]
 const SMALLER = 2 ** 16
 const SEEDS = 2 ** 31
 
-const SEED = Number(TORTURE_SEED ?? Math.floor(Math.random() * SEEDS))
+/** What every run begins with, so that a failed one can be had again. */
+export const SEED = Number(TORTURE_SEED ?? Math.floor(Math.random() * SEEDS))
 
 export interface Run {
   readonly name: string
@@ -166,6 +168,15 @@ export function tell(
   const notes = reports.flatMap((each) => each.notes).slice(0, 6)
   const head = `torture ${what}: ${run.name}, ${seconds.toFixed(1)} s, seed ${SEED}: ${said}`
   console.log([head, ...notes.map((note) => `    ${note}`)].join('\n'))
+}
+
+/** No member has seen anything wrong. If one has, the failure says what it saw. */
+export function expectNoViolations({
+  reports,
+  violations,
+}: Pick<Outcome, 'reports' | 'violations'>): void {
+  const notes = reports.flatMap((each) => each.notes)
+  expect({ violations, notes }, `seed ${SEED}`).toEqual({ violations: 0, notes: [] })
 }
 
 function total(reports: readonly Report[]): Record<string, number> {
