@@ -11,10 +11,11 @@ import { expect, it } from 'vitest'
 import { COMBOS } from '../helpers/combos.ts'
 import type { Report } from '../helpers/member.ts'
 import { spawn } from '../helpers/spawn.ts'
-import type { Task } from './calls.worker.ts'
+import type { Sabotage, Task } from './calls.worker.ts'
 import { CANARY_WORDS } from './canary.ts'
+import { expectNoViolations, SEED } from './torture.ts'
 
-const { TORTURE_CALLS = 1_000_000, TORTURE_SEED } = env
+const { TORTURE_CALLS = 1_000_000 } = env
 const CALLS = Number(TORTURE_CALLS)
 /** The other clocks are driven with fewer. */
 const FEWER = 0.04
@@ -25,7 +26,6 @@ const RECORD_BYTES = CANARY_WORDS * WORD_BYTES
 /** Every callback that waits has a record to free, so no more can wait than there are records. */
 const LIMIT = 8192
 const TIMEOUT_MS = 120_000
-const SEED = Number(TORTURE_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
 interface Run {
   readonly reports: readonly Report[]
@@ -38,7 +38,7 @@ interface Run {
   readonly standing: readonly Item[]
 }
 
-async function run(options: SmrOptions, each: number, sabotage: boolean): Promise<Run> {
+async function run(options: SmrOptions, each: number, sabotage?: Sabotage): Promise<Run> {
   const arena = Arena.create({ bytes: 2 ** 23, maxWorkers: 8 })
   const smr = arena.smr('calls', options)
   const zone = arena.zone('records', { bytes: RECORD_BYTES, limit: LIMIT })
@@ -89,10 +89,10 @@ it.each(COMBOS)('all callbacks run: $name', { timeout: TIMEOUT_MS + 10_000 }, as
   const share = combo.name === 'default, fenced' ? 1 : FEWER
   const each = Math.ceil((CALLS * share) / MEMBERS)
   const all = each * MEMBERS
-  const it = await run(combo.options, each, false)
+  const it = await run(combo.options, each)
   const { peak } = tell(combo.name, it)
   const { arena, smr, standing, zone } = it
-  expect(it.violations).toBe(0)
+  expectNoViolations(it)
   expect([total(it, 'queued'), total(it, 'ran')]).toEqual([all, all])
   const expected = { calls: all, callsPending: 0, callErrors: 0, callsLost: 0 }
   expect(smr.stats()).toMatchObject(expected)
@@ -103,8 +103,11 @@ it.each(COMBOS)('all callbacks run: $name', { timeout: TIMEOUT_MS + 10_000 }, as
   arena.detach()
 })
 
-it('the alarm rings when they run too early', { timeout: TIMEOUT_MS + 10_000 }, async () => {
-  const { arena, violations } = await run({}, CALLS / MEMBERS / 4, true)
-  expect(violations).toBeGreaterThan(0)
-  arena.detach()
+const SABOTAGES: readonly Sabotage[] = ['calls run early', 'barriers do not wait']
+
+it.each(SABOTAGES)('the alarm rings when %s', { timeout: TIMEOUT_MS + 10_000 }, async (kind) => {
+  const it = await run({}, CALLS / MEMBERS / 4, kind)
+  tell(kind, it)
+  expect(it.violations).toBeGreaterThan(0)
+  it.arena.detach()
 })

@@ -13,6 +13,9 @@ import { Member } from '../helpers/member.ts'
 import { canaryIsWhole, generationOf, writeCanary } from './canary.ts'
 import { dwell } from './dwell.ts'
 
+/** Callbacks run in the next turn, whoever may still be looking; or barriers wait for nobody. */
+export type Sabotage = 'calls run early' | 'barriers do not wait'
+
 export interface Task {
   readonly handle: Handle
   /** First of `slots` words that hold items; then per member a word of calls made, one of calls run. */
@@ -20,8 +23,7 @@ export interface Task {
   readonly slots: number
   readonly members: number
   readonly calls: number
-  /** Callbacks run in the next turn, whoever may still be looking. */
-  readonly sabotage: boolean
+  readonly sabotage: Sabotage | undefined
 }
 
 export const RECORD_BYTES = 32
@@ -39,7 +41,8 @@ const { words } = arena
 const smr = arena.smr('calls')
 const zone = arena.zone('records')
 
-if (sabotage) smr.call = (callback) => void setImmediate(callback)
+if (sabotage === 'calls run early') smr.call = (callback) => void setImmediate(callback)
+if (sabotage === 'barriers do not wait') smr.barrier = () => Promise.resolve(true)
 
 const queuedAt = (of: number): number => table + slots + of
 const ranAt = (of: number): number => table + slots + members + of
@@ -78,8 +81,10 @@ function replace(): boolean {
   writeCanary(words, item, generation)
   const old = Atomics.exchange(words, table + random.below(slots), item) as Item
   const number = queued++
-  Atomics.store(words, queuedAt(member.index), queued)
   smr.call(() => free(old, number), { bytes: RECORD_BYTES })
+  // Not before: a barrier of somebody who reads this must wait for what it counts, and a callback is
+  // queued when `call` returns.
+  Atomics.store(words, queuedAt(member.index), queued)
   return true
 }
 
