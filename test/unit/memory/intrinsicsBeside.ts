@@ -73,14 +73,14 @@ export function lookUpsAreSeen(memory: Memory, ms: number): void {
 /**
  * [R1], store buffering: this side publishes and loads the hand again, the other side moves the hand
  * and looks at what is published. Both old is forbidden. A round is many hands and words, which both
- * sides run through at once: somewhere they meet. Returns the rounds played.
+ * sides run through at once: somewhere they meet. Plays so many rounds, if the `ms` suffice.
  */
-export function neitherIsLate(memory: Memory, ms: number): number {
+export function neitherIsLate(memory: Memory, rounds: number, ms: number): void {
   prepare(memory, Mode.litmus)
   const hands = new Int32Array(PAIRS)
   const before = memory.load(Shared.round)
   let round = before
-  within(ms, () => {
+  const played = within(ms, () => {
     for (let i = 0; i < PAIRS; i++) {
       memory.store(pairAt(i), 1)
       memory.store(pairAt(i) + PAIR_SLOT, 0)
@@ -97,10 +97,10 @@ export function neitherIsLate(memory: Memory, ms: number): number {
       memory.store(Shared.mode, Mode.idle)
       throw new Error(`round ${round - before}: neither saw the other`)
     }
-    return false
+    return round - before === rounds
   })
   memory.store(Shared.mode, Mode.idle)
-  return round - before
+  if (!played) throw new Error(`${round - before} of ${rounds} rounds in ${ms} ms`)
 }
 
 function meet(memory: Memory, at: number, round: number): void {
