@@ -151,7 +151,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     }
     const records = new Array<Values<F> | undefined>(keys.length)
     const nested = smr.entered
-    for (let from = 0; from < keys.length; from += KEYS_PER_SECTION) {
+    // One section even for no key at all: it refuses when the arena is closed.
+    for (let from = 0; from === 0 || from < keys.length; from += KEYS_PER_SECTION) {
       if (!nested) smr.enter()
       try {
         this.copy(keys, records, from, Math.min(from + KEYS_PER_SECTION, keys.length))

@@ -195,6 +195,8 @@ describe.each(CONFIGS)('a table refuses, sequences $name', (config) => {
     const before = [state(table), room(arena), table.parts.chains.current()]
     const verbs = {
       get: () => theirs.get(3),
+      getMany: () => theirs.getMany([3]),
+      'getMany of none': () => theirs.getMany([]),
       has: () => theirs.has(3),
       read: () => theirs.read(3, () => 0),
       find: () => theirs.find(3),
