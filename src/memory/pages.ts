@@ -8,32 +8,27 @@
  *   used       base | kind | order, the same in each page of the run: an address anywhere inside
  *              finds its run with one look
  *
- * Pages from `brk` on were never used and cost nothing; below it, walking from run to run meets
- * every page exactly once, after every single store. Each step below is ordered so that one word
- * commits it: the upper half of a split is written before the lower half shrinks, so a worker that
- * stops for ever in between leaves a table that still reads as before. The lists of free runs are
- * an index over that truth and can be made again from it (`rebuild`), which is what the next owner
- * of the lock does when it hears that the last one died.
+ * Below it lie lists of free runs, an index that can be made again from the table (freeRuns.ts), which
+ * is what the next owner of the lock does when it hears that the last one died. A run whose address
+ * stands in a word of somebody's is taken and given back with a receipt: what is to become of run and
+ * word is written down first, and whoever has the lock next does it, if need be.
  */
 
 import { Corruption } from '../errors.ts'
-import { FreeRun, Header, ORDERS, PAGE_SHIFT, PAGE_WORDS, RunKind } from './layout.ts'
+import { Header, PAGE_SHIFT, PAGE_WORDS, RunKind } from './layout.ts'
 import type { Locks } from './lock.ts'
 import type { Memory } from './memory.ts'
 import {
   baseOf,
-  decode,
-  free,
   isOfKind,
   type Kind,
   orderFor,
   orderOf,
   type Run,
-  reserved,
   sizeOf,
   used,
 } from './pageEntry.ts'
-import { roundUp } from './struct.ts'
+import { listedPages, PageTable } from './pageTable.ts'
 
 const LOCK = 'arena pages'
 
@@ -46,30 +41,25 @@ const baseIn = baseOf
 export class Pages {
   private readonly memory: Memory
   private readonly locks: Locks
-  private readonly slot: number
-  private readonly table: number
+  private readonly table: PageTable
+  private readonly tableAt: number
   private readonly base: number
   readonly count: number
 
   constructor(memory: Memory, locks: Locks, slot: number) {
     this.memory = memory
     this.locks = locks
-    this.slot = slot
-    this.table = memory.peek(Header.pageTableAt)
+    this.table = new PageTable(memory, slot)
+    this.tableAt = memory.peek(Header.pageTableAt)
     this.base = memory.peek(Header.pagesAt)
     this.count = memory.peek(Header.pages)
   }
 
   /** Takes a run for `words` and marks it as this worker's. 0 when there is none. */
   reserve(words: number): number {
-    const order = orderFor(words)
-    if (order >= ORDERS) return 0
     this.lock()
     try {
-      const page = this.takeFree(order) ?? this.takeUntouched(order)
-      if (page === undefined) return 0
-      this.set(page, reserved(order, this.slot))
-      return this.addressOf(page)
+      return this.table.take(orderFor(words))
     } finally {
       this.unlock()
     }
@@ -77,11 +67,7 @@ export class Pages {
 
   /** Says what a reserved run has become. From here on addresses inside it find it. */
   publish(base: number, kind: Kind): void {
-    const page = this.pageOf(base)
-    const order = orderOf(this.entry(page))
-    const entry = used(base, kind, order)
-    // The first page last: it is the one that a walk reads.
-    for (let inner = page + sizeOf(order) - 1; inner >= page; inner--) this.set(inner, entry)
+    this.table.put(base, used(base, kind, orderOf(this.table.at(base))))
   }
 
   /**
@@ -90,14 +76,10 @@ export class Pages {
    */
   allocateInto(receipt: number, words: number, kind: Kind): number {
     const order = orderFor(words)
-    if (order >= ORDERS) return 0
     this.lock()
     try {
-      const page = this.takeFree(order) ?? this.takeUntouched(order)
-      if (page === undefined) return 0
-      // No list may hold the run any more when the promise is kept, also if the lists were rebuilt.
-      this.set(page, reserved(order, this.slot))
-      const base = this.addressOf(page)
+      const base = this.table.take(order)
+      if (base === 0) return 0
       this.promise(receipt, base, used(base, kind, order))
       this.keepPromise()
       return base
@@ -127,7 +109,7 @@ export class Pages {
   release(base: number): void {
     this.lock()
     try {
-      this.releaseLocked(this.pageOf(base))
+      this.table.release(base)
     } finally {
       this.unlock()
     }
@@ -142,20 +124,20 @@ export class Pages {
     const page = (address - this.base) >> SHIFT
     // Unsigned, an address in front of the pages lies far behind them.
     if (page >>> 0 >= this.count) return 0
-    const entry = this.memory.glance(this.table + page)
+    const entry = this.memory.glance(this.tableAt + page)
     return isA(entry, kind) ? baseIn(entry) : 0
   }
 
   /** Words in the run at `base`. */
   wordsAt(base: number): number {
-    return sizeOf(orderOf(this.entry(this.pageOf(base)))) * PAGE_WORDS
+    return sizeOf(orderOf(this.table.at(base))) * PAGE_WORDS
   }
 
   /** Every run below brk, in order. */
   runs(): Run[] {
     this.lock()
     try {
-      return [...this.walk()]
+      return [...this.table.walk()]
     } finally {
       this.unlock()
     }
@@ -174,8 +156,10 @@ export class Pages {
   releaseReservedBy(slot: number): number {
     this.lock()
     try {
-      const orphans = [...this.walk()].filter((run) => run.state === 'reserved' && run.who === slot)
-      for (const run of orphans) this.releaseLocked(this.pageOf(run.base))
+      const orphans = [...this.table.walk()].filter(
+        (run) => run.state === 'reserved' && run.who === slot,
+      )
+      for (const run of orphans) this.table.release(run.base)
       return orphans.length
     } finally {
       this.unlock()
@@ -190,11 +174,10 @@ export class Pages {
     this.lock()
     try {
       const isWanted = wanted()
-      const orphans = [...this.walk()].filter((run) => run.state === 'used' && !isWanted(run))
+      const orphans = [...this.table.walk()].filter((run) => run.state === 'used' && !isWanted(run))
       // What is found by the address of something else goes before that, or a successor inherits it.
       const rank = (run: Run): number => (run.who === RunKind.slab ? 0 : 1)
-      for (const run of orphans.sort((a, b) => rank(a) - rank(b)))
-        this.releaseLocked(this.pageOf(run.base))
+      for (const { base } of orphans.sort((a, b) => rank(a) - rank(b))) this.table.release(base)
       return orphans.length
     } finally {
       this.unlock()
@@ -203,17 +186,8 @@ export class Pages {
 
   // ---- under the lock ----------------------------------------------------------------------
 
-  private *walk(): Generator<Run> {
-    const brk = this.memory.peek(Header.brk)
-    for (let page = 0; page < brk; ) {
-      const run = decode(this.entry(page), page, this.addressOf(page))
-      yield run
-      page += sizeOf(run.order)
-    }
-  }
-
   private lock(): void {
-    this.locks.lockAndRepair(Header.pageLock, LOCK, () => this.rebuild())
+    this.locks.lockAndRepair(Header.pageLock, LOCK, () => this.repair())
   }
 
   private unlock(): void {
@@ -235,142 +209,21 @@ export class Pages {
     if (receipt === 0) return
     const base = memory.peek(Header.receiptRun)
     const entry = memory.peek(Header.receiptEntry)
-    const page = this.pageOf(base)
     if (entry !== 0) {
-      for (let inner = page + sizeOf(orderOf(entry)) - 1; inner >= page; inner--)
-        this.set(inner, entry)
+      this.table.put(base, entry)
       memory.poke(receipt, base)
     } else {
       // The word first: once the run is free it must not be freed again from this word.
       memory.poke(receipt, 0)
-      if (this.entry(page) > 0) this.releaseLocked(page)
+      if (this.table.at(base) > 0) this.table.release(base)
     }
     memory.poke(Header.receipt, 0)
   }
 
-  private takeFree(order: number): number | undefined {
-    for (let larger = order; larger < ORDERS; larger++) {
-      const base = this.memory.peek(headOf(larger))
-      if (base === 0) continue
-      const page = this.pageOf(base)
-      this.unlink(page, larger)
-      for (let half = larger - 1; half >= order; half--) {
-        const upper = page + sizeOf(half)
-        this.set(upper, free(half))
-        this.set(page, free(half))
-        this.link(upper, half)
-      }
-      return page
-    }
-    return undefined
-  }
-
-  private takeUntouched(order: number): number | undefined {
-    const { memory } = this
-    const across = this.takeAcross(order)
-    if (across !== undefined) return across
-    const start = roundUp(memory.peek(Header.brk), sizeOf(order))
-    const end = start + sizeOf(order)
-    if (end > this.count) return undefined
-    this.moveBrk(start)
-    this.set(start, reserved(order, this.slot))
-    memory.poke(Header.brk, end)
-    return start
-  }
-
-  /** A run that begins in free pages below brk and ends in untouched ones. */
-  private takeAcross(order: number): number | undefined {
-    const brk = this.memory.peek(Header.brk)
-    const start = brk - (brk % sizeOf(order))
-    const end = start + sizeOf(order)
-    if (start === brk || end > this.count) return undefined
-    for (let page = start; page < brk; page += sizeOf(orderOf(this.entry(page)))) {
-      if (this.entry(page) !== free(orderOf(this.entry(page)))) return undefined
-    }
-    this.moveBrk(end)
-    return this.takeFree(order)
-  }
-
-  /** Moves brk, leaving free what that skips, merged with what is free beside it. */
-  private moveBrk(end: number): void {
-    const { memory } = this
-    for (let brk = memory.peek(Header.brk); brk < end; ) {
-      const skipped = Math.min(trailingZeros(brk), trailingZeros(end - brk))
-      this.set(brk, reserved(skipped, this.slot))
-      memory.poke(Header.brk, brk + sizeOf(skipped))
-      this.releaseLocked(brk)
-      brk += sizeOf(skipped)
-    }
-  }
-
-  private releaseLocked(page: number): void {
-    let order = orderOf(this.entry(page))
-    this.set(page, reserved(order, this.slot))
-    for (let inner = page + 1; inner < page + sizeOf(order); inner++) this.set(inner, 0)
-    let low = page
-    while (order + 1 < ORDERS) {
-      const buddy = low ^ sizeOf(order)
-      if (buddy >= this.memory.peek(Header.brk) || this.entry(buddy) !== free(order)) break
-      this.unlink(buddy, order)
-      low = Math.min(low, buddy)
-      order++
-      // The lower half grows over the upper one in this one store; until then both stand as before.
-      this.set(low, reserved(order, this.slot))
-    }
-    this.set(low, free(order))
-    this.link(low, order)
-  }
-
-  private link(page: number, order: number): void {
-    const { memory } = this
-    const base = this.addressOf(page)
-    const next = memory.peek(headOf(order))
-    memory.poke(base + FreeRun.next, next)
-    memory.poke(base + FreeRun.prev, 0)
-    if (next !== 0) memory.poke(next + FreeRun.prev, base)
-    memory.poke(headOf(order), base)
-    memory.poke(Header.freePages, memory.peek(Header.freePages) + sizeOf(order))
-  }
-
-  private unlink(page: number, order: number): void {
-    const { memory } = this
-    const base = this.addressOf(page)
-    const next = memory.peek(base + FreeRun.next)
-    const prev = memory.peek(base + FreeRun.prev)
-    if (next !== 0) memory.poke(next + FreeRun.prev, prev)
-    if (prev !== 0) memory.poke(prev + FreeRun.next, next)
-    else memory.poke(headOf(order), next)
-    memory.poke(Header.freePages, memory.peek(Header.freePages) - sizeOf(order))
-  }
-
-  /** Makes the lists again from the page table, after their owner died in the middle of a step. */
-  private rebuild(): void {
-    const { memory } = this
-    for (let order = 0; order < ORDERS; order++) memory.poke(headOf(order), 0)
-    memory.poke(Header.freePages, 0)
-    for (const run of this.walk()) {
-      if (run.state === 'free') this.link(this.pageOf(run.base), run.order)
-    }
+  /** After a death under the lock: makes the lists again, then keeps what was promised. */
+  private repair(): void {
+    this.table.rebuild()
     this.keepPromise()
-  }
-
-  // ---- words -------------------------------------------------------------------------------
-
-  private entry(page: number): number {
-    return this.memory.load(this.table + page)
-  }
-
-  private set(page: number, entry: number): void {
-    this.memory.store(this.table + page, entry)
-  }
-
-  /** By a shift: engines then know an integer, and keep what is made of it as one. */
-  private addressOf(page: number): number {
-    return this.base + (page << PAGE_SHIFT)
-  }
-
-  private pageOf(address: number): number {
-    return (address - this.base) >> PAGE_SHIFT
   }
 }
 
@@ -382,22 +235,9 @@ export function checkPages(memory: Memory, pages: Pages): void {
     all += sizeOf(run.order)
     if (run.state === 'free') free += sizeOf(run.order)
   }
-  let listed = 0
-  for (let order = 0; order < ORDERS; order++) {
-    for (let at = memory.peek(headOf(order)); at !== 0; at = memory.peek(at + FreeRun.next)) {
-      listed += sizeOf(order)
-    }
-  }
+  const listed = listedPages(memory)
   const brk = memory.peek(Header.brk)
   const counted = memory.peek(Header.freePages)
   if (all === brk && free === listed && free === counted) return
   throw new Corruption('pages are not conserved', { all, brk, free, listed, counted })
-}
-
-function headOf(order: number): number {
-  return Header.freeRuns + order
-}
-
-function trailingZeros(n: number): number {
-  return 31 - Math.clz32(n & -n)
 }

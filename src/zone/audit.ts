@@ -75,8 +75,9 @@ export function auditZone(parts: Parts, reachable: Iterable<Item>): Item[] {
   for (const item of records.itemsOut()) {
     if (known.has(item) || inBuckets.has(item)) continue
     leaked.push(item as Item)
-    const slab = records.slabOf(item)
-    if (space.checks) markBusy(space.memory, slab, records.shape, records.indexOf(slab, item))
+    const slab = records.addresses.slabOf(item)
+    if (space.checks)
+      markBusy(space.memory, slab, records.shape, records.addresses.indexOf(slab, item))
   }
   return leaked
 }

@@ -76,7 +76,7 @@ export function freeBatch(parts: Parts, supply: Supply, items: readonly Item[]):
     throw misuse(parts, FREE, `items are ${show(items)}; give an array of items`)
   }
   const { cache, domain, records, space } = parts
-  const bad = records.findForeign(items)
+  const bad = records.addresses.findForeign(items)
   if (bad >= 0) throw foreign(parts, FREE, items[bad] as Item)
   if (domain?.inside) throw insideSection(parts, FREE)
   if (space.checks) releaseAll(parts, items)
@@ -88,7 +88,7 @@ export function freeBatch(parts: Parts, supply: Supply, items: readonly Item[]):
 /** Checked arenas: all of them must be the user's until now. */
 function releaseAll(parts: Parts, items: readonly Item[]): void {
   for (const [i, item] of items.entries()) {
-    if (setIdle(parts, parts.records.slabOf(item), item)) continue
+    if (setIdle(parts, parts.records.addresses.slabOf(item), item)) continue
     keepAll(parts, items.slice(0, i))
     const first = items.indexOf(item)
     if (first === i) throw doubleFree(parts, FREE, item)
@@ -99,7 +99,7 @@ function releaseAll(parts: Parts, items: readonly Item[]): void {
 
 /** Checked arenas: these stay the user's. */
 function keepAll(parts: Parts, items: readonly Item[]): void {
-  for (const item of items) setBusy(parts, parts.records.slabOf(item), item)
+  for (const item of items) setBusy(parts, parts.records.addresses.slabOf(item), item)
 }
 
 /**

@@ -15,17 +15,18 @@
  *   if it says no, the bucket stays. Otherwise (a poll before locking, used for another head) a
  *   worker could take a bucket whose own goal nobody has asked about.
  *
- * Lists and counts are an index over the buckets' homes and goals. A worker that dies inside leaves
- * them torn; the next one to lock makes them anew (`rebuild`).
+ * Lists and counts are an index over the buckets' homes and goals (depotLists.ts). A worker that dies
+ * inside leaves them torn; the next one to lock makes them anew.
  */
 
 import { Corruption } from '../errors.ts'
-import { BucketWords, DepotWords, Home, NO_LIMIT } from '../memory/layout.ts'
+import { BucketWords, DepotWords, NO_LIMIT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
-import { delta, type Seq } from '../seq.ts'
+import { INVALID, type Seq } from '../seq.ts'
 import type { Smr } from '../smr/domain.ts'
-import { allocHome, type Buckets } from './bucket.ts'
+import type { Buckets } from './bucket.ts'
+import { DepotLists } from './depotLists.ts'
 import type { Knobs } from './knobs.ts'
 
 /** Counts of a depot, in items; possibly a moment old. */
@@ -62,6 +63,7 @@ export class Depot {
   private readonly memory: Memory
   private readonly at: number
   private readonly buckets: Buckets
+  private readonly lists: DepotLists
   private readonly domain: Smr | undefined
   private readonly knobs: Knobs
   private readonly what: string
@@ -78,6 +80,7 @@ export class Depot {
     this.memory = space.memory
     this.at = at
     this.buckets = buckets
+    this.lists = new DepotLists(space.memory, at, buckets, space.slot)
     this.domain = domain
     this.knobs = knobs
     this.what = `zone "${name}" depot`
@@ -93,12 +96,11 @@ export class Depot {
     domain.makeRoom()
     this.lock()
     try {
-      this.set(bucket + BucketWords.goal, domain.stamp(!paced || this.isDue()))
+      this.memory.poke(bucket + BucketWords.goal, domain.stamp(!paced || this.isDue()))
       this.memory.tally(this.at + DepotWords.retired, 1)
       this.memory.tally(this.at + DepotWords.advances, domain.steps)
-      this.set(bucket + BucketWords.home, Home.pending)
-      this.append(bucket)
-      return exchangeHome === 0 ? 0 : this.popEmpty(exchangeHome)
+      this.lists.append(bucket)
+      return exchangeHome === 0 ? 0 : this.lists.popEmpty(exchangeHome)
     } finally {
       this.unlock()
     }
@@ -111,8 +113,8 @@ export class Depot {
   putSafe(bucket: number, exchangeHome: number): number {
     this.lock()
     try {
-      this.pushSafe(bucket)
-      return exchangeHome === 0 ? 0 : this.popEmpty(exchangeHome)
+      this.lists.pushSafe(bucket)
+      return exchangeHome === 0 ? 0 : this.lists.popEmpty(exchangeHome)
     } finally {
       this.unlock()
     }
@@ -123,7 +125,7 @@ export class Depot {
     if (this.memory.glance(this.at + DepotWords.emptyHead) !== 0) {
       this.lock()
       try {
-        const bucket = this.popEmpty(home)
+        const bucket = this.lists.popEmpty(home)
         if (bucket !== 0) return bucket
       } finally {
         this.unlock()
@@ -135,7 +137,7 @@ export class Depot {
   putEmpty(bucket: number): void {
     this.lock()
     try {
-      this.pushEmpty(bucket)
+      this.lists.pushEmpty(bucket)
     } finally {
       this.unlock()
     }
@@ -169,8 +171,8 @@ export class Depot {
   fetch(exchange: number): number {
     this.lock()
     try {
-      const bucket = this.popSafe() || this.popExpired()
-      if (bucket !== 0 && exchange !== 0) this.pushEmpty(exchange)
+      const bucket = this.lists.popSafe() || this.popExpired()
+      if (bucket !== 0 && exchange !== 0) this.lists.pushEmpty(exchange)
       return bucket
     } finally {
       this.unlock()
@@ -180,10 +182,8 @@ export class Depot {
   /** Items that lay here unused ever since the last call: the working set did not want them. */
   takeIdleCount(): number {
     return this.locked(() => {
-      const idle = this.get(this.at + DepotWords.idleItems)
-      this.set(this.at + DepotWords.idleItems, this.held())
       this.knobs.shrink()
-      return idle
+      return this.lists.takeIdle()
     })
   }
 
@@ -194,16 +194,9 @@ export class Depot {
     const held = (word: number): number => this.memory.glance(this.at + word)
     if (held(DepotWords.safeItems) + held(DepotWords.pendingItems) <= most) return false
     return this.locked(() => {
-      let items = this.get(this.at + DepotWords.safeItems)
-      let last = 0
-      let bucket = this.get(this.at + DepotWords.pendingHead)
-      for (; items <= most && bucket !== 0; bucket = this.get(bucket + BucketWords.next)) {
-        items += this.buckets.count(bucket)
-        last = bucket
-      }
       // Goals are in order: one poll tells of all up to the one that is too much.
-      const goal = last === 0 ? 0 : this.get(last + BucketWords.goal)
-      return items > most && (goal === 0 || this.hasExpired(goal as Seq))
+      const goal = this.lists.goalBeyond(most)
+      return goal !== undefined && (goal === INVALID || this.hasExpired(goal))
     })
   }
 
@@ -214,13 +207,8 @@ export class Depot {
 
   /** Gives all spare buckets' memory back. */
   discardEmpties(): void {
-    for (
-      let bucket = this.locked(() => this.popEmpty(allocHome(this.space.slot)));
-      bucket !== 0;
-    ) {
-      this.buckets.discard(bucket)
-      bucket = this.locked(() => this.popEmpty(allocHome(this.space.slot)))
-    }
+    const pop = (): number => this.locked(() => this.lists.popEmpty())
+    for (let bucket = pop(); bucket !== 0; bucket = pop()) this.buckets.discard(bucket)
   }
 
   counts(): DepotCounts {
@@ -229,33 +217,8 @@ export class Depot {
 
   /** Conservation: every bucket that calls the depot its home is counted and listed, in order. */
   check(): void {
-    this.locked(() => {
-      const seen = { pending: 0, safe: 0, empty: 0, pendingItems: 0, safeItems: 0 }
-      for (const { bucket, home } of this.buckets.all()) {
-        if (home === Home.pending) {
-          seen.pending++
-          seen.pendingItems += this.buckets.count(bucket)
-        } else if (home === Home.safe) {
-          seen.safe++
-          seen.safeItems += this.buckets.count(bucket)
-        } else if (home === Home.empty) seen.empty++
-      }
-      const { at } = this
-      const listed = {
-        pending: this.length(DepotWords.pendingHead),
-        safe: this.length(DepotWords.safeHead),
-        empty: this.length(DepotWords.emptyHead),
-        pendingItems: this.get(at + DepotWords.pendingItems),
-        safeItems: this.get(at + DepotWords.safeItems),
-      }
-      const same = JSON.stringify(seen) === JSON.stringify(listed)
-      const head = this.get(at + DepotWords.pendingHead)
-      const oldest = head === 0 ? 0 : this.get(head + BucketWords.goal)
-      if (same && this.memory.load(at + DepotWords.oldest) === oldest) return
-      throw new Corruption(
-        `${this.what}: ${JSON.stringify(seen)} by home, ${JSON.stringify(listed)} listed`,
-      )
-    })
+    const damage = this.locked(() => this.lists.damage())
+    if (damage !== undefined) throw new Corruption(`${this.what}: ${damage}`)
   }
 
   // ---- under the lock ----------------------------------------------------------------------
@@ -271,7 +234,7 @@ export class Depot {
 
   private lock(): void {
     const taken = this.memory.glance(this.at + DepotWords.lock) !== 0
-    this.space.locks.lockAndRepair(this.at + DepotWords.lock, this.what, () => this.rebuild())
+    this.space.locks.lockAndRepair(this.at + DepotWords.lock, this.what, () => this.lists.rebuild())
     if (!taken) return
     this.memory.tally(this.at + DepotWords.contended, 1)
     this.knobs.grow()
@@ -284,9 +247,9 @@ export class Depot {
   /** Whether the bucket that is being retired is the one in so many that moves the clock. */
   private isDue(): boolean {
     const at = this.at + DepotWords.unpaced
-    const unpaced = this.get(at) + 1
+    const unpaced = this.memory.peek(at) + 1
     const due = unpaced >= this.knobs.advanceEvery
-    this.set(at, due ? 0 : unpaced)
+    this.memory.poke(at, due ? 0 : unpaced)
     return due
   }
 
@@ -298,143 +261,12 @@ export class Depot {
     return this.domain?.expired(goal, this.knobs.advanceEvery > 1) === true
   }
 
-  private append(bucket: number): void {
-    const tail = this.get(this.at + DepotWords.pendingTail)
-    this.set(bucket + BucketWords.next, 0)
-    if (tail === 0) this.set(this.at + DepotWords.pendingHead, bucket)
-    else this.set(tail + BucketWords.next, bucket)
-    this.set(this.at + DepotWords.pendingTail, bucket)
-    this.bump(DepotWords.pendingBuckets, 1)
-    const items = this.bump(DepotWords.pendingItems, this.buckets.count(bucket))
-    if (items > this.get(this.at + DepotWords.peakPending))
-      this.set(this.at + DepotWords.peakPending, items)
-    if (tail === 0) this.publishOldest()
-  }
-
+  /** Takes the oldest pending bucket, 0 if there is none or its goal is not met. */
   private popExpired(): number {
-    const bucket = this.get(this.at + DepotWords.pendingHead)
+    const bucket = this.lists.oldest()
     if (bucket === 0) return 0
-    if (!this.hasExpired(this.get(bucket + BucketWords.goal) as Seq)) return 0 // [D]
-    this.set(bucket + BucketWords.home, allocHome(this.space.slot))
-    this.set(bucket + BucketWords.goal, 0)
-    const next = this.get(bucket + BucketWords.next)
-    this.set(this.at + DepotWords.pendingHead, next)
-    if (next === 0) this.set(this.at + DepotWords.pendingTail, 0)
-    this.bump(DepotWords.pendingBuckets, -1)
-    this.bump(DepotWords.pendingItems, -this.buckets.count(bucket))
-    this.noteIdle()
-    this.publishOldest()
+    if (!this.hasExpired(this.lists.goalOf(bucket))) return 0 // [D]
+    this.lists.popOldest()
     return bucket
-  }
-
-  private publishOldest(): void {
-    const head = this.get(this.at + DepotWords.pendingHead)
-    this.memory.store(
-      this.at + DepotWords.oldest,
-      head === 0 ? 0 : this.get(head + BucketWords.goal),
-    )
-  }
-
-  private pushSafe(bucket: number): void {
-    this.set(bucket + BucketWords.home, Home.safe)
-    this.push(DepotWords.safeHead, bucket)
-    this.bump(DepotWords.safeBuckets, 1)
-    this.bump(DepotWords.safeItems, this.buckets.count(bucket))
-  }
-
-  private popSafe(): number {
-    const bucket = this.pop(DepotWords.safeHead, allocHome(this.space.slot))
-    if (bucket === 0) return 0
-    this.bump(DepotWords.safeBuckets, -1)
-    this.bump(DepotWords.safeItems, -this.buckets.count(bucket))
-    this.noteIdle()
-    return bucket
-  }
-
-  /** All items here, whether they may be used yet or not. */
-  private held(): number {
-    return this.get(this.at + DepotWords.pendingItems) + this.get(this.at + DepotWords.safeItems)
-  }
-
-  private noteIdle(): void {
-    const held = this.held()
-    if (held < this.get(this.at + DepotWords.idleItems)) {
-      this.set(this.at + DepotWords.idleItems, held)
-    }
-  }
-
-  private pushEmpty(bucket: number): void {
-    this.set(bucket + BucketWords.home, Home.empty)
-    this.push(DepotWords.emptyHead, bucket)
-    this.bump(DepotWords.emptyBuckets, 1)
-  }
-
-  private popEmpty(home: number): number {
-    const bucket = this.pop(DepotWords.emptyHead, home)
-    if (bucket === 0) return 0
-    this.bump(DepotWords.emptyBuckets, -1)
-    this.set(bucket + BucketWords.destroyed, 0)
-    return bucket
-  }
-
-  private push(head: number, bucket: number): void {
-    this.set(bucket + BucketWords.next, this.get(this.at + head))
-    this.set(this.at + head, bucket)
-  }
-
-  private pop(head: number, home: number): number {
-    const bucket = this.get(this.at + head)
-    if (bucket === 0) return 0
-    this.set(bucket + BucketWords.home, home)
-    this.set(this.at + head, this.get(bucket + BucketWords.next))
-    return bucket
-  }
-
-  /** Makes lists and counts anew from homes and goals. */
-  private rebuild(): void {
-    for (const word of INDEX_WORDS) this.set(this.at + word, 0)
-    const pending: number[] = []
-    for (const { bucket, home } of this.buckets.all()) {
-      if (home === Home.pending) pending.push(bucket)
-      else if (home === Home.safe) this.pushSafe(bucket)
-      else if (home === Home.empty) this.pushEmpty(bucket)
-    }
-    const goal = (bucket: number): Seq => this.get(bucket + BucketWords.goal) as Seq
-    pending.sort((a, b) => delta(goal(a), goal(b)))
-    for (const bucket of pending) this.append(bucket)
-    this.publishOldest()
-  }
-
-  private length(head: number): number {
-    let length = 0
-    for (let b = this.get(this.at + head); b !== 0; b = this.get(b + BucketWords.next)) length++
-    return length
-  }
-
-  private bump(offset: number, by: number): number {
-    const value = this.get(this.at + offset) + by
-    this.set(this.at + offset, value)
-    return value
-  }
-
-  private get(at: number): number {
-    return this.memory.peek(at)
-  }
-
-  private set(at: number, value: number): void {
-    this.memory.poke(at, value)
   }
 }
-
-/** What `rebuild` starts from zero. */
-const INDEX_WORDS = [
-  DepotWords.pendingHead,
-  DepotWords.pendingTail,
-  DepotWords.pendingBuckets,
-  DepotWords.pendingItems,
-  DepotWords.safeHead,
-  DepotWords.safeBuckets,
-  DepotWords.safeItems,
-  DepotWords.emptyHead,
-  DepotWords.emptyBuckets,
-] as const

@@ -23,13 +23,13 @@ export function construct(parts: Parts, verb: string, item: Item): Item {
       if (!made) putBack(parts, item)
     }
   }
-  if (space.checks) setBusy(parts, records.slabOf(item), item)
+  if (space.checks) setBusy(parts, records.addresses.slabOf(item), item)
   return item
 }
 
 /** Takes back a record that was constructed and shown to nobody. */
 export function giveBack(parts: Parts, verb: string, item: Item): void {
-  if (parts.space.checks) release(parts, verb, parts.records.slabOf(item), item)
+  if (parts.space.checks) release(parts, verb, parts.records.addresses.slabOf(item), item)
   try {
     parts.hooks.dtor?.(item)
   } finally {
@@ -54,10 +54,12 @@ export function release(parts: Parts, verb: string, slab: number, item: Item): v
 
 /** Checked arenas: the item is the user's from here on. */
 export function setBusy({ records, space }: Parts, slab: number, item: Item): void {
-  markBusy(space.memory, slab, records.shape, records.indexOf(slab, item))
+  const { addresses, shape } = records
+  markBusy(space.memory, slab, shape, addresses.indexOf(slab, item))
 }
 
 /** Checked arenas: the item is the user's no more. False when it was not. */
 export function setIdle({ records, space }: Parts, slab: number, item: Item): boolean {
-  return markIdle(space.memory, slab, records.shape, records.indexOf(slab, item))
+  const { addresses, shape } = records
+  return markIdle(space.memory, slab, shape, addresses.indexOf(slab, item))
 }

@@ -8,8 +8,7 @@
  * nothing can be had at all does it look harder: it retires its own part-filled bucket, asks the
  * other workers for theirs, and polls once more.
  *
- * Destructors run here, between the poll that says yes and the first reuse, over a whole bucket and
- * outside any lock; never at zfreeSmr, where readers may still look.
+ * Destructors run between the poll that says yes and the first reuse (bucketHooks.ts).
  */
 
 import { Misuse, show } from '../errors.ts'
@@ -18,17 +17,15 @@ import type { Memory } from '../memory/memory.ts'
 import { DEFAULT_TIMEOUT_MS, until } from '../memory/patience.ts'
 import type { Space } from '../memory/space.ts'
 import type { Smr } from '../smr/domain.ts'
-import type { Item } from '../words.ts'
 import { allocHome, type Buckets, freeHome } from './bucket.ts'
+import { destroyItems, finishItems, initItems } from './bucketHooks.ts'
 import type { Cache } from './cache.ts'
 import type { Depot } from './depot.ts'
-import { Failure } from './failure.ts'
 import { Idle } from './idle.ts'
 import type { Keg } from './keg.ts'
 import type { Knobs } from './knobs.ts'
 import type { Hooks } from './options.ts'
 import { shrink } from './scarce.ts'
-import { fillTrash } from './trash.ts'
 
 /** The parts of a zone, as one worker holds them. */
 export interface Parts {
@@ -91,7 +88,7 @@ export class Supply {
     }
     if (bucket === 0) return false
     if (domain !== undefined) cache.count(CacheWords.pollHits, 1)
-    this.destroyItems(bucket, () => this.loadAlloc(bucket))
+    destroyItems(this.parts, bucket, () => this.loadAlloc(bucket))
     return true
   }
 
@@ -127,7 +124,7 @@ export class Supply {
     let items = 0
     try {
       items = records.take(bucket, this.fairShare())
-      this.initItems(bucket)
+      initItems(this.parts, bucket)
     } finally {
       this.memory.poke(bucket + BucketWords.raw, 0)
       this.loadAlloc(bucket)
@@ -326,13 +323,10 @@ export class Supply {
    * bucket. Returns how many items.
    */
   release(bucket: number, finish: () => void): number {
-    const { hooks, records, buckets } = this.parts
+    const { records, buckets } = this.parts
     const count = buckets.count(bucket)
-    this.destroyItems(bucket, () => {
-      const failure = new Failure()
-      // Like fresh ones before `init`, items after `fini` must not be handed out if we die here.
-      if (hooks.fini !== undefined) this.memory.poke(bucket + BucketWords.raw, 1)
-      for (const item of buckets.items(bucket)) failure.run(hooks.fini, item as Item)
+    destroyItems(this.parts, bucket, () => {
+      const failure = finishItems(this.parts, bucket)
       this.stranded.push(bucket)
       records.give(bucket)
       this.stranded.pop()
@@ -342,47 +336,6 @@ export class Supply {
       failure.surface()
     })
     return count
-  }
-
-  /**
-   * Runs the destructor for the items that have not seen it, then `finish`. A destructor must not
-   * throw; if it does, its error surfaces from here, after the whole bucket has been dealt with.
-   */
-  destroyItems(bucket: number, finish: () => void): void {
-    const { buckets, domain, hooks, recordWords, trashing } = this.parts
-    const { memory } = this
-    const count = memory.peek(bucket + BucketWords.count)
-    const failure = new Failure()
-    // A plain zone has dealt with each item when it was freed.
-    if (domain !== undefined && (hooks.dtor !== undefined || trashing)) {
-      const begun = memory.peek(bucket + BucketWords.destroyed)
-      for (let i = begun; i < count; i++) {
-        // Marked first: a destructor that its worker dies in is not run again.
-        memory.poke(bucket + BucketWords.destroyed, i + 1)
-        failure.run(hooks.dtor, memory.peek(bucket + BucketWords.entries + i) as Item)
-      }
-      if (trashing && begun < count) {
-        for (const item of buckets.items(bucket)) fillTrash(memory, item, recordWords)
-      }
-    }
-    memory.poke(bucket + BucketWords.destroyed, count)
-    finish()
-    failure.surface()
-  }
-
-  /** Runs init for each item of a fresh batch; those it refuses go back to their slabs. */
-  private initItems(bucket: number): void {
-    const { hooks, records } = this.parts
-    if (hooks.init === undefined) return
-    const count = this.memory.peek(bucket + BucketWords.count)
-    let done = 0
-    try {
-      for (; done < count; done++) {
-        hooks.init(this.memory.peek(bucket + BucketWords.entries + done) as Item)
-      }
-    } finally {
-      if (done < count) records.giveTail(bucket, done)
-    }
   }
 
   /** Another worker, or `reclaim('all')`, has asked every cache to empty itself. */

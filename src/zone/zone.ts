@@ -25,12 +25,12 @@ import {
 } from '../memory/patience.ts'
 import type { Smr } from '../smr/domain.ts'
 import { type Item, NULL_ITEM } from '../words.ts'
+import type { Addresses } from './addresses.ts'
 import { auditZone, checkZone } from './audit.ts'
 import { allocBatch, freeBatch } from './batch.ts'
 import type { Cache } from './cache.ts'
 import { destroyZone } from './destroy.ts'
 import { construct, giveBack, release, setBusy } from './handover.ts'
-import type { Keg } from './keg.ts'
 import type { PresetName } from './presets.ts'
 import { type Reclaimed, type ReclaimLevel, reclaim } from './reclaim.ts'
 import { exhausted, foreign, insideSection, misuse } from './refuse.ts'
@@ -56,7 +56,7 @@ export class Zone {
   private readonly memory: Memory
   private readonly domain: Smr | undefined
   private readonly cache: Cache
-  private readonly records: Keg
+  private readonly addresses: Addresses
   private readonly supply: Supply
   /** Whether an allocation has more to do than move a word. */
   private readonly careful: boolean
@@ -74,7 +74,7 @@ export class Zone {
     this.memory = parts.space.memory
     this.domain = parts.domain
     this.cache = parts.cache
-    this.records = parts.records
+    this.addresses = parts.records.addresses
     this.supply = new Supply(parts)
     this.checks = parts.space.checks
     this.careful = this.checks || parts.hooks.ctor !== undefined
@@ -108,7 +108,7 @@ export class Zone {
    * free. FreeBSD uma_zfree_smr(9), XNU zfree_smr; NetBSD pool_cache_put after pool_cache_set_smr.
    */
   zfreeSmr(item: Item): void {
-    const slab = this.records.slabOf(item)
+    const slab = this.addresses.slabOf(item)
     // Only a zone with a domain is ready.
     if (slab === 0 || !this.readyToFree || (this.domain as Smr).inside) this.freeSlowly(item, slab)
     else if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
@@ -162,7 +162,7 @@ export class Zone {
    */
   zfree(item: Item): void {
     if (this.mode !== PLAIN) throw this.wrongVerb('zfree')
-    const slab = this.records.slabOf(item)
+    const slab = this.addresses.slabOf(item)
     if (slab === 0) throw foreign(this.parts, 'zfree', item)
     if (this.checks) release(this.parts, 'zfree', slab, item)
     const { dtor } = this.parts.hooks
@@ -240,16 +240,16 @@ export class Zone {
    */
   prealloc(items: number): void {
     this.assertOpen('prealloc')
-    const most = this.records.limit || this.memory.words.length
+    const most = this.parts.records.limit || this.memory.words.length
     integer('zone.prealloc', `zone ${show(this.name)}: items`, items, 0, most)
-    if (!this.records.reach(items))
+    if (!this.parts.records.reach(items))
       throw exhausted(this.parts, 'prealloc', `no memory for ${items} items`)
   }
 
   /** Whether `item` is a record of this zone, allocated or not. Never throws for a number. */
   owns(item: Item): boolean {
     this.assertOpen('owns')
-    return this.records.slabOf(item) !== 0
+    return this.addresses.slabOf(item) !== 0
   }
 
   /**

@@ -14,8 +14,10 @@ const byTwo = caught(reaperDeaths, { victim: REAPER })
 
 const PAGES = 'memory/pages'
 const SUPPLY = 'zone/supply'
+const HOOKS = 'zone/bucketHooks'
 const ADOPT = 'zone/adopt'
 const KEG = 'zone/keg'
+const MOVES = 'zone/kegMoves'
 const DEPOT = 'zone/depot'
 
 export const DEATH_TRIALS: readonly Trial[] = [
@@ -43,14 +45,14 @@ export const DEATH_TRIALS: readonly Trial[] = [
   ]),
   byDeath('death in alloc: expired items', [
     'a destructor is not marked when it begins',
-    SUPPLY,
+    HOOKS,
     'memory.poke(bucket + BucketWords.destroyed, i + 1)',
     '',
   ]),
   byDeath('death in init and fini', [
     'items after fini are not marked',
-    SUPPLY,
-    'this.memory.poke(bucket + BucketWords.raw, 1)',
+    HOOKS,
+    'space.memory.poke(bucket + BucketWords.raw, 1)',
     '',
   ]),
   byDeath('death in init and fini', [
@@ -67,14 +69,14 @@ export const DEATH_TRIALS: readonly Trial[] = [
   ]),
   byDeath('death in alloc: fresh items', [
     'the keg: a batch out is not written down',
-    KEG,
-    'this.set(this.at + KegWords.step, KegStep.take)',
+    MOVES,
+    'this.set(this.keg + KegWords.step, KegStep.take)',
     '',
   ]),
   byDeath('death in reclaim: drain', [
     'the keg: a batch back is not written down',
-    KEG,
-    'this.set(at + KegWords.step, KegStep.give)',
+    MOVES,
+    'this.set(this.keg + KegWords.step, KegStep.give)',
     '',
   ]),
   byDeath('death in alloc: fresh items', [
@@ -86,20 +88,20 @@ export const DEATH_TRIALS: readonly Trial[] = [
   byDeath('death in free: full buckets', [
     'the depot: lists are not made anew',
     DEPOT,
-    '() => this.rebuild()',
+    '() => this.lists.rebuild()',
     '() => {}',
   ]),
   byArena('death in taking pages', [
     'pages: lists are not made anew',
     PAGES,
-    '() => this.rebuild()',
+    '() => this.repair()',
     '() => {}',
   ]),
   byArena('death in pages with a receipt', [
     'pages: a promise is not kept',
     PAGES,
-    '        }\n        this.keepPromise();\n    }',
-    '        }\n    }',
+    'this.table.rebuild();\n        this.keepPromise();',
+    'this.table.rebuild();',
   ]),
   byArena('death in pages with a receipt', [
     'pages: the promise is made before its terms',

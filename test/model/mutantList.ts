@@ -30,7 +30,7 @@ const SUPPLY = 'zone/supply'
 const KEG = 'zone/keg'
 const DEPOT = 'zone/depot'
 const LOOK = 'const seq = this.memory.load(at)'
-const STAMP = 'this.set(bucket + BucketWords.goal, domain.stamp(!paced || this.isDue()))'
+const STAMP = 'this.memory.poke(bucket + BucketWords.goal, domain.stamp(!paced || this.isDue()))'
 const SCAN = 'const candidate = this.readers.oldest(rd, wr)'
 
 export const TRIALS: readonly Trial[] = [
@@ -142,12 +142,12 @@ export const TRIALS: readonly Trial[] = [
     'the stamp: where the hand stands',
     DEPOT,
     STAMP,
-    'this.set(bucket + BucketWords.goal, this.memory.add(domain.address, 0))',
+    'this.memory.poke(bucket + BucketWords.goal, this.memory.add(domain.address, 0))',
   ]),
   byZone('drain under a reader', [
     '[D] a bucket is taken without a poll',
     DEPOT,
-    'if (!this.hasExpired(this.get(bucket + BucketWords.goal)))\n            return 0; // [D]',
+    'if (!this.hasExpired(this.lists.goalOf(bucket)))\n            return 0; // [D]',
     '',
   ]),
   byZone('recycling under a reader', [
@@ -165,7 +165,7 @@ export const TRIALS: readonly Trial[] = [
   byZone('destructors', [
     'items are handed out without their destructor',
     SUPPLY,
-    'this.destroyItems(bucket, () => this.loadAlloc(bucket))',
+    'destroyItems(this.parts, bucket, () => this.loadAlloc(bucket))',
     'this.loadAlloc(bucket)',
   ]),
   byZone('recycling under a reader, paced', [
@@ -195,7 +195,7 @@ export const TRIALS: readonly Trial[] = [
   byZone('depot full and empty', [
     'the depot is not locked',
     DEPOT,
-    'this.space.locks.lockAndRepair(this.at + DepotWords.lock, this.what, () => this.rebuild())',
+    'this.space.locks.lockAndRepair(this.at + DepotWords.lock, this.what, () => this.lists.rebuild())',
     '',
   ]),
   byZone('slabs come and go', [
@@ -244,7 +244,7 @@ export const TRIALS: readonly Trial[] = [
   byMemory('pages of two', [
     'pages are not locked',
     PAGES,
-    'this.locks.lockAndRepair(Header.pageLock, LOCK, () => this.rebuild())',
+    'this.locks.lockAndRepair(Header.pageLock, LOCK, () => this.repair())',
     '',
   ]),
   ...DEATH_TRIALS,

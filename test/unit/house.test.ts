@@ -43,13 +43,10 @@ const OUTSIDE: Readonly<Record<string, string>> = {
 const LONGEST = 320
 /** Longer ones are watched: none grows past its own mark, and none past 460 without being split. */
 const LONG: Readonly<Record<string, number>> = {
-  'memory/layout.ts': 440,
-  'memory/pages.ts': 420,
-  'smr/domain.ts': 460,
+  'memory/layout.ts': 430,
+  'smr/domain.ts': 380,
   'table/table.ts': 420,
-  'zone/depot.ts': 460,
-  'zone/keg.ts': 440,
-  'zone/supply.ts': 440,
+  'zone/supply.ts': 390,
   'zone/zone.ts': 430,
 }
 

@@ -50,7 +50,7 @@ describe('batches', () => {
             expect(got.length).toBe(taken)
             for (const item of got) {
               expect(out.has(item)).toBe(false)
-              expect(keg.slabOf(item)).toBeGreaterThan(0)
+              expect(keg.addresses.slabOf(item)).toBeGreaterThan(0)
               out.add(item)
             }
             full.push(into)
@@ -108,9 +108,9 @@ describe('batches', () => {
     const [, middle = 0, last = 0] = [0, 1, 2].map((i) => taken[i * perSlab] as number)
     for (const item of taken.slice(perSlab)) if (item !== middle) keg.giveOne(item)
     for (let i = 1; i < perSlab; i++) {
-      expect(keg.slabOf(keg.takeOne(() => {}))).toBe(keg.slabOf(middle))
+      expect(keg.addresses.slabOf(keg.takeOne(() => {}))).toBe(keg.addresses.slabOf(middle))
     }
-    expect(keg.slabOf(keg.takeOne(() => {}))).toBe(keg.slabOf(last))
+    expect(keg.addresses.slabOf(keg.takeOne(() => {}))).toBe(keg.addresses.slabOf(last))
     keg.check()
   })
 
@@ -187,13 +187,13 @@ describe('growing and shrinking', () => {
       }
       const { length } = a.arena.words
       for (let at = -length; at < 2 * length; at++) {
-        if (keg.slabOf(at) !== (items.get(at) ?? 0)) throw new Error(`address ${at}`)
+        if (keg.addresses.slabOf(at) !== (items.get(at) ?? 0)) throw new Error(`address ${at}`)
       }
       expect(items.size).toBe(keg.counts().created)
       for (const [item] of items) {
-        expect(keg.findForeign([item, item + 2 ** 32])).toBe(1)
+        expect(keg.addresses.findForeign([item, item + 2 ** 32])).toBe(1)
         for (const odd of [item + 0.5, -item, `${item}`, undefined]) {
-          expect(keg.slabOf(odd as number)).toBe(0)
+          expect(keg.addresses.slabOf(odd as number)).toBe(0)
         }
       }
     },
@@ -202,10 +202,10 @@ describe('growing and shrinking', () => {
   it('does not know items of slabs that are gone', () => {
     const { keg } = setUp()
     const item = keg.takeOne(() => {})
-    expect(keg.slabOf(item)).toBeGreaterThan(0)
+    expect(keg.addresses.slabOf(item)).toBeGreaterThan(0)
     keg.giveOne(item)
     keg.shrink(0)
-    expect(keg.slabOf(item)).toBe(0)
+    expect(keg.addresses.slabOf(item)).toBe(0)
   })
 
   it('keeps what one keg’s slab was from looking like another’s', () => {
@@ -216,8 +216,8 @@ describe('growing and shrinking', () => {
     keg.shrink(0)
     const theirs = other.takeOne(() => {})
     expect(theirs).toBe(item)
-    expect(keg.slabOf(item)).toBe(0)
-    expect(other.slabOf(item)).toBeGreaterThan(0)
+    expect(keg.addresses.slabOf(item)).toBe(0)
+    expect(other.addresses.slabOf(item)).toBeGreaterThan(0)
   })
 })
 

@@ -267,7 +267,7 @@ describe.each(CONFIGS)('freeing what cannot be freed, sequences $name', (config)
       const twin = a.arena.zone('twin', { bytes: 16 })
       const foreign = twin.zalloc()
       const [item = 0] = allocMany(a, 2)
-      const slab = a.zone.parts.records.slabOf(item)
+      const slab = a.zone.parts.records.addresses.slabOf(item)
       for (const bad of [foreign, item + 1, item + 2, item - 1, slab, slab + 3]) {
         const words = [verb, '"things"', `item ${bad} is not from this zone`]
         refused(a.arena, Misuse, () => free(a, bad as Item), ...words)

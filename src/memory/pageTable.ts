@@ -1,0 +1,215 @@
+/**
+ * The page table and the buddy lists over it, with the lock of the pages held.
+ *
+ * Pages from `brk` on were never used and cost nothing; below it, walking from run to run meets
+ * every page exactly once, after every single store. Each step below is ordered so that one word
+ * commits it: the upper half of a split is written before the lower half shrinks, so a worker that
+ * stops for ever in between leaves a table that still reads as before. The lists of free runs are
+ * an index over that truth and can be made again from it (`rebuild`).
+ */
+
+import { FreeRun, Header, ORDERS, PAGE_SHIFT } from './layout.ts'
+import type { Memory } from './memory.ts'
+import { decode, free, orderOf, type Run, reserved, sizeOf } from './pageEntry.ts'
+import { roundUp } from './struct.ts'
+
+export class PageTable {
+  private readonly memory: Memory
+  private readonly slot: number
+  private readonly table: number
+  private readonly base: number
+  private readonly count: number
+
+  constructor(memory: Memory, slot: number) {
+    this.memory = memory
+    this.slot = slot
+    this.table = memory.peek(Header.pageTableAt)
+    this.base = memory.peek(Header.pagesAt)
+    this.count = memory.peek(Header.pages)
+  }
+
+  /** Takes a run of 2^order pages and marks it as this worker's. Its base, 0 if there is none. */
+  take(order: number): number {
+    if (order >= ORDERS) return 0
+    const page = this.takeFree(order) ?? this.takeUntouched(order)
+    if (page === undefined) return 0
+    // From here on no list holds it, also if the lists are made again.
+    this.set(page, reserved(order, this.slot))
+    return this.addressOf(page)
+  }
+
+  /** Writes what the run at `base` has become into each of its pages. */
+  put(base: number, entry: number): void {
+    const page = this.pageOf(base)
+    // The first page last: it is the one that a walk reads.
+    for (let inner = page + sizeOf(orderOf(entry)) - 1; inner >= page; inner--) {
+      this.set(inner, entry)
+    }
+  }
+
+  /** What the table says of the page at `base`. */
+  at(base: number): number {
+    return this.entry(this.pageOf(base))
+  }
+
+  /** Gives the run at `base` back, merged with what is free beside it. */
+  release(base: number): void {
+    this.merge(this.pageOf(base))
+  }
+
+  /** Every run below brk, in order. */
+  *walk(): Generator<Run> {
+    const brk = this.memory.peek(Header.brk)
+    for (let page = 0; page < brk; ) {
+      const run = decode(this.entry(page), page, this.addressOf(page))
+      yield run
+      page += sizeOf(run.order)
+    }
+  }
+
+  /** Makes the lists again from the page table, after their owner died in the middle of a step. */
+  rebuild(): void {
+    const { memory } = this
+    for (let order = 0; order < ORDERS; order++) memory.poke(headOf(order), 0)
+    memory.poke(Header.freePages, 0)
+    for (const run of this.walk()) {
+      if (run.state === 'free') this.link(this.pageOf(run.base), run.order)
+    }
+  }
+
+  // ---- splitting and merging ----------------------------------------------------------------
+
+  private takeFree(order: number): number | undefined {
+    for (let larger = order; larger < ORDERS; larger++) {
+      const base = this.memory.peek(headOf(larger))
+      if (base === 0) continue
+      const page = this.pageOf(base)
+      this.unlink(page, larger)
+      for (let half = larger - 1; half >= order; half--) {
+        const upper = page + sizeOf(half)
+        this.set(upper, free(half))
+        this.set(page, free(half))
+        this.link(upper, half)
+      }
+      return page
+    }
+    return undefined
+  }
+
+  private takeUntouched(order: number): number | undefined {
+    const { memory } = this
+    const across = this.takeAcross(order)
+    if (across !== undefined) return across
+    const start = roundUp(memory.peek(Header.brk), sizeOf(order))
+    const end = start + sizeOf(order)
+    if (end > this.count) return undefined
+    this.moveBrk(start)
+    this.set(start, reserved(order, this.slot))
+    memory.poke(Header.brk, end)
+    return start
+  }
+
+  /** A run that begins in free pages below brk and ends in untouched ones. */
+  private takeAcross(order: number): number | undefined {
+    const brk = this.memory.peek(Header.brk)
+    const start = brk - (brk % sizeOf(order))
+    const end = start + sizeOf(order)
+    if (start === brk || end > this.count) return undefined
+    for (let page = start; page < brk; page += sizeOf(orderOf(this.entry(page)))) {
+      if (this.entry(page) !== free(orderOf(this.entry(page)))) return undefined
+    }
+    this.moveBrk(end)
+    return this.takeFree(order)
+  }
+
+  /** Moves brk, leaving free what that skips, merged with what is free beside it. */
+  private moveBrk(end: number): void {
+    const { memory } = this
+    for (let brk = memory.peek(Header.brk); brk < end; ) {
+      const skipped = Math.min(trailingZeros(brk), trailingZeros(end - brk))
+      this.set(brk, reserved(skipped, this.slot))
+      memory.poke(Header.brk, brk + sizeOf(skipped))
+      this.merge(brk)
+      brk += sizeOf(skipped)
+    }
+  }
+
+  /** Makes the run at `page` free, and one with its buddy as long as that is free. */
+  private merge(page: number): void {
+    let order = orderOf(this.entry(page))
+    this.set(page, reserved(order, this.slot))
+    for (let inner = page + 1; inner < page + sizeOf(order); inner++) this.set(inner, 0)
+    let low = page
+    while (order + 1 < ORDERS) {
+      const buddy = low ^ sizeOf(order)
+      if (buddy >= this.memory.peek(Header.brk) || this.entry(buddy) !== free(order)) break
+      this.unlink(buddy, order)
+      low = Math.min(low, buddy)
+      order++
+      // The lower half grows over the upper one in this one store; until then both stand as before.
+      this.set(low, reserved(order, this.slot))
+    }
+    this.set(low, free(order))
+    this.link(low, order)
+  }
+
+  private link(page: number, order: number): void {
+    const { memory } = this
+    const base = this.addressOf(page)
+    const next = memory.peek(headOf(order))
+    memory.poke(base + FreeRun.next, next)
+    memory.poke(base + FreeRun.prev, 0)
+    if (next !== 0) memory.poke(next + FreeRun.prev, base)
+    memory.poke(headOf(order), base)
+    memory.poke(Header.freePages, memory.peek(Header.freePages) + sizeOf(order))
+  }
+
+  private unlink(page: number, order: number): void {
+    const { memory } = this
+    const base = this.addressOf(page)
+    const next = memory.peek(base + FreeRun.next)
+    const prev = memory.peek(base + FreeRun.prev)
+    if (next !== 0) memory.poke(next + FreeRun.prev, prev)
+    if (prev !== 0) memory.poke(prev + FreeRun.next, next)
+    else memory.poke(headOf(order), next)
+    memory.poke(Header.freePages, memory.peek(Header.freePages) - sizeOf(order))
+  }
+
+  // ---- words -------------------------------------------------------------------------------
+
+  private entry(page: number): number {
+    return this.memory.load(this.table + page)
+  }
+
+  private set(page: number, entry: number): void {
+    this.memory.store(this.table + page, entry)
+  }
+
+  /** By a shift: engines then know an integer, and keep what is made of it as one. */
+  private addressOf(page: number): number {
+    return this.base + (page << PAGE_SHIFT)
+  }
+
+  private pageOf(address: number): number {
+    return (address - this.base) >> PAGE_SHIFT
+  }
+}
+
+/** Pages in all lists of free runs. */
+export function listedPages(memory: Memory): number {
+  let listed = 0
+  for (let order = 0; order < ORDERS; order++) {
+    for (let run = memory.peek(headOf(order)); run !== 0; run = memory.peek(run + FreeRun.next)) {
+      listed += sizeOf(order)
+    }
+  }
+  return listed
+}
+
+function headOf(order: number): number {
+  return Header.freeRuns + order
+}
+
+function trailingZeros(n: number): number {
+  return 31 - Math.clz32(n & -n)
+}

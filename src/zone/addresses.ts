@@ -1,0 +1,82 @@
+/**
+ * Where the items of a keg lie: from an address to its slab and its index there, and back.
+ *
+ * Every free asks whether an address is that of an item of its zone. The page table says what lies
+ * there, the slab which keg's it is, and one product says the rest: the stride is 2^twos times an odd
+ * number, and multiplied by the inverse of that modulo 2^32, and rotated by the rest, a multiple of
+ * the stride becomes its quotient. An offset that is none, or lies in front of the items or behind
+ * them, becomes a number that no index is. (The map is one to one, and sends index * stride to index.)
+ */
+
+import { RunKind, SlabWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import type { Pages } from '../memory/pages.ts'
+import type { Space } from '../memory/space.ts'
+import { inverseOf, type SlabShape, twosOf } from './slab.ts'
+
+// Names of this module are constants to the optimizer; a field of an imported object is two loads.
+const SLAB = RunKind.slab
+const KEG = SlabWords.keg
+/** Bits of a word, in which a product wraps. */
+const BITS = 32
+
+export class Addresses {
+  private readonly memory: Memory
+  private readonly pages: Pages
+  private readonly keg: number
+  private readonly stride: number
+  private readonly itemsAt: number
+  private readonly perSlab: number
+  private readonly twos: number
+  private readonly inverse: number
+
+  constructor({ memory, pages }: Space, keg: number, { itemsAt, perSlab, stride }: SlabShape) {
+    this.memory = memory
+    this.pages = pages
+    this.keg = keg
+    this.stride = stride
+    this.itemsAt = itemsAt
+    this.perSlab = perSlab
+    this.twos = twosOf(stride)
+    this.inverse = inverseOf(stride >> this.twos)
+  }
+
+  /** The slab of this keg that `item` lies in, at an item's place; 0 if it is not one of ours. */
+  slabOf(item: number): number {
+    if ((item | 0) !== item) return 0
+    const slab = this.pages.find(item, SLAB)
+    if (slab === 0 || this.memory.glance(slab + KEG) !== this.keg) return 0
+    const { twos } = this
+    const product = Math.imul(item - slab - this.itemsAt, this.inverse)
+    const index = (product >>> twos) | (product << (BITS - twos))
+    return index >>> 0 < this.perSlab ? slab : 0
+  }
+
+  /**
+   * The index of the first of `items` that is not one of ours, -1 where all are. Most lie in the
+   * slab of the one before them: there the product alone tells, and no page is looked up.
+   */
+  findForeign(items: readonly number[]): number {
+    const { inverse, itemsAt, perSlab, twos } = this
+    let slab = 0
+    for (let i = 0; i < items.length; i++) {
+      const item = items[i] as number
+      if (slab !== 0 && (item | 0) === item) {
+        const product = Math.imul(item - slab - itemsAt, inverse)
+        if (((product >>> twos) | (product << (BITS - twos))) >>> 0 < perSlab) continue
+      }
+      slab = this.slabOf(item)
+      if (slab === 0) return i
+    }
+    return -1
+  }
+
+  /** The index in its slab of an item of ours. */
+  indexOf(slab: number, item: number): number {
+    return (item - slab - this.itemsAt) / this.stride
+  }
+
+  itemAt(slab: number, index: number): number {
+    return slab + this.itemsAt + index * this.stride
+  }
+}

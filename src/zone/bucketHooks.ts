@@ -1,0 +1,65 @@
+/**
+ * A zone's hooks, run over whole buckets: `init` when items come from their slabs, the destructor
+ * between the poll that says yes and the first reuse, `fini` before items go back.
+ *
+ * All of them run on the worker that has the bucket in hand, outside any lock; a destructor never at
+ * zfreeSmr, where readers may still look. The bucket says how far they have got, so that whoever
+ * inherits it knows: `destroyed` counts the items that have seen the destructor, `raw` says that none
+ * may be handed out.
+ */
+
+import { BucketWords } from '../memory/layout.ts'
+import type { Item } from '../words.ts'
+import { Failure } from './failure.ts'
+import type { Parts } from './supply.ts'
+import { fillTrash } from './trash.ts'
+
+/** Runs `init` for each item of a fresh batch; if it throws, what has not seen it goes back. */
+export function initItems({ hooks, records, space }: Parts, bucket: number): void {
+  if (hooks.init === undefined) return
+  const { memory } = space
+  const count = memory.peek(bucket + BucketWords.count)
+  let done = 0
+  try {
+    for (; done < count; done++) {
+      hooks.init(memory.peek(bucket + BucketWords.entries + done) as Item)
+    }
+  } finally {
+    if (done < count) records.giveTail(bucket, done)
+  }
+}
+
+/**
+ * Runs the destructor for the items that have not seen it, then `finish`. A destructor must not
+ * throw; if it does, its error surfaces from here, after the whole bucket has been dealt with.
+ */
+export function destroyItems(parts: Parts, bucket: number, finish: () => void): void {
+  const { buckets, domain, hooks, recordWords, space, trashing } = parts
+  const { memory } = space
+  const count = memory.peek(bucket + BucketWords.count)
+  const failure = new Failure()
+  // A plain zone has dealt with each item when it was freed.
+  if (domain !== undefined && (hooks.dtor !== undefined || trashing)) {
+    const begun = memory.peek(bucket + BucketWords.destroyed)
+    for (let i = begun; i < count; i++) {
+      // Marked first: a destructor that its worker dies in is not run again.
+      memory.poke(bucket + BucketWords.destroyed, i + 1)
+      failure.run(hooks.dtor, memory.peek(bucket + BucketWords.entries + i) as Item)
+    }
+    if (trashing && begun < count) {
+      for (const item of buckets.items(bucket)) fillTrash(memory, item, recordWords)
+    }
+  }
+  memory.poke(bucket + BucketWords.destroyed, count)
+  finish()
+  failure.surface()
+}
+
+/** Runs `fini` for all items. Returns what it threw, for when they are back in their slabs. */
+export function finishItems({ buckets, hooks, space }: Parts, bucket: number): Failure {
+  const failure = new Failure()
+  // Like fresh ones before `init`, items after `fini` must not be handed out if we die here.
+  if (hooks.fini !== undefined) space.memory.poke(bucket + BucketWords.raw, 1)
+  for (const item of buckets.items(bucket)) failure.run(hooks.fini, item as Item)
+  return failure
+}

@@ -1,0 +1,242 @@
+/**
+ * A depot's buckets in three lists, and their counts.
+ *
+ *   pending   first in, first out; `oldest`, a word of its own, shows the goal of the first
+ *   safe      last in, first out
+ *   empty     likewise
+ *
+ * Everything here is done with the depot's lock held, and all of it only indexes what the buckets
+ * themselves say, their homes and goals: after a death under the lock it is made again (`rebuild`).
+ */
+
+import { BucketWords, DepotWords, Home } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import { delta, INVALID, type Seq } from '../seq.ts'
+import { allocHome, type Buckets } from './bucket.ts'
+
+export class DepotLists {
+  private readonly memory: Memory
+  private readonly at: number
+  private readonly buckets: Buckets
+  /** Of a bucket that this worker takes to allocate from. */
+  private readonly home: number
+
+  constructor(memory: Memory, at: number, buckets: Buckets, slot: number) {
+    this.memory = memory
+    this.at = at
+    this.buckets = buckets
+    this.home = allocHome(slot)
+  }
+
+  // ---- pending -----------------------------------------------------------------------------
+
+  /** Adds a bucket that has its goal, which is no older than those before it. */
+  append(bucket: number): void {
+    const tail = this.get(this.at + DepotWords.pendingTail)
+    this.set(bucket + BucketWords.home, Home.pending)
+    this.set(bucket + BucketWords.next, 0)
+    if (tail === 0) this.set(this.at + DepotWords.pendingHead, bucket)
+    else this.set(tail + BucketWords.next, bucket)
+    this.set(this.at + DepotWords.pendingTail, bucket)
+    this.bump(DepotWords.pendingBuckets, 1)
+    const items = this.bump(DepotWords.pendingItems, this.buckets.count(bucket))
+    if (items > this.get(this.at + DepotWords.peakPending))
+      this.set(this.at + DepotWords.peakPending, items)
+    if (tail === 0) this.publishOldest()
+  }
+
+  /** The bucket that has waited longest, 0 if none does. */
+  oldest(): number {
+    return this.get(this.at + DepotWords.pendingHead)
+  }
+
+  goalOf(bucket: number): Seq {
+    return this.get(bucket + BucketWords.goal) as Seq
+  }
+
+  /** Takes the oldest, whose goal is met. */
+  popOldest(): void {
+    const bucket = this.oldest()
+    this.set(bucket + BucketWords.home, this.home)
+    this.set(bucket + BucketWords.goal, INVALID)
+    const next = this.get(bucket + BucketWords.next)
+    this.set(this.at + DepotWords.pendingHead, next)
+    if (next === 0) this.set(this.at + DepotWords.pendingTail, 0)
+    this.bump(DepotWords.pendingBuckets, -1)
+    this.bump(DepotWords.pendingItems, -this.buckets.count(bucket))
+    this.noteIdle()
+    this.publishOldest()
+  }
+
+  private publishOldest(): void {
+    const bucket = this.oldest()
+    this.memory.store(
+      this.at + DepotWords.oldest,
+      bucket === 0 ? INVALID : this.get(bucket + BucketWords.goal),
+    )
+  }
+
+  // ---- safe and empty ----------------------------------------------------------------------
+
+  pushSafe(bucket: number): void {
+    this.set(bucket + BucketWords.home, Home.safe)
+    this.push(DepotWords.safeHead, bucket)
+    this.bump(DepotWords.safeBuckets, 1)
+    this.bump(DepotWords.safeItems, this.buckets.count(bucket))
+  }
+
+  /** Takes the one that came last, 0 if there is none. */
+  popSafe(): number {
+    const bucket = this.pop(DepotWords.safeHead, this.home)
+    if (bucket === 0) return 0
+    this.bump(DepotWords.safeBuckets, -1)
+    this.bump(DepotWords.safeItems, -this.buckets.count(bucket))
+    this.noteIdle()
+    return bucket
+  }
+
+  pushEmpty(bucket: number): void {
+    this.set(bucket + BucketWords.home, Home.empty)
+    this.push(DepotWords.emptyHead, bucket)
+    this.bump(DepotWords.emptyBuckets, 1)
+  }
+
+  /** Takes one for `home`, 0 if there is none. */
+  popEmpty(home: number = this.home): number {
+    const bucket = this.pop(DepotWords.emptyHead, home)
+    if (bucket === 0) return 0
+    this.bump(DepotWords.emptyBuckets, -1)
+    this.set(bucket + BucketWords.destroyed, 0)
+    return bucket
+  }
+
+  // ---- items -------------------------------------------------------------------------------
+
+  /** The fewest items that have lain here since the last call. */
+  takeIdle(): number {
+    const idle = this.get(this.at + DepotWords.idleItems)
+    this.set(this.at + DepotWords.idleItems, this.held())
+    return idle
+  }
+
+  /**
+   * What must be met before more than `most` items could be used now: the goal of the bucket that is
+   * one too many, INVALID where the safe ones alone are; undefined if fewer lie here.
+   */
+  goalBeyond(most: number): Seq | undefined {
+    let items = this.get(this.at + DepotWords.safeItems)
+    let goal: Seq = INVALID
+    for (
+      let bucket = this.oldest();
+      items <= most && bucket !== 0;
+      bucket = this.get(bucket + BucketWords.next)
+    ) {
+      items += this.buckets.count(bucket)
+      goal = this.goalOf(bucket)
+    }
+    return items > most ? goal : undefined
+  }
+
+  /** All items here, whether they may be used yet or not. */
+  private held(): number {
+    return this.get(this.at + DepotWords.pendingItems) + this.get(this.at + DepotWords.safeItems)
+  }
+
+  private noteIdle(): void {
+    const held = this.held()
+    if (held < this.get(this.at + DepotWords.idleItems)) {
+      this.set(this.at + DepotWords.idleItems, held)
+    }
+  }
+
+  // ---- the whole ---------------------------------------------------------------------------
+
+  /** Makes lists and counts anew from homes and goals. */
+  rebuild(): void {
+    for (const word of INDEX_WORDS) this.set(this.at + word, 0)
+    const pending: number[] = []
+    for (const { bucket, home } of this.buckets.all()) {
+      if (home === Home.pending) pending.push(bucket)
+      else if (home === Home.safe) this.pushSafe(bucket)
+      else if (home === Home.empty) this.pushEmpty(bucket)
+    }
+    pending.sort((a, b) => delta(this.goalOf(a), this.goalOf(b)))
+    for (const bucket of pending) this.append(bucket)
+    this.publishOldest()
+  }
+
+  /**
+   * Conservation: every bucket that calls the depot its home is counted and listed, in order. What is
+   * wrong, undefined if nothing is.
+   */
+  damage(): string | undefined {
+    const seen = { pending: 0, safe: 0, empty: 0, pendingItems: 0, safeItems: 0 }
+    for (const { bucket, home } of this.buckets.all()) {
+      if (home === Home.pending) {
+        seen.pending++
+        seen.pendingItems += this.buckets.count(bucket)
+      } else if (home === Home.safe) {
+        seen.safe++
+        seen.safeItems += this.buckets.count(bucket)
+      } else if (home === Home.empty) seen.empty++
+    }
+    const listed = {
+      pending: this.length(DepotWords.pendingHead),
+      safe: this.length(DepotWords.safeHead),
+      empty: this.length(DepotWords.emptyHead),
+      pendingItems: this.get(this.at + DepotWords.pendingItems),
+      safeItems: this.get(this.at + DepotWords.safeItems),
+    }
+    const same = JSON.stringify(seen) === JSON.stringify(listed)
+    const head = this.oldest()
+    const oldest = head === 0 ? INVALID : this.goalOf(head)
+    if (same && this.memory.load(this.at + DepotWords.oldest) === oldest) return undefined
+    return `${JSON.stringify(seen)} by home, ${JSON.stringify(listed)} listed`
+  }
+
+  private length(head: number): number {
+    let length = 0
+    for (let b = this.get(this.at + head); b !== 0; b = this.get(b + BucketWords.next)) length++
+    return length
+  }
+
+  private push(head: number, bucket: number): void {
+    this.set(bucket + BucketWords.next, this.get(this.at + head))
+    this.set(this.at + head, bucket)
+  }
+
+  private pop(head: number, home: number): number {
+    const bucket = this.get(this.at + head)
+    if (bucket === 0) return 0
+    this.set(bucket + BucketWords.home, home)
+    this.set(this.at + head, this.get(bucket + BucketWords.next))
+    return bucket
+  }
+
+  private bump(offset: number, by: number): number {
+    const value = this.get(this.at + offset) + by
+    this.set(this.at + offset, value)
+    return value
+  }
+
+  private get(at: number): number {
+    return this.memory.peek(at)
+  }
+
+  private set(at: number, value: number): void {
+    this.memory.poke(at, value)
+  }
+}
+
+/** What `rebuild` starts from zero. */
+const INDEX_WORDS = [
+  DepotWords.pendingHead,
+  DepotWords.pendingTail,
+  DepotWords.pendingBuckets,
+  DepotWords.pendingItems,
+  DepotWords.safeHead,
+  DepotWords.safeBuckets,
+  DepotWords.safeItems,
+  DepotWords.emptyHead,
+  DepotWords.emptyBuckets,
+] as const

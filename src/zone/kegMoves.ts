@@ -1,0 +1,134 @@
+/**
+ * Moves of items between a keg's slabs and buckets, with the keg's lock held.
+ *
+ * A batch changes many free bits, and a worker may stop for ever between any two of them. So a
+ * batch is first written down - in the bucket, beyond its count, and in three words of the keg -
+ * and then done; each part of doing it can be done twice. Whoever takes the lock after a death does
+ * the batch again from those words (`redo`). One item is one bit, and needs no such care.
+ */
+
+import { Corruption } from '../errors.ts'
+import { BucketWords, KegStep, KegWords, SlabWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import type { Addresses } from './addresses.ts'
+import { clearFree, nextFree, setFree } from './slab.ts'
+import type { SlabLists } from './slabLists.ts'
+
+export class KegMoves {
+  private readonly memory: Memory
+  private readonly keg: number
+  /** How the keg is called in errors. */
+  private readonly what: string
+  private readonly addresses: Addresses
+  private readonly lists: SlabLists
+  private readonly perSlab: number
+
+  constructor(
+    memory: Memory,
+    keg: number,
+    what: string,
+    addresses: Addresses,
+    lists: SlabLists,
+    perSlab: number,
+  ) {
+    this.memory = memory
+    this.keg = keg
+    this.what = what
+    this.addresses = addresses
+    this.lists = lists
+    this.perSlab = perSlab
+  }
+
+  /** Moves `items` of the free items of `slab` to the top of `bucket`. */
+  take(slab: number, bucket: number, items: number): void {
+    const count = this.get(bucket + BucketWords.count)
+    const entries = bucket + BucketWords.entries
+    let index = -1
+    for (let i = 0; i < items; i++) {
+      index = nextFree(this.memory, slab, index + 1, this.perSlab)
+      this.set(entries + count + i, this.addresses.itemAt(slab, index))
+    }
+    this.set(this.keg + KegWords.bucket, bucket)
+    this.set(this.keg + KegWords.stepItems, count + items)
+    this.set(this.keg + KegWords.step, KegStep.take)
+    for (let i = count; i < count + items; i++) {
+      this.takeOne(slab, this.addresses.indexOf(slab, this.get(entries + i)))
+    }
+    this.set(bucket + BucketWords.count, count + items)
+    this.set(this.keg + KegWords.step, KegStep.none)
+  }
+
+  /** Moves all but the first `keep` items of `bucket` back into their slabs. */
+  give(bucket: number, keep: number): void {
+    this.set(this.keg + KegWords.bucket, bucket)
+    this.set(this.keg + KegWords.stepItems, keep)
+    this.set(this.keg + KegWords.step, KegStep.give)
+    const entries = bucket + BucketWords.entries
+    for (let i = this.get(bucket + BucketWords.count) - 1; i >= keep; i--) {
+      this.giveOne(this.get(entries + i))
+    }
+    this.set(bucket + BucketWords.count, keep)
+    this.set(this.keg + KegWords.step, KegStep.none)
+  }
+
+  takeOne(slab: number, index: number): void {
+    clearFree(this.memory, slab, index)
+    this.recount(slab, -1)
+  }
+
+  giveOne(item: number): void {
+    const slab = this.slabOf(item)
+    setFree(this.memory, slab, this.addresses.indexOf(slab, item))
+    this.recount(slab, 1)
+  }
+
+  /** After a death under the lock: finishes the batch. Counts and lists are the caller's to mend. */
+  redo(): void {
+    const bucket = this.get(this.keg + KegWords.bucket)
+    const entries = bucket + BucketWords.entries
+    const step = this.get(this.keg + KegWords.step)
+    // Between two batches the other words are of the last one, whose bucket may be anybody's by now.
+    if (step === KegStep.none) return
+    const wanted = this.get(this.keg + KegWords.stepItems)
+    const [first, end] =
+      step === KegStep.take ? [0, wanted] : [wanted, this.get(bucket + BucketWords.count)]
+    for (let i = first; i < end; i++) {
+      const item = this.get(entries + i)
+      const slab = this.slabOf(item)
+      const change = step === KegStep.take ? clearFree : setFree
+      change(this.memory, slab, this.addresses.indexOf(slab, item))
+    }
+    this.set(bucket + BucketWords.count, wanted)
+    this.set(this.keg + KegWords.step, KegStep.none)
+  }
+
+  private slabOf(item: number): number {
+    const slab = this.addresses.slabOf(item)
+    if (slab === 0) throw damaged(this.what, 'a bucket holds an item that is not its', { item })
+    return slab
+  }
+
+  private recount(slab: number, change: number): void {
+    this.set(slab + SlabWords.freeItems, this.get(slab + SlabWords.freeItems) + change)
+    this.lists.count(KegWords.inSlabs, change)
+    this.lists.relist(slab)
+  }
+
+  private get(at: number): number {
+    return this.memory.peek(at)
+  }
+
+  private set(at: number, value: number): void {
+    this.memory.poke(at, value)
+  }
+}
+
+/** `what` is the keg. */
+export function damaged(
+  what: string,
+  how: string,
+  facts: Readonly<Record<string, number>>,
+): Corruption {
+  const words = Object.entries(facts).map(([key, value]) => `${key} ${value}`)
+  return new Corruption(`${what}: ${how}: ${words.join(', ')}`, facts)
+}
