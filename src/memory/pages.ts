@@ -8,10 +8,10 @@
  *   used       base | kind | order, the same in each page of the run: an address anywhere inside
  *              finds its run with one look
  *
- * Below it lie lists of free runs, an index that can be made again from the table (freeRuns.ts), which
- * is what the next owner of the lock does when it hears that the last one died. A run whose address
+ * The lists of free runs are an index that can be made again from the table (pageTable.ts), which is
+ * what the next owner of the lock does when it hears that the last one died. A run whose address
  * stands in a word of somebody's is taken and given back with a receipt: what is to become of run and
- * word is written down first, and whoever has the lock next does it, if need be.
+ * word is written down first, and if need be the next owner does it.
  */
 
 import { Corruption } from '../errors.ts'

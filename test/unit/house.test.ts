@@ -4,8 +4,8 @@
  * exception is listed with its reason, and must still be needed.
  */
 
-import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 
@@ -92,6 +92,12 @@ const SEQ_COMPARED =
   /(?:\b(?:seq|goal|wr|rd|candidate|oldest|target|observed|again)(?:\(\))?|\bas (?:Seq|Goal)\))\s*[<>]=?\s*\w/g
 const ANY = /(?:[:<,|&(]\s*|\bas\s+)any\b/g
 const BANG = /[\w)\]]!(?![=\w])/g
+/** Files that a text names, in comments and imports, and that are not there. */
+const lost = (text: string): string[] =>
+  hits(text, /[\w./]*\w\.ts\b/g).filter((file) => {
+    const inSource = SOURCES.some(({ name }) => basename(name) === basename(file))
+    return !inSource && !existsSync(join(SRC, '..', file))
+  })
 
 describe('the floors', () => {
   const all = SOURCES.flatMap((source) => source.imports)
@@ -148,6 +154,7 @@ describe('every file', () => {
     if (name in LONG) expect(lines, 'is short again').toBeGreaterThan(LONGEST)
     expect(hits(code, ANY), 'any').toEqual([])
     expect(hits(code, BANG), 'a non-null assertion').toEqual([])
+    expect(lost(text), 'files that are not there').toEqual([])
     if (KEEPS_TIME.test(name)) expect(hits(code, SEQ_COMPARED), 'a sequence and <').toEqual([])
   })
 })
@@ -165,6 +172,10 @@ it('the rules ring', () => {
   for (const line of ['if (goal <= rd) x()', 'clock.wr() > 5', '(goal as Seq) < rd', 'seq<0']) {
     expect(hits(line, SEQ_COMPARED), line).toHaveLength(1)
   }
+  expect(lost('as lists.ts, zone/keg.ts and zone/leg.ts have it')).toEqual([
+    'lists.ts',
+    'zone/leg.ts',
+  ])
   for (const line of ['(x: any)', 'as any', 'Map<any>']) expect(hits(line, ANY)).toHaveLength(1)
   for (const line of ['x!.y', 'f()!)', 'a[0]!\n']) expect(hits(line, BANG)).toHaveLength(1)
   for (const line of ['x !== y', 'if (!x) y', 'x != y']) expect(hits(line, BANG)).toEqual([])
