@@ -18,6 +18,7 @@ export const BURST = 800
 export const KNOB_SABOTAGES = [
   'a trim shrinks buckets below their range',
   'knobs are turned without the lock',
+  'records are destroyed when they are freed',
 ] as const
 export type KnobSabotage = (typeof KNOB_SABOTAGES)[number]
 

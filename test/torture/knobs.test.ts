@@ -46,6 +46,7 @@ import {
   ZONE,
 } from './knob-turns.ts'
 import type { Doings, Task } from './knobs.worker.ts'
+import { LIVES_WORDS, type Lives, lives, livesOf } from './lives.ts'
 import { type Sabotage, ZONE_SABOTAGES } from './sabotage.ts'
 import { comboRuns, expectNoViolations, honestRuns, type Run, SEED } from './torture.ts'
 
@@ -88,11 +89,22 @@ const STILL: Turn = {
   trimEveryMs: 0,
 }
 
+interface Kind {
+  readonly checks: boolean
+  readonly hooks: boolean
+  readonly ages: readonly number[]
+}
+
 /** One arena and its team, as the main thread sees them. */
 class Course {
   readonly arena: Arena
   readonly zone: Zone
   readonly board: Item
+  readonly checks: boolean
+  /** Where hooks count; 0 without hooks. */
+  readonly lives: Item | 0
+  /** What the main thread's own hooks have found. */
+  readonly wrong: string[] = []
   readonly members: number
   readonly ages: readonly number[]
   readonly random: Random
@@ -110,17 +122,29 @@ class Course {
   /** The team has left, for whatever reason: nothing will come of waiting. */
   isOver = false
 
-  constructor(run: Run, checks: boolean, ages: readonly number[]) {
+  constructor(run: Run, { ages, checks, hooks }: Kind) {
     const { sequence } = run.config
     this.arena = Arena.create({ bytes: ARENA_BYTES, maxWorkers: 8, sequence, checks })
     const smr = this.arena.smr(DOMAIN, run.smr)
+    this.checks = checks
+    this.board = this.zeros('board', BOARD_WORDS)
+    this.lives = hooks ? this.zeros('lives', LIVES_WORDS) : 0
     const size = { bytes: RECORD_BYTES, bucket: MADE, limit: LIMIT }
-    this.zone = this.arena.zone(ZONE, { ...size, ...AT_FIRST, smr })
-    this.board = this.arena.zone('board', { bytes: BOARD_WORDS * WORD_BYTES }).zalloc()
-    this.arena.words.fill(0, this.board, this.board + BOARD_WORDS)
+    this.zone = this.arena.zone(ZONE, { ...size, ...AT_FIRST, ...this.hooks(), smr })
     this.members = run.threads
     this.ages = ages
     this.random = new Random(SEED, run.threads)
+  }
+
+  private zeros(name: string, words: number): Item {
+    const at = this.arena.zone(name, { bytes: words * WORD_BYTES }).zalloc()
+    this.arena.words.fill(0, at, at + words)
+    return at
+  }
+
+  private hooks(): Partial<Lives> {
+    if (this.lives === 0) return {}
+    return lives(this.arena.words, this.lives, this.checks, (what) => this.wrong.push(what))
   }
 
   // ---- steps -------------------------------------------------------------------------------
@@ -306,6 +330,16 @@ class Course {
     const standing = this.standing()
     expect(zone.audit(standing)).toEqual({ leaked: [] })
     expect(zone.stats()).toMatchObject({ live: standing.length, pending: 0, safe: 0 })
+    this.lived()
+  }
+
+  /** Nothing pending, nothing cached: hooks have run as often as they must. */
+  lived(): void {
+    expect(this.wrong).toEqual([])
+    if (this.lives === 0) return
+    const { seen, due } = livesOf(this.arena.words, this.lives, this.zone)
+    expect(seen).toEqual(due)
+    expect(Math.min(seen.init, seen.ctor, seen.dtor, seen.fini)).toBeGreaterThan(0)
   }
 
   /** All steps, as the main thread takes them. */
@@ -333,11 +367,12 @@ async function ride(
   broken: Broken | undefined,
   drive: () => Promise<void>,
 ): Promise<Service> {
-  const { ages, arena, board, members } = course
+  const { ages, arena, board, checks, lives, members } = course
   const fenced = run.smr.sections !== 'turn'
   const team = Array.from({ length: members }, (_, i) => {
     const turns = !(fenced && i === 0)
-    const task: Task = { handle: arena.handle, board, members, ages, turns, sabotage: broken }
+    const { handle } = arena
+    const task: Task = { handle, board, lives, checks, members, ages, turns, sabotage: broken }
     return { role: 'worker', task }
   })
   const seconds = broken === undefined ? TEAM_SECONDS : SABOTAGE_SECONDS
@@ -396,25 +431,31 @@ function settled(course: Course, service: Service): void {
   expect(zone.stats().bucket).toBe(MADE.min)
   for (const item of standing) zone.zfreeSmr(item)
   expect(zone.reclaim('all').remaining).toBe(0)
+  course.lived()
   zone.check()
   zone.destroy()
   arena.detach()
 }
 
-/** Every clock with every kind of section, with three members or two; every other arena is checked. */
+/**
+ * Every clock with every kind of section, with three members or two; every other arena is checked, and
+ * two zones of three have hooks.
+ */
 const RUNS = [...honestRuns((threads) => threads).slice(0, 1), ...comboRuns()].map((run, i) => {
   const { clock = 'default', sections = 'fenced' } = run.smr
   const threads = i % 3 === 2 ? 2 : 3
   const checks = i % 2 === 1
+  const hooks = i % 3 !== 0
   const ages = i === 0 ? LONG_AGES : AGES
-  const name = `${threads} threads, ${clock} clock, ${sections} sections${checks ? ', checked' : ''}`
-  return { run: { ...run, threads, name }, checks, ages }
+  const more = `${checks ? ', checked' : ''}${hooks ? ', hooks' : ''}`
+  const name = `${threads} threads, ${clock} clock, ${sections} sections${more}`
+  return { run: { ...run, threads, name }, kind: { checks, hooks, ages } }
 })
 
 describe('knobs turned under traffic', () => {
-  for (const { run, checks, ages } of RUNS) {
+  for (const { run, kind } of RUNS) {
     it(`change nothing but when: ${run.name}`, { timeout: TIMEOUT_MS }, async () => {
-      const course = new Course(run, checks, ages)
+      const course = new Course(run, kind)
       const service = await ride(course, run, undefined, () => course.take())
       tell(run, service, course)
       expectNoViolations(service)
@@ -437,7 +478,8 @@ describe('the alarm rings', () => {
     it(kind, { timeout: TIMEOUT_MS }, async () => {
       const [{ run } = { run: undefined }] = RUNS
       if (run === undefined) throw new Error('nothing to break')
-      const course = new Course(run, false, AGES)
+      const hooks = kind === 'records are destroyed when they are freed'
+      const course = new Course(run, { checks: false, hooks, ages: AGES })
       // The main thread is honest, and leaves to the members what they own or break.
       const drive = async (): Promise<void> => {
         course.command(kind === 'knobs are turned without the lock' ? 'own' : 'all')

@@ -40,11 +40,15 @@ import {
   wrongBucket,
   ZONE,
 } from './knob-turns.ts'
+import { type Lives, lives } from './lives.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
 
 export interface Task {
   readonly handle: Handle
   readonly board: Item
+  /** Where hooks count the lives of records; 0 in a zone without hooks. */
+  readonly lives: Item | 0
+  readonly checks: boolean
   readonly members: number
   readonly ages: readonly number[]
   /** Whether this member's turns end. */
@@ -66,12 +70,15 @@ const LOOK_ONE_IN = 512
 const HOUSE_ONE_IN = 512
 
 const member = new Member<Task>()
-const { ages, board, handle, members, turns } = member.task
+const { ages, board, checks, handle, members, turns } = member.task
+const livesAt = member.task.lives
 const { index, random } = member
 const arena = Arena.attach(handle)
 const { words } = arena
 const smr = arena.smr(DOMAIN)
-const zone = arena.zone(ZONE)
+const wrong = (what: string): void => member.violation(what)
+const hooks: Partial<Lives> = livesAt === 0 ? {} : lives(words, livesAt, checks, wrong)
+const zone = arena.zone(ZONE, hooks)
 breakIt(member.task.sabotage)
 
 const pocket: Item[] = []
@@ -96,6 +103,12 @@ function breakIt(kind: Sabotage | KnobSabotage | undefined): void {
     const depot = Object.getPrototypeOf(zone.parts.depot) as typeof zone.parts.depot
     if (typeof depot.tune !== 'function') throw new Error('sabotage: there is no tune')
     depot.tune = (turn) => turn(zone.parts.knobs)
+  } else if (kind === 'records are destroyed when they are freed') {
+    const zfreeSmr = zone.zfreeSmr.bind(zone)
+    zone.zfreeSmr = (item) => {
+      hooks.dtor?.(item)
+      zfreeSmr(item)
+    }
   } else sabotage(kind, zone)
 }
 
