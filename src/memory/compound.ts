@@ -51,10 +51,13 @@ export function findHash(memory: Memory, chainsAt: number, behind: number, hash:
   const chains = memory.load(chainsAt)
   const link = behind + NodeWords.links + (chains & ChainsWord.linkMask)
   const hashAt = behind + NodeWords.hash
-  // Each load of a pointer has two cases: it returns a node, then it reads from the store that
-  // published that node, and hash, links and record were written before; or it returns what stood
-  // there before, and we never come by. Otherwise (a plain load) a hash could be read that is not
-  // written yet. If we die anywhere in here we have written nothing.
+  // The load of the chains word has two cases: it returns the array that a resize has published, then
+  // all that was threaded into heads and links was stored before; or the one before, whose links the
+  // resize leaves alone. Each load of a pointer has two: it returns a node, then whoever stored it
+  // there had published the node, or had come by it himself through such a load or the stripe's lock,
+  // and so on back to its publisher, who had written hash and record before; or it returns what stood
+  // there, and we never come by. Otherwise (a plain load) a hash could be read that is not written
+  // yet. If we die anywhere in here we have written nothing.
   let node = memory.load(headFor(chains, hash))
   while (node !== 0 && memory.peek(node + hashAt) !== hash) node = memory.load(node + link)
   return node

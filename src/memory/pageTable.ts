@@ -1,5 +1,6 @@
 /**
- * The page table and the buddy lists over it, with the lock of the pages held.
+ * The page table and the buddy lists over it. All but `entryOf` and `put`, which are for whoever owns
+ * the run, is done with the lock of the pages held.
  *
  * Pages from `brk` on were never used and cost nothing; below it, walking from run to run meets
  * every page exactly once, after every single store. Each step below is ordered so that one word
@@ -16,24 +17,22 @@ import { roundUp } from './struct.ts'
 export class PageTable {
   private readonly memory: Memory
   private readonly slot: number
-  private readonly table: number
+  private readonly tableAt: number
   private readonly base: number
   private readonly count: number
 
   constructor(memory: Memory, slot: number) {
     this.memory = memory
     this.slot = slot
-    this.table = memory.peek(Header.pageTableAt)
+    this.tableAt = memory.peek(Header.pageTableAt)
     this.base = memory.peek(Header.pagesAt)
     this.count = memory.peek(Header.pages)
   }
 
   /** Takes a run of 2^order pages and marks it as this worker's. Its base, 0 if there is none. */
   take(order: number): number {
-    if (order >= ORDERS) return 0
     const page = this.takeFree(order) ?? this.takeUntouched(order)
     if (page === undefined) return 0
-    // From here on no list holds it, also if the lists are made again.
     this.set(page, reserved(order, this.slot))
     return this.addressOf(page)
   }
@@ -41,14 +40,14 @@ export class PageTable {
   /** Writes what the run at `base` has become into each of its pages. */
   put(base: number, entry: number): void {
     const page = this.pageOf(base)
-    // The first page last: it is the one that a walk reads.
+    // The first page last: it is the one that a walk reads, perhaps meanwhile.
     for (let inner = page + sizeOf(orderOf(entry)) - 1; inner >= page; inner--) {
       this.set(inner, entry)
     }
   }
 
-  /** What the table says of the page at `base`. */
-  at(base: number): number {
+  /** What the table says of the run at `base`. */
+  entryOf(base: number): number {
     return this.entry(this.pageOf(base))
   }
 
@@ -178,11 +177,11 @@ export class PageTable {
   // ---- words -------------------------------------------------------------------------------
 
   private entry(page: number): number {
-    return this.memory.load(this.table + page)
+    return this.memory.load(this.tableAt + page)
   }
 
   private set(page: number, entry: number): void {
-    this.memory.store(this.table + page, entry)
+    this.memory.store(this.tableAt + page, entry)
   }
 
   /** By a shift: engines then know an integer, and keep what is made of it as one. */

@@ -15,7 +15,7 @@
  */
 
 import { Corruption } from '../errors.ts'
-import { Header, PAGE_SHIFT, PAGE_WORDS, RunKind } from './layout.ts'
+import { Header, ORDERS, PAGE_SHIFT, PAGE_WORDS, RunKind } from './layout.ts'
 import type { Locks } from './lock.ts'
 import type { Memory } from './memory.ts'
 import {
@@ -57,9 +57,11 @@ export class Pages {
 
   /** Takes a run for `words` and marks it as this worker's. 0 when there is none. */
   reserve(words: number): number {
+    const order = orderFor(words)
+    if (order >= ORDERS) return 0
     this.lock()
     try {
-      return this.table.take(orderFor(words))
+      return this.table.take(order)
     } finally {
       this.unlock()
     }
@@ -67,7 +69,7 @@ export class Pages {
 
   /** Says what a reserved run has become. From here on addresses inside it find it. */
   publish(base: number, kind: Kind): void {
-    this.table.put(base, used(base, kind, orderOf(this.table.at(base))))
+    this.table.put(base, used(base, kind, orderOf(this.table.entryOf(base))))
   }
 
   /**
@@ -76,8 +78,10 @@ export class Pages {
    */
   allocateInto(receipt: number, words: number, kind: Kind): number {
     const order = orderFor(words)
+    if (order >= ORDERS) return 0
     this.lock()
     try {
+      // Reserved: no list holds it any more when the promise is kept, also if they were made again.
       const base = this.table.take(order)
       if (base === 0) return 0
       this.promise(receipt, base, used(base, kind, order))
@@ -130,7 +134,7 @@ export class Pages {
 
   /** Words in the run at `base`. */
   wordsAt(base: number): number {
-    return sizeOf(orderOf(this.table.at(base))) * PAGE_WORDS
+    return sizeOf(orderOf(this.table.entryOf(base))) * PAGE_WORDS
   }
 
   /** Every run below brk, in order. */
@@ -215,7 +219,7 @@ export class Pages {
     } else {
       // The word first: once the run is free it must not be freed again from this word.
       memory.poke(receipt, 0)
-      if (this.table.at(base) > 0) this.table.release(base)
+      if (this.table.entryOf(base) > 0) this.table.release(base)
     }
     memory.poke(Header.receipt, 0)
   }

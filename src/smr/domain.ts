@@ -18,12 +18,12 @@
  *
  * Where things happen (one total order, since every atomic is sequentially consistent):
  *
- *   [R1] enter: load wr, publish it, load wr again      memory/compound.ts, publish.ts
+ *   [R1] enter: load wr, publish it, load wr again      sections.ts, memory/compound.ts, publish.ts
  *   [R2] exit: clear the word                           sections.ts, memory/compound.ts
  *   [R3] enter of a turn section: a glance at wr        sections.ts
  *   [X1] enter beside an older async section            trackers.ts
  *   [X2] the oldest async section leaves                trackers.ts
- *   [I]  the nap inside enter, between load and store   memory/compound.ts, publish.ts
+ *   [I]  the nap inside enter, between load and store   sections.ts, memory/compound.ts, publish.ts
  *   [W]  advance: the write hand moves                  clock.ts
  *   [S1] poll's fast path: rd has passed the goal       goals.ts
  *   [S2] poll's look at one reader's word               poll.ts

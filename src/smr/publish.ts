@@ -17,8 +17,6 @@ import { NEAR } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Seq } from '../seq.ts'
 
-export { NEAR } from '../memory/compound.ts'
-
 /**
  * Publishes in the word `at` what the write hand shows, and returns it.
  *

@@ -56,7 +56,7 @@ export function destroyItems(parts: Parts, bucket: number, finish: () => void): 
 }
 
 /** Runs `fini` for all items. Returns what it threw, for when they are back in their slabs. */
-export function finishItems({ buckets, hooks, space }: Parts, bucket: number): Failure {
+export function finiItems({ buckets, hooks, space }: Parts, bucket: number): Failure {
   const failure = new Failure()
   // Like fresh ones before `init`, items after `fini` must not be handed out if we die here.
   if (hooks.fini !== undefined) space.memory.poke(bucket + BucketWords.raw, 1)

@@ -19,7 +19,6 @@
  * inside leaves them torn; the next one to lock makes them anew.
  */
 
-import { Corruption } from '../errors.ts'
 import { BucketWords, DepotWords, NO_LIMIT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
@@ -182,8 +181,9 @@ export class Depot {
   /** Items that lay here unused ever since the last call: the working set did not want them. */
   takeIdleCount(): number {
     return this.locked(() => {
+      const idle = this.lists.takeIdle()
       this.knobs.shrink()
-      return this.lists.takeIdle()
+      return idle
     })
   }
 
@@ -217,8 +217,7 @@ export class Depot {
 
   /** Conservation: every bucket that calls the depot its home is counted and listed, in order. */
   check(): void {
-    const damage = this.locked(() => this.lists.damage())
-    if (damage !== undefined) throw new Corruption(`${this.what}: ${damage}`)
+    this.locked(() => this.lists.check(this.what))
   }
 
   // ---- under the lock ----------------------------------------------------------------------
@@ -261,12 +260,12 @@ export class Depot {
     return this.domain?.expired(goal, this.knobs.advanceEvery > 1) === true
   }
 
-  /** Takes the oldest pending bucket, 0 if there is none or its goal is not met. */
+  /** Takes the bucket that has waited longest, 0 if there is none or its goal is not met. */
   private popExpired(): number {
-    const bucket = this.lists.oldest()
+    const bucket = this.lists.firstPending()
     if (bucket === 0) return 0
     if (!this.hasExpired(this.lists.goalOf(bucket))) return 0 // [D]
-    this.lists.popOldest()
+    this.lists.removeFirst(bucket)
     return bucket
   }
 }

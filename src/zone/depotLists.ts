@@ -9,9 +9,10 @@
  * themselves say, their homes and goals: after a death under the lock it is made again (`rebuild`).
  */
 
+import { Corruption } from '../errors.ts'
 import { BucketWords, DepotWords, Home } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { delta, INVALID, type Seq } from '../seq.ts'
+import { delta, INVALID, leq, type Seq } from '../seq.ts'
 import { allocHome, type Buckets } from './bucket.ts'
 
 export class DepotLists {
@@ -46,7 +47,7 @@ export class DepotLists {
   }
 
   /** The bucket that has waited longest, 0 if none does. */
-  oldest(): number {
+  firstPending(): number {
     return this.get(this.at + DepotWords.pendingHead)
   }
 
@@ -54,9 +55,8 @@ export class DepotLists {
     return this.get(bucket + BucketWords.goal) as Seq
   }
 
-  /** Takes the oldest, whose goal is met. */
-  popOldest(): void {
-    const bucket = this.oldest()
+  /** Takes the first, whose goal is met. */
+  removeFirst(bucket: number): void {
     this.set(bucket + BucketWords.home, this.home)
     this.set(bucket + BucketWords.goal, INVALID)
     const next = this.get(bucket + BucketWords.next)
@@ -69,7 +69,7 @@ export class DepotLists {
   }
 
   private publishOldest(): void {
-    const bucket = this.oldest()
+    const bucket = this.firstPending()
     this.memory.store(
       this.at + DepotWords.oldest,
       bucket === 0 ? INVALID : this.get(bucket + BucketWords.goal),
@@ -121,13 +121,13 @@ export class DepotLists {
 
   /**
    * What must be met before more than `most` items could be used now: the goal of the bucket that is
-   * one too many, INVALID where the safe ones alone are; undefined if fewer lie here.
+   * one too many, INVALID where the safe ones alone are; undefined if no more lie here.
    */
   goalBeyond(most: number): Seq | undefined {
     let items = this.get(this.at + DepotWords.safeItems)
     let goal: Seq = INVALID
     for (
-      let bucket = this.oldest();
+      let bucket = this.firstPending();
       items <= most && bucket !== 0;
       bucket = this.get(bucket + BucketWords.next)
     ) {
@@ -165,39 +165,44 @@ export class DepotLists {
     this.publishOldest()
   }
 
-  /**
-   * Conservation: every bucket that calls the depot its home is counted and listed, in order. What is
-   * wrong, undefined if nothing is.
-   */
-  damage(): string | undefined {
-    const seen = { pending: 0, safe: 0, empty: 0, pendingItems: 0, safeItems: 0 }
-    for (const { bucket, home } of this.buckets.all()) {
-      if (home === Home.pending) {
-        seen.pending++
-        seen.pendingItems += this.buckets.count(bucket)
-      } else if (home === Home.safe) {
-        seen.safe++
-        seen.safeItems += this.buckets.count(bucket)
-      } else if (home === Home.empty) seen.empty++
+  /** Conservation: every bucket that calls the depot its home is counted and listed, in order. */
+  check(what: string): void {
+    const all = this.buckets.all()
+    for (const { name, home, head, buckets, items } of LISTS) {
+      const here = new Set(all.filter((each) => each.home === home).map(({ bucket }) => bucket))
+      const linked = this.linked(head, here.size)
+      const held = linked.reduce((sum, bucket) => sum + this.buckets.count(bucket), 0)
+      const counted = this.get(this.at + buckets)
+      const countedItems = items === undefined ? held : this.get(this.at + items)
+      const same = linked.length === here.size && linked.every((bucket) => here.has(bucket))
+      if (same && counted === here.size && countedItems === held) continue
+      throw new Corruption(
+        `${what}: ${name}: ${here.size} buckets by home, ${linked.length} listed, ${counted} counted; ${held} items listed, ${countedItems} counted`,
+      )
     }
-    const listed = {
-      pending: this.length(DepotWords.pendingHead),
-      safe: this.length(DepotWords.safeHead),
-      empty: this.length(DepotWords.emptyHead),
-      pendingItems: this.get(this.at + DepotWords.pendingItems),
-      safeItems: this.get(this.at + DepotWords.safeItems),
-    }
-    const same = JSON.stringify(seen) === JSON.stringify(listed)
-    const head = this.oldest()
-    const oldest = head === 0 ? INVALID : this.goalOf(head)
-    if (same && this.memory.load(this.at + DepotWords.oldest) === oldest) return undefined
-    return `${JSON.stringify(seen)} by home, ${JSON.stringify(listed)} listed`
+    this.checkQueue(what)
   }
 
-  private length(head: number): number {
-    let length = 0
-    for (let b = this.get(this.at + head); b !== 0; b = this.get(b + BucketWords.next)) length++
-    return length
+  private checkQueue(what: string): void {
+    const pending = this.linked(DepotWords.pendingHead, Number.POSITIVE_INFINITY)
+    const goals = pending.map((bucket) => this.goalOf(bucket))
+    const inOrder = goals.every((goal, i) => i === 0 || leq(goals[i - 1] as Seq, goal))
+    const oldest = this.memory.load(this.at + DepotWords.oldest)
+    const tail = this.get(this.at + DepotWords.pendingTail)
+    if (inOrder && oldest === (goals[0] ?? INVALID) && tail === (pending.at(-1) ?? 0)) return
+    throw new Corruption(
+      `${what}: goals ${goals.join(', ')}, oldest ${oldest}; last ${pending.at(-1) ?? 0}, tail ${tail}`,
+    )
+  }
+
+  /** The buckets of a list: one more than `most` at most, or a circle would have no end. */
+  private linked(head: number, most: number): number[] {
+    const linked: number[] = []
+    let bucket = this.get(this.at + head)
+    for (; bucket !== 0 && linked.length <= most; bucket = this.get(bucket + BucketWords.next)) {
+      linked.push(bucket)
+    }
+    return linked
   }
 
   private push(head: number, bucket: number): void {
@@ -227,6 +232,30 @@ export class DepotLists {
     this.memory.poke(at, value)
   }
 }
+
+const LISTS = [
+  {
+    name: 'pending',
+    home: Home.pending,
+    head: DepotWords.pendingHead,
+    buckets: DepotWords.pendingBuckets,
+    items: DepotWords.pendingItems,
+  },
+  {
+    name: 'safe',
+    home: Home.safe,
+    head: DepotWords.safeHead,
+    buckets: DepotWords.safeBuckets,
+    items: DepotWords.safeItems,
+  },
+  {
+    name: 'empty',
+    home: Home.empty,
+    head: DepotWords.emptyHead,
+    buckets: DepotWords.emptyBuckets,
+    items: undefined,
+  },
+] as const
 
 /** What `rebuild` starts from zero. */
 const INDEX_WORDS = [

@@ -10,11 +10,12 @@
  * and counts anew from the bits (`repair`).
  */
 
+import { Corruption } from '../errors.ts'
 import { KegWords, PAGE_WORDS, RunKind, SlabWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import { Addresses } from './addresses.ts'
-import { damaged, KegMoves } from './kegMoves.ts'
+import { KegMoves } from './kegMoves.ts'
 import { countFree, initBits, isFree, nextFree, type SlabShape } from './slab.ts'
 import { SlabLists } from './slabLists.ts'
 
@@ -232,14 +233,14 @@ export class Keg {
         seen.inSlabs += free
         const counted = this.get(slab + SlabWords.freeItems)
         if (free !== counted || this.get(slab + SlabWords.list) !== this.lists.listFor(free)) {
-          throw damaged(this.what, 'a slab is miscounted', { slab, free, counted })
+          throw this.damaged('a slab is miscounted', { slab, free, counted })
         }
       }
       seen.listed = this.lists.length()
       const { slabs, created, inSlabs } = this.counts()
       const same = seen.slabs === slabs && seen.created === created && seen.inSlabs === inSlabs
       if (!same || seen.listed !== slabs) {
-        throw damaged(this.what, 'its items are not conserved', {
+        throw this.damaged('its items are not conserved', {
           ...seen,
           slabs,
           created,
@@ -306,5 +307,10 @@ export class Keg {
 
   private set(at: number, value: number): void {
     this.memory.poke(at, value)
+  }
+
+  private damaged(how: string, facts: Readonly<Record<string, number>>): Corruption {
+    const words = Object.entries(facts).map(([key, value]) => `${key} ${value}`)
+    return new Corruption(`${this.what}: ${how}: ${words.join(', ')}`, facts)
   }
 }

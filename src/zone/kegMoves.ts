@@ -4,7 +4,7 @@
  * A batch changes many free bits, and a worker may stop for ever between any two of them. So a
  * batch is first written down - in the bucket, beyond its count, and in three words of the keg -
  * and then done; each part of doing it can be done twice. Whoever takes the lock after a death does
- * the batch again from those words (`redo`). One item is one bit, and needs no such care.
+ * the batch again from those words (`redo`). One item by itself is one bit: its move is done or not.
  */
 
 import { Corruption } from '../errors.ts'
@@ -77,7 +77,7 @@ export class KegMoves {
   }
 
   giveOne(item: number): void {
-    const slab = this.slabOf(item)
+    const slab = this.slabOf(item, 'a bucket holds an item that is not its')
     setFree(this.memory, slab, this.addresses.indexOf(slab, item))
     this.recount(slab, 1)
   }
@@ -94,7 +94,7 @@ export class KegMoves {
       step === KegStep.take ? [0, wanted] : [wanted, this.get(bucket + BucketWords.count)]
     for (let i = first; i < end; i++) {
       const item = this.get(entries + i)
-      const slab = this.slabOf(item)
+      const slab = this.slabOf(item, 'a batch names an item that is not its')
       const change = step === KegStep.take ? clearFree : setFree
       change(this.memory, slab, this.addresses.indexOf(slab, item))
     }
@@ -102,9 +102,9 @@ export class KegMoves {
     this.set(this.keg + KegWords.step, KegStep.none)
   }
 
-  private slabOf(item: number): number {
+  private slabOf(item: number, otherwise: string): number {
     const slab = this.addresses.slabOf(item)
-    if (slab === 0) throw damaged(this.what, 'a bucket holds an item that is not its', { item })
+    if (slab === 0) throw new Corruption(`${this.what}: ${otherwise}: item ${item}`, { item })
     return slab
   }
 
@@ -121,14 +121,4 @@ export class KegMoves {
   private set(at: number, value: number): void {
     this.memory.poke(at, value)
   }
-}
-
-/** `what` is the keg. */
-export function damaged(
-  what: string,
-  how: string,
-  facts: Readonly<Record<string, number>>,
-): Corruption {
-  const words = Object.entries(facts).map(([key, value]) => `${key} ${value}`)
-  return new Corruption(`${what}: ${how}: ${words.join(', ')}`, facts)
 }

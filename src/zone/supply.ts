@@ -18,7 +18,7 @@ import { DEFAULT_TIMEOUT_MS, until } from '../memory/patience.ts'
 import type { Space } from '../memory/space.ts'
 import type { Smr } from '../smr/domain.ts'
 import { allocHome, type Buckets, freeHome } from './bucket.ts'
-import { destroyItems, finishItems, initItems } from './bucketHooks.ts'
+import { destroyItems, finiItems, initItems } from './bucketHooks.ts'
 import type { Cache } from './cache.ts'
 import type { Depot } from './depot.ts'
 import { Idle } from './idle.ts'
@@ -326,7 +326,7 @@ export class Supply {
     const { records, buckets } = this.parts
     const count = buckets.count(bucket)
     destroyItems(this.parts, bucket, () => {
-      const failure = finishItems(this.parts, bucket)
+      const failure = finiItems(this.parts, bucket)
       this.stranded.push(bucket)
       records.give(bucket)
       this.stranded.pop()

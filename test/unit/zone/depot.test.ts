@@ -296,7 +296,18 @@ describe.each(CONFIGS)('a depot, sequences $name', (config) => {
     })
   })
 
-  const damage = ['pendingItems', 'safeItems', 'oldest', 'pendingHead', 'emptyHead'] as const
+  const damage = [
+    'oldest',
+    'pendingHead',
+    'pendingTail',
+    'pendingBuckets',
+    'pendingItems',
+    'safeHead',
+    'safeBuckets',
+    'safeItems',
+    'emptyHead',
+    'emptyBuckets',
+  ] as const
 
   it.each(damage)('finds a damaged %s', (word) => {
     const { depot, filled, retire, buckets, memory, words } = setUp(config)
@@ -305,7 +316,28 @@ describe.each(CONFIGS)('a depot, sequences $name', (config) => {
     depot.putEmpty(buckets.make(allocHome(0)))
     depot.check()
     const at = words + DepotWords[word]
-    memory.poke(at, word.endsWith('Head') ? 0 : memory.peek(at) + 2)
+    memory.poke(at, /Head|Tail/.test(word) ? 0 : memory.peek(at) + 2)
     thrown(Corruption, () => depot.check(), 'zone "things" depot')
+  })
+
+  it('finds buckets out of order, in a circle, and of another list', () => {
+    const { depot, filled, retire, memory, words } = setUp(config)
+    for (const items of [1, 2, 3]) retire(filled(items))
+    for (const items of [1, 2]) depot.putSafe(filled(items), 0)
+    depot.check()
+    const damaged = (at: number, value: number): void => {
+      const before = memory.peek(at)
+      memory.poke(at, value)
+      thrown(Corruption, () => depot.check(), 'zone "things" depot')
+      memory.poke(at, before)
+      depot.check()
+    }
+    const first = memory.peek(words + DepotWords.pendingHead)
+    const second = memory.peek(first + BucketWords.next)
+    const safe = memory.peek(words + DepotWords.safeHead)
+    damaged(second + BucketWords.goal, memory.peek(first + BucketWords.goal) - 2)
+    damaged(memory.peek(second + BucketWords.next) + BucketWords.next, first)
+    damaged(second + BucketWords.home, Home.safe)
+    damaged(safe + BucketWords.next, second)
   })
 })
