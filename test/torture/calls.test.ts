@@ -103,7 +103,11 @@ it.each(COMBOS)('all callbacks run: $name', { timeout: TIMEOUT_MS + 10_000 }, as
   arena.detach()
 })
 
-const SABOTAGES: readonly Sabotage[] = ['calls run early', 'barriers do not wait']
+const SABOTAGES: readonly Sabotage[] = [
+  'calls run early',
+  'barriers do not wait',
+  'barriers wait for their own',
+]
 
 it.each(SABOTAGES)('the alarm rings when %s', { timeout: TIMEOUT_MS + 10_000 }, async (kind) => {
   const it = await run({}, CALLS / MEMBERS / 4, kind)

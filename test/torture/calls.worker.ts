@@ -10,11 +10,14 @@
 
 import { Arena, type Handle, type Item } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
-import { canaryIsWhole, generationOf, writeCanary } from './canary.ts'
-import { dwell } from './dwell.ts'
+import { canaryIsWhole, generationOf, lookTwice, writeCanary } from './canary.ts'
 
-/** Callbacks run in the next turn, whoever may still be looking; or barriers wait for nobody. */
-export type Sabotage = 'calls run early' | 'barriers do not wait'
+export type Sabotage =
+  /** Callbacks run in the next turn, whoever may still be looking. */
+  | 'calls run early'
+  | 'barriers do not wait'
+  /** They wait for the callbacks of their own worker only. */
+  | 'barriers wait for their own'
 
 export interface Task {
   readonly handle: Handle
@@ -43,6 +46,7 @@ const zone = arena.zone('records')
 
 if (sabotage === 'calls run early') smr.call = (callback) => void setImmediate(callback)
 if (sabotage === 'barriers do not wait') smr.barrier = () => Promise.resolve(true)
+if (sabotage === 'barriers wait for their own') smr.barrier = ownBarrier
 
 const queuedAt = (of: number): number => table + slots + of
 const ranAt = (of: number): number => table + slots + members + of
@@ -60,11 +64,8 @@ function read(): void {
   smr.enter()
   const item = Atomics.load(words, table + random.below(slots)) as Item
   if (item !== 0) {
-    const found = generationOf(words, item)
-    const first = canaryIsWhole(words, item, found)
-    dwell(random)
-    if (!first || !canaryIsWhole(words, item, found))
-      member.violation(`item ${item} under a reader`)
+    const wrong = lookTwice(words, item, random)
+    if (wrong !== undefined) member.violation(wrong)
     reads++
   }
   smr.exit()
@@ -121,6 +122,12 @@ async function barrier(): Promise<void> {
     if (run < had) member.violation(`of ${had} callbacks of member ${of}, ${run} have run`)
   })
   barriers++
+}
+
+async function ownBarrier(): Promise<boolean> {
+  const had = queued
+  while (ran < had) await nextTurn()
+  return true
 }
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

@@ -76,8 +76,8 @@ const { index, random } = member
 const arena = Arena.attach(handle)
 const { words } = arena
 const smr = arena.smr(DOMAIN)
-const wrong = (what: string): void => member.violation(what)
-const hooks: Partial<Lives> = livesAt === 0 ? {} : lives(words, livesAt, checks, wrong)
+const hooks: Partial<Lives> =
+  livesAt === 0 ? {} : lives(words, livesAt, checks, (what) => member.violation(what))
 const zone = arena.zone(ZONE, hooks)
 breakIt(member.task.sabotage)
 
@@ -104,11 +104,13 @@ function breakIt(kind: Sabotage | KnobSabotage | undefined): void {
     if (typeof depot.tune !== 'function') throw new Error('sabotage: there is no tune')
     depot.tune = (turn) => turn(zone.parts.knobs)
   } else if (kind === 'records are destroyed when they are freed') {
+    // Once all the same, or it would be noticed for being done twice.
     const zfreeSmr = zone.zfreeSmr.bind(zone)
     zone.zfreeSmr = (item) => {
       hooks.dtor?.(item)
       zfreeSmr(item)
     }
+    Object.assign(zone.parts.hooks, { dtor: () => {} })
   } else sabotage(kind, zone)
 }
 

@@ -3,9 +3,10 @@
  *
  *   init   ctor   dtor   ctor   dtor   ...   fini
  *
- * A destructor finds the record as its user left it, whole, and spoils it: one that came too early, too
- * late or twice finds something else. What it leaves, and what `init` made, is what a constructor or
- * `fini` finds, unless the arena is a checked one, which fills what is free.
+ * A destructor finds the record as its user left it, whole, and spoils it: so a second one is noticed by
+ * itself, and one that comes too early by whoever still reads the record, or is given it. What it leaves,
+ * and what `init` made, is what a constructor or `fini` finds, unless the arena is a checked one, which
+ * fills what is free.
  */
 
 import type { Item, Zone } from 'uma-smr'
@@ -58,16 +59,24 @@ export function lives(
   }
 }
 
-/** How often each hook has run, and how often it must have: when nothing is pending, nothing cached. */
+interface Balance {
+  readonly ctor: number
+  readonly dtor: number
+  /** More by `init` than by `fini`: the records that are out of their slabs. */
+  readonly made: number
+}
+
+/** How often hooks have run, and how often they must have: when nothing is pending, nothing cached. */
 export function livesOf(
   words: Int32Array,
   at: Item,
   zone: Zone,
-): { seen: Record<HookName, number>; due: Record<HookName, number> } {
+): { seen: Balance; due: Balance; least: number } {
   const { allocs, created, frees, inSlabs } = zone.stats()
   const [init = 0, ctor = 0, dtor = 0, fini = 0] = words.subarray(at, at + LIVES_WORDS)
   return {
-    seen: { init, ctor, dtor, fini },
-    due: { init: fini + created - inSlabs, ctor: allocs, dtor: frees, fini },
+    seen: { ctor, dtor, made: init - fini },
+    due: { ctor: allocs, dtor: frees, made: created - inSlabs },
+    least: Math.min(init, ctor, dtor, fini),
   }
 }

@@ -14,10 +14,12 @@ import { lookUpsAreSeen, Mode, movesAreSeen, neitherIsLate, Shared } from './int
 import { findsAgree, onlyFrozenWordsArePlain, sectionsAgree, verbsAgree } from './intrinsicsLaws.ts'
 
 const RUNS = 100
-/** How long the other worker gets to do what it surely does within a moment; and to show a race. */
+/** How long the other worker gets to do what it surely does within a moment. */
 const SURELY_MS = 20_000
-const RACES = 500
+/** How long it gets where a fault keeps it from being seen. */
 const FAULT_MS = 500
+/** Rounds of the litmus test. */
+const RACES = 500
 
 /** One page, wiped between uses: instances are not collected as fast as fast-check makes them. */
 async function swiftOf(text: string): Promise<() => Memory> {
@@ -76,7 +78,7 @@ describe.each(['wasm', 'typescript'])('beside another worker: %s', (kind) => {
   })
 
   it('[R1] either the section sees the new hand, or the poller sees the section', async () => {
-    neitherIsLate(await make(), RACES, SURELY_MS)
+    neitherIsLate(await make(), RACES)
   })
 })
 
