@@ -86,13 +86,23 @@ export function integer(
 
 /** Misuse unless every key of `options` is one of `known`: a misspelt knob must not be ignored. */
 export function onlyOptions(call: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new Misuse(`${call}: options are ${show(options)}; give an object`)
-  }
+  assertObject(call, options)
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue
     throw new Misuse(`${call}: unknown option ${show(key)}; known are ${known.join(', ')}`, {
       option: key,
     })
   }
+}
+
+/** Misuse unless options were given, whatever they are. */
+export function assertObject(call: string, options: unknown): asserts options is object {
+  if (typeof options === 'object' && options !== null) return
+  throw new Misuse(`${call}: options are ${show(options)}; give an object`)
+}
+
+/** Misuse unless `fn` is a function. */
+export function assertFunction(call: string, fn: unknown): void {
+  if (typeof fn === 'function') return
+  throw new Misuse(`${call}: fn is ${show(fn)}; give a function`)
 }

@@ -92,7 +92,7 @@ const ADDRESS_BITS = 0x7ffffffe
  * would make a 64-bit field land in its neighbour; both cost one comparison to exclude.
  */
 export function addressOf(item: Item): number {
-  if ((item & ADDRESS_BITS) !== item || item === 0) badItem(item)
+  if (typeof item !== 'number' || (item & ADDRESS_BITS) !== item || item === 0) badItem(item)
   return item
 }
 

@@ -5,11 +5,12 @@
  * is robust: when its owner dies, the next to lock it hears 'owner-died' and can repair.
  */
 
-import { Exhausted, Misuse, show } from './errors.ts'
+import { assertFunction, Exhausted, Misuse, show } from './errors.ts'
 import { Entry, Named } from './memory/layout.ts'
 import type { Taken } from './memory/lock.ts'
 import {
   type AsyncWaitOptions,
+  asyncTimeoutOf,
   isThenable,
   timeoutOf,
   untilAsync,
@@ -79,6 +80,7 @@ export class NamedLock {
 
   /** Runs `fn` with the lock held. `fn` hears how it was taken. A returned promise is Misuse. */
   withLock<T>(fn: (taken: Taken) => T, options?: WaitOptions): T {
+    assertFunction('lock.withLock', fn)
     const taken = this.take('lock.withLock', options)
     try {
       const result = fn(taken)
@@ -101,7 +103,7 @@ export class NamedLock {
   async lockAsync(options?: AsyncWaitOptions): Promise<Taken> {
     const { locks, memory } = this.space
     let taken: Taken | false = false
-    const timeoutMs = timeoutOf('lock.lockAsync', options)
+    const timeoutMs = asyncTimeoutOf('lock.lockAsync', options)
     this.space.assertOpen('lock.lockAsync')
     if (this.held)
       throw new Misuse(`lock.lockAsync: ${this.what} is held by this worker; locks do not nest`)
@@ -120,8 +122,9 @@ export class NamedLock {
   private take(call: string, options: WaitOptions | undefined): Taken {
     this.space.assertOpen(call)
     // Without a time-out the worker's own patience counts, which is shorter in one that supervises.
-    const timeoutMs = options?.timeoutMs === undefined ? undefined : timeoutOf(call, options)
-    return this.space.locks.lock(this.at, `${call}: ${this.what}`, timeoutMs)
+    const timeoutMs = timeoutOf(call, options)
+    const given = options?.timeoutMs === undefined ? undefined : timeoutMs
+    return this.space.locks.lock(this.at, `${call}: ${this.what}`, given)
   }
 
   private get what(): string {

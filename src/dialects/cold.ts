@@ -24,6 +24,17 @@ import { type Item, NULL_ITEM } from '../words.ts'
 import { type Hook, type ZoneOptions, zoneShape } from '../zone/options.ts'
 import type { Zone } from '../zone/zone.ts'
 
+/** Whether `flags` are some of `known`, and nothing else: no fraction, no string, no bit beyond a word. */
+export function areFlags(flags: unknown, known: number): boolean {
+  return typeof flags === 'number' && flags >>> 0 === flags && (flags & ~known) === 0
+}
+
+/** Misuse unless an alignment of `bytes` is one. */
+export function assertPowerOfTwo(call: string, bytes: number): void {
+  if ((bytes & (bytes - 1)) === 0) return
+  throw new Misuse(`${call}: align means ${bytes} bytes; it must be a power of two`, { bytes })
+}
+
 /** What a kernel's constructor says by an errno: no item, and no error either. */
 export class HookRefused extends Error {}
 

@@ -32,7 +32,15 @@ import { BYTES_PER_WORD, LINE_WORDS } from '../memory/memory.ts'
 import type { Item } from '../words.ts'
 import { MIN_ALIGN_BYTES } from '../zone/options.ts'
 import type { Reclaimed, ReclaimLevel } from '../zone/reclaim.ts'
-import { ColdZone, fallible, hook, type Maybe, type Sketch } from './cold.ts'
+import {
+  areFlags,
+  assertPowerOfTwo,
+  ColdZone,
+  fallible,
+  hook,
+  type Maybe,
+  type Sketch,
+} from './cold.ts'
 import type { smr_t } from './smr9.ts'
 
 export * from './smr9.ts'
@@ -120,7 +128,7 @@ export function uma_zcreate(
   flags: number,
 ): uma_zone_t {
   const call = 'uma_zcreate'
-  if (!Number.isInteger(flags) || (flags & ~ZONE_FLAGS) !== 0) {
+  if (!areFlags(flags, ZONE_FLAGS)) {
     throw new Misuse(
       `${call}: flags are ${show(flags)}; known are UMA_ZONE_SMR, UMA_ZONE_NOFREE, UMA_ZONE_ZINIT`,
     )
@@ -258,7 +266,7 @@ function alloc(
   flags: number,
 ): Item {
   const how = flags & WAITS
-  if (how === 0 || how === WAITS || (flags & ~(WAITS | M_ZERO)) !== 0) {
+  if (!areFlags(flags, WAITS | M_ZERO) || how === 0 || how === WAITS) {
     throw zone.misuse(
       call,
       `flags are ${show(flags)}; give M_NOWAIT or M_WAITOK, and M_ZERO if you like`,
@@ -290,5 +298,7 @@ function zero(arena: Arena, item: Item, size: number): void {
 /** A mask as a number of bytes. */
 function alignBytes(call: string, mask: number): number {
   if (mask === UMA_ALIGN_CACHE) return LINE_WORDS * BYTES_PER_WORD
-  return Math.max(MIN_ALIGN_BYTES, integer(call, 'align', mask, 0, 4095) + 1)
+  const bytes = integer(call, 'align', mask, 0, 4095) + 1
+  assertPowerOfTwo(call, bytes)
+  return Math.max(MIN_ALIGN_BYTES, bytes)
 }

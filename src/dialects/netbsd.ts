@@ -41,7 +41,7 @@ import type { Arena } from '../arena.ts'
 import { integer, Misuse, show } from '../errors.ts'
 import type { Item } from '../words.ts'
 import { MIN_ALIGN_BYTES } from '../zone/options.ts'
-import { assertArena, ColdZone, fallible, hook, type Maybe } from './cold.ts'
+import { assertArena, assertPowerOfTwo, ColdZone, fallible, hook, type Maybe } from './cold.ts'
 import type { smr_t } from './smr9.ts'
 
 export * from './smr9.ts'
@@ -89,7 +89,7 @@ export function pool_cache_init(
   meaningless(call, { align_offset, flags, palloc, ipl })
   return new PoolCache(call, arena, name, {
     bytes: size,
-    align: Math.max(MIN_ALIGN_BYTES, integer(call, 'align', align, 0, 4096)),
+    align: alignBytes(call, align),
     init: fallible(call, 'ctor', ctor, (object) => ctor?.(arg, object, flagsNow)),
     fini: hook(call, 'dtor', dtor, (object) => dtor?.(arg, object)),
   })
@@ -218,4 +218,10 @@ function meaningless(call: string, args: Readonly<Record<string, unknown>>): voi
       argument: what,
     })
   }
+}
+
+function alignBytes(call: string, align: number): number {
+  const bytes = integer(call, 'align', align, 0, 4096)
+  if (bytes !== 0) assertPowerOfTwo(call, bytes)
+  return Math.max(MIN_ALIGN_BYTES, bytes)
 }

@@ -29,7 +29,7 @@ import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Item } from '../words.ts'
 import type { ZoneOptions } from '../zone/options.ts'
-import { ColdZone, hook } from './cold.ts'
+import { areFlags, ColdZone, hook } from './cold.ts'
 
 export const Z_WAITOK = 0x0000
 /** Gives 0 where there is none to be had, and never waits. */
@@ -80,7 +80,7 @@ export function zone_enable_smr(zone: zone_t, smr: Smr, free_cb?: zone_smr_free_
 /** Allocates an element; waits only for memory, and only without Z_NOWAIT. */
 export function zalloc_smr(zone: zone_t, flags: number): Item {
   const call = 'zalloc_smr'
-  if ((flags & ~Z_ALL) !== 0) {
+  if (!areFlags(flags, Z_ALL)) {
     throw new Misuse(`${call}: flags are ${show(flags)}; give Z_WAITOK, Z_NOWAIT, Z_ZERO`)
   }
   assertEnabled(call, zone)

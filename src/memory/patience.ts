@@ -7,7 +7,7 @@
  * event loop, for threads that may not block and for programs that have better things to do.
  */
 
-import { Exhausted, Misuse, show } from '../errors.ts'
+import { Exhausted, Misuse, onlyOptions, show } from '../errors.ts'
 import { sleep } from '../host.ts'
 import type { Memory } from './memory.ts'
 
@@ -31,8 +31,30 @@ const FIRST_NAP_MS = 0.05
 const LONGEST_NAP_MS = 2
 const LONGEST_SLEEP_MS = 8
 
+/** How long the caller wants to wait; Misuse for what no waiting verb knows. */
 export function timeoutOf(call: string, options: WaitOptions | undefined): number {
-  const ms: unknown = options?.timeoutMs
+  return timeoutAmong(call, options, ['timeoutMs'])
+}
+
+/** The same for verbs that wait between turns. */
+export function asyncTimeoutOf(call: string, options: AsyncWaitOptions | undefined): number {
+  const ms = timeoutAmong(call, options, ['timeoutMs', 'signal'])
+  const signal: unknown = options?.signal
+  if (signal === undefined) return ms
+  if (typeof signal === 'object' && signal !== null && 'aborted' in signal) return ms
+  throw new Misuse(`${call}: signal is ${show(signal)}; give an AbortSignal`, {
+    signal: show(signal),
+  })
+}
+
+function timeoutAmong(
+  call: string,
+  options: WaitOptions | undefined,
+  known: readonly string[],
+): number {
+  if (options === undefined) return DEFAULT_TIMEOUT_MS
+  onlyOptions(call, options, known)
+  const ms: unknown = options.timeoutMs
   if (ms === undefined) return DEFAULT_TIMEOUT_MS
   if (typeof ms === 'number' && ms >= 0) return ms
   throw new Misuse(`${call}: timeoutMs is ${show(ms)}; give milliseconds from 0 on`, {

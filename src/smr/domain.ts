@@ -59,6 +59,7 @@ import { report } from '../host.ts'
 import { DomainWords } from '../memory/layout.ts'
 import {
   type AsyncWaitOptions,
+  asyncTimeoutOf,
   timeoutOf,
   until,
   untilAsync,
@@ -217,7 +218,7 @@ export class Smr extends Sections {
   async synchronizeAsync(options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('synchronizeAsync')
     if (this.trackers?.isInside(undefined)) throw this.ownSection('synchronizeAsync')
-    timeoutOf('smr.synchronizeAsync', options) // Before the clock moves.
+    asyncTimeoutOf('smr.synchronizeAsync', options) // Before the clock moves.
     this.goals.makeRoom()
     return this.goals.outlastAsync('synchronizeAsync', this.goals.stamp(), options, undefined)
   }
@@ -229,7 +230,7 @@ export class Smr extends Sections {
    */
   stalled(olderThanMs: number): Stall[] {
     this.assertOpen('stalled')
-    if (!(olderThanMs >= 0)) {
+    if (typeof olderThanMs !== 'number' || !(olderThanMs >= 0)) {
       throw this.misuse(
         'stalled',
         `olderThanMs is ${show(olderThanMs)}; give milliseconds from 0 on`,
@@ -342,7 +343,7 @@ export class Smr extends Sections {
     this.assertOutside(verb)
     if (this.trackers?.isInside(undefined)) throw this.ownSection(verb)
     const { goals, memory } = this
-    const timeoutMs = timeoutOf(`smr.${verb}`, options)
+    const timeoutMs = asyncTimeoutOf(`smr.${verb}`, options)
     if (verb === 'flush') memory.add(this.address + DomainWords.hurry, 1)
     this.calls?.seal(true)
     const queued = new Queued(this.space, goals.readers)

@@ -12,6 +12,7 @@ import { DomainWords, ReaderWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import {
   type AsyncWaitOptions,
+  asyncTimeoutOf,
   timeoutOf,
   until,
   untilAsync,
@@ -207,7 +208,7 @@ export class Goals {
     options: AsyncWaitOptions | undefined,
     foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined,
   ): Promise<boolean> {
-    const timeoutMs = timeoutOf(`smr.${verb}`, options)
+    const timeoutMs = asyncTimeoutOf(`smr.${verb}`, options)
     const met = await untilAsync(this.memory, timeoutMs, options, () => {
       this.own.assertOpen(verb) // Detached or destroyed between two turns.
       return this.look(goal, URGENT, foreign)

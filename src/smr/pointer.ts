@@ -204,7 +204,7 @@ export class SmrPointer {
   /** A value that is no word of the arena would send readers out of it. */
   private checked(verb: string, value: Item): Item {
     const words = this.memory.words.length
-    if (value >>> 0 === value && value < words) return value
+    if (typeof value === 'number' && value >>> 0 === value && value < words) return value
     throw new Misuse(`pointer.${verb}: value is ${show(value)}; give an item of this arena, or 0`, {
       address: this.address,
       value: show(value),

@@ -86,7 +86,7 @@ export class QueueWords {
   }
 
   private isItem(item: number): boolean {
-    return item > 0 && item <= this.mostItem && item >>> 0 === item
+    return typeof item === 'number' && item > 0 && item <= this.mostItem && item >>> 0 === item
   }
 
   /** Where an element keeps the address of the word that leads to it. */

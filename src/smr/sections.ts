@@ -113,6 +113,7 @@ export class Sections implements Published {
    * must not stay open across an `await`.
    */
   read<T>(fn: () => T): T {
+    if (typeof fn !== 'function') throw this.misuse('read', `fn is ${show(fn)}; give a function`)
     this.enter()
     try {
       return this.within(fn)
@@ -174,6 +175,9 @@ export class Sections implements Published {
 
   /** Runs `fn` in an async section, which ends when the promise that it returns is settled. */
   async readAsync<T>(fn: () => Promise<T> | T, label = ''): Promise<T> {
+    if (typeof fn !== 'function') {
+      throw this.misuse('readAsync', `fn is ${show(fn)}; give a function`)
+    }
     const tracker = this.enterAsync('readAsync', label)
     try {
       return await (this.trackers as Trackers).run(tracker, fn)

@@ -3,7 +3,7 @@
  */
 
 import type { Arena } from '../arena.ts'
-import { Exhausted, integer, Misuse, onlyOptions, show } from '../errors.ts'
+import { assertObject, Exhausted, integer, Misuse, onlyOptions, show } from '../errors.ts'
 import type { Listing, NamedKind } from '../memory/directory.ts'
 import {
   ChainsWord,
@@ -61,6 +61,7 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
 ): Opened<F, N> {
   const { space } = arena
   space.assertOpen(CREATE)
+  assertObject(CREATE, options)
   const { record, key: keyName, capacity, smr: given, ...knobs } = options
   const key = keyOf(checked(CREATE, record), keyName)
   const stripeBits = space.maxWorkers <= FEW_WORKERS ? FEW_STRIPES_BITS : MANY_STRIPES_BITS
@@ -106,7 +107,7 @@ function undoer(
   const madeDomain = given === undefined && missing(Named.domain)
   return (zone) => {
     if (!missing(Named.table)) return
-    if (madeZone && zone?.isAlive()) zone.destroy()
+    if (madeZone && zone?.isAlive()) zone.undo()
     if (madeDomain && !missing(Named.domain)) arena.smr(name).destroy()
   }
 }
@@ -214,7 +215,9 @@ function nodeShape<F extends Fields>(record: Schema<F>, key: PropertyKey) {
 }
 
 function checked<S>(call: string, schema: S): S {
-  if (typeof schema === 'object' && schema !== null && 'signature' in schema) return schema
+  const isSchema =
+    typeof schema === 'object' && schema !== null && 'signature' in schema && 'fields' in schema
+  if (isSchema && Array.isArray(schema.fields)) return schema
   throw new Misuse(`${call}: record is ${show(schema)}; give what record() returned`)
 }
 

@@ -20,7 +20,7 @@
  */
 
 import type { Arena } from '../arena.ts'
-import { Misuse, show } from '../errors.ts'
+import { assertFunction, Misuse, show } from '../errors.ts'
 import { FAR as IMPORTED_FAR } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { WaitOptions } from '../memory/patience.ts'
@@ -31,8 +31,7 @@ import type { Zone } from '../zone/zone.ts'
 import { type Chains, sizeOf } from './chains.ts'
 import { bitsFor, createTable, openTable, type TableOptions } from './open.ts'
 import { resizeTable } from './resize.ts'
-import type { TableStats } from './stats.ts'
-import { tableStats } from './stats.ts'
+import { type TableStats, tableStats } from './stats.ts'
 import type { Stripes } from './stripes.ts'
 
 /** How many chains an iteration visits in one section at most, and keys `getMany`. */
@@ -169,6 +168,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * Otherwise as `get`.
    */
   read<T>(key: ValueOf<F[N]>, fn: (item: Item) => T): T | undefined {
+    assertFunction('table.read', fn)
     const aim = this.key.aim('table.read', key)
     const { smr } = this
     const nested = smr.entered
@@ -204,6 +204,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   /** Records in the table; while writers are busy, as of a moment ago. One load per stripe. */
   get size(): number {
+    this.arena.space.assertOpen('table.size')
     return this.stripes.total()
   }
 

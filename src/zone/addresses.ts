@@ -43,13 +43,19 @@ export class Addresses {
 
   /** The slab of this keg that `item` lies in, at an item's place; 0 if it is not one of ours. */
   slabOf(item: number): number {
-    if ((item | 0) !== item) return 0
-    const slab = this.pages.find(item, SLAB)
-    if (slab === 0 || this.memory.glance(slab + KEG) !== this.keg) return 0
-    const { twos } = this
-    const product = Math.imul(item - slab - this.itemsAt, this.inverse)
-    const index = (product >>> twos) | (product << (BITS - twos))
-    return index >>> 0 < this.perSlab ? slab : 0
+    // Asking for the type would cost every free; a handler costs nothing.
+    try {
+      if ((item | 0) !== item) return 0
+      const slab = this.pages.find(item, SLAB)
+      if (slab === 0 || this.memory.glance(slab + KEG) !== this.keg) return 0
+      const { twos } = this
+      const product = Math.imul(item - slab - this.itemsAt, this.inverse)
+      const index = (product >>> twos) | (product << (BITS - twos))
+      return index >>> 0 < this.perSlab ? slab : 0
+    } catch (error) {
+      if (typeof item === 'number') throw error
+      return 0 // A bigint or a symbol: nothing can be computed with it.
+    }
   }
 
   /**
@@ -61,7 +67,7 @@ export class Addresses {
     let slab = 0
     for (let i = 0; i < items.length; i++) {
       const item = items[i] as number
-      if (slab !== 0 && (item | 0) === item) {
+      if (slab !== 0 && typeof item === 'number' && (item | 0) === item) {
         const product = Math.imul(item - slab - itemsAt, inverse)
         if (((product >>> twos) | (product << (BITS - twos))) >>> 0 < perSlab) continue
       }

@@ -5,6 +5,7 @@
 import { Corruption, show } from '../errors.ts'
 import { BucketWords } from '../memory/layout.ts'
 import type { Item } from '../words.ts'
+import { misuse } from './refuse.ts'
 import { markBusy } from './slab.ts'
 import { zoneStats } from './stats.ts'
 import type { Parts } from './supply.ts'
@@ -68,6 +69,10 @@ export function checkZone(parts: Parts): void {
  * between taking or giving an item and marking it.
  */
 export function auditZone(parts: Parts, reachable: Iterable<Item>): Item[] {
+  if (typeof reachable?.[Symbol.iterator] !== 'function') {
+    const what = `reachable is ${show(reachable)}; give the items that you can reach`
+    throw misuse(parts, 'audit', what)
+  }
   const { records, space } = parts
   const known = new Set<number>(reachable)
   const inBuckets = itemsInBuckets(parts)

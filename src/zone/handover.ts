@@ -5,6 +5,7 @@
 
 import { CacheWords } from '../memory/layout.ts'
 import type { Item } from '../words.ts'
+import { Failure } from './failure.ts'
 import { doubleFree } from './refuse.ts'
 import { markBusy, markIdle } from './slab.ts'
 import type { Parts } from './supply.ts'
@@ -42,9 +43,11 @@ function putBack(parts: Parts, item: Item): void {
   const { cache, hooks, records, recordWords, space, trashing } = parts
   if (trashing) fillTrash(space.memory, item, recordWords)
   if (cache.unpop(item)) return
-  hooks.fini?.(item)
+  const failure = new Failure()
+  failure.run(hooks.fini, item)
   cache.count(CacheWords.loaded, -1)
   records.giveOne(item)
+  failure.surface()
 }
 
 /** Checked arenas: the item must be the user's until now. */

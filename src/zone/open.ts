@@ -122,7 +122,7 @@ function reserveOrUndo(zone: Zone, items: number): void {
       )
     }
   } catch (error) {
-    zone.destroy()
+    zone.undo()
     throw error
   }
 }

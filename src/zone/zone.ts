@@ -19,7 +19,7 @@ import { CacheWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import {
   type AsyncWaitOptions,
-  timeoutOf,
+  asyncTimeoutOf,
   untilAsync,
   type WaitOptions,
 } from '../memory/patience.ts'
@@ -294,6 +294,15 @@ export class Zone {
   // ---- for the arena and for structures ----------------------------------------------------
 
   /**
+   * Ends a zone that its maker has no use for after all, unless others have one meanwhile. Nobody can
+   * see anything of it: so it does not wait, and is legal inside a section. @internal
+   */
+  undo(): void {
+    if (this.stats().live !== 0) return
+    if (destroyZone(this.parts, this.supply, { timeoutMs: 0 }) === 0) this.end()
+  }
+
+  /**
    * Takes back a record that was just allocated and shown to nobody: so it need not wait for any
    * reader. Never blocks, never fails. @internal
    */
@@ -388,7 +397,7 @@ export class Zone {
     attempt: () => Item,
   ): Promise<Item> {
     let item = 0 as Item
-    const timeoutMs = timeoutOf(`zone.${verb}`, options)
+    const timeoutMs = asyncTimeoutOf(`zone.${verb}`, options)
     const found = await untilAsync(this.memory, timeoutMs, options, () => {
       item = attempt()
       return item !== 0

@@ -378,19 +378,24 @@ describe('a cold zone', () => {
       misuse(() => create(wild('z'), wild(BYTES), 64, null, null, null, null, 0, 0))
       misuse(() => create(arena, '', BYTES, null, null, null, null, 0, UMA_ZONE_SMR))
       misuse(() => create(arena, 'z', 0, null, null, null, null, 0, UMA_ZONE_SMR))
-      misuse(() => create(arena, 'z', BYTES, null, null, null, null, 8, 0))
+      for (const mask of [8, 2, 5, 1.5, '7']) {
+        misuse(() => create(arena, 'z', BYTES, null, null, null, null, wild(mask), 0))
+      }
       misuse(() => create(arena, 'z', BYTES, null, null, null, null, 4096, 0))
       misuse(() => create(arena, 'z', BYTES, wild(1), null, null, null, 0, 0))
       misuse(() => create(arena, 'z', BYTES, null, null, null, wild({}), 0, 0))
       misuse(() => create(arena, 'z', BYTES, null, null, null, null, 0, 0x8000))
       misuse(() => create(arena, 'z', BYTES, null, null, null, null, 0, wild(undefined)))
+      misuse(() => create(arena, 'z', BYTES, null, null, null, null, 0, 2 ** 32))
       const zone = zcreate(arena, 'z')
       misuse(() => bsd.uma_zone_set_max(zone, 0))
       misuse(() => bsd.uma_zone_reserve(zone, -1))
       misuse(() => bsd.uma_zalloc(zone, 0))
       misuse(() => bsd.uma_zalloc(zone, M_NOWAIT | M_WAITOK))
       misuse(() => bsd.uma_zalloc(zone, M_NOWAIT | 0x400))
-      misuse(() => bsd.uma_zalloc(zone, wild(undefined)))
+      for (const flags of [undefined, 2 ** 32 + M_NOWAIT, M_NOWAIT + 0.5, String(M_NOWAIT)]) {
+        misuse(() => bsd.uma_zalloc(zone, wild(flags)))
+      }
       misuse(() => bsd.uma_zone_reclaim(zone, 0))
     })
   })

@@ -208,7 +208,9 @@ describe('keeping house', () => {
     unchanged(arena, () => {
       misuse(() => make(wild(BYTES), 0, 0, 0, 0, wild('c'), null, 0, null, null, null))
       misuse(() => make(arena, 0, 0, 0, 0, 'c', null, 0, null, null, null))
-      misuse(() => make(arena, BYTES, 24, 0, 0, 'c', null, 0, null, null, null))
+      for (const align of [3, 6, 24]) {
+        misuse(() => make(arena, BYTES, align, 0, 0, 'c', null, 0, null, null, null))
+      }
       expect(
         misuse(() => make(arena, BYTES, 0, 4, 0, 'c', null, 0, null, null, null)).message,
       ).toBe('pool_cache_init: align_offset is 4, and means nothing here; give 0 or null')

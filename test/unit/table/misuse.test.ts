@@ -206,6 +206,7 @@ describe.each(CONFIGS)('a table refuses, sequences $name', (config) => {
       entries: () => [...theirs.entries()],
       items: () => theirs.items(),
       stats: () => theirs.stats(),
+      size: () => theirs.size,
     }
     for (const verb of Object.values(verbs)) expect(verb).toThrow(Misuse)
     expect([state(table), room(arena), table.parts.chains.current()]).toEqual(before)

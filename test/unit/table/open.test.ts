@@ -125,6 +125,30 @@ describe.each(CONFIGS)('a table, sequences $name', (config) => {
 describe.each(CONFIGS)(
   'what cannot be created leaves nothing behind, sequences $name',
   (config) => {
+    it('when this worker is in a section of the domain that it is to have', () => {
+      let failures = 0
+      for (let bytes = 2 ** 14 + 2 ** 13; ; bytes += 2 ** 12) {
+        const { sequence } = config
+        const buffer = new SharedArrayBuffer(bytes)
+        const arena = Arena.create({ buffer, maxWorkers: 2, sequence })
+        const smr = arena.smr('given')
+        const before = world(arena)
+        const create = () =>
+          HashTable.create(arena, 't', { ...small, smr, capacity: 2048, reserve: 4 })
+        smr.enter()
+        try {
+          create()
+          break
+        } catch (error) {
+          expect(error).toBeInstanceOf(Exhausted)
+        }
+        smr.exit()
+        expect(world(arena)).toEqual(before)
+        failures++
+      }
+      expect(failures).toBeGreaterThanOrEqual(3)
+    })
+
     it('when the options are wrong; each complaint names the call', () => {
       const arena = tinyArena(config)
       const stranger = tinyArena(config).smr('s')
@@ -187,6 +211,14 @@ describe.each(CONFIGS)(
       expect(before.names).toHaveLength(names - 2)
       expect(() => HashTable.create(arena, 't', small)).toThrow(/all 32 names .* are taken/)
       expect(world(arena)).toEqual(before)
+      // Two are left: for a domain that is given, and for the zone.
+      const smr = arena.smr('given')
+      const given = world(arena)
+      smr.enter()
+      const create = () => HashTable.create(arena, 't', { ...small, smr })
+      expect(create).toThrow(/all 32 names .* are taken/)
+      expect(world(arena)).toEqual(given)
+      smr.exit()
     })
 
     it('but what was there before stays: a domain or a zone of that name, and a given domain', () => {

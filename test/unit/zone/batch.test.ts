@@ -418,6 +418,21 @@ describe.each(CONFIGS)('batches and the clock, sequences $name', (config) => {
     )
   })
 
+  it('gives all back when fini throws on the way, and says what it threw', () => {
+    let bad = true
+    const fini = (): void => {
+      if (bad) throw new Error('a bad fini')
+    }
+    const hooks = { init: () => {}, ctor: () => {}, fini }
+    const { a } = smrStage(config, { bucket: 4, limit: 20, ...hooks })
+    expect(() => a.zone.zallocSmrBatch(30)).toThrow('a bad fini')
+    expect(a.zone.stats().live).toBe(0)
+    a.zone.check()
+    bad = false
+    a.zone.zfreeSmrBatch(a.zone.zallocSmrBatch(20))
+    a.zone.destroy()
+  })
+
   it('hands nothing out again, and destroys nothing, while a reader may look', () => {
     const destroyed: Item[] = []
     const dtor = (item: Item): void => void destroyed.push(item)

@@ -126,6 +126,20 @@ describe.each(CONFIGS)('creating a zone, sequences $name', (config) => {
     )
     expect(error.facts).toMatchObject({ zone: 'new' })
   })
+
+  it('says so inside a section too, and leaves no zone without its reserve behind', () => {
+    const arena = tinyArena(config, { bytes: 2 ** 18 })
+    const smr = arena.smr('d')
+    const make = (): unknown => arena.zone('big', { smr, bytes: 4096, reserve: 1000 })
+    smr.enter()
+    for (const again of [false, true]) {
+      thrown(Exhausted, make, 'zone "big"', 'no memory')
+      expect(arena.stats().zones, String(again)).toEqual([])
+    }
+    smr.exit()
+    thrown(Exhausted, make, 'zone "big"', 'no memory')
+    arena.zone('big', { smr, bytes: 64 })
+  })
 })
 
 describe.each(CONFIGS)('opening a zone as another, sequences $name', (config) => {
