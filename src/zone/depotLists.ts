@@ -7,6 +7,10 @@
  *
  * Everything here is done with the depot's lock held, and all of it only indexes what the buckets
  * themselves say, their homes and goals: after a death under the lock it is made again (`rebuild`).
+ * So a bucket's home is stored before the first link to it. Two cases for whoever rebuilds: it says that
+ * the bucket is here, then its goal was stored before, and it is put where that belongs; or it still
+ * says whose hand it was in, then it is in none of the new lists. Otherwise (a link before the home) a
+ * bucket could be handed out from here that its last owner still calls his.
  */
 
 import { Corruption } from '../errors.ts'

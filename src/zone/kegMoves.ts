@@ -4,7 +4,11 @@
  * A batch changes many free bits, and a worker may stop for ever between any two of them. So a
  * batch is first written down - in the bucket, beyond its count, and in three words of the keg -
  * and then done; each part of doing it can be done twice. Whoever takes the lock after a death does
- * the batch again from those words (`redo`). One item by itself is one bit: its move is done or not.
+ * the batch again from those words (`redo`). Two cases: `step` names a batch, then bucket, end and
+ * entries were stored before it, and doing it again ends where it would have ended; or it names none,
+ * then no bit has changed yet, or all have, and the count with them. Otherwise (a bit before the step)
+ * an item could be free in its slab and in a bucket at once, or in neither. One item by itself is one
+ * bit: its move is done or not. All of it is plain: whoever finds the lock's owner dead comes after him.
  */
 
 import { Corruption } from '../errors.ts'
@@ -71,11 +75,13 @@ export class KegMoves {
     this.set(this.keg + KegWords.step, KegStep.none)
   }
 
+  /** Takes the free item at `index`. */
   takeOne(slab: number, index: number): void {
     clearFree(this.memory, slab, index)
     this.recount(slab, -1)
   }
 
+  /** Makes `item` free in its slab. */
   giveOne(item: number): void {
     const slab = this.slabOf(item, 'a bucket holds an item that is not its')
     setFree(this.memory, slab, this.addresses.indexOf(slab, item))
