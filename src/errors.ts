@@ -101,8 +101,7 @@ export function assertObject(call: string, options: unknown): asserts options is
   throw new Misuse(`${call}: options are ${show(options)}; give an object`)
 }
 
-/** Misuse unless `fn` is a function. */
-export function assertFunction(call: string, fn: unknown): void {
-  if (typeof fn === 'function') return
-  throw new Misuse(`${call}: fn is ${show(fn)}; give a function`)
+/** What a verb says that was given no function to run. The verb asks: it may be on a fast path. */
+export function noFunction(call: string, fn: unknown): Misuse {
+  return new Misuse(`${call}: fn is ${show(fn)}; give a function`)
 }

@@ -5,7 +5,7 @@
  * is robust: when its owner dies, the next to lock it hears 'owner-died' and can repair.
  */
 
-import { assertFunction, Exhausted, Misuse, show } from './errors.ts'
+import { Exhausted, Misuse, noFunction, show } from './errors.ts'
 import { Entry, Named } from './memory/layout.ts'
 import type { Taken } from './memory/lock.ts'
 import {
@@ -80,7 +80,7 @@ export class NamedLock {
 
   /** Runs `fn` with the lock held. `fn` hears how it was taken. A returned promise is Misuse. */
   withLock<T>(fn: (taken: Taken) => T, options?: WaitOptions): T {
-    assertFunction('lock.withLock', fn)
+    if (typeof fn !== 'function') throw noFunction('lock.withLock', fn)
     const taken = this.take('lock.withLock', options)
     try {
       const result = fn(taken)
@@ -121,10 +121,10 @@ export class NamedLock {
 
   private take(call: string, options: WaitOptions | undefined): Taken {
     this.space.assertOpen(call)
-    // Without a time-out the worker's own patience counts, which is shorter in one that supervises.
     const timeoutMs = timeoutOf(call, options)
-    const given = options?.timeoutMs === undefined ? undefined : timeoutMs
-    return this.space.locks.lock(this.at, `${call}: ${this.what}`, given)
+    // Without a time-out the worker's own patience counts, which is shorter in one that supervises.
+    const patience = options?.timeoutMs === undefined ? undefined : timeoutMs
+    return this.space.locks.lock(this.at, `${call}: ${this.what}`, patience)
   }
 
   private get what(): string {

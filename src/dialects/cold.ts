@@ -29,7 +29,7 @@ export function areFlags(flags: unknown, known: number): boolean {
   return typeof flags === 'number' && flags >>> 0 === flags && (flags & ~known) === 0
 }
 
-/** Misuse unless an alignment of `bytes` is one. */
+/** Misuse unless an alignment of `bytes`, or none (0), can be had. */
 export function assertPowerOfTwo(call: string, bytes: number): void {
   if ((bytes & (bytes - 1)) === 0) return
   throw new Misuse(`${call}: align means ${bytes} bytes; it must be a power of two`, { bytes })

@@ -220,8 +220,9 @@ function meaningless(call: string, args: Readonly<Record<string, unknown>>): voi
   }
 }
 
+/** What the core is told of `align`: 0 is no wish, and the core knows no alignment below 8. */
 function alignBytes(call: string, align: number): number {
   const bytes = integer(call, 'align', align, 0, 4096)
-  if (bytes !== 0) assertPowerOfTwo(call, bytes)
+  assertPowerOfTwo(call, bytes)
   return Math.max(MIN_ALIGN_BYTES, bytes)
 }

@@ -20,7 +20,7 @@
  */
 
 import type { Arena } from '../arena.ts'
-import { assertFunction, Misuse, show } from '../errors.ts'
+import { Misuse, noFunction, show } from '../errors.ts'
 import { FAR as IMPORTED_FAR } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { WaitOptions } from '../memory/patience.ts'
@@ -168,7 +168,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * Otherwise as `get`.
    */
   read<T>(key: ValueOf<F[N]>, fn: (item: Item) => T): T | undefined {
-    assertFunction('table.read', fn)
+    if (typeof fn !== 'function') throw noFunction('table.read', fn)
     const aim = this.key.aim('table.read', key)
     const { smr } = this
     const nested = smr.entered
