@@ -18,8 +18,8 @@ import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
 import { Keg } from './keg.ts'
 import { Knobs } from './knobs.ts'
+import type { Parts } from './parts.ts'
 import { cachesOf } from './stats.ts'
-import type { Parts } from './supply.ts'
 import { fillTrash, isTrashing } from './trash.ts'
 
 /** Items that changed hands. */

@@ -5,10 +5,10 @@
 import { Corruption, show } from '../errors.ts'
 import { BucketWords } from '../memory/layout.ts'
 import type { Item } from '../words.ts'
+import type { Parts } from './parts.ts'
 import { misuse } from './refuse.ts'
 import { markBusy } from './slab.ts'
 import { zoneStats } from './stats.ts'
-import type { Parts } from './supply.ts'
 
 /** Where each item outside the slabs is, if it is in a bucket. */
 function itemsInBuckets(parts: Parts): Map<number, number> {

@@ -11,10 +11,11 @@ import { CacheWords } from '../memory/layout.ts'
 import type { Item } from '../words.ts'
 import { Failure } from './failure.ts'
 import { construct, giveBack, setBusy, setIdle } from './handover.ts'
+import type { Parts } from './parts.ts'
 import { doubleFree, exhausted, foreign, insideSection, misuse } from './refuse.ts'
 import { freeAlone } from './scarce.ts'
 import { zoneStats } from './stats.ts'
-import type { Parts, Supply } from './supply.ts'
+import type { Supply } from './supply.ts'
 import { whyEmpty } from './why.ts'
 
 /** More in one call would be a slip: the result is an array in private memory. */

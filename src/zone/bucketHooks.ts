@@ -11,7 +11,7 @@
 import { BucketWords } from '../memory/layout.ts'
 import type { Item } from '../words.ts'
 import { Failure } from './failure.ts'
-import type { Parts } from './supply.ts'
+import type { Parts } from './parts.ts'
 import { fillTrash } from './trash.ts'
 
 /** Runs `init` for each item of a fresh batch; if it throws, what has not seen it goes back. */

@@ -6,7 +6,8 @@
 import { DomainWords, ZoneWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
 import { COLLECTING, collect } from './adopt.ts'
-import type { Parts, Supply } from './supply.ts'
+import type { Parts } from './parts.ts'
+import type { Supply } from './supply.ts'
 
 /** Returns how many items could not be reclaimed in time: 0, and the zone is gone. */
 export function destroyZone(

@@ -6,9 +6,9 @@
 import { CacheWords } from '../memory/layout.ts'
 import type { Item } from '../words.ts'
 import { Failure } from './failure.ts'
+import type { Parts } from './parts.ts'
 import { doubleFree } from './refuse.ts'
 import { markBusy, markIdle } from './slab.ts'
-import type { Parts } from './supply.ts'
 import { fillTrash, verifyTrash } from './trash.ts'
 
 /** Makes an item that was just popped ready for its user. When the constructor throws, it goes back. */

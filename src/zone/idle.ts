@@ -19,9 +19,10 @@ import { report } from '../host.ts'
 import { BucketWords, ZoneWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Turn } from '../memory/turn.ts'
+import type { Parts } from './parts.ts'
 import { trim } from './reclaim.ts'
 import { shrink } from './scarce.ts'
-import type { Parts, Supply } from './supply.ts'
+import type { Supply } from './supply.ts'
 
 export class Idle {
   private readonly parts: Parts

@@ -5,19 +5,14 @@
 
 import { Exhausted, Misuse, show } from '../errors.ts'
 import type { Listing } from '../memory/directory.ts'
-import { CacheWords, DomainWords, Named, ZoneWords, zoneParts } from '../memory/layout.ts'
+import { DomainWords, Named, ZoneWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import type { Smr } from '../smr/domain.ts'
-import { Buckets, bucketsFor } from './bucket.ts'
+import { bucketsFor } from './bucket.ts'
 import { assertSameZone, buildZone, clearCache } from './build.ts'
-import { Cache } from './cache.ts'
-import { Depot } from './depot.ts'
-import { Keg } from './keg.ts'
-import { Knobs } from './knobs.ts'
 import { type Hooks, hookBits, type ZoneOptions, zoneShape } from './options.ts'
-import type { Parts } from './supply.ts'
-import { isTrashing, TRASH } from './trash.ts'
+import { partsOf } from './parts.ts'
 import { Zone } from './zone.ts'
 
 /**
@@ -68,44 +63,23 @@ function handle(
   hooks: Hooks,
   domainAt: (address: number) => Smr | undefined,
 ): Zone {
-  const { memory, maxWorkers, slot } = space
+  const { memory } = space
   const { address: at, name, serial } = found
-  const parts = zoneParts(at, maxWorkers)
   const domainAddress = memory.peek(at + ZoneWords.domain)
   const domain = domainAddress === 0 ? undefined : domainAt(domainAddress)
   if (domainAddress !== 0 && domain === undefined) {
     // A zone that forgot its domain would free under its readers.
     throw new Misuse(`arena.zone: the smr domain of zone ${show(name)} is gone`, { zone: name })
   }
-  const trashing = isTrashing(space, at)
-  const records = new Keg(space, parts.records, name, trashing ? TRASH : 0)
-  const bucketKeg = new Keg(space, parts.buckets, name, 0)
-  const buckets = new Buckets(memory, bucketKeg, memory.peek(at + ZoneWords.capacity))
-  const knobs = new Knobs(memory, parts.made, parts.knobs)
-  const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
+  const parts = partsOf(space, found, hooks, domain)
   space.directory.whileLocked((names) => {
     // With the directory locked nobody can end the zone: these words are its cache, or nobody's.
     if (!names.some((each) => each.serial === serial)) {
       throw new Misuse(`arena.zone: zone ${show(name)} was destroyed meanwhile`, { zone: name })
     }
-    clearCache(memory, cache.at, memory.load(at + ZoneWords.flush))
+    clearCache(memory, parts.cache.at, memory.load(at + ZoneWords.flush))
   })
-  const own: Parts = {
-    space,
-    at,
-    name,
-    serial,
-    recordWords: memory.peek(at + ZoneWords.recordWords),
-    hooks,
-    trashing,
-    domain,
-    records,
-    buckets,
-    depot: new Depot(space, parts.depot, name, buckets, domain, knobs),
-    cache,
-    knobs,
-  }
-  return new Zone(own)
+  return new Zone(parts)
 }
 
 /** A reserve that cannot be had must not leave a zone behind. */

@@ -13,8 +13,9 @@
 
 import { CacheWords, ZoneWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
+import type { Parts } from './parts.ts'
 import { shrink } from './scarce.ts'
-import type { Parts, Supply } from './supply.ts'
+import type { Supply } from './supply.ts'
 
 /** How much `zone.reclaim` gives back: see above. */
 export type ReclaimLevel = 'trim' | 'drain' | 'all'

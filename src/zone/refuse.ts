@@ -4,8 +4,8 @@
 
 import { Exhausted, type Facts, Misuse, show } from '../errors.ts'
 import type { Item } from '../words.ts'
+import type { Parts } from './parts.ts'
 import { zoneStats } from './stats.ts'
-import type { Parts } from './supply.ts'
 
 export function misuse({ name }: Parts, verb: string, what: string, facts: Facts = {}): Misuse {
   return new Misuse(`zone.${verb}: zone ${show(name)}: ${what}`, { zone: name, ...facts })

@@ -7,7 +7,7 @@ import { DEFAULT_TIMEOUT_MS } from '../memory/patience.ts'
 import type { Item } from '../words.ts'
 import { bucketsFor } from './bucket.ts'
 import { Failure } from './failure.ts'
-import type { Parts } from './supply.ts'
+import type { Parts } from './parts.ts'
 import { fillTrash } from './trash.ts'
 
 /** Empty slabs go back to the arena, but for what the zone reserves or must keep. Returns pages. */

@@ -15,34 +15,11 @@ import { Misuse, show } from '../errors.ts'
 import { BucketWords, CacheWords, NO_LIMIT, RunKind, ZoneWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { DEFAULT_TIMEOUT_MS, until } from '../memory/patience.ts'
-import type { Space } from '../memory/space.ts'
-import type { Smr } from '../smr/domain.ts'
-import { allocHome, type Buckets, freeHome } from './bucket.ts'
+import { allocHome, freeHome } from './bucket.ts'
 import { destroyItems, finiItems, initItems } from './bucketHooks.ts'
-import type { Cache } from './cache.ts'
-import type { Depot } from './depot.ts'
 import { Idle } from './idle.ts'
-import type { Keg } from './keg.ts'
-import type { Knobs } from './knobs.ts'
-import type { Hooks } from './options.ts'
+import type { Parts } from './parts.ts'
 import { shrink } from './scarce.ts'
-
-/** The parts of a zone, as one worker holds them. */
-export interface Parts {
-  readonly space: Space
-  readonly at: number
-  readonly name: string
-  readonly serial: number
-  readonly recordWords: number
-  readonly hooks: Hooks
-  readonly trashing: boolean
-  readonly domain: Smr | undefined
-  readonly records: Keg
-  readonly buckets: Buckets
-  readonly depot: Depot
-  readonly cache: Cache
-  readonly knobs: Knobs
-}
 
 export class Supply {
   private readonly parts: Parts

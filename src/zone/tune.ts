@@ -5,8 +5,8 @@
 import { onlyOptions, show } from '../errors.ts'
 import { BYTES_PER_WORD } from '../memory/memory.ts'
 import { capacityFor } from './options.ts'
+import type { Parts } from './parts.ts'
 import type { PresetName } from './presets.ts'
-import type { Parts } from './supply.ts'
 import { assertSuits, checkPreset, KNOBS, knobWish, presetFor, type TuneOptions } from './wish.ts'
 
 export type { TuneOptions } from './wish.ts'

@@ -2,8 +2,9 @@
  * Why an allocation found nothing: the first half of what Exhausted says.
  */
 
+import type { Parts } from './parts.ts'
 import type { ZoneStats } from './stats.ts'
-import type { Parts, Supply } from './supply.ts'
+import type { Supply } from './supply.ts'
 
 export function whyEmpty({ domain }: Parts, supply: Supply, stats: ZoneStats): string {
   const { created, inSlabs, limit } = stats

@@ -1,0 +1,64 @@
+/**
+ * What a zone is made of, as one worker holds it: its words, kegs, buckets, depot and cache, and what
+ * its opener brought along.
+ */
+
+import type { Listing } from '../memory/directory.ts'
+import { CacheWords, ZoneWords, zoneParts } from '../memory/layout.ts'
+import type { Space } from '../memory/space.ts'
+import type { Smr } from '../smr/domain.ts'
+import { Buckets } from './bucket.ts'
+import { Cache } from './cache.ts'
+import { Depot } from './depot.ts'
+import { Keg } from './keg.ts'
+import { Knobs } from './knobs.ts'
+import type { Hooks } from './options.ts'
+import { isTrashing, TRASH } from './trash.ts'
+
+/** The parts of a zone, as one worker holds them. */
+export interface Parts {
+  readonly space: Space
+  readonly at: number
+  readonly name: string
+  readonly serial: number
+  readonly recordWords: number
+  readonly hooks: Hooks
+  readonly trashing: boolean
+  readonly domain: Smr | undefined
+  readonly records: Keg
+  readonly buckets: Buckets
+  readonly depot: Depot
+  readonly cache: Cache
+  readonly knobs: Knobs
+}
+
+/** Puts together the parts of a zone, for the worker that `space` is of. */
+export function partsOf(
+  space: Space,
+  { address: at, name, serial }: Pick<Listing, 'address' | 'name' | 'serial'>,
+  hooks: Hooks,
+  domain: Smr | undefined,
+): Parts {
+  const { memory, maxWorkers, slot } = space
+  const words = zoneParts(at, maxWorkers)
+  const trashing = isTrashing(space, at)
+  const records = new Keg(space, words.records, name, trashing ? TRASH : 0)
+  const bucketKeg = new Keg(space, words.buckets, name, 0)
+  const buckets = new Buckets(memory, bucketKeg, memory.peek(at + ZoneWords.capacity))
+  const knobs = new Knobs(memory, words.made, words.knobs)
+  return {
+    space,
+    at,
+    name,
+    serial,
+    recordWords: memory.peek(at + ZoneWords.recordWords),
+    hooks,
+    trashing,
+    domain,
+    records,
+    buckets,
+    depot: new Depot(space, words.depot, name, buckets, domain, knobs),
+    cache: new Cache(memory, words.caches + slot * CacheWords.WORDS),
+    knobs,
+  }
+}
