@@ -13,6 +13,7 @@ import { queueFloor } from './queueFloor.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { tableFloor } from './tableFloor.ts'
+import type { Throws } from './throws.ts'
 
 export interface Entry {
   readonly scenario: Scenario
@@ -20,6 +21,11 @@ export interface Entry {
   readonly victim?: string
   /** Kill this one as well, after each of its steps, for each of the victim's. */
   readonly first?: string
+  /** Let a call of this thread throw, one exploration for each call. */
+  readonly thrower?: string
+  /** How it throws. In the tests: with these, over those. */
+  readonly throws?: Throws
+  readonly quickThrows?: Partial<Throws>
   /** Rules for this entry, over those of the scenario. */
   readonly rules?: Rules
   /** In the tests: rules over those, and only every so-many-th step of the first to die. */
@@ -51,7 +57,9 @@ export function entry<W>(scenario: Scenario<W>, more: Omit<Entry, 'scenario'> = 
 
 /** What the tests run of an entry. */
 export function quick(entry: Entry): Entry {
-  return { ...entry, rules: { ...entry.rules, ...entry.quick } }
+  const { rules, throws, quick, quickThrows } = entry
+  const fewer = throws === undefined ? {} : { throws: { ...throws, ...quickThrows } }
+  return { ...entry, rules: { ...rules, ...quick }, ...fewer }
 }
 
 export function entriesNamed(name: string): readonly Entry[] {

@@ -284,8 +284,7 @@ export class Engine {
   /** Runs `t` from its start, up to its end or its suspension. Answers who is next. */
   private run(t: ModelThread): number {
     const below = this.current
-    t.cursor = 0
-    t.unwinding = false
+    t.rerun()
     t.onStack = true
     this.current = t
     let next = ROOT

@@ -10,7 +10,7 @@
  */
 
 import { Model } from './model.ts'
-import { decode, encode, isData } from './replayString.ts'
+import { decode, isData } from './replayString.ts'
 import { complete, type FullRules, type Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { DepthFirst, Random, Replay, type Strategy } from './schedule.ts'
@@ -35,7 +35,7 @@ export interface Exploration {
   readonly steps: number
   /** Schedules cut off at a state reached before. */
   readonly cut: number
-  /** Schedules in which everybody who was to die has died. */
+  /** Schedules in which everybody who was to die has died, and every fault has struck. */
   readonly killed: number
   readonly ms: number
   readonly failure: Failure | undefined
@@ -61,9 +61,9 @@ export function explore<W>(scenario: Scenario<W>, rules: Rules = {}): Exploratio
     model.runSchedule()
     schedules++
     if (engine.pruned) cut++
-    if (model.kills.length > 0 && model.allKilled) killed++
+    if (model.hasHappened) killed++
     if (engine.failure !== undefined) {
-      failure = { ...engine.failure, replay: encode(full, model.kills, engine.choices) }
+      failure = { ...engine.failure, replay: model.replayString() }
     }
   }
   return {
@@ -135,9 +135,7 @@ export function replay<W>(
   strategy.start()
   model.runSchedule()
   const failure =
-    engine.failure === undefined
-      ? undefined
-      : { ...engine.failure, replay: encode(full, model.kills, engine.choices) }
+    engine.failure === undefined ? undefined : { ...engine.failure, replay: model.replayString() }
   return { failure, steps }
 }
 

@@ -20,6 +20,8 @@ import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { smrScenarios } from './smrScenarios.ts'
 import { shipped } from './stage.ts'
+import { holdingThrows } from './throwScenarios.ts'
+import type { Throws } from './throws.ts'
 import { turnScenarios } from './turnScenarios.ts'
 import { zoneMixtures, zoneScenarios } from './zoneScenarios.ts'
 
@@ -45,6 +47,8 @@ function inManyWays<W>(
 }
 
 const FEW = 50
+/** One call, as a stack overflow; three, so that those in a `finally` fail too; a time limit. */
+const HOW: readonly Throws[] = [{ kind: 'throw' }, { kind: 'throw', calls: 3 }, { kind: 'cut' }]
 
 export const floors: Readonly<Record<string, readonly Entry[]>> = {
   smr: inManyWays(smrScenarios(shipped), 2, [
@@ -99,5 +103,8 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
       quick: sampled(5, 1),
     }),
   ],
+  exceptions: holdingThrows(shipped).flatMap(({ scenario, thread }) =>
+    HOW.map((throws) => ({ scenario, thrower: thread, throws })),
+  ),
   'two deaths': entries(reaperDeaths(shipped), { first: VICTIM, victim: REAPER, stride: 20 }),
 }

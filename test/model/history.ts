@@ -11,11 +11,13 @@
  * which operations of the others had ended when this one began.
  */
 
+import type { Memory } from '#src/memory/memory.ts'
 import type { Engine } from './engine.ts'
+import { isFault } from './faultyMemory.ts'
 import { mixA, mixB } from './hash.ts'
 import type { Operation } from './linearizable.ts'
 import { DEAD, ENDED, type ModelThread, TOKEN } from './thread.ts'
-import { BEGIN, CHOOSE, END, EVENT, LOOK } from './verbs.ts'
+import { BEGIN, CAUGHT, CHOOSE, END, EVENT, LOOK } from './verbs.ts'
 
 export interface Remark {
   readonly thread: number
@@ -64,10 +66,12 @@ export class History {
 export class Control {
   private readonly engine: Engine
   private readonly t: ModelThread
+  private readonly lent: Memory
 
-  constructor(engine: Engine, t: ModelThread) {
+  constructor(engine: Engine, t: ModelThread, lent: Memory) {
     this.engine = engine
     this.t = t
+    this.lent = lent
   }
 
   /** Appends a remark to the history, right after the verb performed before it. */
@@ -93,6 +97,42 @@ export class Control {
       engine.done(t, END, 0, 0)
     }
     return result
+  }
+
+  /** The memory for handles that a body makes itself: calls in attempts may fail. */
+  get library(): Memory {
+    return this.lent
+  }
+
+  /**
+   * Runs `body` as something that may end with an exception which the thread survives: that of the
+   * rule `fault`. Answers whether it came to its end. All other exceptions pass.
+   */
+  attempt(body: () => void): boolean {
+    const { engine, t } = this
+    if (t.fault === undefined) {
+      body()
+      return true
+    }
+    t.attempts++
+    let ended = false
+    try {
+      body()
+      // A cut that somebody has caught is a cut all the same.
+      ended = !t.cut
+    } catch (error) {
+      if (!isFault(t, error)) throw error
+    }
+    t.attempts--
+    if (ended) return true
+    if (t.cut) t.restore()
+    t.cut = false
+    if (!this.recalled(CAUGHT)) {
+      // The operation has taken effect or not; nobody will ever hear what it returned.
+      t.operation = undefined
+      engine.done(t, CAUGHT, 0, 0)
+    }
+    return false
   }
 
   /** One of 0 .. n-1; the explorer tries them all. */

@@ -75,7 +75,7 @@ function sweep(victim: string, rules: Rules, run: (rules: Rules) => Exploration)
   return sum(points)
 }
 
-function sum(points: readonly Exploration[]): Deaths {
+export function sum(points: readonly Exploration[]): Deaths {
   return {
     points,
     schedules: points.reduce((sum, each) => sum + each.schedules, 0),

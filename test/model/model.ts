@@ -10,20 +10,28 @@
 import { Access, WEAK_LOAD, WEAK_STORE } from './access.ts'
 import { Cells } from './cells.ts'
 import { Engine } from './engine.ts'
+import { FaultyMemory } from './faultyMemory.ts'
 import { Control } from './history.ts'
 import { ModelMemory } from './modelMemory.ts'
-import { type FullRules, killsOf } from './rules.ts'
+import { encode } from './replayString.ts'
+import { type Fault, type FullRules, faultsOf, type Kill, killsOf } from './rules.ts'
 import type { Ending, Scenario } from './scenario.ts'
 import type { Strategy } from './schedule.ts'
 import { StoreBuffers } from './storeBuffer.ts'
 import { DEAD, MAX_THREADS, ModelThread } from './thread.ts'
 import { Clocks } from './vectorClock.ts'
 
+/** With the thread's number for its name. */
+type Indexed<T> = Omit<T, 'thread'> & { readonly thread: number }
+
 export class Model<W> {
   readonly engine: Engine
-  readonly kills: readonly { thread: number; afterStep: number }[]
+  private readonly kills: readonly Indexed<Kill>[]
+  private readonly faults: readonly Indexed<Fault>[]
   private readonly scenario: Scenario<W>
+  /** As bodies see it, and as the library does: its calls may fail. */
   private readonly memory: ModelMemory
+  private readonly lent: ModelMemory
   private readonly world: W
   private readonly controls: readonly Control[]
 
@@ -44,21 +52,23 @@ export class Model<W> {
     const buffers = new StoreBuffers(cells, threads.length)
     const program = (t: ModelThread): unknown => this.play(t)
     this.engine = new Engine(threads, cells, clocks, buffers, rules, strategy, program)
-    this.controls = threads.map((t) => new Control(this.engine, t))
     const access = new Access(this.engine)
     this.memory = new ModelMemory(this.engine, access)
-    this.kills = killsOf(rules).map((kill) => ({
-      thread: index(kill.thread),
-      afterStep: kill.afterStep,
-    }))
+    this.kills = killsOf(rules).map((kill) => ({ ...kill, thread: index(kill.thread) }))
     for (const { thread, afterStep } of this.kills) {
       ;(threads[thread] as ModelThread).killAfter = afterStep
     }
+    this.faults = faultsOf(rules).map((fault) => ({ ...fault, thread: index(fault.thread) }))
+    for (const [i, fault] of faultsOf(rules).entries()) {
+      ;(threads[this.faults[i]?.thread as number] as ModelThread).fault = fault
+    }
+    this.lent = this.faults.length === 0 ? this.memory : new FaultyMemory(this.engine, access)
+    this.controls = threads.map((t) => new Control(this.engine, t, this.lent.asMemory()))
 
     const memory = this.memory.asMemory()
     this.world = scenario.setup(memory)
     for (const t of threads) {
-      this.engine.prepare(t, () => specs[t.index]?.prepare?.(memory, this.world))
+      this.engine.prepare(t, () => specs[t.index]?.prepare?.(this.lent.asMemory(), this.world))
     }
     access.describe = (at) => this.describe(at)
     for (let at = 0; at < words; at++) {
@@ -89,9 +99,20 @@ export class Model<W> {
     return this.scenario.describe?.(at, this.world)
   }
 
-  /** Whether all that were to die have died in the last schedule. */
-  get allKilled(): boolean {
-    return this.kills.every(({ thread }) => this.engine.threads[thread]?.status === DEAD)
+  /** Whether in the last schedule all have died that were to die, and every fault has struck. */
+  get hasHappened(): boolean {
+    const { kills, faults } = this
+    const { threads } = this.engine
+    return (
+      kills.length + faults.length > 0 &&
+      kills.every(({ thread }) => threads[thread]?.status === DEAD) &&
+      faults.every(({ thread }) => threads[thread]?.struck === true)
+    )
+  }
+
+  /** The last schedule, as a string. */
+  replayString(): string {
+    return encode(this.engine.rules, this.kills, this.faults, this.engine.choices)
   }
 
   private ending(): Ending<W> {
@@ -109,7 +130,9 @@ export class Model<W> {
     const spec = this.scenario.threads[t.index]
     const control = this.controls[t.index] as Control
     const memory = this.memory.asMemory()
-    const prepared = spec?.prepare === undefined ? this.world : spec.prepare(memory, this.world)
+    const prepared =
+      spec?.prepare === undefined ? this.world : spec.prepare(this.lent.asMemory(), this.world)
+    t.handles = prepared
     const result = spec?.body(memory, control, prepared)
     if (result instanceof Promise) throw new Error('a body must be synchronous')
     return result

@@ -40,7 +40,7 @@ export function lendCompound(memory: Memory, verbs: Compound): void {
 export class ModelMemory {
   readonly words: Int32Array<ArrayBuffer>
   compound: Compound = compound
-  private readonly engine: Engine
+  protected readonly engine: Engine
   private readonly access: Access
   /** One float seen as two words. */
   private readonly float = new Float64Array(1)

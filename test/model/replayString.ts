@@ -1,7 +1,7 @@
 /**
  * A schedule as a short string, to be printed with a failure and given back to `replay`.
  *
- *   late/kill-b7/a12b3Aa2
+ *   late/kill-b7/throw-a20x3/a12b3Aa2
  *
  * First the rules that differ from the defaults, then the choices: a small letter is a thread (a is
  * the first), a capital is another answer (A is 0: for example "none of the delayed stores is
@@ -9,7 +9,7 @@
  * answer are written down, so a string stays valid while code that runs alone changes.
  */
 
-import { defaults, type Kill, type Rules } from './rules.ts'
+import { defaults, type Fault, type Kill, type Rules } from './rules.ts'
 
 /** Choices in memory: threads from 0 up, other answers from -1 down. */
 export function isData(choice: number): boolean {
@@ -26,9 +26,13 @@ const FLAGS = {
   noblock: 'blocking',
 } as const
 
+/** With the thread's number for its name. */
+type Indexed<T> = Omit<T, 'thread'> & { readonly thread: number }
+
 export function encode(
   rules: Rules,
-  kills: readonly { thread: number; afterStep: number }[],
+  kills: readonly Indexed<Kill>[],
+  faults: readonly Indexed<Fault>[],
   choices: readonly number[],
 ): string {
   const parts: string[] = []
@@ -38,10 +42,18 @@ export function encode(
     }
   }
   for (const { thread, afterStep } of kills) {
-    parts.push(`kill-${String.fromCharCode(SMALL_A + thread)}${afterStep}`)
+    parts.push(`kill-${letterOf(thread)}${afterStep}`)
+  }
+  for (const { thread, afterCalls, kind, calls = 1 } of faults) {
+    const times = calls === 1 ? '' : `x${calls}`
+    parts.push(`${kind}-${letterOf(thread)}${afterCalls}${times}`)
   }
   parts.push(compress(choices))
   return parts.join('/')
+}
+
+function letterOf(thread: number): string {
+  return String.fromCharCode(SMALL_A + thread)
 }
 
 function compress(choices: readonly number[]): string {
@@ -64,13 +76,19 @@ export function decode(
   const parts = text.trim().split('/')
   const choices = expand(text, parts.pop() ?? '')
   const rules: { -readonly [K in keyof Rules]: Rules[K] } = {}
-  const kills: Kill[] = []
+  const kill: Kill[] = []
+  const fault: Fault[] = []
   for (const part of parts) {
-    const kill = /^kill-([a-z])(\d+)$/.exec(part)
-    if (kill !== null) {
-      const thread = threads[(kill[1] as string).charCodeAt(0) - SMALL_A]
-      if (thread === undefined) throw new Error(`replay string "${text}": no thread ${kill[1]}`)
-      kills.push({ thread, afterStep: Number(kill[2]) })
+    const event = /^(kill|throw|cut)-([a-z])(\d+)(?:x(\d+))?$/.exec(part)
+    if (event !== null) {
+      const [, kind, letter, after, calls] = event
+      const thread = threads[(letter as string).charCodeAt(0) - SMALL_A]
+      if (thread === undefined) throw new Error(`replay string "${text}": no thread ${letter}`)
+      if (kind === 'kill') kill.push({ thread, afterStep: Number(after) })
+      else {
+        const times = calls === undefined ? {} : { calls: Number(calls) }
+        fault.push({ thread, afterCalls: Number(after), kind: kind as Fault['kind'], ...times })
+      }
     } else if (part in FLAGS) {
       const rule = FLAGS[part as keyof typeof FLAGS]
       rules[rule] = !defaults[rule]
@@ -78,7 +96,7 @@ export function decode(
       throw new Error(`replay string "${text}": unknown rule "${part}"`)
     }
   }
-  return { rules: { ...rules, kill: kills }, choices }
+  return { rules: { ...rules, kill, fault }, choices }
 }
 
 function expand(text: string, schedule: string): number[] {

@@ -2,7 +2,7 @@
  * What an exploration is allowed to do, as plain values. All of them have defaults; a scenario
  * brings its own, and a call may override those.
  *
- * The rules that change what a schedule *means* (the first group, and `kill`) are written into
+ * The rules that change what a schedule *means* (the first group, `kill` and `fault`) are written into
  * every replay string. The others say how far to look.
  */
 
@@ -10,6 +10,25 @@
 export interface Kill {
   readonly thread: string
   readonly afterStep: number
+}
+
+/**
+ * The thread survives an exception: a call of `Memory` throws where it would have acted.
+ *
+ *   throw  as a stack overflow does: the call is never entered, and the thread's own `catch` and
+ *          `finally` run. `calls` such calls in a row fail: those in a `finally` may be too deep still.
+ *   cut    as a time limit of node:vm does: no `finally` runs. From here to the end of the attempt
+ *          no call has any effect, and what the thread keeps to itself stays as it was here.
+ *
+ * It happens in an attempt (`control.attempt`), and only to calls that the library makes.
+ */
+export interface Fault {
+  readonly thread: string
+  /** So many calls in the thread's attempts go well first. */
+  readonly afterCalls: number
+  readonly kind: 'throw' | 'cut'
+  /** Default 1. Not for 'cut'. */
+  readonly calls?: number
 }
 
 export interface Rules {
@@ -25,6 +44,8 @@ export interface Rules {
   readonly blocking?: boolean
   /** Who dies, and when. */
   readonly kill?: Kill | readonly Kill[]
+  /** Which call throws, in a thread that goes on. */
+  readonly fault?: Fault | readonly Fault[]
 
   /** At most so many switches away from a thread that could have gone on. */
   readonly bound?: number
@@ -54,7 +75,7 @@ export const defaults = {
   maxVerbs: 20_000 as number,
 } as const
 
-export type FullRules = typeof defaults & Pick<Rules, 'kill' | 'sample'>
+export type FullRules = typeof defaults & Pick<Rules, 'kill' | 'fault' | 'sample'>
 
 export function complete(rules: Rules): FullRules {
   const given = Object.entries(rules).filter(([, value]) => value !== undefined)
@@ -62,8 +83,16 @@ export function complete(rules: Rules): FullRules {
 }
 
 /** The deaths that the rules ask for, as a list. */
-export function killsOf(rules: Rules): readonly Kill[] {
-  const { kill } = rules
-  if (kill === undefined) return []
-  return Array.isArray(kill) ? (kill as readonly Kill[]) : [kill as Kill]
+export function killsOf({ kill }: Rules): readonly Kill[] {
+  return listOf(kill)
+}
+
+/** The faults that the rules ask for, as a list. */
+export function faultsOf({ fault }: Rules): readonly Fault[] {
+  return listOf(fault)
+}
+
+function listOf<T extends object>(given: T | readonly T[] | undefined): readonly T[] {
+  if (given === undefined) return []
+  return Array.isArray(given) ? (given as readonly T[]) : [given as T]
 }

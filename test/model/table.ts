@@ -9,6 +9,7 @@ import type { Entry } from './catalog.ts'
 import { type Exploration, explore, type Failure, replay } from './explorer.ts'
 import { killAtEveryStep, killBothAtEveryStep } from './kill.ts'
 import { complete, type FullRules, type Rules } from './rules.ts'
+import { describeThrows, throwAtEveryStep } from './throws.ts'
 
 export interface Row {
   readonly name: string
@@ -50,10 +51,13 @@ export function runEntry(entry: Entry, more: Rules = {}, stride = 1): Row {
 }
 
 function search(
-  { scenario, first, victim }: Entry,
+  { scenario, first, victim, thrower, throws }: Entry,
   rules: FullRules,
   stride: number,
 ): Pick<Exploration, 'exhaustive' | 'failure' | 'schedules' | 'steps' | 'ms'> {
+  if (thrower !== undefined) {
+    return throwAtEveryStep(scenario, thrower, throws ?? { kind: 'throw' }, rules)
+  }
   if (victim === undefined) return explore(scenario, rules)
   if (first === undefined) return killAtEveryStep(scenario, victim, rules)
   return killBothAtEveryStep(scenario, first, victim, rules, stride)
@@ -72,10 +76,11 @@ function verdictOf(
   return searched ? 'holds' : 'NOT FINISHED'
 }
 
-function nameOf({ scenario, first, victim }: Entry, rules: FullRules): string {
+function nameOf({ scenario, first, victim, throws }: Entry, rules: FullRules): string {
   const notes: string[] = []
   if (first !== undefined) notes.push(`${first} and ${victim} killed at every step`)
   else if (victim !== undefined) notes.push(`${victim} killed at every step`)
+  if (throws !== undefined) notes.push(describeThrows(throws))
   if (rules.delayed) notes.push('late stores')
   if (rules.stale) notes.push('stale glances')
   return [scenario.name, ...notes].join(', ')

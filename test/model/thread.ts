@@ -13,6 +13,7 @@
 
 import { mixA, mixB, SEED_A, SEED_B } from './hash.ts'
 import type { Operation } from './linearizable.ts'
+import type { Fault } from './rules.ts'
 import { nameOf } from './verbs.ts'
 
 /** Thrown through a thread to suspend it. Code under test must let it pass. */
@@ -59,6 +60,16 @@ export class ModelThread {
   /** Steps taken, and the one that is its last. -1: lives. */
   steps = 0
   killAfter = -1
+  /** The exception that this thread survives, and whether it has met it. */
+  fault: Fault | undefined = undefined
+  struck = false
+  /** In this run: attempts that it is in, calls made in attempts, and whether one is being cut off. */
+  attempts = 0
+  calls = 0
+  cut = false
+  /** What `prepare` has returned in this run, and what puts all of it back as it was at the cut. */
+  handles: unknown = undefined
+  restore: () => void = () => {}
   result: unknown = undefined
   /** The operation that this thread is in, for the history. */
   operation: Operation | undefined = undefined
@@ -88,9 +99,19 @@ export class ModelThread {
     this.noticed = 0
     this.own = 0
     this.steps = 0
+    this.struck = false
     this.result = undefined
     this.operation = undefined
     this.operationsEnded = 0
+  }
+
+  /** From the start, with the log as it is. */
+  rerun(): void {
+    this.cursor = 0
+    this.unwinding = false
+    this.attempts = 0
+    this.calls = 0
+    this.cut = false
   }
 
   /** The next answer of the log, to the same question. */

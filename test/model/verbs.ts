@@ -39,9 +39,12 @@ export const CHOOSE = 25
 export const EVENT = 26
 export const BEGIN = 27
 export const END = 28
+/** A call that threw instead of acting, and the end of the attempt that it has ended. */
+export const FAULT = 29
+export const CAUGHT = 30
 
 const NAMES =
-  'load store add swap cas or and pause nap wait notify look poke fill pokeFloat pokeByte writeBytes tally peek peekFloat peekByte readBytes tallied glance now choose event begin end'.split(
+  'load store add swap cas or and pause nap wait notify look poke fill pokeFloat pokeByte writeBytes tally peek peekFloat peekByte readBytes tallied glance now choose event begin end fault caught'.split(
     ' ',
   )
 

@@ -120,8 +120,31 @@ function checkSections(arena: Arena, name: string, address: number): void {
   }
 }
 
+/** Throws when this worker holds a lock, or is in a section, which it should not be any more. */
+export function assertHoldsNothing(memory: Memory, { arena: { space } }: { arena: Arena }): void {
+  for (const word of lockWords(space.memory)) {
+    const owner = memory.glance(word) & ~1
+    if (owner === space.locks.signature) throw new Error(`the survivor holds the lock at ${word}`)
+  }
+  for (const { kind, name, address } of space.directory.list()) {
+    if (kind !== Named.domain) continue
+    const reader = address + DomainWords.WORDS + space.slot * ReaderWords.WORDS
+    if (memory.glance(reader + ReaderWords.seq) === 0) continue
+    throw new Error(`domain ${name}: the survivor's section is still open`)
+  }
+}
+
 /** A lock that a living worker holds after all have ended would block everybody for ever. */
 function checkLocks({ memory, space }: Arena): void {
+  for (const word of lockWords(memory)) {
+    const owner = memory.load(word)
+    if (owner !== 0 && !space.workers.isGone(owner))
+      throw new Error(`the lock at word ${word} is held for ever: ${owner}`)
+  }
+}
+
+/** All locks there are. */
+function lockWords(memory: Memory): number[] {
   const words = [Header.directoryLock, Header.pageLock]
   for (let i = 0; i < memory.peek(Header.names); i++) {
     const entry = memory.peek(Header.directoryAt) + i * Entry.WORDS
@@ -132,9 +155,5 @@ function checkLocks({ memory, space }: Arena): void {
     words.push(parts.depot + DepotWords.lock)
     for (const keg of [parts.records, parts.buckets]) words.push(keg + KegWords.lock)
   }
-  for (const word of words) {
-    const owner = memory.load(word)
-    if (owner !== 0 && !space.workers.isGone(owner))
-      throw new Error(`the lock at word ${word} is held for ever: ${owner}`)
-  }
+  return words
 }

@@ -1,0 +1,33 @@
+/**
+ * An exception in each deed in which somebody may also die, and the worker goes on: sections,
+ * allocations, frees, housekeeping, plain zones.
+ */
+
+import { DEEDS } from './deathScenarios.ts'
+import type { Scenario } from './scenario.ts'
+import type { Library } from './stage.ts'
+import { SURVIVOR, throwScene } from './throwStage.ts'
+
+const HOLD = ['an exception in advance, poll and wait']
+
+/** The scenario, and whose calls fail. */
+export interface ThrowScenario {
+  readonly scenario: Scenario
+  readonly thread: string
+}
+
+export function zoneThrows(lib: Library): readonly Scenario<undefined>[] {
+  return DEEDS.map((deed) => throwScene(lib, { ...deed, name: `an exception in ${deed.name}` }))
+}
+
+/** Those that hold. */
+export function holdingThrows(lib: Library): readonly ThrowScenario[] {
+  return allThrowScenarios(lib).filter(({ scenario }) => HOLD.includes(scenario.name))
+}
+
+export function allThrowScenarios(lib: Library): readonly ThrowScenario[] {
+  return zoneThrows(lib).map((each) => ({
+    scenario: each as unknown as Scenario,
+    thread: SURVIVOR,
+  }))
+}
