@@ -27,6 +27,7 @@
 import { Misuse, show } from './errors.ts'
 import { addressOf, type Bound, FieldType, type HasMemory, LONG, refuse, WORD } from './field.ts'
 import { type Key, type KeyKind, keyAt } from './key.ts'
+import type { Memory } from './memory/memory.ts'
 import { roundUp } from './memory/struct.ts'
 import { type Part, whole } from './whole.ts'
 import type { Item } from './words.ts'
@@ -104,6 +105,10 @@ export interface Schema<F extends Fields = Fields> {
    * @throws Misuse when a field is missing, unknown, or cannot hold its value.
    */
   write(arena: HasMemory, item: Item, object: Readonly<Values<F>>): void
+  /** The first half of `write`: looks at each property once, and at all. For tables. @internal */
+  take(call: string, object: Readonly<Values<F>>): readonly unknown[]
+  /** The second: stores what `take` returned, and runs nobody's code. @internal */
+  store(memory: Memory, at: number, values: readonly unknown[]): void
 }
 
 // ---- declaration -----------------------------------------------------------------------------
@@ -225,13 +230,18 @@ function setter({ place, store }: Seat): Schema['set'][string] {
 
 function partOf({ place, get, store }: Seat): Part {
   const { name, definition } = place
-  const refusePart: Part['refuse'] = (object, value) => refuseIn(object, place, value)
+  const refusePart: Part['refuse'] = (call, object, value) => refuseIn(call, object, place, value)
   return { name, accepts: definition.accepts, get, store, refuse: refusePart }
 }
 
-function refuseIn(object: object, { name, definition }: Place, value: unknown): never {
-  if (value !== undefined || name in object) refuse('record.write', name, definition, value)
-  throw new Misuse(`record.write: ${name} is missing; give ${definition.wanted}`, {
+function refuseIn(
+  call: string,
+  object: object,
+  { name, definition }: Place,
+  value: unknown,
+): never {
+  if (value !== undefined || name in object) refuse(call, name, definition, value)
+  throw new Misuse(`${call}: ${name} is missing; give ${definition.wanted}`, {
     field: name,
     type: definition.name,
     wanted: definition.wanted,

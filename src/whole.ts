@@ -8,7 +8,8 @@
  * text holds nothing but numbers and the names of fields, which are identifiers.
  *
  * A write looks at each property once, and at all of them before it stores the first. (A getter that
- * answers differently the second time would slip an unchecked value past the check.)
+ * answers differently the second time would slip an unchecked value past the check.) The two halves
+ * can be had apart: `take` looks, which may run the object's own code and may refuse; `store` cannot.
  */
 
 import { Misuse, show } from './errors.ts'
@@ -23,8 +24,8 @@ export interface Part {
   get(arena: HasMemory, item: Item): unknown
   /** Trusts that the value was accepted. */
   store(memory: Memory, at: number, value: unknown): void
-  /** Throws: this value, a property of `object`, was not accepted. */
-  refuse(object: object, value: unknown): never
+  /** Throws in the name of `call`: this value, a property of `object`, was not accepted. */
+  refuse(call: string, object: object, value: unknown): never
 }
 
 type Values = Record<string, unknown>
@@ -32,7 +33,13 @@ type Values = Record<string, unknown>
 export interface Whole {
   readonly read: (arena: HasMemory, item: Item) => Values
   readonly write: (arena: HasMemory, item: Item, object: Readonly<Values>) => void
+  /** The values of the object, looked at once and accepted; or throws in the name of `call`. */
+  readonly take: (call: string, object: Readonly<Values>) => readonly unknown[]
+  /** Stores what `take` returned: runs nobody's code, and refuses nothing. */
+  readonly store: (memory: Memory, at: number, values: readonly unknown[]) => void
 }
+
+const WRITE = 'record.write'
 
 /** Reads and writes records of these parts, in this order. */
 export function whole(parts: readonly Part[]): Whole {
@@ -50,24 +57,44 @@ export function written(parts: readonly Part[]): Whole {
   const make = new Function(
     'parts',
     'begin',
+    'addressOf',
     `${each((i) => `const { accepts: accepts${i}, get: get${i}, store: store${i}, refuse: refuse${i} } = parts[${i}]`)}
     return {
       read: (arena, item) => ({
         ${each((i, name) => `${name}: get${i}(arena, item),`)}
       }),
       write: (arena, item, object) => {
-        const at = begin(item, object), { memory } = arena
-        ${each((i, name) => `const value${i} = object[${name}]; if (!accepts${i}(value${i})) refuse${i}(object, value${i})`)}
+        const at = addressOf(item), { memory } = arena
+        begin('${WRITE}', object)
+        ${each((i, name) => `const value${i} = object[${name}]; if (!accepts${i}(value${i})) refuse${i}('${WRITE}', object, value${i})`)}
         ${each((i) => `store${i}(memory, at, value${i})`)}
       },
+      take: (call, object) => {
+        begin(call, object)
+        ${each((i, name) => `const value${i} = object[${name}]; if (!accepts${i}(value${i})) refuse${i}(call, object, value${i})`)}
+        return [${parts.map((_, i) => `value${i}`).join(', ')}]
+      },
+      store: (memory, at, values) => {
+        ${each((i) => `store${i}(memory, at, values[${i}])`)}
+      },
     }`,
-  ) as (parts: readonly Part[], begin: Begin) => Whole
-  return make(parts, beginner(parts))
+  ) as (parts: readonly Part[], begin: Begin, address: typeof addressOf) => Whole
+  return make(parts, beginner(parts), addressOf)
 }
 
 /** @internal */
 export function looped(parts: readonly Part[]): Whole {
   const begin = beginner(parts)
+  const take: Whole['take'] = (call, object) => {
+    begin(call, object)
+    return parts.map(({ name, accepts, refuse }) => {
+      const value = object[name]
+      return accepts(value) ? value : refuse(call, object, value)
+    })
+  }
+  const store: Whole['store'] = (memory, at, values) => {
+    for (const [i, part] of parts.entries()) part.store(memory, at, values[i])
+  }
   return {
     read(arena, item) {
       const object: Values = {}
@@ -75,37 +102,32 @@ export function looped(parts: readonly Part[]): Whole {
       return object
     },
     write(arena, item, object) {
-      const at = begin(item, object)
-      const { memory } = arena
-      const values = parts.map(({ name, accepts, refuse }) => {
-        const value = object[name]
-        return accepts(value) ? value : refuse(object, value)
-      })
-      for (const [i, { store }] of parts.entries()) store(memory, at, values[i])
+      const at = addressOf(item)
+      store(arena.memory, at, take(WRITE, object))
     },
+    take,
+    store,
   }
 }
 
-/** What comes before the first field: the address of the item, if the object may be written there. */
-type Begin = (item: Item, object: object) => number
+/** What comes before the first field: an object, and one of which all properties are known. */
+type Begin = (call: string, object: object) => void
 
 function beginner(parts: readonly Part[]): Begin {
   const names = parts.map((part) => part.name)
   const known = new Set(names)
-  return (item, object) => {
-    const at = addressOf(item)
+  return (call, object) => {
     if (typeof object !== 'object' || object === null) {
-      throw new Misuse(`record.write: the record is ${show(object)}; give an object`)
+      throw new Misuse(`${call}: the record is ${show(object)}; give an object`)
     }
     const keys = Object.keys(object)
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string
       // Most objects list their keys as declared: then the set is never asked.
       if (key === names[i] || known.has(key)) continue
-      throw new Misuse(`record.write: unknown field ${show(key)}; known are ${names.join(', ')}`, {
+      throw new Misuse(`${call}: unknown field ${show(key)}; known are ${names.join(', ')}`, {
         field: key,
       })
     }
-    return at
   }
 }

@@ -68,7 +68,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   private readonly chains: Chains
   private readonly stripes: Stripes
   private readonly key: Key<ValueOf<F[N]>>
-  private readonly keyName: N
+  /** Which of the values of a record is the key. */
+  private readonly keyIndex: number
   // For lookups, each a step nearer than in `chains` and `key`.
   private readonly chainsAt: number
   private readonly behind: number
@@ -87,7 +88,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     this.chains = parts.chains
     this.stripes = parts.stripes
     this.key = key
-    this.keyName = keyName
+    this.keyIndex = schema.fields.findIndex((place) => place.name === keyName)
     this.chainsAt = parts.chains.wordAt
     this.behind = parts.chains.behind
     this.isWord = key.isWord
@@ -237,17 +238,20 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /**
    * Puts a record, in place of the one with the same key if there is one. Blocks on the lock of its
    * stripe and, only when there is no memory even for a bucket of freed records, until readers
-   * leave; for 30 s at most. Misuse for a record that does not fit the schema, and inside a section of the
-   * table's domain; Exhausted when there is no memory for it. Then nothing has changed.
+   * leave; for 30 s at most. Misuse for a record that does not fit the schema, before memory is taken
+   * for it, and inside a section of the table's domain; Exhausted when there is no memory for it.
+   * When it throws nothing has changed: what the record refers to is still the caller's, for the
+   * destructor hears only of records that were in the table. The constructor runs when memory is
+   * taken, before the fields are written, and is not undone.
    */
   set(object: Readonly<Values<F>>): this {
     const { chains, memory, stripes, zone } = this
     this.assertWritable('set')
-    const key = (object as Values<F>)?.[this.keyName] as ValueOf<F[N]>
-    this.key.check('table.set', key)
+    const values = this.schema.take('table.set', object)
+    const key = values[this.keyIndex] as ValueOf<F[N]>
     const hash = this.key.hash(key)
     const item = zone.zallocSmr()
-    const stripe = this.prepare(item, object, key, hash)
+    const stripe = this.prepare(item, values, hash)
     let old: number
     try {
       const now = chains.current()
@@ -378,34 +382,22 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * All of `set` that may fail: fills the record, and locks and returns the stripe. Nobody can see
-   * the item yet; on failure it goes back. Room for the record that it may replace is made after
-   * the allocation, which may have sent the free bucket off: from here on nothing takes it away.
+   * What of `set` may fail once it has memory: fills the record, and locks and returns the stripe.
+   * Nobody can see the item yet; on failure it goes back as raw memory, whatever is in it. Room for
+   * the record that it may replace is made after the allocation, which may have sent the free bucket
+   * off: from here on nothing takes it away.
    */
-  private prepare(
-    item: Item,
-    object: Readonly<Values<F>>,
-    key: ValueOf<F[N]>,
-    hash: number,
-  ): number {
+  private prepare(item: Item, values: readonly unknown[], hash: number): number {
     let stripe = -1
     try {
-      this.schema.write(this.arena, item, object)
-      if (!this.key.equals(this.memory, item, key)) throw this.fickleKey()
-      this.chains.setHash(item, hash)
       this.zone.makeRoom()
+      this.schema.store(this.memory, item, values)
+      this.chains.setHash(item, hash)
       stripe = this.stripes.lockFor(hash)
     } finally {
-      if (stripe < 0) this.zone.giveBack(item)
+      if (stripe < 0) this.zone.giveBackRaw(item)
     }
     return stripe
-  }
-
-  private fickleKey(): Misuse {
-    return new Misuse(
-      `table.set: table ${show(this.name)}: ${String(this.keyName)} changed while it was read; give a plain object`,
-      { table: this.name, field: String(this.keyName) },
-    )
   }
 
   private assertWritable(verb: string): void {

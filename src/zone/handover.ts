@@ -38,6 +38,12 @@ export function giveBack(parts: Parts, verb: string, item: Item): void {
   }
 }
 
+/** The same for an item whose owner never made a record of it: the destructor hears nothing. */
+export function giveBackRaw(parts: Parts, verb: string, item: Item): void {
+  if (parts.space.checks) release(parts, verb, parts.records.addresses.slabOf(item), item)
+  putBack(parts, item)
+}
+
 /** To the alloc bucket it came from or, where that is gone, to its slab. */
 function putBack(parts: Parts, item: Item): void {
   const { cache, hooks, records, recordWords, space, trashing } = parts

@@ -30,7 +30,7 @@ import { auditZone, checkZone } from './audit.ts'
 import { allocBatch, freeBatch } from './batch.ts'
 import type { Cache } from './cache.ts'
 import { destroyZone } from './destroy.ts'
-import { construct, giveBack, release, setBusy } from './handover.ts'
+import { construct, giveBackRaw, release, setBusy } from './handover.ts'
 import type { Parts } from './parts.ts'
 import type { PresetName } from './presets.ts'
 import { type Reclaimed, type ReclaimLevel, reclaim } from './reclaim.ts'
@@ -304,11 +304,11 @@ export class Zone {
   }
 
   /**
-   * Takes back a record that was just allocated and shown to nobody: so it need not wait for any
-   * reader. Never blocks, never fails. @internal
+   * Takes back an item that was allocated and never became a record: nobody has seen it, so it need
+   * not wait for readers, and there is nothing in it for a destructor. Never blocks. @internal
    */
-  giveBack(item: Item): void {
-    giveBack(this.parts, 'giveBack', item)
+  giveBackRaw(item: Item): void {
+    giveBackRaw(this.parts, 'giveBackRaw', item)
   }
 
   /** Whether the handle still leads to its zone. @internal */

@@ -73,7 +73,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
     'table: what is replaced is given back at once',
     TABLE,
     'zone.zfreeSmr(old);\n        return this;',
-    'zone.giveBack(old);\n        return this;',
+    'zone.giveBackRaw(old);\n        return this;',
   ]),
   byLookup('lookup against writers of its chain', [
     'table: delete clears the link of its own record',

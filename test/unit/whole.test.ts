@@ -43,8 +43,8 @@ function part(name: string, journal: unknown[]): Part {
     store: (memory, at, value) => {
       journal.push(['store', name, memory === arena.memory, at, value])
     },
-    refuse: (object, value) => {
-      journal.push(['refuse', name, Object.keys(object), value])
+    refuse: (call, object, value) => {
+      journal.push(['refuse', call, name, Object.keys(object), value])
       throw new RangeError(`${name} is ${value}`)
     },
   }
@@ -87,35 +87,45 @@ describe('the written way does what the loop does', () => {
     )
   })
 
-  it('writing: each property looked at once, all of them before the first is stored', () => {
-    const values = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 40, maxLength: 40 })
-    fc.assert(
-      fc.property(names, values, fc.boolean(), (all, numbers, even) => {
-        const write = ({ write }: Whole) => {
-          const looks: string[] = []
-          const object = {}
-          for (const [i, name] of all.entries()) {
-            const get = () => {
-              looks.push(name)
-              return even ? 2 * (numbers[i] as number) : numbers[i]
+  it.each([
+    ['at once', ({ write }: Whole, object: object) => write(arena, item, object as never)],
+    [
+      'in two halves',
+      ({ store, take }: Whole, object: object) =>
+        store(arena.memory, item, take('test', object as never)),
+    ],
+  ])(
+    'writing %s: each property looked at once, all of them before the first is stored',
+    (_, act) => {
+      const values = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 40, maxLength: 40 })
+      fc.assert(
+        fc.property(names, values, fc.boolean(), (all, numbers, even) => {
+          const write = (made: Whole) => {
+            const looks: string[] = []
+            const object = {}
+            for (const [i, name] of all.entries()) {
+              const get = () => {
+                looks.push(name)
+                return even ? 2 * (numbers[i] as number) : numbers[i]
+              }
+              Object.defineProperty(object, name, { get, enumerable: true })
             }
-            Object.defineProperty(object, name, { get, enumerable: true })
+            try {
+              act(made, object)
+            } catch (error) {
+              throw [looks, error]
+            }
+            return looks
           }
-          try {
-            write(arena, item, object)
-          } catch (error) {
-            throw [looks, error]
-          }
-          return looks
-        }
-        const found = told(written, all, write)
-        expect(found).toEqual(told(looped, all, write))
-        if (even) expect(found.found).toEqual(all)
-        const stores = found.journal.filter((entry) => (entry as string[])[0] === 'store')
-        expect(stores).toHaveLength(found.error === undefined ? all.length : 0)
-      }),
-    )
-  })
+          const found = told(written, all, write)
+          expect(found).toEqual(told(looped, all, write))
+          if (even) expect(found.found).toEqual(all)
+          const stores = found.journal.filter((entry) => (entry as string[])[0] === 'store')
+          expect(stores).toHaveLength(found.error === undefined ? all.length : 0)
+        }),
+      )
+    },
+  )
 
   it('refusing: no object, unknown names, a bad item', () => {
     for (const [object, at] of [
@@ -134,7 +144,7 @@ describe('the written way does what the loop does', () => {
   })
 
   it('reading hands on what a field throws', () => {
-    const bad: Part = { ...part('a', []), get: () => part('a', []).refuse({}, 1) }
+    const bad: Part = { ...part('a', []), get: () => part('a', []).refuse('test', {}, 1) }
     for (const make of [written, looped]) {
       expect(() => make([bad]).read(arena, item)).toThrow(RangeError)
     }

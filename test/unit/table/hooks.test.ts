@@ -66,15 +66,14 @@ describe.each(CONFIGS)('hooks of a table, sequences $name', (config) => {
     expect(gone).toEqual(expect.arrayContaining([account(7), account(7, 1), account(3)]))
   })
 
-  it('a record that is refused is constructed and destroyed like any other', () => {
+  it('hear nothing of an object that is refused', () => {
     const { count, hooks } = counting()
     const { table } = pair(config, hooks)
     fillTable(table, 5)
     const bad = { ...account(5), owner: 'x'.repeat(30) }
-    for (let i = 1; i <= 20; i++) {
-      expect(() => table.set(bad)).toThrow(Misuse)
-      expect(count).toMatchObject({ ctor: 5 + i, dtor: i })
-    }
+    const before = { ...count }
+    for (let i = 1; i <= 20; i++) expect(() => table.set(bad)).toThrow(Misuse)
+    expect(count).toEqual(before)
     expectIntact(table)
   })
 

@@ -1,0 +1,290 @@
+/**
+ * A `set` that throws has taken nothing: the child that the refused record refers to is still its
+ * caller's, and no destructor hears of memory that never became a record of the table.
+ *
+ * The destructor here frees a child, as rules 1.7 recommends. All memory of the table has held a
+ * record before, so it still names a child that was freed long ago and is somebody else's by now.
+ */
+
+import { describe, expect, it } from 'vitest'
+import {
+  Arena,
+  bool,
+  bytes,
+  Exhausted,
+  f32,
+  f64,
+  HashTable,
+  type Item,
+  i32,
+  i64,
+  Misuse,
+  type RecordOf,
+  record,
+  ref,
+  u32,
+  utf8,
+} from '#src/index.ts'
+import { StripeWords, TableWords } from '#src/memory/layout.ts'
+import { keyOf } from '#src/record.ts'
+import { checkTable } from '#src/table/stats.ts'
+import { CONFIGS, type Config, tinyArena } from '../../helpers/tiny.ts'
+import { skipWaits } from './fixture.ts'
+
+const Parent = record({
+  word: u32,
+  id: utf8(8),
+  int: i32,
+  single: f32,
+  double: f64,
+  yes: bool,
+  long: i64,
+  raw: bytes(4),
+  child: ref,
+})
+type Parent = RecordOf<typeof Parent>
+const childOf = Parent.get.child
+
+function parent(id: string, child: Item): Parent {
+  const numbers = { word: 1, int: -1, single: 0.5, double: 1.5, yes: true, long: 1n }
+  return { ...numbers, id, raw: new Uint8Array(3), child }
+}
+
+interface Knobs {
+  readonly bytes?: number
+  readonly limit?: number
+  readonly ctor?: () => void
+}
+
+/** A table whose memory has all been records before, and a worker beside the one that fills it. */
+function stage(config: Config, { bytes: size = 2 ** 20, ...knobs }: Knobs = {}) {
+  const arena = tinyArena(config, { bytes: size, checks: false, maxWorkers: 4 })
+  const smr = arena.smr('all')
+  const children = arena.zone('children', { smr, bytes: 8, bucket: 1 })
+  const destroyed: Item[] = []
+  const what = (on: Arena, own: typeof children) => {
+    const dtor = (item: Item): void => {
+      destroyed.push(item)
+      own.zfreeSmr(childOf(on, item))
+    }
+    return { record: Parent, key: 'id', dtor, ...(knobs.ctor && { ctor: knobs.ctor }) } as const
+  }
+  const { limit } = knobs
+  const sizes = { capacity: 16, bucket: 3, smr, ...(limit && { limit }) }
+  const table = HashTable.create(arena, 'parents', { ...what(arena, children), ...sizes })
+  const other = Arena.attach(arena.handle)
+  const theirs = HashTable.open(other, 'parents', what(other, other.zone('children')))
+  for (let i = 0; i < 12; i++) table.set(parent(`old ${i}`, children.zallocSmr()))
+  for (let i = 0; i < 12; i++) table.delete(`old ${i}`)
+  table.zone.reclaim('drain')
+  children.reclaim('drain')
+  expect(children.stats().live).toBe(0)
+  destroyed.length = 0
+  return { arena, children, destroyed, other, table, theirs }
+}
+
+type Stage = ReturnType<typeof stage>
+
+/** Fills the table with new records; each has a child of its own. Returns what stopped it. */
+function fill({ children, table }: Stage, most: number): unknown {
+  for (let i = 0; i < most; i++) {
+    const child = children.zallocSmr()
+    try {
+      table.set(parent(`new ${i}`, child))
+    } catch (error) {
+      children.zfreeSmr(child)
+      return error
+    }
+  }
+  return undefined
+}
+
+/** Each record of the table has a child, live and its own; the caller has one more. */
+function expectUntouched(all: Stage, mine: Item): void {
+  const { arena, children, destroyed, table } = all
+  expect(destroyed).toEqual([])
+  const held = [mine, ...table.items().map((item) => childOf(arena, item))]
+  expect(new Set(held).size).toBe(held.length)
+  expect(children.stats().live).toBe(held.length)
+  // Nobody gets what is held.
+  for (let i = 0; i < 20; i++) {
+    const fresh = children.zallocSmr()
+    expect(held).not.toContain(fresh)
+    held.push(fresh)
+  }
+  expect(table.zone.stats().live).toBe(table.size)
+  expect(table.zone.audit(table.items()).leaked).toEqual([])
+  checkTable(table)
+  table.zone.check()
+}
+
+/** What no field of its type can hold. */
+const BAD: readonly (readonly [field: keyof Parent | 'colour', value: unknown])[] = [
+  ['word', -1],
+  ['id', 'x'.repeat(9)],
+  ['id', undefined],
+  ['int', 2 ** 31],
+  ['single', 'x'],
+  ['double', null],
+  ['yes', 1],
+  ['long', 2n ** 63n],
+  ['raw', new Uint8Array(5)],
+  ['child', -2],
+  ['colour', 'red'],
+]
+
+const thrown = new Error('from a getter')
+
+/** Objects that cannot be set, by what is wrong with them. */
+function refusedObjects(good: Parent): [string, unknown][] {
+  const all: [string, unknown][] = BAD.map(([field, value]) => [
+    `${field} is ${String(value)}`,
+    { ...good, [field]: value },
+  ])
+  for (const field of Object.keys(good)) {
+    const angry = { ...good }
+    Object.defineProperty(angry, field, {
+      enumerable: true,
+      get() {
+        throw thrown
+      },
+    })
+    all.push([`a getter of ${field} throws`, angry])
+  }
+  for (const no of [undefined, null, 5, {}]) all.push([`it is ${String(no)}`, no])
+  return all
+}
+
+describe.each(CONFIGS)(
+  'a set that throws leaves the child to its caller, sequences $name',
+  (config) => {
+    it('where the object is refused, whatever is wrong with it, before memory is taken', () => {
+      let ctors = 0
+      const all = stage(config, { ctor: () => void ctors++ })
+      const { children, table, theirs } = all
+      const mine = children.zallocSmr()
+      ctors = 0
+      for (const [what, object] of refusedObjects(parent('mine', mine))) {
+        for (const each of [table, theirs]) {
+          let error: unknown
+          try {
+            each.set(object as Parent)
+          } catch (caught) {
+            error = caught
+          }
+          expect(error === thrown || error instanceof Misuse, what).toBe(true)
+        }
+      }
+      expect(ctors).toBe(0)
+      expectUntouched(all, mine)
+    })
+
+    it('where a section is open, or the arena was left', () => {
+      const all = stage(config)
+      const mine = all.children.zallocSmr()
+      all.table.smr.read(() => expect(() => all.table.set(parent('mine', mine))).toThrow(Misuse))
+      all.other.detach()
+      expect(() => all.theirs.set(parent('mine', mine))).toThrow(Misuse)
+      expectUntouched(all, mine)
+    })
+
+    it('where the lock is not to be had', () => {
+      const all = stage(config)
+      const { arena, children, other, table, theirs } = all
+      fill(all, 5)
+      const mine = children.zallocSmr()
+      skipWaits(other)
+      const { at, stripes } = table.parts
+      const index = keyOf(Parent, 'id').hash('mine') >>> (32 - stripes.bits)
+      const lock = at + TableWords.WORDS + index * StripeWords.WORDS + StripeWords.lock
+      arena.space.locks.lock(lock, 'test')
+      for (let i = 0; i < 5; i++) {
+        expect(() => theirs.set(parent('mine', mine))).toThrow(/has held the lock/)
+      }
+      arena.space.locks.unlock(lock)
+      expectUntouched(all, mine)
+    })
+
+    it('where the zone is at its limit', () => {
+      const all = stage(config, { limit: 12 })
+      const error = fill(all, 100)
+      expect(error).toBeInstanceOf(Exhausted)
+      const mine = all.children.zallocSmr()
+      expect(() => all.table.set(parent('mine', mine))).toThrow(/limit of 12/)
+      expectUntouched(all, mine)
+    })
+
+    it('where there is no bucket for the record that it replaces', () => {
+      const all = stage(config)
+      fill(all, 5)
+      const mine = all.children.zallocSmr()
+      const why = new Exhausted('no memory for an empty bucket')
+      Object.assign(all.theirs.zone, {
+        makeRoom() {
+          throw why
+        },
+      })
+      for (let i = 0; i < 5; i++) {
+        for (const id of ['mine', 'new 1'])
+          expect(() => all.theirs.set(parent(id, mine))).toThrow(why)
+      }
+      expectUntouched(all, mine)
+    })
+
+    it('where the arena is full', () => {
+      const all = stage(config, { bytes: 2 ** 18 })
+      const mine = all.children.zallocSmr()
+      const filler = all.arena.zone('filler', { bytes: 4000 })
+      while (filler.tryZalloc() !== 0);
+      for (const each of [all.arena, all.other]) skipWaits(each)
+      const children = Array.from({ length: 100 }, () => all.children.tryZallocSmr())
+      let set = 0
+      expect(() => {
+        for (const child of children) all.table.set(parent(`${set++}`, child))
+      }).toThrow(Exhausted)
+      for (const child of children.splice(set - 1)) if (child !== 0) all.children.zfreeSmr(child)
+      expect(() => all.table.set(parent('mine', mine))).toThrow(Exhausted)
+      expect(all.destroyed).toEqual([])
+      const held = [mine, ...all.table.items().map((item) => childOf(all.arena, item))]
+      expect(all.children.stats().live).toBe(held.length)
+      expect(all.children.audit(held).leaked).toEqual([])
+    })
+
+    it('sees one value of each property, whatever the next would be', () => {
+      const all = stage(config)
+      const { children, table } = all
+      let looks = 0
+      const fickle = {
+        ...parent('', children.zallocSmr()),
+        get id() {
+          return `look ${looks++}`
+        },
+      }
+      table.set(fickle)
+      expect(looks).toBe(1)
+      expect(table.get('look 0')?.id).toBe('look 0')
+      expectUntouched(all, children.zallocSmr())
+    })
+
+    it('a constructor that ran is not undone: the destructor hears of records alone', () => {
+      let ctors = 0
+      const all = stage(config, { ctor: () => void ctors++ })
+      const { arena, children, other, table, theirs } = all
+      const mine = children.zallocSmr()
+      skipWaits(other)
+      const { at, stripes } = table.parts
+      const index = keyOf(Parent, 'id').hash('mine') >>> (32 - stripes.bits)
+      const lock = at + TableWords.WORDS + index * StripeWords.WORDS + StripeWords.lock
+      ctors = 0
+      arena.space.locks.lock(lock, 'test')
+      expect(() => theirs.set(parent('mine', mine))).toThrow(Exhausted)
+      arena.space.locks.unlock(lock)
+      expect(ctors).toBe(1)
+      theirs.set(parent('mine', mine))
+      theirs.delete('mine')
+      theirs.zone.reclaim('all')
+      expect(ctors).toBe(2)
+      expect(all.destroyed).toHaveLength(1)
+    })
+  },
+)
