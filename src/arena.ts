@@ -9,13 +9,15 @@
  * zones, locks - belongs to the worker that asked for it, and asking twice gives the same one.
  */
 
-import { Exhausted, Misuse } from './errors.ts'
+import { Exhausted, Misuse, show } from './errors.ts'
 import { exitingThread, type SupervisedWorker, sleep, threadId } from './host.ts'
 import { type ArenaStats, arenaStats } from './inspect.ts'
 import type { NamedLock } from './lock.ts'
 import { openLock, openRoot } from './lock.ts'
-import { Named } from './memory/layout.ts'
+import type { Listing } from './memory/directory.ts'
+import { Named, ZoneWords } from './memory/layout.ts'
 import type { Memory } from './memory/memory.ts'
+import { timeoutOf, type WaitOptions } from './memory/patience.ts'
 import {
   type AttachOptions,
   attachSpace,
@@ -27,11 +29,13 @@ import {
 import { ownerOf } from './memory/workers.ts'
 import { assertReapable, nothing, type ReapReport, reapSlot, slotOfId } from './reap.ts'
 import type { Smr } from './smr/domain.ts'
-import { openSmr } from './smr/open.ts'
+import { domainWords, openSmr } from './smr/open.ts'
 import type { SmrOptions } from './smr/options.ts'
 import type { WorkerId } from './words.ts'
 import { openZone } from './zone/open.ts'
 import type { ZoneOptions } from './zone/options.ts'
+import { relieve, shrinkUnopened } from './zone/pressure.ts'
+import { assertLevel, type Reclaimed, type ReclaimLevel } from './zone/reclaim.ts'
 import { pendingIn } from './zone/stats.ts'
 import type { Zone } from './zone/zone.ts'
 
@@ -39,6 +43,14 @@ import type { Zone } from './zone/zone.ts'
 const SUPERVISOR_PATIENCE_MS = 1000
 const REAPER_PATIENCE_MS = 30
 const REAP_AGAIN_MS = 5
+
+const RECLAIM = 'arena.reclaim'
+
+/** What `arena.reclaim` did, in all zones together. */
+export interface ArenaReclaimed extends Reclaimed {
+  /** Zones with hooks that this worker has not brought: of these only empty slabs went back. */
+  readonly skipped: readonly string[]
+}
 
 /** Options of `Arena.create`; give at most one of `bytes`, `memory` and `buffer`. */
 export type ArenaOptions = SpaceOptions
@@ -114,7 +126,7 @@ export class Arena {
     this.space.assertOpen('arena.smr')
     const known = this.domains.get(name)
     if (known?.isAlive() && isEmpty(options)) return known
-    const opened = openSmr(this.space, name, options)
+    const opened = this.openDomain(name, options)
     if (known !== undefined && known.serial === opened.serial) return known
     known?.close()
     this.domains.set(name, opened)
@@ -229,6 +241,61 @@ export class Arena {
   }
 
   /**
+   * `zone.reclaim` for every zone of the arena, whether this worker has opened it or not. `timeoutMs`
+   * (default 30 s) is for all of them together. Of a zone with hooks that this worker has not brought
+   * only empty slabs go back; `skipped` names it. Misuse inside a section, which changes nothing. Blocks
+   * as `zone.reclaim`. The arena does the part of it that waits for nobody by itself, before it
+   * tells anybody Exhausted. FreeBSD uma_reclaim(9).
+   */
+  reclaim(level: ReclaimLevel, options?: WaitOptions): ArenaReclaimed {
+    const { memory } = this.space
+    this.space.assertOpen(RECLAIM)
+    assertLevel(RECLAIM, level)
+    const deadline = memory.now() + timeoutOf(RECLAIM, options)
+    for (const smr of this.domains.values()) {
+      if (!smr.inside) continue
+      throw new Misuse(`${RECLAIM}: a section of domain ${show(smr.name)} is open; exit first`, {
+        domain: smr.name,
+      })
+    }
+    const sum = { released: 0, pages: 0, remaining: 0 }
+    const skipped: string[] = []
+    for (const each of this.space.directory.list()) {
+      if (each.kind !== Named.zone) continue
+      const timeoutMs = Math.max(0, deadline - memory.now())
+      const did = this.reclaimOne(each, level, timeoutMs)
+      if (did === undefined) skipped.push(each.name)
+      sum.released += did?.released ?? 0
+      sum.pages += did?.pages ?? shrinkUnopened(this.space, each)
+      sum.remaining += did?.remaining ?? 0
+    }
+    return { ...sum, skipped }
+  }
+
+  /** One zone of `reclaim`; undefined when it wants hooks that this worker has not brought. */
+  private reclaimOne(each: Listing, level: ReclaimLevel, timeoutMs: number): Reclaimed | undefined {
+    const { directory } = this.space
+    const known = this.zones.get(each.name)
+    const mine = known?.isAlive() && known.serial === each.serial ? known : undefined
+    if (mine === undefined && this.memory.peek(each.address + ZoneWords.hooks) !== 0)
+      return undefined
+    try {
+      if (mine !== undefined) return mine.reclaim(level, { timeoutMs })
+      // Without hooks anybody may open it: for the moment, and under no name.
+      const zone = openZone(RECLAIM, this.space, each.name, {}, undefined, (at) =>
+        this.domainAt(at),
+      )
+      const did = zone.reclaim(level, { timeoutMs })
+      zone.close()
+      return did
+    } catch (error) {
+      // Another worker may have destroyed it since it was listed: then there is nothing to do.
+      if (directory.list().some(({ serial }) => serial === each.serial)) throw error
+      return { released: 0, pages: 0, remaining: 0 }
+    }
+  }
+
+  /**
    * Every zone, domain and worker in numbers: plain JSON. See `formatStats`. Takes only the
    * directory's lock: what other workers do meanwhile may be a moment old. Legal inside a section.
    */
@@ -252,6 +319,17 @@ export class Arena {
       return
     }
     onReaped?.(report)
+  }
+
+  /** Opens or creates the domain; where there are no pages for it, with those of idle zones. */
+  private openDomain(name: string, options: SmrOptions): Smr {
+    try {
+      return openSmr(this.space, name, options)
+    } catch (error) {
+      const isFull = error instanceof Exhausted && 'domain' in error.facts
+      if (!isFull || !relieve(this.space, [domainWords(this.space)])) throw error
+      return openSmr(this.space, name, options)
+    }
   }
 
   private reapNow(workerId: WorkerId): ReapReport {

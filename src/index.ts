@@ -3,7 +3,7 @@
  * SharedArrayBuffer that workers share. Exports only, in the order in which a newcomer meets them.
  */
 
-export { Arena, type ArenaOptions } from './arena.ts'
+export { Arena, type ArenaOptions, type ArenaReclaimed } from './arena.ts'
 export { Corruption, Exhausted, Misuse, UmaSmrError } from './errors.ts'
 export type { SupervisedWorker } from './host.ts'
 export { type ArenaStats, formatDomains, formatStats, formatZones } from './inspect.ts'

@@ -46,9 +46,14 @@ export function openSmr(space: Space, name: string, options: SmrOptions): Smr {
   return new Smr(space, name, found.address, found.serial)
 }
 
+/** Words of a domain's run. */
+export function domainWords({ maxWorkers }: Space): number {
+  return DomainWords.WORDS + maxWorkers * ReaderWords.WORDS
+}
+
 function build(space: Space, serial: number, shape: SmrShape): number {
-  const { memory, pages, maxWorkers, sequence } = space
-  const words = DomainWords.WORDS + maxWorkers * ReaderWords.WORDS
+  const { memory, pages, sequence } = space
+  const words = domainWords(space)
   const at = pages.reserve(words)
   if (at === 0) return 0
   memory.fill(at, words, 0)

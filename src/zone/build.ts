@@ -57,7 +57,7 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
     )
   }
   const schema = encodeText(shape.schema ?? '')
-  const own = zoneParts(0, maxWorkers).schema + Math.ceil(schema.length / BYTES_PER_WORD)
+  const own = zoneWords(space, schema.length)
   const zone = pages.reserve(own)
   if (zone === 0) return 0
   const parts = zoneParts(zone, maxWorkers)
@@ -81,6 +81,11 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   memory.store(parts.depot + DepotWords.oldest, 0)
   pages.publish(zone, RunKind.zone)
   return zone
+}
+
+/** Words of a zone's own run, with so many bytes of schema text. */
+export function zoneWords({ maxWorkers }: Space, schemaBytes: number): number {
+  return zoneParts(0, maxWorkers).schema + Math.ceil(schemaBytes / BYTES_PER_WORD)
 }
 
 /** Misuse when a zone that exists is not the one that the opener describes. */

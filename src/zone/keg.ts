@@ -136,7 +136,7 @@ export class Keg {
    * then adds none.
    */
   reach(items: number): boolean {
-    if (this.limit > 0 && items > this.limit) return false
+    if (!this.mayHave(items)) return false
     this.lock()
     try {
       const added: number[] = []
@@ -195,6 +195,22 @@ export class Keg {
 
   counts(): KegCounts {
     return kegCounts(this.memory, this.at)
+  }
+
+  /** Whether its limit allows so many items. */
+  mayHave(items: number): boolean {
+    return this.limit === 0 || items <= this.limit
+  }
+
+  /** Words of the run of pages that the next slab takes. */
+  get slabWords(): number {
+    return PAGE_WORDS * 2 ** this.shape.slabOrder
+  }
+
+  /** Whether as many items are outside the slabs as may be; possibly a moment old. */
+  get isAtLimit(): boolean {
+    const { created, inSlabs } = this.counts()
+    return this.limit > 0 && created - inSlabs >= this.limit
   }
 
   /** Every slab, found in the page table. */
@@ -268,8 +284,7 @@ export class Keg {
 
   private grow(): number {
     const { memory, shape } = this
-    const words = PAGE_WORDS * 2 ** shape.slabOrder
-    const slab = this.space.pages.reserve(words)
+    const slab = this.space.pages.reserve(this.slabWords)
     if (slab === 0) return 0
     this.set(slab + SlabWords.keg, this.at)
     this.set(slab + SlabWords.freeItems, shape.perSlab)

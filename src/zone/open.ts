@@ -8,11 +8,13 @@ import type { Listing } from '../memory/directory.ts'
 import { DomainWords, Named, ZoneWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
+import { encodeText } from '../memory/utf8.ts'
 import type { Smr } from '../smr/domain.ts'
 import { bucketsFor } from './bucket.ts'
-import { assertSameZone, buildZone, clearCache } from './build.ts'
+import { assertSameZone, buildZone, clearCache, zoneWords } from './build.ts'
 import { type Hooks, hookBits, type ZoneOptions, zoneShape } from './options.ts'
 import { partsOf } from './parts.ts'
+import { reachUnderPressure, relieve } from './pressure.ts'
 import { Zone } from './zone.ts'
 
 /**
@@ -36,13 +38,17 @@ export function openZone(
   if (smr !== undefined && !smr.isAlive()) {
     throw new Misuse(`${call}: smr ${show(smr.name)} was destroyed; open it again`)
   }
-  const found = space.directory.open(caller, Named.zone, name, (serial) => {
-    if (smr !== undefined && !smr.isAlive())
-      throw new Misuse(`${call}: smr ${show(smr.name)} was destroyed; open it again`)
-    const zone = buildZone(call, space, shape, serial)
-    if (zone !== 0 && smr !== undefined) space.memory.add(smr.address + DomainWords.users, 1)
-    return zone
-  })
+  const open = (): Listing | undefined =>
+    space.directory.open(caller, Named.zone, name, (serial) => {
+      if (smr !== undefined && !smr.isAlive())
+        throw new Misuse(`${call}: smr ${show(smr.name)} was destroyed; open it again`)
+      const zone = buildZone(call, space, shape, serial)
+      if (zone !== 0 && smr !== undefined) space.memory.add(smr.address + DomainWords.users, 1)
+      return zone
+    })
+  const relieved = (): boolean =>
+    relieve(space, [zoneWords(space, encodeText(shape.schema ?? '').length)])
+  const found = open() ?? (relieved() ? open() : undefined)
   if (found === undefined) throw new Exhausted(`${call}: no memory for it`, { zone: name })
   const same = known?.serial === found.serial ? known : undefined
   if (!found.created) {
@@ -87,7 +93,8 @@ function reserveOrUndo(zone: Zone, items: number): void {
   const { name, buckets, knobs, space } = zone.parts
   try {
     zone.prealloc(items)
-    if (!buckets.keg.reach(bucketsFor(items, knobs.leastBucket, space.maxWorkers))) {
+    const spare = bucketsFor(items, knobs.leastBucket, space.maxWorkers)
+    if (!reachUnderPressure(zone.parts, buckets.keg, spare)) {
       throw new Exhausted(
         `zone.prealloc: zone ${show(name)}: no memory for buckets of its reserve`,
         {

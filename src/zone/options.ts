@@ -98,6 +98,7 @@ const KNOWN = [
 
 const HOOKS = ['ctor', 'dtor', 'init', 'fini'] as const
 const STATEFUL: readonly string[] = ['init', 'fini']
+const LEAVING: readonly string[] = ['dtor', 'fini']
 export const MIN_ALIGN_BYTES = 8
 const MAX_ALIGN_BYTES = 4096
 const MAX_ITEMS = 2 ** 31 - 1
@@ -152,9 +153,22 @@ export function keepsState(bits: number): boolean {
   return HOOKS.some((name, i) => STATEFUL.includes(name) && ((bits >> i) & 1) === 1)
 }
 
+/** Whether an item of such a zone has to see a hook before it may go back to its slab. */
+export function needsHooksToLeave(bits: number): boolean {
+  return HOOKS.some((name, i) => LEAVING.includes(name) && ((bits >> i) & 1) === 1)
+}
+
 export function hookNames(bits: number): string {
   const names = HOOKS.filter((_, i) => ((bits >> i) & 1) === 1)
   return names.length === 0 ? 'no hooks' : names.join(', ')
+}
+
+/** What a worker has brought that has brought nothing. */
+export const NO_HOOKS: Hooks = {
+  ctor: undefined,
+  dtor: undefined,
+  init: undefined,
+  fini: undefined,
 }
 
 function hooksOf(call: string, options: ZoneOptions): Hooks {

@@ -11,6 +11,7 @@
  * while this worker has an async section of the domain open: it could be waiting for that.
  */
 
+import { Misuse, show } from '../errors.ts'
 import { CacheWords, ZoneWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
 import type { Parts } from './parts.ts'
@@ -19,6 +20,12 @@ import type { Supply } from './supply.ts'
 
 /** How much `zone.reclaim` gives back: see above. */
 export type ReclaimLevel = 'trim' | 'drain' | 'all'
+
+/** Misuse for what is no level. `call` names the verb and the thing. */
+export function assertLevel(call: string, level: unknown): void {
+  if (level === 'trim' || level === 'drain' || level === 'all') return
+  throw new Misuse(`${call}: level is ${show(level)}; give 'trim', 'drain' or 'all'`)
+}
 
 /** What `zone.reclaim` did. */
 export interface Reclaimed {

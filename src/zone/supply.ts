@@ -19,6 +19,7 @@ import { allocHome, freeHome } from './bucket.ts'
 import { destroyItems, finiItems, initItems } from './bucketHooks.ts'
 import { Idle } from './idle.ts'
 import type { Parts } from './parts.ts'
+import { relieve } from './pressure.ts'
 import { shrink } from './scarce.ts'
 
 export class Supply {
@@ -136,7 +137,15 @@ export class Supply {
       if (bucket !== 0) cache.loadAlloc(bucket)
     }
     depot.urge()
-    return this.reuse() ? cache.pop() : 0
+    if (this.reuse()) return cache.pop()
+    return this.relieved() && this.importItems() ? cache.pop() : 0
+  }
+
+  /** Whether other zones have given up pages that this one may grow by: see pressure.ts. */
+  private relieved(): boolean {
+    const { at, records, buckets, space } = this.parts
+    if (records.isAtLimit || this.pendingTooMuch()) return false
+    return relieve(space, [records.slabWords, buckets.keg.slabWords], at)
   }
 
   // ---- zfree runs full ---------------------------------------------------------------------
@@ -268,7 +277,7 @@ export class Supply {
 
   /**
    * No memory for an empty bucket: our own alloc bucket if it is empty, else one in the place of
-   * slabs that nobody uses, else the next to expire.
+   * slabs that nobody uses, of this zone or another, else the next to expire.
    */
   private squeeze(home: number): boolean {
     const { cache, depot, domain, space } = this.parts
@@ -277,7 +286,9 @@ export class Supply {
       return true
     }
     if (domain === undefined) return false
-    const empty = shrink(this.parts) > 0 ? depot.takeEmpty(home) : 0
+    const { at, buckets } = this.parts
+    const room = shrink(this.parts) > 0 || relieve(space, [buckets.keg.slabWords], at)
+    const empty = room ? depot.takeEmpty(home) : 0
     if (empty !== 0) {
       this.loadFree(empty, home)
       return true

@@ -33,7 +33,8 @@ import { destroyZone } from './destroy.ts'
 import { construct, giveBackRaw, release, setBusy } from './handover.ts'
 import type { Parts } from './parts.ts'
 import type { PresetName } from './presets.ts'
-import { type Reclaimed, type ReclaimLevel, reclaim } from './reclaim.ts'
+import { reachUnderPressure } from './pressure.ts'
+import { assertLevel, type Reclaimed, type ReclaimLevel, reclaim } from './reclaim.ts'
 import { exhausted, foreign, insideSection, misuse } from './refuse.ts'
 import { freeAlone } from './scarce.ts'
 import { type ZoneStats, zoneStats } from './stats.ts'
@@ -215,9 +216,7 @@ export class Zone {
   reclaim(level: ReclaimLevel, options?: WaitOptions): Reclaimed {
     this.assertOpen('reclaim')
     this.assertOutside('reclaim')
-    if (level !== 'trim' && level !== 'drain' && level !== 'all') {
-      throw misuse(this.parts, 'reclaim', `level is ${show(level)}; give 'trim', 'drain' or 'all'`)
-    }
+    assertLevel(`zone.reclaim: zone ${show(this.name)}`, level)
     const { parts, supply } = this
     return reclaim(parts, supply, level, options, () => {
       const { cached, pending, safe } = this.stats()
@@ -243,7 +242,7 @@ export class Zone {
     this.assertOpen('prealloc')
     const most = this.parts.records.limit || this.memory.words.length
     integer('zone.prealloc', `zone ${show(this.name)}: items`, items, 0, most)
-    if (!this.parts.records.reach(items))
+    if (!reachUnderPressure(this.parts, this.parts.records, items))
       throw exhausted(this.parts, 'prealloc', `no memory for ${items} items`)
   }
 

@@ -3,7 +3,7 @@
  * reaping itself, where the reaper dies as well and a third worker starts over.
  */
 
-import type { Arena } from '#src/index.ts'
+import type { Arena, Item } from '#src/index.ts'
 import { RunKind } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { HEIR, VICTIM, work } from './deathStage.ts'
@@ -11,7 +11,7 @@ import { both, freeing, taking } from './deeds.ts'
 import type { Kill } from './rules.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'
-import { boardAt, checkArena, reap, WORDS, ZONE_STAGE } from './world.ts'
+import { boardAt, checkArena, type Laws, reap, WORDS, ZONE_STAGE } from './world.ts'
 import { type Body, reading, watching, worker, zoneScene } from './zoneStage.ts'
 
 const COUNTER = boardAt(0)
@@ -23,6 +23,8 @@ interface Deed {
   readonly setup?: (arena: Arena) => void
   readonly first?: (arena: Arena) => void
   readonly body: (arena: Arena, memory: Memory) => void
+  /** Items that may be in the victim's hands when it dies. */
+  readonly mayLeak?: number
   /** What the heir looks at when the dead one's locks are anybody's, and nothing is tidied up yet. */
   readonly before?: (arena: Arena, memory: Memory) => void
   /** What the heir does when it has reaped the victim; again, to see that nothing stands in the way. */
@@ -40,6 +42,18 @@ function useZone(arena: Arena): void {
 /** Ends it as often as somebody has left it. */
 function endZone(arena: Arena): void {
   zoneOf(arena).destroy({ timeoutMs: 0 })
+}
+
+const idleZone = (arena: Arena) =>
+  arena.zone('idle', { bytes: 1800, bucket: 2, trimEveryMs: 0, smr: arena.smr('own') })
+const needy = (arena: Arena) => arena.zone('needy', { bytes: 800, bucket: 2 })
+
+/** One record, which there is only if the idle zone gives up its pages. */
+function takeOne(arena: Arena): void {
+  const zone = needy(arena)
+  const item = zone.tryZalloc()
+  if (item === 0) throw new Error('the idle zone keeps its pages')
+  zone.zfree(item)
 }
 
 /** Two plain words that the lock keeps equal. */
@@ -78,6 +92,24 @@ const DEEDS: readonly Deed[] = [
       useZone(arena)
       endZone(arena)
       arena.smr('own').destroy()
+    },
+  },
+  {
+    name: "taking an idle zone's pages",
+    setup(arena) {
+      needy(arena)
+      const idle = idleZone(arena)
+      const items: Item[] = []
+      for (let item = idle.tryZallocSmr(); item !== 0; item = idle.tryZallocSmr()) items.push(item)
+      // Beginning with the first: the last slabs become empty, the others stay part-filled.
+      for (const item of items) idle.zfreeSmr(item)
+    },
+    body: takeOne,
+    mayLeak: 1,
+    again(arena) {
+      takeOne(arena)
+      const idle = idleZone(arena)
+      idle.zfreeSmr(idle.zallocSmr())
     },
   },
   { name: 'making a lock', body: (arena) => void arena.lock('counter'), again: count },
@@ -121,8 +153,9 @@ export function arenaDeaths(lib: Library): readonly Scenario<undefined>[] {
 }
 
 function arenaDeath(lib: Library, deed: Deed): Scenario<undefined> {
-  const { name, setup, first, body } = deed
-  return base(lib, `death in ${name}`, setup, [
+  const { name, setup, first, body, mayLeak = 0 } = deed
+  const laws = { thorough: true, mayLeak }
+  return base(lib, `death in ${name}`, setup, laws, [
     thread({
       name: VICTIM,
       prepare(memory: Memory, _world: undefined): Arena {
@@ -161,7 +194,7 @@ function heir(
 
 /** The heir attaches first, and finds whatever slot the victim may have claimed. */
 function attaching(lib: Library): Scenario<undefined> {
-  return base(lib, 'death in attaching', undefined, [
+  return base(lib, 'death in attaching', undefined, { thorough: true }, [
     thread({
       name: VICTIM,
       body(memory: Memory, _control, _world: undefined) {
@@ -178,6 +211,7 @@ function base(
   lib: Library,
   name: string,
   setup: Deed['setup'],
+  laws: Laws,
   threads: readonly Thread<undefined>[],
 ): Scenario<undefined> {
   return scenario<undefined>({
@@ -191,7 +225,7 @@ function base(
       return undefined
     },
     threads,
-    final: (memory) => checkArena(lib, memory, { thorough: true }),
+    final: (memory) => checkArena(lib, memory, laws),
     rules: { bound: 0 },
   })
 }

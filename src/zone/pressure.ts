@@ -1,0 +1,113 @@
+/**
+ * Pressure: the arena has no pages left for what one zone wants, and other zones may hold pages that
+ * they do not need. Before anybody hears Exhausted, those go back to the arena.
+ *
+ *   first    slabs that are wholly free, of every zone
+ *   then     zone by zone, items that lie in the depot and may be used again: to their slabs
+ *
+ * It ends as soon as the pages suffice. Nobody waits for readers, and no hook runs: an item that
+ * wants a destructor or `fini` before it goes back stays where it is, since only a worker that has
+ * brought these hooks can do that, and not in the middle of another zone's allocation. Other workers
+ * are asked to empty their caches, as `lookHarder` in supply.ts asks, and do so at their next slow path.
+ *
+ * The directory is locked meanwhile, so no zone can end under our hands. A worker that dies here has
+ * at most one bucket in hand, whose home is this worker's slot: reaping finds it there.
+ *
+ * UMA: uma_reclaim(9) from the page daemon's low-memory event. There is no page daemon here: the
+ * worker that is short of pages does it.
+ */
+
+import { Exhausted } from '../errors.ts'
+import type { Listing } from '../memory/directory.ts'
+import { Named, ZoneWords } from '../memory/layout.ts'
+import type { Space } from '../memory/space.ts'
+import { Smr } from '../smr/domain.ts'
+import { destroyItems } from './bucketHooks.ts'
+import type { Keg } from './keg.ts'
+import { NO_HOOKS, needsHooksToLeave } from './options.ts'
+import { type Parts, partsOf } from './parts.ts'
+import { shrink } from './scarce.ts'
+
+/** Room for more than any arena has: all that can be given up is. */
+const ALL: readonly number[] = [Number.POSITIVE_INFINITY]
+
+/** `keg.reach` for a keg of the zone: if there are no pages for it, once more with those of others. */
+export function reachUnderPressure({ at, space }: Parts, keg: Keg, items: number): boolean {
+  if (keg.reach(items)) return true
+  if (!keg.mayHave(items)) return false
+  relieve(space, ALL, at)
+  return keg.reach(items)
+}
+
+/**
+ * Makes room for runs of so many words each, all at once, out of what other zones than `asking` do not
+ * need. False when there is none, or when the directory's lock is not to be had. Legal inside a section.
+ */
+export function relieve(space: Space, runs: readonly number[], asking = 0): boolean {
+  const suffices = (): boolean => hasRoom(space, runs)
+  try {
+    return space.directory.whileLocked((names) => {
+      const zones = names
+        .filter(({ address, kind }) => kind === Named.zone && address !== asking)
+        .map((each) => partsOf(space, each, NO_HOOKS, domainOf(space, names, each.address)))
+      return (
+        zones.some((zone) => shrink(zone) > 0 && suffices()) ||
+        zones.some((zone) => emptyDepot(zone) && shrink(zone) > 0 && suffices())
+      )
+    })
+  } catch (error) {
+    if (error instanceof Exhausted && 'lock' in error.facts) return false
+    throw error
+  }
+}
+
+/** Whether all these runs could be had: takes them, and gives them back. */
+function hasRoom({ pages }: Space, runs: readonly number[]): boolean {
+  const taken = runs.map((words) => pages.reserve(words)).filter((run) => run !== 0)
+  for (const run of taken) pages.release(run)
+  return taken.length === runs.length
+}
+
+/** Gives the empty slabs of a zone that this worker has not opened back. Returns pages. */
+export function shrinkUnopened(space: Space, zone: Listing): number {
+  return space.directory.whileLocked((names) =>
+    names.some((each) => each.serial === zone.serial)
+      ? shrink(partsOf(space, zone, NO_HOOKS, undefined))
+      : 0,
+  )
+}
+
+function domainOf(space: Space, names: readonly Listing[], zone: number): Smr | undefined {
+  const at = space.memory.peek(zone + ZoneWords.domain)
+  const found = names.find(({ address, kind }) => kind === Named.domain && address === at)
+  return found && new Smr(space, found.name, found.address, found.serial)
+}
+
+/** Items that nobody can see go back to their slabs. Whether there were any. */
+function emptyDepot(parts: Parts): boolean {
+  const { at, buckets, depot, space } = parts
+  const { memory } = space
+  if (needsHooksToLeave(memory.peek(at + ZoneWords.hooks))) return false
+  memory.add(at + ZoneWords.flush, 1)
+  depot.urge()
+  let any = false
+  for (let bucket = depot.fetch(0); bucket !== 0; bucket = depot.fetch(0)) {
+    any = true
+    giveItemsBack(parts, bucket)
+    if (buckets.count(bucket) > 0) return any
+  }
+  return any
+}
+
+function giveItemsBack(parts: Parts, bucket: number): void {
+  const { buckets, depot, records } = parts
+  let given = false
+  try {
+    // No destructor: only the fill of checked arenas.
+    destroyItems(parts, bucket, () => records.give(bucket))
+    given = true
+  } finally {
+    if (given || buckets.count(bucket) === 0) depot.putEmpty(bucket)
+    else depot.putSafe(bucket, 0)
+  }
+}

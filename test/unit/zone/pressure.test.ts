@@ -1,0 +1,233 @@
+/**
+ * Pressure: what one zone does not need goes to another before anybody is told Exhausted.
+ */
+
+import { afterEach, describe, expect, it } from 'vitest'
+import {
+  Arena,
+  Exhausted,
+  HashTable,
+  Misuse,
+  record,
+  u32,
+  type Zone,
+  type ZoneOptions,
+} from '#src/index.ts'
+import { type Actor, allocAll, allocMany, freeMany, thrown } from './stage.ts'
+
+/** Small enough that one zone fills it at once; big enough for slabs of several pages. */
+const BYTES = 2 ** 20
+const ITEM = 64
+
+function tiny(checks = false): Arena {
+  return Arena.create({ bytes: BYTES, maxWorkers: 4, checks })
+}
+
+/** A zone that has filled the arena, or taken `count` items, and let go of all again. */
+function fillAndFree(
+  arena: Arena,
+  options: ZoneOptions = {},
+  count?: number,
+): Actor & { readonly most: number } {
+  const knobs = { bytes: ITEM, bucket: 8, trimEveryMs: 0, sealAfterMs: 0 }
+  const actor = { arena, zone: arena.zone('idle', { ...knobs, ...options }) }
+  const items = count === undefined ? allocAll(actor) : allocMany(actor, count)
+  freeMany(actor, items)
+  return { ...actor, most: items.length }
+}
+
+/** Where the items of a zone are. */
+const places = (zone: Zone) => {
+  const { live, cached, pending, safe, inSlabs, created } = zone.stats()
+  return { live, free: cached + pending + safe + inSlabs, created }
+}
+
+const open: Arena[] = []
+afterEach(() => {
+  for (const arena of open.splice(0)) arena.detach()
+})
+
+describe.each([
+  ['plain', false, false],
+  ['plain, checked', false, true],
+  ['smr', true, false],
+  ['smr, checked', true, true],
+])('idle memory of a %s zone', (_, hasSmr, checks) => {
+  const start = (options: ZoneOptions = {}) => {
+    const arena = tiny(checks)
+    open.push(arena)
+    // Made before the arena is full.
+    const zone = arena.zone('other', { bytes: 200, bucket: 8, limit: 5000 })
+    const limited = arena.zone('limited', { bytes: 16, limit: 3, reserve: 3 })
+    const smr = hasSmr ? { smr: arena.smr('clock') } : {}
+    const idle = fillAndFree(arena, { ...options, ...smr })
+    return { arena, idle, other: { arena, zone }, limited: { arena, zone: limited } }
+  }
+
+  it('goes to another zone', () => {
+    const { idle, other } = start()
+    const got = allocAll(other)
+    // All but what the idle zone must keep in its worker's two buckets, and slabs that those pin.
+    expect(got.length * 200).toBeGreaterThan(idle.most * ITEM * 0.8)
+    expect(places(idle.zone)).toMatchObject({ live: 0 })
+    idle.zone.check()
+    other.zone.check()
+    freeMany(other, got)
+    // And back again.
+    expect(allocMany(idle, Math.floor(idle.most / 2))).toHaveLength(Math.floor(idle.most / 2))
+    idle.zone.check()
+    other.zone.check()
+  })
+
+  it('makes room for a new zone, domain and table', () => {
+    const { arena } = start()
+    arena.smr('another')
+    arena.zone('another', { bytes: 8 })
+    HashTable.create(arena, 'table', { record: record({ id: u32 }), key: 'id', capacity: 100 })
+  })
+
+  it('makes room for a reserve', () => {
+    const { arena, idle } = start()
+    const zone = arena.zone('reserve', { bytes: ITEM, reserve: Math.floor(idle.most / 2) })
+    expect(zone.stats().created).toBeGreaterThanOrEqual(Math.floor(idle.most / 2))
+    zone.prealloc(Math.floor(idle.most * 0.7))
+  })
+
+  it('stays where a destructor has to see it first', () => {
+    let seen = 0
+    const { idle, other } = start({ dtor: () => seen++ })
+    const before = seen
+    const { pending, safe } = idle.zone.stats()
+    allocAll(other)
+    expect(seen).toBe(before)
+    expect(idle.zone.stats()).toMatchObject({ pending, safe })
+    expect(pending + safe).toBeGreaterThan(0)
+    idle.zone.check()
+  })
+
+  it('stays where it is reserved, and where slabs are never freed', () => {
+    const { idle, other } = start({ noFree: true })
+    expect(allocAll(other)).toHaveLength(0)
+    expect(idle.zone.stats().created).toBe(idle.most)
+  })
+
+  it('is not asked for by a zone that is at its limit', () => {
+    const { idle, limited } = start()
+    const { created } = idle.zone.stats()
+    expect(allocAll(limited)).toHaveLength(3)
+    expect(idle.zone.stats().created).toBe(created)
+  })
+})
+
+it('what readers may still see stays', () => {
+  const arena = tiny()
+  open.push(arena)
+  const smr = arena.smr('clock')
+  const reader = Arena.attach(arena.handle)
+  open.push(reader)
+  reader.smr('clock').enter()
+  const idle = fillAndFree(arena, { smr }, 10_000)
+  idle.zone.seal()
+  const other = { arena, zone: arena.zone('other', { bytes: 200, bucket: 8 }) }
+  expect(allocAll(other).length * 200).toBeLessThan(BYTES - idle.most * ITEM)
+  expect(idle.zone.stats().pending).toBe(idle.most)
+  reader.smr('clock').exit()
+  expect(allocAll(other).length * 200).toBeGreaterThan(idle.most * ITEM * 0.7)
+  idle.zone.check()
+})
+
+it('a section of the allocating worker is no obstacle', () => {
+  const arena = tiny()
+  open.push(arena)
+  fillAndFree(arena)
+  const smr = arena.smr('clock')
+  const zone = arena.zone('other', { bytes: 200, bucket: 8, smr })
+  smr.read(() => expect(zone.tryZallocSmr()).not.toBe(0))
+})
+
+describe('arena.reclaim', () => {
+  it('gives back what all zones have, opened by this worker or not', () => {
+    const arena = tiny(true)
+    const other = Arena.attach(arena.handle)
+    open.push(arena, other)
+    const mine = fillAndFree(arena)
+    mine.zone.reclaim('all')
+    const theirs = {
+      arena: other,
+      zone: other.zone('theirs', { bytes: 32, smr: other.smr('clock') }),
+    }
+    freeMany(theirs, allocMany(theirs, 1000))
+    theirs.zone.reclaim('all')
+    freeMany(theirs, allocMany(theirs, 1000))
+    freeMany(mine, allocMany(mine, 1000))
+    const { released, pages, remaining, skipped } = arena.reclaim('all')
+    // Of the other worker all but what is in its own two buckets.
+    expect(released).toBeGreaterThan(1500)
+    expect(pages).toBeGreaterThan(10)
+    expect(remaining).toBe(theirs.zone.stats().cached + theirs.zone.stats().pending)
+    expect(skipped).toEqual([])
+    for (const zone of [mine.zone, theirs.zone]) zone.check()
+  })
+
+  it('names zones whose hooks this worker has not brought, and takes their empty slabs', () => {
+    const arena = tiny()
+    const other = Arena.attach(arena.handle)
+    open.push(arena, other)
+    const options = { bytes: 32, smr: other.smr('clock'), dtor: () => {}, bucket: 4 }
+    const theirs = { arena: other, zone: other.zone('hooked', options) }
+    theirs.zone.prealloc(2000)
+    const { pages, skipped } = arena.reclaim('drain')
+    expect(skipped).toEqual(['hooked'])
+    expect(pages).toBeGreaterThan(10)
+    theirs.zone.check()
+  })
+
+  it.each([
+    ['level', 'everything', undefined, "give 'trim', 'drain' or 'all'"],
+    ['timeoutMs', 'all', { timeoutMs: -1 }, 'timeoutMs is -1'],
+    ['options', 'all', { timeout: 1 }, 'timeout'],
+  ])('refuses a wrong %s', (_, level, options, words) => {
+    const arena = tiny()
+    open.push(arena)
+    thrown(Misuse, () => arena.reclaim(level as 'all', options as object), 'arena.reclaim', words)
+  })
+
+  it('is refused inside a section, and nothing has changed', () => {
+    const arena = tiny()
+    open.push(arena)
+    const idle = fillAndFree(arena)
+    const before = idle.zone.stats()
+    const smr = arena.smr('clock')
+    smr.read(() =>
+      thrown(Misuse, () => arena.reclaim('all'), 'arena.reclaim', 'clock', 'exit first'),
+    )
+    expect(idle.zone.stats()).toEqual(before)
+  })
+
+  it('waits for readers no longer than it was told, for all zones together', () => {
+    const arena = tiny()
+    const reader = Arena.attach(arena.handle)
+    open.push(arena, reader)
+    for (const name of ['a', 'b', 'c']) {
+      const smr = arena.smr(name)
+      reader.smr(name).enter()
+      const zone = arena.zone(name, { bytes: 16, smr })
+      zone.zfreeSmr(zone.zallocSmr())
+    }
+    const began = performance.now()
+    expect(arena.reclaim('drain', { timeoutMs: 30 }).remaining).toBeGreaterThanOrEqual(3)
+    expect(performance.now() - began).toBeGreaterThanOrEqual(29)
+    for (const name of ['a', 'b', 'c']) reader.smr(name).exit()
+  })
+})
+
+it('Exhausted comes when nobody has anything left', () => {
+  const arena = tiny()
+  open.push(arena)
+  const zone = arena.zone('all', { bytes: ITEM })
+  const items = allocAll({ arena, zone })
+  const other = arena.zone('other', { bytes: 200 })
+  thrown(Exhausted, () => other.zalloc(), 'zone.zalloc', 'other')
+  freeMany({ arena, zone }, items)
+  expect(other.zalloc()).not.toBe(0)
+})
