@@ -122,7 +122,7 @@ export class Directory {
 
   private locked<T>(body: () => T): T {
     // Nothing to repair when the last owner died: every change here is one store.
-    this.locks.lock(Header.directoryLock, 'arena directory')
+    this.locks.acquire(Header.directoryLock, 'arena directory')
     try {
       return body()
     } finally {

@@ -17,6 +17,18 @@
  *
  * Nobody waits for ever: a lock that is not to be had within `timeoutMs` is an error that names
  * the holder. Do not hold one across an `await`.
+ *
+ * A thread may survive what ends a call between any two of its steps: a stack overflow, or a time-out
+ * of `node:vm`, which ends it without running its `finally`. What is half changed then must not pass
+ * for whole. So whoever is thrown out of what a lock guards does not unlock but `abandon`s it, as a
+ * death would; and if not even that could be done, the lock still bears our signature. The library's
+ * own locks (`acquire`) are held for a few steps in which nothing of the user's runs, and no worker
+ * takes one twice. So, of such a lock that bears the signature of the very worker that wants it:
+ *   an earlier call of ours was cut off while it held it, then it is ours, and 'owner-died' is true;
+ *   a call of ours holds it now - that cannot be, for it would have to be on the stack below us.
+ *   Otherwise (Misuse, as for a lock that the user has) nobody could ever have it again.
+ * While we do not come for it others wait in vain; so these locks are written down, in private, from
+ * before the CAS until after the exchange, and `check`, in a turn of its own, abandons what is left.
  */
 
 import { Exhausted, Misuse } from '../errors.ts'
@@ -45,6 +57,9 @@ export class Locks {
    * while it blocks it cannot hear that the owner has died.
    */
   patienceMs: number = DEFAULT_TIMEOUT_MS
+  /** The library's own locks that this worker holds or is about to take: the first `holding` of it. */
+  private readonly own: number[] = []
+  private holding = 0
 
   /** `beforeSleep`: what this worker lets go of before it blocks. */
   constructor(memory: Memory, workers: Workers, slot: number, beforeSleep: () => void) {
@@ -54,10 +69,32 @@ export class Locks {
     this.token = workers.token(slot)
   }
 
-  /** Takes the lock at `at`. `what` names it in errors. Not recursive. Blocks at most `timeoutMs`. */
+  /**
+   * Takes the user's lock at `at`. `what` names it in errors. Not recursive. Blocks at most
+   * `timeoutMs`.
+   */
   lock(at: number, what: string, timeoutMs: number = this.patienceMs): Taken {
     if (this.memory.cas(at, FREE, this.token) === FREE) return 'ok'
+    if (this.holds(at)) {
+      throw new Misuse(`${what}: this worker holds the lock already; locks do not nest`, {
+        lock: what,
+      })
+    }
     return this.lockSlowly(at, what, timeoutMs)
+  }
+
+  /** Takes one of the library's own locks, under which nothing of the user's may run. */
+  acquire(at: number, what: string): Taken {
+    this.own[this.holding] = at
+    this.holding++
+    if (this.memory.cas(at, FREE, this.token) === FREE) return 'ok'
+    if (this.holds(at)) return 'owner-died'
+    try {
+      return this.lockSlowly(at, what, this.patienceMs)
+    } catch (error) {
+      this.forget(at)
+      throw error
+    }
   }
 
   /** Runs `body` with another patience. */
@@ -71,9 +108,9 @@ export class Locks {
     }
   }
 
-  /** Takes the lock; if its last owner died, runs `repair`. If that fails, the next owner has to. */
-  lockAndRepair(at: number, what: string, repair: () => void): void {
-    if (this.lock(at, what) === 'ok') return
+  /** `acquire`; if its last owner died, runs `repair`. If that fails, the next owner has to. */
+  acquireAndRepair(at: number, what: string, repair: () => void): void {
+    if (this.acquire(at, what) === 'ok') return
     let whole = false
     try {
       repair()
@@ -86,6 +123,7 @@ export class Locks {
   /** Gives the lock back as a dead worker would: whoever takes it next hears 'owner-died'. */
   abandon(at: number): void {
     const seen = this.memory.swap(at, NOBODY)
+    this.forget(at)
     if ((seen & SLEEPERS) !== 0) this.memory.notify(at, 1)
   }
 
@@ -98,7 +136,27 @@ export class Locks {
 
   unlock(at: number): void {
     const seen = this.memory.swap(at, FREE)
+    this.forget(at)
     if ((seen & SLEEPERS) !== 0) this.memory.notify(at, 1)
+  }
+
+  /** The end of what `acquire` began: unless all of it was done, the next owner has to repair. */
+  release(at: number, whole: boolean): void {
+    if (whole) this.unlock(at)
+    else this.abandon(at)
+  }
+
+  /**
+   * In a turn of its own, when no call of ours can be on the stack: abandons what calls that were cut
+   * off have left locked.
+   */
+  check(): void {
+    while (this.holding > 0) {
+      const at = this.own[this.holding - 1] as number
+      // It may be free, or somebody's by now: then only our list was not told.
+      if (this.holds(at)) this.abandon(at)
+      else this.holding--
+    }
   }
 
   /** How this worker signs the locks it holds. */
@@ -113,11 +171,6 @@ export class Locks {
 
   private lockSlowly(at: number, what: string, timeoutMs: number): Taken {
     const { memory } = this
-    if (this.holds(at)) {
-      throw new Misuse(`${what}: this worker holds the lock already; locks do not nest`, {
-        lock: what,
-      })
-    }
     // The dead give nothing back: for their locks there is no point in spinning.
     if (this.takeOver(at, memory.load(at))) return 'owner-died'
     for (let spin = 0; spin < SPINS; spin++) {
@@ -138,6 +191,17 @@ export class Locks {
       this.beforeSleep()
       if ((seen & SLEEPERS) === 0 && memory.cas(at, seen, seen | SLEEPERS) !== seen) continue
       memory.wait(at, seen | SLEEPERS, Math.min(left, LOOK_AGAIN_MS))
+    }
+  }
+
+  /** No longer ours. Locks are given back in the order in which they were taken, last first. */
+  private forget(at: number): void {
+    const { own } = this
+    for (let i = this.holding - 1; i >= 0; i--) {
+      if (own[i] !== at) continue
+      this.holding--
+      own[i] = own[this.holding] as number
+      return
     }
   }
 

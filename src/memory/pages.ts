@@ -44,6 +44,7 @@ export class Pages {
   private readonly table: PageTable
   private readonly tableAt: number
   private readonly base: number
+  private readonly whenDead = (): void => this.repair()
   readonly count: number
 
   constructor(memory: Memory, locks: Locks, slot: number) {
@@ -59,12 +60,7 @@ export class Pages {
   reserve(words: number): number {
     const order = orderFor(words)
     if (order >= ORDERS) return 0
-    this.lock()
-    try {
-      return this.table.take(order)
-    } finally {
-      this.unlock()
-    }
+    return this.locked(() => this.table.take(order))
   }
 
   /** Says what a reserved run has become. From here on addresses inside it find it. */
@@ -79,28 +75,22 @@ export class Pages {
   allocateInto(receipt: number, words: number, kind: Kind): number {
     const order = orderFor(words)
     if (order >= ORDERS) return 0
-    this.lock()
-    try {
+    return this.locked(() => {
       // Reserved: no list holds it any more when the promise is kept, also if they were made again.
       const base = this.table.take(order)
       if (base === 0) return 0
       this.promise(receipt, base, used(base, kind, order))
       this.keepPromise()
       return base
-    } finally {
-      this.unlock()
-    }
+    })
   }
 
   /** Gives the run at `base` back and clears the word at `receipt`, likewise all or nothing. */
   releaseFrom(receipt: number, base: number): void {
-    this.lock()
-    try {
+    this.locked(() => {
       this.promise(receipt, base, 0)
       this.keepPromise()
-    } finally {
-      this.unlock()
-    }
+    })
   }
 
   /** Keeps what a dead worker may have promised: the words that lead to its runs are true now. */
@@ -111,12 +101,7 @@ export class Pages {
 
   /** Gives a run back. Nobody may hold an address inside it any more. */
   release(base: number): void {
-    this.lock()
-    try {
-      this.table.release(base)
-    } finally {
-      this.unlock()
-    }
+    this.locked(() => this.table.release(base))
   }
 
   /**
@@ -139,12 +124,7 @@ export class Pages {
 
   /** Every run below brk, in order. */
   runs(): Run[] {
-    this.lock()
-    try {
-      return [...this.table.walk()]
-    } finally {
-      this.unlock()
-    }
+    return this.locked(() => [...this.table.walk()])
   }
 
   /** Pages never used, and pages in free runs below them. */
@@ -158,16 +138,13 @@ export class Pages {
 
   /** Runs that `slot` had reserved when it died: nobody else knows of them. */
   releaseReservedBy(slot: number): number {
-    this.lock()
-    try {
+    return this.locked(() => {
       const orphans = [...this.table.walk()].filter(
         (run) => run.state === 'reserved' && run.who === slot,
       )
       for (const run of orphans) this.table.release(run.base)
       return orphans.length
-    } finally {
-      this.unlock()
-    }
+    })
   }
 
   /**
@@ -175,27 +152,37 @@ export class Pages {
    * `wanted` finds out about the words that lead to runs still holds when the others go.
    */
   sweep(wanted: () => (run: Run) => boolean): number {
-    this.lock()
-    try {
+    return this.locked(() => {
       const isWanted = wanted()
       const orphans = [...this.table.walk()].filter((run) => run.state === 'used' && !isWanted(run))
       // What is found by the address of something else goes before that, or a successor inherits it.
       const rank = (run: Run): number => (run.who === RunKind.slab ? 0 : 1)
       for (const { base } of orphans.sort((a, b) => rank(a) - rank(b))) this.table.release(base)
       return orphans.length
-    } finally {
-      this.unlock()
-    }
+    })
   }
 
   // ---- under the lock ----------------------------------------------------------------------
 
   private lock(): void {
-    this.locks.lockAndRepair(Header.pageLock, LOCK, () => this.repair())
+    this.locks.acquireAndRepair(Header.pageLock, LOCK, this.whenDead)
   }
 
-  private unlock(): void {
-    this.locks.unlock(Header.pageLock)
+  private unlock(whole = true): void {
+    this.locks.release(Header.pageLock, whole)
+  }
+
+  /** Runs `body` with the lock held. If it does not come to its end, the next owner repairs. */
+  private locked<T>(body: () => T): T {
+    this.lock()
+    let whole = false
+    try {
+      const result = body()
+      whole = true
+      return result
+    } finally {
+      this.unlock(whole)
+    }
   }
 
   /** Writes down that the run is to have this entry (0: be free) and the word its address (0). */

@@ -38,7 +38,7 @@ export class Stripes {
   }
 
   lock(index: number): void {
-    const taken = this.space.locks.lock(this.at(index) + StripeWords.lock, this.what)
+    const taken = this.space.locks.acquire(this.at(index) + StripeWords.lock, this.what)
     if (taken === 'owner-died') this.recount(index)
   }
 

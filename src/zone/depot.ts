@@ -66,6 +66,7 @@ export class Depot {
   private readonly domain: Smr | undefined
   private readonly knobs: Knobs
   private readonly what: string
+  private readonly whenDead = (): void => this.lists.rebuild()
 
   constructor(
     space: Space,
@@ -94,14 +95,17 @@ export class Depot {
   retire(bucket: number, domain: Smr, exchangeHome: number, paced = false): number {
     domain.makeRoom()
     this.lock()
+    let whole = false
     try {
       this.memory.poke(bucket + BucketWords.goal, domain.stamp(!paced || this.isDue()))
       this.memory.tally(this.at + DepotWords.retired, 1)
       this.memory.tally(this.at + DepotWords.advances, domain.steps)
       this.lists.append(bucket)
-      return exchangeHome === 0 ? 0 : this.lists.popEmpty(exchangeHome)
+      const empty = exchangeHome === 0 ? 0 : this.lists.popEmpty(exchangeHome)
+      whole = true
+      return empty
     } finally {
-      this.unlock()
+      this.unlock(whole)
     }
   }
 
@@ -111,35 +115,28 @@ export class Depot {
    */
   putSafe(bucket: number, exchangeHome: number): number {
     this.lock()
+    let whole = false
     try {
       this.lists.pushSafe(bucket)
-      return exchangeHome === 0 ? 0 : this.lists.popEmpty(exchangeHome)
+      const empty = exchangeHome === 0 ? 0 : this.lists.popEmpty(exchangeHome)
+      whole = true
+      return empty
     } finally {
-      this.unlock()
+      this.unlock(whole)
     }
   }
 
   /** An empty bucket from the depot or, failing that, a new one; 0 when there is no memory. */
   takeEmpty(home: number): number {
     if (this.memory.glance(this.at + DepotWords.emptyHead) !== 0) {
-      this.lock()
-      try {
-        const bucket = this.lists.popEmpty(home)
-        if (bucket !== 0) return bucket
-      } finally {
-        this.unlock()
-      }
+      const bucket = this.locked(() => this.lists.popEmpty(home))
+      if (bucket !== 0) return bucket
     }
     return this.buckets.make(home)
   }
 
   putEmpty(bucket: number): void {
-    this.lock()
-    try {
-      this.lists.pushEmpty(bucket)
-    } finally {
-      this.unlock()
-    }
+    this.locked(() => this.lists.pushEmpty(bucket))
   }
 
   /** Whether `fetch` is worth its lock: something is safe, or the oldest goal is met. */
@@ -169,13 +166,21 @@ export class Depot {
    */
   fetch(exchange: number): number {
     this.lock()
+    let whole = false
     try {
       const bucket = this.lists.popSafe() || this.popExpired()
       if (bucket !== 0 && exchange !== 0) this.lists.pushEmpty(exchange)
+      whole = true
       return bucket
     } finally {
-      this.unlock()
+      this.unlock(whole)
     }
+  }
+
+  /** Makes the lists anew if somebody was thrown out, or died, in the middle of a change. */
+  settle(): void {
+    this.lock()
+    this.unlock(true)
   }
 
   /** Items that lay here unused ever since the last call: the working set did not want them. */
@@ -217,30 +222,40 @@ export class Depot {
 
   /** Conservation: every bucket that calls the depot its home is counted and listed, in order. */
   check(): void {
-    this.locked(() => this.lists.check(this.what))
+    this.lock()
+    try {
+      this.lists.check(this.what)
+    } finally {
+      // Nothing was changed: what is wrong is not to be made good behind whoever asked.
+      this.unlock(true)
+    }
   }
 
   // ---- under the lock ----------------------------------------------------------------------
 
   private locked<T>(body: () => T): T {
     this.lock()
+    let whole = false
     try {
-      return body()
+      const result = body()
+      whole = true
+      return result
     } finally {
-      this.unlock()
+      this.unlock(whole)
     }
   }
 
   private lock(): void {
     const taken = this.memory.glance(this.at + DepotWords.lock) !== 0
-    this.space.locks.lockAndRepair(this.at + DepotWords.lock, this.what, () => this.lists.rebuild())
+    this.space.locks.acquireAndRepair(this.at + DepotWords.lock, this.what, this.whenDead)
     if (!taken) return
     this.memory.tally(this.at + DepotWords.contended, 1)
     this.knobs.grow()
   }
 
-  private unlock(): void {
-    this.space.locks.unlock(this.at + DepotWords.lock)
+  /** Unless `whole`, we were thrown out in the middle: the next owner makes the lists anew. */
+  private unlock(whole: boolean): void {
+    this.space.locks.release(this.at + DepotWords.lock, whole)
   }
 
   /** Whether the bucket that is being retired is the one in so many that moves the clock. */

@@ -79,6 +79,7 @@ export class Keg {
   /** Moves up to `want` items into `bucket`; grows by a slab where that is needed and possible. */
   take(bucket: number, want: number): number {
     this.lock()
+    let whole = false
     try {
       let taken = 0
       while (taken < want) {
@@ -89,9 +90,10 @@ export class Keg {
         this.moves.take(slab, bucket, items)
         taken += items
       }
+      whole = true
       return taken
     } finally {
-      this.unlock()
+      this.unlock(whole)
     }
   }
 
@@ -102,8 +104,7 @@ export class Keg {
 
   /** Takes one item, 0 if none is to be had. `prepare` fills it in before it leaves its slab. */
   takeOne(prepare: (item: number) => void): number {
-    this.lock()
-    try {
+    return this.locked(() => {
       const slab = this.roomUnderLimit() > 0 ? this.slabWithFree() : 0
       if (slab === 0) return 0
       const index = nextFree(this.memory, slab, 0, this.shape.perSlab)
@@ -111,24 +112,17 @@ export class Keg {
       prepare(item)
       this.moves.takeOne(slab, index)
       return item
-    } finally {
-      this.unlock()
-    }
+    })
   }
 
   giveOne(item: number): void {
-    this.lock()
-    try {
-      this.moves.giveOne(item)
-    } finally {
-      this.unlock()
-    }
+    this.locked(() => this.moves.giveOne(item))
   }
 
   /** Finishes what a dead worker may have left under the lock. */
   settle(): void {
     this.lock()
-    this.unlock()
+    this.unlock(true)
   }
 
   /**
@@ -137,8 +131,7 @@ export class Keg {
    */
   reach(items: number): boolean {
     if (!this.mayHave(items)) return false
-    this.lock()
-    try {
+    return this.locked(() => {
       const added: number[] = []
       while (this.get(this.at + KegWords.created) < items) {
         const slab = this.grow()
@@ -149,15 +142,12 @@ export class Keg {
         added.push(slab)
       }
       return true
-    } finally {
-      this.unlock()
-    }
+    })
   }
 
   /** Gives slabs without a single item in use back to the arena, keeping `keep` items in slabs. */
   shrink(keep: number): number {
-    this.lock()
-    try {
+    return this.locked(() => {
       let released = 0
       const { perSlab } = this.shape
       for (;;) {
@@ -166,28 +156,25 @@ export class Keg {
         this.discard(slab)
         released += 2 ** this.shape.slabOrder
       }
-    } finally {
-      this.unlock()
-    }
+    })
   }
 
   /** Gives every slab back, whatever is out of it: the end of the keg. */
   abolish(): void {
-    this.lock()
-    try {
+    this.locked(() => {
       for (const slab of [...this.slabs()]) this.space.pages.release(slab)
-    } finally {
-      this.unlock()
-    }
+    })
   }
 
   /** Moves all but the first `keep` items of `bucket` back into their slabs. */
   giveTail(bucket: number, keep: number): void {
     this.lock()
+    let whole = false
     try {
       this.moves.give(bucket, keep)
+      whole = true
     } finally {
-      this.unlock()
+      this.unlock(whole)
     }
   }
 
@@ -223,8 +210,7 @@ export class Keg {
 
   /** Every item that is not free in its slab. */
   itemsOut(): number[] {
-    this.lock()
-    try {
+    return this.watched(() => {
       const out: number[] = []
       for (const slab of this.slabs()) {
         for (let index = 0; index < this.shape.perSlab; index++) {
@@ -232,15 +218,12 @@ export class Keg {
         }
       }
       return out
-    } finally {
-      this.unlock()
-    }
+    })
   }
 
   /** Conservation: counts and lists say what the free bits say. */
   check(): void {
-    this.lock()
-    try {
+    this.watched(() => {
       const seen = { slabs: 0, created: 0, inSlabs: 0, listed: 0 }
       for (const slab of this.slabs()) {
         const free = countFree(this.memory, slab, this.shape.perSlab)
@@ -263,19 +246,40 @@ export class Keg {
           inSlabs,
         })
       }
-    } finally {
-      this.unlock()
-    }
+    })
   }
 
   // ---- under the lock ----------------------------------------------------------------------
 
   private lock(): void {
-    this.space.locks.lockAndRepair(this.at + KegWords.lock, this.what, this.whenDead)
+    this.space.locks.acquireAndRepair(this.at + KegWords.lock, this.what, this.whenDead)
   }
 
-  private unlock(): void {
-    this.space.locks.unlock(this.at + KegWords.lock)
+  /** Unless `whole`, we were thrown out in the middle: the next owner repairs. */
+  private unlock(whole: boolean): void {
+    this.space.locks.release(this.at + KegWords.lock, whole)
+  }
+
+  private locked<T>(body: () => T): T {
+    this.lock()
+    let whole = false
+    try {
+      const result = body()
+      whole = true
+      return result
+    } finally {
+      this.unlock(whole)
+    }
+  }
+
+  /** The same for what changes nothing: what it may find wrong is not to be made good behind it. */
+  private watched<T>(body: () => T): T {
+    this.lock()
+    try {
+      return body()
+    } finally {
+      this.unlock(true)
+    }
   }
 
   private slabWithFree(): number {

@@ -195,13 +195,13 @@ export const TRIALS: readonly Trial[] = [
   byZone('depot full and empty', [
     'the depot is not locked',
     DEPOT,
-    'this.space.locks.lockAndRepair(this.at + DepotWords.lock, this.what, () => this.lists.rebuild())',
+    'this.space.locks.acquireAndRepair(this.at + DepotWords.lock, this.what, this.whenDead)',
     '',
   ]),
   byZone('slabs come and go', [
     'the keg is not locked',
     KEG,
-    'this.space.locks.lockAndRepair(this.at + KegWords.lock, this.what, this.whenDead)',
+    'this.space.locks.acquireAndRepair(this.at + KegWords.lock, this.what, this.whenDead)',
     '',
   ]),
   // ---- locks, names, pages ---------------------------------------------------------------------
@@ -232,7 +232,7 @@ export const TRIALS: readonly Trial[] = [
   byMemory('one zone of two makers', [
     'the directory is not locked',
     'memory/directory',
-    "this.locks.lock(Header.directoryLock, 'arena directory')",
+    "this.locks.acquire(Header.directoryLock, 'arena directory')",
     '',
   ]),
   byMemory('two attach and detach', [
@@ -244,7 +244,7 @@ export const TRIALS: readonly Trial[] = [
   byMemory('pages of two', [
     'pages are not locked',
     PAGES,
-    'this.locks.lockAndRepair(Header.pageLock, LOCK, () => this.repair())',
+    'this.locks.acquireAndRepair(Header.pageLock, LOCK, this.whenDead)',
     '',
   ]),
   ...DEATH_TRIALS,

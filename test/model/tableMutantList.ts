@@ -90,7 +90,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byLookup('one reader, two writers of its chain', [
     'table: no stripe lock',
     STRIPES,
-    'const taken = this.space.locks.lock(this.at(index) + StripeWords.lock, this.what);',
+    'const taken = this.space.locks.acquire(this.at(index) + StripeWords.lock, this.what);',
     `const taken = 'ok';`,
   ]),
   byLookup('lookup against replace', [

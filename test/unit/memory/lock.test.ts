@@ -9,6 +9,7 @@ import { Exhausted } from '#src/errors.ts'
 import { Arena } from '#src/index.ts'
 import type { Locks } from '#src/memory/lock.ts'
 import { trio } from '../../helpers/company.ts'
+import { interrupt, MANNERS } from '../../helpers/interrupt.ts'
 import { exhausted, misuse } from '../../helpers/refusals.ts'
 import { spawn } from '../../helpers/spawn.ts'
 import type { Task } from './counter.worker.ts'
@@ -167,6 +168,82 @@ describe('a lock that is held', () => {
     }
     exhausted(() => locks(b).lock(at, 'it', 50))
     expect(naps.map(Math.round)).toEqual([20, 20, 10])
+  })
+})
+
+describe('a lock of the library’s own', () => {
+  const own = () => locks(a).acquire(at, 'it')
+
+  it('is a lock like any other', () => {
+    expect(own()).toBe('ok')
+    expect(word()).toBe(token(a))
+    exhausted(() => locks(b).lock(at, 'it', 0))
+    locks(a).release(at, true)
+    expect(word()).toBe(FREE)
+  })
+
+  it('that is not given back as whole is repaired by the next owner, whoever that is', () => {
+    for (const next of [a, b]) {
+      own()
+      locks(a).release(at, false)
+      expect(locks(next).acquire(at, 'it')).toBe('owner-died')
+      locks(next).unlock(at)
+      expect(word()).toBe(FREE)
+    }
+  })
+
+  it('that still bears our signature was held by a call that was cut off: it is ours, to repair', () => {
+    own()
+    let repairs = 0
+    locks(a).acquireAndRepair(at, 'it', () => repairs++)
+    expect(repairs).toBe(1)
+    expect(word() & ~SLEEPERS).toBe(token(a))
+    locks(a).unlock(at)
+    expect(own()).toBe('ok')
+  })
+
+  it('is abandoned in a turn of its own, when no call of ours can hold it', () => {
+    const other = a.space.pages.reserve(1)
+    for (const each of [at, other]) locks(a).acquire(each, 'it')
+    locks(a).check()
+    for (const each of [at, other]) {
+      expect(locks(b).acquire(each, 'it')).toBe('owner-died')
+      locks(b).unlock(each)
+    }
+    locks(a).check()
+    expect(word()).toBe(FREE)
+  })
+
+  it('is not taken from whoever has it now', () => {
+    own()
+    a.memory.store(at, FREE)
+    locks(b).lock(at, 'it')
+    locks(a).check()
+    expect(locks(b).holds(at)).toBe(true)
+  })
+
+  it('is not remembered where it was not to be had, nor is the user’s', () => {
+    locks(b).lock(at, 'it')
+    locks(a).withPatience(0, () => exhausted(own))
+    locks(b).unlock(at)
+    locks(a).lock(at, 'the user’s')
+    locks(a).check()
+    expect(locks(a).holds(at)).toBe(true)
+  })
+
+  it.each(MANNERS)('is free or anybody’s after its turn, wherever a call is %s', (manner) => {
+    for (let step = 0, on = true; on; step++) {
+      const act = () => locks(a).acquireAndRepair(at, 'it', () => {})
+      const release = () => locks(a).release(at, true)
+      on = interrupt(a, step, manner, () => {
+        act()
+        release()
+      }).interrupted
+      locks(a).check()
+      locks(b).acquire(at, 'it')
+      locks(b).unlock(at)
+      expect(word()).toBe(FREE)
+    }
   })
 })
 

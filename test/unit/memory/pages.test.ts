@@ -12,6 +12,7 @@ import type { Memory } from '#src/memory/memory.ts'
 import { orderFor, type Run } from '#src/memory/pageEntry.ts'
 import { checkPages, type Pages } from '#src/memory/pages.ts'
 import { pair } from '../../helpers/company.ts'
+import { interrupt, MANNERS } from '../../helpers/interrupt.ts'
 import { corruption } from '../../helpers/refusals.ts'
 
 const PAGES_WANTED = 40
@@ -484,5 +485,60 @@ describe('a worker that dies at any of its writes', () => {
       [mine, 'reserved'],
       [theirs, 'free'],
     ])
+  })
+})
+
+describe('a call that ends anywhere', () => {
+  const receipt = (): number => Header.WORDS - 2
+
+  /** One of each state and some sizes, so that there is something to split, merge and skip. */
+  function arrange(): { mine: number; promised: number } {
+    fresh()
+    const runs = [1, 1, 2, 4].map((n) => pages.reserve(pagesOf(n)))
+    for (const i of [0, 2]) pages.release(runs[i] as number)
+    pages.publish(runs[1] as number, RunKind.zone)
+    return { mine: runs[3] as number, promised: receipt() }
+  }
+
+  const VERBS = {
+    'reserve, from a larger run': () => pages.reserve(1),
+    'reserve, from untouched pages': () => pages.reserve(pagesOf(8)),
+    release: ({ mine }: { mine: number }) => pages.release(mine),
+    'a receipt': ({ promised }: { promised: number }) => {
+      const base = pages.allocateInto(promised, pagesOf(4), RunKind.chains)
+      pages.releaseFrom(promised, base)
+    },
+    sweep: () => pages.sweep(() => () => false),
+    looking: () => pages.runs(),
+  } as const
+
+  describe.each(MANNERS)('%s', (manner) => {
+    it.each(Object.entries(VERBS))('%s: what it leaves is repaired', (_name, act) => {
+      let step = 0
+      for (let on = true; on; step++) {
+        const arranged = arrange()
+        on = interrupt(a, step, manner, () => act(arranged)).interrupted
+        const used = (run: Run): boolean => run.state === 'used' && run.who === RunKind.chains
+        // Either the caller goes on, or another worker comes when we have had a turn of our own.
+        if (step % 2 === 1) a.space.locks.check()
+        const next = step % 2 === 1 ? b : a
+        checkPages(memory, next.space.pages)
+        expect(memory.load(Header.pageLock)).toBe(0)
+        const said = memory.peek(arranged.promised)
+        expect(
+          next.space.pages
+            .runs()
+            .filter(used)
+            .map(({ base }) => base),
+        ).toEqual(said === 0 ? [] : [said])
+        // Nothing is lost: what nobody was told of is still this worker's, and goes back.
+        next.space.pages.releaseReservedBy(a.workerId)
+        for (const { base } of pages.runs().filter(({ state }) => state === 'used'))
+          pages.release(base)
+        expect(pages.runs().every(({ state }) => state === 'free')).toBe(true)
+        checkPages(memory, pages)
+      }
+      expect(step).toBeGreaterThan(5)
+    })
   })
 })
