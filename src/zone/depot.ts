@@ -207,7 +207,13 @@ export class Depot {
 
   /** Turns knobs, which are under this lock where more than one word has to agree. */
   tune(turn: (knobs: Knobs) => void): void {
-    this.locked(() => turn(this.knobs))
+    this.lock()
+    try {
+      turn(this.knobs)
+    } finally {
+      // Whatever it refused: no knob is part of what a rebuild makes anew.
+      this.unlock(true)
+    }
   }
 
   /** Gives all spare buckets' memory back. */
