@@ -6,6 +6,7 @@
  * that is to be killed at each of its steps.
  */
 
+import { assembledFloor } from './assembledFloor.ts'
 import { floors } from './floors.ts'
 import { graceBad, graceBadPoison, graceGood } from './gracePeriod.ts'
 import { litmusScenarios, messagePassing } from './litmus.ts'
@@ -48,6 +49,7 @@ export const catalog: Readonly<Record<string, readonly Entry[]>> = {
   ...floors,
   ...queueFloor,
   ...tableFloor,
+  ...assembledFloor,
 }
 
 /** A scenario of any world, as the catalog keeps it. */

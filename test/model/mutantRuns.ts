@@ -6,7 +6,8 @@ import { type Exploration, explore, type Failure, replay } from './explorer.ts'
 import { killAtEveryStep } from './kill.ts'
 import { breed } from './mutants.ts'
 import type { Scenario } from './scenario.ts'
-import type { Trial } from './trial.ts'
+import type { Library } from './stage.ts'
+import type { Case, Trial } from './trial.ts'
 
 export interface Verdict {
   readonly name: string
@@ -21,7 +22,11 @@ export interface Verdict {
 }
 
 export async function runTrial(trial: Trial): Promise<Verdict> {
-  const lib = await breed(trial)
+  return runCase(await breed(trial), trial)
+}
+
+/** The same for a library that is there already. */
+export function runCase(lib: Library, trial: Case): Verdict {
   const scenario = trial.scenarios(lib).find((each) => each.name === trial.scenario)
   if (scenario === undefined) throw new Error(`no scenario is named "${trial.scenario}"`)
   const found = search(scenario as unknown as Scenario, trial)
@@ -40,7 +45,7 @@ export async function runTrial(trial: Trial): Promise<Verdict> {
 
 function search(
   scenario: Scenario,
-  { victim, rules = {} }: Trial,
+  { victim, rules = {} }: Case,
 ): Pick<Exploration, 'schedules' | 'steps' | 'ms' | 'failure'> {
   return victim === undefined ? explore(scenario, rules) : killAtEveryStep(scenario, victim, rules)
 }

@@ -25,6 +25,7 @@ import { QUEUE_TRIALS } from './queueMutantList.ts'
 import type { Rules } from './rules.ts'
 import { formatRow, formatSum, HEADER, type Row, runEntry } from './table.ts'
 import { TABLE_TRIALS } from './tableMutantList.ts'
+import { runWatTrial, WAT_TRIALS } from './watMutantList.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -80,6 +81,7 @@ async function runMutants(): Promise<number> {
     ...TABLE_TRIALS,
   ])
     verdicts.push(await runTrial(trial))
+  for (const trial of WAT_TRIALS) verdicts.push(await runWatTrial(trial))
   console.log(`\n${formatVerdicts(verdicts)}`)
   return verdicts.filter(({ failure, replays }) => failure === undefined || !replays).length
 }

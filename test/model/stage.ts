@@ -50,6 +50,8 @@ export interface Library {
   readonly Queued: typeof Queued
   readonly checkPages: typeof checkPages
   readonly checkTable: typeof checkTable
+  /** The memory that a worker's handles get; where there is none, the one that the threads have. */
+  readonly memoryOf?: (memory: Memory) => Memory
 }
 
 export const shipped: Library = {
@@ -110,7 +112,7 @@ export function raise<W>(
 export function join(lib: Library, memory: Memory): Arena {
   lendCompound(memory, lib.compound)
   const handle = { umaSmr: memory.peek(Header.version) } as Handle
-  const space = new lib.Space('model', memory)
+  const space = new lib.Space('model', lib.memoryOf?.(memory) ?? memory)
   // A timer of the host's would act when the schedule is over; what it would do, a deed does.
   space.turn.after = () => {}
   return new lib.Arena(space, handle)

@@ -64,6 +64,10 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       bucket: 1,
       dies: ({ table }) => look(table, a),
     }),
+    death('death in has', {
+      bucket: 1,
+      dies: ({ table }) => table.has(a),
+    }),
     death('death in grow', {
       dies: ({ table }) => table.resize(MORE_CHAINS),
     }),

@@ -4,6 +4,7 @@
  */
 
 import type { Entry } from './catalog.ts'
+import { hasScenarios } from './hasScenarios.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { shipped } from './stage.ts'
@@ -27,7 +28,7 @@ const sampled = (schedules: number): Rules => ({
 })
 const VICTIM = 'victim'
 
-const lookups = [...tableScenarios(shipped), ...resizeScenarios(shipped)]
+const lookups = [...tableScenarios(shipped), ...resizeScenarios(shipped), ...hasScenarios(shipped)]
 
 export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
   table: [

@@ -7,7 +7,7 @@ import { keyOf, record, u32, utf8 } from '#src/record.ts'
 import { catalog, quick } from './catalog.ts'
 import { runEntry } from './table.ts'
 import { tableFloor } from './tableFloor.ts'
-import { TWINS } from './tableKeys.ts'
+import { NEIGHBOURS, TWINS } from './tableKeys.ts'
 import { KEY } from './tableStage.ts'
 
 describe.each(Object.keys(tableFloor))('%s', (group) => {
@@ -36,5 +36,10 @@ describe('keys', () => {
   it('two names have one hash', () => {
     const names = keyOf(record({ name: utf8(8) }), 'name')
     expect(names.hash(TWINS[0])).toBe(names.hash(TWINS[1]))
+  })
+
+  it('four names share a chain of 16', () => {
+    const names = keyOf(record({ name: utf8(8) }), 'name')
+    expect(new Set(NEIGHBOURS.map((name) => names.hash(name) >>> (32 - 4))).size).toBe(1)
   })
 })

@@ -10,7 +10,7 @@
  *   e       a stripe of its own
  */
 
-import type { Arena, Item } from '#src/index.ts'
+import type { Arena, Item, SmrOptions } from '#src/index.ts'
 import { ChainsWord, RunKind, StripeWords, TableWords } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import type { Control } from './history.ts'
@@ -50,6 +50,8 @@ export interface Knobs {
   readonly capacity?: number
   readonly bucket?: number
   readonly limit?: number
+  /** Options of the table's domain, where they matter. */
+  readonly domain?: SmrOptions
 }
 
 // ---- rows ------------------------------------------------------------------------------------
@@ -60,9 +62,10 @@ function schemaOf(lib: Library) {
 }
 
 export function createRows(lib: Library, arena: Arena, knobs: Knobs = {}): Rows {
-  const { capacity = FEW_CHAINS, bucket = 2, limit } = knobs
+  const { capacity = FEW_CHAINS, bucket = 2, limit, domain } = knobs
   const sizes = limit === undefined ? { capacity, bucket } : { capacity, bucket, limit }
-  return lib.HashTable.create(arena, NAME, { record: schemaOf(lib), key: 'key', ...sizes })
+  const own = domain === undefined ? {} : { smr: arena.smr(NAME, domain) }
+  return lib.HashTable.create(arena, NAME, { record: schemaOf(lib), key: 'key', ...sizes, ...own })
 }
 
 export function openRows(lib: Library, arena: Arena) {
@@ -123,6 +126,8 @@ export function member(
     ...(after === undefined ? {} : { after }),
     prepare(memory) {
       const arena = join(lib, memory)
+      // Turns end where a thread says so.
+      arena.space.turn.schedule = () => {}
       return { arena, table: openRows(lib, arena) }
     },
     body: (memory, control, prepared) => body({ ...prepared, memory, control }),

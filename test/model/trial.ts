@@ -7,8 +7,10 @@ import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
 
-/** A mutant and where it is caught. */
-export interface Trial extends Mutant {
+/** Where something broken is caught. */
+export interface Case {
+  /** What is broken. */
+  readonly name: string
   /** Of any world: it is only run. */
   readonly scenarios: (lib: Library) => readonly Scenario[]
   readonly scenario: string
@@ -16,8 +18,13 @@ export interface Trial extends Mutant {
   readonly rules?: Rules
 }
 
+/** A mutant and where it is caught. */
+export interface Trial extends Mutant, Case {
+  readonly name: string
+}
+
 type Change = readonly [name: string, file: string, find: string, replace: string]
-type More = Pick<Trial, 'victim' | 'rules'>
+type More = Pick<Case, 'victim' | 'rules'>
 
 /** Mutants that one of these scenarios catches. */
 export const caught =
