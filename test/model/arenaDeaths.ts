@@ -17,7 +17,7 @@ import { type Body, reading, watching, worker, zoneScene } from './zoneStage.ts'
 const COUNTER = boardAt(0)
 const RECEIPTS = [boardAt(1), boardAt(2)] as const
 
-interface Deed {
+export interface ArenaDeed {
   readonly name: string
   /** Before anybody dies: by one who leaves, and by the victim and the heir. */
   readonly setup?: (arena: Arena) => void
@@ -66,7 +66,7 @@ function count(arena: Arena, memory: Memory): void {
   })
 }
 
-const DEEDS: readonly Deed[] = [
+export const ARENA_DEEDS: readonly ArenaDeed[] = [
   {
     name: 'making a domain',
     body: (arena) => void arena.smr('new'),
@@ -149,13 +149,13 @@ function takePages(arena: Arena): void {
 
 /** Deeds of the arena; kill `VICTIM`. */
 export function arenaDeaths(lib: Library): readonly Scenario<undefined>[] {
-  return [attaching(lib), ...DEEDS.map((deed) => arenaDeath(lib, deed))]
+  return [attaching(lib), ...ARENA_DEEDS.map((deed) => arenaDeath(lib, deed))]
 }
 
-function arenaDeath(lib: Library, deed: Deed): Scenario<undefined> {
+function arenaDeath(lib: Library, deed: ArenaDeed): Scenario<undefined> {
   const { name, setup, first, body, mayLeak = 0 } = deed
   const laws = { thorough: true, mayLeak }
-  return base(lib, `death in ${name}`, setup, laws, [
+  return arenaScene(lib, `death in ${name}`, setup, laws, [
     thread({
       name: VICTIM,
       prepare(memory: Memory, _world: undefined): Arena {
@@ -171,7 +171,7 @@ function arenaDeath(lib: Library, deed: Deed): Scenario<undefined> {
 
 function heir(
   lib: Library,
-  { first, before, again }: Pick<Deed, 'first' | 'before' | 'again'>,
+  { first, before, again }: Pick<ArenaDeed, 'first' | 'before' | 'again'>,
 ): Thread<undefined> {
   return thread({
     name: HEIR,
@@ -194,7 +194,7 @@ function heir(
 
 /** The heir attaches first, and finds whatever slot the victim may have claimed. */
 function attaching(lib: Library): Scenario<undefined> {
-  return base(lib, 'death in attaching', undefined, { thorough: true }, [
+  return arenaScene(lib, 'death in attaching', undefined, { thorough: true }, [
     thread({
       name: VICTIM,
       body(memory: Memory, _control, _world: undefined) {
@@ -207,10 +207,10 @@ function attaching(lib: Library): Scenario<undefined> {
   ])
 }
 
-function base(
+export function arenaScene(
   lib: Library,
   name: string,
-  setup: Deed['setup'],
+  setup: ArenaDeed['setup'],
   laws: Laws,
   threads: readonly Thread<undefined>[],
 ): Scenario<undefined> {

@@ -40,18 +40,18 @@ const WORKERS = 3
 const GUARD = Math.ceil(2 ** 30 / STRIDE)
 
 /** An open section, and what its task has found. */
-interface Open {
+export interface Open {
   readonly tracker: Tracker
   readonly records: readonly number[]
 }
 
-function begin({ memory, smr }: Worker, places: readonly Place[] = [ONE], label = ''): Open {
+export function begin({ memory, smr }: Worker, places: readonly Place[] = [ONE], label = ''): Open {
   const tracker = smr.enterSleepable(label)
   return { tracker, records: places.map(({ head }) => memory.load(head)) }
 }
 
 /** Whoever is still in its section still has what it found. */
-function end({ memory, smr }: Worker, { tracker, records }: Open): void {
+export function end({ memory, smr }: Worker, { tracker, records }: Open): void {
   for (const record of records) {
     const value = record === 0 ? FRESH : memory.peek(record)
     if (value !== FRESH) throw new Error(`an async section found ${value} in the record`)
@@ -59,7 +59,7 @@ function end({ memory, smr }: Worker, { tracker, records }: Open): void {
   smr.exitSleepable(tracker)
 }
 
-function sleepable(combo: Combo): Combo {
+export function sleepable(combo: Combo): Combo {
   return { ...combo, options: { ...combo.options, sleepable: true } }
 }
 
@@ -96,7 +96,7 @@ const memberOf =
       body: (_memory, control, worker: Worker) => body(worker, (n) => control.choose(n)),
     })
 
-function scene(
+export function scene(
   lib: Library,
   combo: Combo,
   name: string,
@@ -255,7 +255,7 @@ function names(lib: Library, combo: Combo): Scenario<World> {
   return scene(lib, combo, 'names', [reader, asking])
 }
 
-function assertNobodyInside(memory: Memory, { domain }: World): void {
+export function assertNobodyInside(memory: Memory, { domain }: World): void {
   for (let slot = 0; slot < WORKERS; slot++) {
     const reader = domain + DomainWords.WORDS + slot * ReaderWords.WORDS
     const seq = memory.load(reader + ReaderWords.asyncSeq)

@@ -54,6 +54,7 @@ type Call = (this: FaultyMemory, ...args: unknown[]) => unknown
 for (const name of CALLS) {
   const act = (ModelMemory.prototype as unknown as Record<string, Call>)[name] as Call
   Object.defineProperty(FaultyMemory.prototype, name, {
+    writable: true,
     value: function mayFailFirst(this: FaultyMemory, ...args: unknown[]): unknown {
       this.mayFail()
       return act.apply(this, args)

@@ -3,12 +3,14 @@
  * allocations, frees, housekeeping, plain zones.
  */
 
+import { arenaThrows, tableThrows } from './arenaThrows.ts'
 import { DEEDS } from './deathScenarios.ts'
 import type { Scenario } from './scenario.ts'
+import { sectionThrows } from './sectionThrows.ts'
 import type { Library } from './stage.ts'
 import { SURVIVOR, throwScene } from './throwStage.ts'
 
-const HOLD = ['an exception in advance, poll and wait']
+const HOLD = /^an exception in (advance|clock)/
 
 /** The scenario, and whose calls fail. */
 export interface ThrowScenario {
@@ -22,12 +24,10 @@ export function zoneThrows(lib: Library): readonly Scenario<undefined>[] {
 
 /** Those that hold. */
 export function holdingThrows(lib: Library): readonly ThrowScenario[] {
-  return allThrowScenarios(lib).filter(({ scenario }) => HOLD.includes(scenario.name))
+  return allThrowScenarios(lib).filter(({ scenario }) => HOLD.test(scenario.name))
 }
 
 export function allThrowScenarios(lib: Library): readonly ThrowScenario[] {
-  return zoneThrows(lib).map((each) => ({
-    scenario: each as unknown as Scenario,
-    thread: SURVIVOR,
-  }))
+  const all = [...sectionThrows(lib), ...arenaThrows(lib), ...tableThrows(lib), ...zoneThrows(lib)]
+  return all.map((scenario) => ({ scenario: scenario as unknown as Scenario, thread: SURVIVOR }))
 }

@@ -1,0 +1,238 @@
+/**
+ * An exception in what the arena and the hash table do, and the worker goes on: it does the same
+ * again, and in the end nothing is held and nothing is lost.
+ */
+
+import type { Arena } from '#src/index.ts'
+import type { Memory } from '#src/memory/memory.ts'
+import { ARENA_DEEDS, type ArenaDeed, arenaScene } from './arenaDeaths.ts'
+import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
+import { join, type Library, raise } from './stage.ts'
+import { HELD } from './tableDeathStage.ts'
+import { holds } from './tableScenarios.ts'
+import {
+  createRows,
+  describe,
+  FEW_CHAINS,
+  type Hand,
+  KEY,
+  type Knobs,
+  look,
+  MORE_CHAINS,
+  member,
+  openRows,
+  put,
+  type Rows,
+  STAGE,
+  settle,
+  type TableWorld,
+} from './tableStage.ts'
+import { assertHoldsNothing } from './world.ts'
+
+export const SURVIVOR = 'survivor'
+/** The item that the survivor had in its hands. */
+const LEAKS = 1
+
+// ---- the arena --------------------------------------------------------------------------------
+
+export function arenaThrows(lib: Library): readonly Scenario<undefined>[] {
+  return [attaching(lib), ...ARENA_DEEDS.map((deed) => arenaThrow(lib, deed))]
+}
+
+function arenaThrow(lib: Library, deed: ArenaDeed): Scenario<undefined> {
+  const { name, setup, first, body, again, mayLeak = 0 } = deed
+  const prepare = (memory: Memory, _world: undefined): Arena => {
+    const arena = join(lib, memory)
+    first?.(arena)
+    return arena
+  }
+  const laws = { thorough: true, mayLeak: mayLeak + LEAKS }
+  return arenaScene(lib, `an exception in ${name}`, setup, laws, [
+    thread({
+      name: SURVIVOR,
+      prepare,
+      body(memory: Memory, control, arena: Arena) {
+        const ended = control.attempt(() => body(arena, memory))
+        if (!ended) mayBeDone(() => body(arena, memory))
+        again?.(arena, memory)
+        assertHoldsNothing(memory, { arena })
+        arena.detach()
+      },
+    }),
+    thread({
+      name: 'heir',
+      after: SURVIVOR,
+      prepare,
+      body: (memory: Memory, _control, arena: Arena) => again?.(arena, memory),
+    }),
+  ])
+}
+
+/** Done once more, it may say that it has been done. */
+function mayBeDone(deed: () => void): void {
+  try {
+    deed()
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_UMA_SMR_MISUSE') throw error
+  }
+}
+
+/** Attaches again: a slot that was claimed in vain is given back, or reaped in the end. */
+function attaching(lib: Library): Scenario<undefined> {
+  return arenaScene(lib, 'an exception in attaching', undefined, { thorough: true }, [
+    thread({
+      name: SURVIVOR,
+      body(_memory: Memory, control, _world: undefined) {
+        const use = (): void => {
+          const arena = join(lib, control.library)
+          arena.smr('own').read(() => 0)
+          arena.detach()
+        }
+        if (!control.attempt(use)) use()
+      },
+    }),
+    thread({
+      name: 'heir',
+      after: SURVIVOR,
+      prepare: (memory: Memory, _world: undefined) => join(lib, memory),
+      body: (_memory: Memory, _control, arena: Arena) => void arena.smr('own').synchronize(),
+    }),
+  ])
+}
+
+// ---- the hash table ---------------------------------------------------------------------------
+
+const { a, b, c, d, e } = KEY
+
+interface Deed extends Knobs {
+  readonly name: string
+  readonly before?: (table: Rows) => void
+  readonly body: (hand: Hand) => void
+  /** What the table may hold for the key `a` afterwards. Default: 1. */
+  readonly versions?: readonly number[]
+  readonly other?: boolean
+}
+
+const TABLE_DEEDS: readonly Deed[] = [
+  {
+    name: 'insert',
+    before: (table) => table.delete(a),
+    body: ({ table }) => put(table, a, 2),
+    versions: [0, 2],
+  },
+  { name: 'replace', body: ({ table }) => put(table, a, 2), versions: [1, 2] },
+  {
+    name: 'replace, full bucket',
+    bucket: 1,
+    before: (table) => put(table, a, 1),
+    body({ table }) {
+      put(table, a, 1)
+      put(table, a, 2)
+    },
+    versions: [1, 2],
+  },
+  { name: 'delete', body: ({ table }) => table.delete(a), versions: [0, 1] },
+  { name: 'get', body: ({ table }) => void look(table, a) },
+  { name: 'iteration', body: ({ table }) => void [...table.entries()] },
+  { name: 'grow', body: ({ table }) => table.resize(MORE_CHAINS) },
+  {
+    name: 'there and back',
+    body({ table }) {
+      table.resize(MORE_CHAINS)
+      table.resize(FEW_CHAINS)
+    },
+  },
+]
+
+export function tableThrows(lib: Library): readonly Scenario<TableWorld>[] {
+  return [
+    ...TABLE_DEEDS.map((deed) => tableThrow(lib, deed)),
+    ...TABLE_DEEDS.filter(({ name }) => ['replace', 'delete', 'grow'].includes(name)).map((deed) =>
+      tableThrow(lib, { ...deed, name: `${deed.name}, others go on`, other: true }),
+    ),
+    creating(lib),
+  ]
+}
+
+function tableThrow(lib: Library, deed: Deed): Scenario<TableWorld> {
+  const { name, before, body, versions = [1], other = false } = deed
+  const goesOn = ({ table }: Hand): void => {
+    holds(table, [b, 1], [d, 1])
+    const found = look(table, a)
+    if (!versions.includes(found)) throw new Error(`key ${a} has version ${found}`)
+    put(table, a, 7)
+    put(table, e, 1)
+    table.delete(e)
+    table.resize(2 * MORE_CHAINS)
+    table.resize(FEW_CHAINS)
+    holds(table, [a, 7], [b, 1], [d, 1])
+  }
+  const threads = [
+    member(lib, SURVIVOR, (hand) => {
+      hand.control.attempt(() => body(hand))
+      goesOn(hand)
+      assertHoldsNothing(hand.memory, hand)
+      hand.arena.detach()
+    }),
+    member(
+      lib,
+      'heir',
+      ({ arena, table }) => {
+        put(table, a, 8)
+        holds(table, [a, 8], [b, 1], [d, 1])
+        arena.detach()
+      },
+      SURVIVOR,
+    ),
+  ]
+  const bystander = member(lib, 'bystander', ({ arena, table }) => {
+    holds(table, [b, 1], [d, 1])
+    put(table, c, 5)
+    holds(table, [b, 1], [c, 5], [d, 1])
+    arena.detach()
+  })
+  return scenario<TableWorld>({
+    name: `an exception in ${name}`,
+    words: STAGE.words,
+    setup: (memory) =>
+      raise(lib, memory, STAGE, (arena) => {
+        const table = createRows(lib, arena, deed)
+        for (const [key, version] of HELD) put(table, key, version)
+        before?.(table)
+        return { at: table.parts.at }
+      }),
+    threads: other ? [...threads, bystander] : threads,
+    final(memory) {
+      const table = settle(lib, memory, 1)
+      holds(table, [a, 8], [b, 1], [d, 1])
+      const { remaining } = table.zone.reclaim('all', { timeoutMs: 0 })
+      if (remaining > 0) throw new Error(`${remaining} free items do not come back`)
+    },
+    describe: (at, world) => describe(at - world.at),
+    rules: other ? { sample: { schedules: 10 } } : { bound: 0 },
+  })
+}
+
+function creating(lib: Library): Scenario<TableWorld> {
+  const survivor: Thread<TableWorld> = thread({
+    name: SURVIVOR,
+    prepare: (memory: Memory, _world: TableWorld) => join(lib, memory),
+    body(memory: Memory, control, arena: Arena) {
+      const ended = control.attempt(() => void createRows(lib, arena))
+      if (!ended) mayBeDone(() => void createRows(lib, arena))
+      const table = openRows(lib, arena)
+      put(table, a, 7)
+      look(table, a)
+      assertHoldsNothing(memory, { arena })
+      arena.detach()
+    },
+  })
+  return scenario<TableWorld>({
+    name: 'an exception in create',
+    words: STAGE.words,
+    setup: (memory) => raise(lib, memory, STAGE, () => ({ at: 0 })),
+    threads: [survivor],
+    final: (memory) => holds(settle(lib, memory, 0), [a, 7]),
+    rules: { bound: 0 },
+  })
+}
