@@ -19,6 +19,7 @@
  * intrinsics.wat know bytes.
  */
 
+import { Corruption, show } from '../errors.ts'
 import { mayBlock, now } from '../host.ts'
 import { enterSection, findHash, findWord, lookUpWord } from './compound.ts'
 import { BYTES_PER_WORD } from './units.ts'
@@ -53,36 +54,77 @@ export class Memory {
   // ---- atomic ------------------------------------------------------------------------------
 
   load(at: number): number {
-    return Atomics.load(this.words, at)
+    try {
+      return Atomics.load(this.words, at)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   store(at: number, value: number): void {
-    Atomics.store(this.words, at, value)
+    try {
+      Atomics.store(this.words, at, value)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   /** Adds and returns the value before. */
   add(at: number, value: number): number {
-    return Atomics.add(this.words, at, value)
+    try {
+      return Atomics.add(this.words, at, value)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   /** Puts `value` and returns the one before. */
   swap(at: number, value: number): number {
-    return Atomics.exchange(this.words, at, value)
+    try {
+      return Atomics.exchange(this.words, at, value)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   /** Puts `value` where `expected` stands; returns what stood there, so success is `=== expected`. */
   cas(at: number, expected: number, value: number): number {
-    return Atomics.compareExchange(this.words, at, expected, value)
+    try {
+      return Atomics.compareExchange(this.words, at, expected, value)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   /** Sets bits and returns the word before. */
   or(at: number, bits: number): number {
-    return Atomics.or(this.words, at, bits)
+    try {
+      return Atomics.or(this.words, at, bits)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   /** Keeps only `bits` and returns the word before. */
   and(at: number, bits: number): number {
-    return Atomics.and(this.words, at, bits)
+    try {
+      return Atomics.and(this.words, at, bits)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
+  }
+
+  /**
+   * What an access says that the host refused: damage, if the address is none. A handler costs the
+   * fast path nothing; a comparison would.
+   */
+  protected outside(at: unknown, cause: unknown): unknown {
+    const words = this.words.length
+    if (typeof at === 'number' && at >= 0 && at < words) return cause
+    return new Corruption(
+      `memory: word ${show(at)} is no word of this arena of ${words}: what led there is damaged`,
+      { address: show(at), words },
+    )
   }
 
   // ---- several in one: see compound.ts -----------------------------------------------------
@@ -106,7 +148,8 @@ export class Memory {
   // ---- plain -------------------------------------------------------------------------------
 
   // An index outside the arena reads `undefined`, which the callers' `|0`s and comparisons treat as
-  // "no": bounds are checked where addresses come in, not at each access.
+  // "no", and storing there does nothing: bounds are checked where addresses come in, not at each
+  // access. (The atomic verbs cannot go on without a word: they say Corruption.)
   peek(at: number): number {
     return this.words[at] as number
   }
@@ -144,7 +187,11 @@ export class Memory {
   }
 
   writeBytes(at: number, offset: number, from: Uint8Array): void {
-    this.bytes.set(from, at * BYTES_PER_WORD + offset)
+    try {
+      this.bytes.set(from, at * BYTES_PER_WORD + offset)
+    } catch (cause) {
+      throw this.outside(at + (offset + from.length) / BYTES_PER_WORD, cause)
+    }
   }
 
   // ---- counters ----------------------------------------------------------------------------

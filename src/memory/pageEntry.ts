@@ -8,7 +8,7 @@
  */
 
 import { Corruption } from '../errors.ts'
-import { PAGE_WORDS, type RunKind } from './layout.ts'
+import { ORDERS, PAGE_WORDS, type RunKind } from './layout.ts'
 
 const ORDER_BITS = 5
 const ORDER_MASK = (1 << ORDER_BITS) - 1
@@ -68,15 +68,21 @@ export function orderFor(words: number): number {
   return Math.max(0, Math.ceil(Math.log2(words / PAGE_WORDS)))
 }
 
-/** The run whose first page is `page`, at `base`. Corruption when none starts there. */
-export function decode(entry: number, page: number, base: number): Run {
+/**
+ * The run whose first page is `page`, at `base`. Corruption when none starts there that ends at `end`
+ * or before: a run of 2^order pages starts at a multiple of that.
+ */
+export function decode(entry: number, page: number, base: number, end: number): Run {
   const order = orderOf(entry)
-  if (entry > 0 && baseOf(entry) === base) return { base, order, state: 'used', who: kindOf(entry) }
-  if (entry >= 0) {
-    throw new Corruption(`page table: no run starts at page ${page}, its entry is ${entry}`, {
-      page,
-      entry,
-    })
+  const size = sizeOf(order)
+  const fits = order < ORDERS && page % size === 0 && page + size <= end
+  if (fits && entry > 0 && baseOf(entry) === base)
+    return { base, order, state: 'used', who: kindOf(entry) }
+  if (!fits || entry >= 0) {
+    throw new Corruption(
+      `page table: no run starts at page ${page}, its entry is ${entry}; pages are used up to ${end}`,
+      { page, entry, end },
+    )
   }
   const slot = (~entry >> ORDER_BITS) - 1
   return { base, order, state: slot < 0 ? 'free' : 'reserved', who: slot }

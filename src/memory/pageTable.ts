@@ -7,7 +7,14 @@
  * commits it: the upper half of a split is written before the lower half shrinks, so a worker that
  * stops for ever in between leaves a table that still reads as before. The lists of free runs are
  * an index over that truth and can be made again from it (`rebuild`).
+ *
+ * A free run's links lie in its own first words, where a stray write through an old address lands. So
+ * nothing here follows a link, or an entry, without asking whether it can be one: what it says must
+ * be a free run of that order, whose neighbours say so too. If not, that is Corruption, before any
+ * word has changed by it; every walk is bounded by the pages that there are.
  */
+
+import { Corruption } from '../errors.ts'
 
 import { FreeRun, Header, ORDERS, PAGE_SHIFT } from './layout.ts'
 import type { Memory } from './memory.ts'
@@ -40,6 +47,7 @@ export class PageTable {
   /** Writes what the run at `base` has become into each of its pages. */
   put(base: number, entry: number): void {
     const page = this.pageOf(base)
+    decode(entry, page, base, this.count)
     // The first page last: it is the one that a walk reads, perhaps meanwhile.
     for (let inner = page + sizeOf(orderOf(entry)) - 1; inner >= page; inner--) {
       this.set(inner, entry)
@@ -53,14 +61,17 @@ export class PageTable {
 
   /** Gives the run at `base` back, merged with what is free beside it. */
   release(base: number): void {
-    this.merge(this.pageOf(base))
+    const page = this.pageOf(base)
+    const { state } = decode(this.entry(page), page, base, this.brk())
+    if (state === 'free') throw this.damaged(page, 'is to be given back, and is free')
+    this.merge(page)
   }
 
   /** Every run below brk, in order. */
   *walk(): Generator<Run> {
-    const brk = this.memory.peek(Header.brk)
+    const brk = this.brk()
     for (let page = 0; page < brk; ) {
-      const run = decode(this.entry(page), page, this.addressOf(page))
+      const run = decode(this.entry(page), page, this.addressOf(page), brk)
       yield run
       page += sizeOf(run.order)
     }
@@ -82,7 +93,7 @@ export class PageTable {
     for (let larger = order; larger < ORDERS; larger++) {
       const base = this.memory.peek(headOf(larger))
       if (base === 0) continue
-      const page = this.pageOf(base)
+      const page = this.freeAt(base, larger)
       this.unlink(page, larger)
       for (let half = larger - 1; half >= order; half--) {
         const upper = page + sizeOf(half)
@@ -99,7 +110,7 @@ export class PageTable {
     const { memory } = this
     const across = this.takeAcross(order)
     if (across !== undefined) return across
-    const start = roundUp(memory.peek(Header.brk), sizeOf(order))
+    const start = roundUp(this.brk(), sizeOf(order))
     const end = start + sizeOf(order)
     if (end > this.count) return undefined
     this.moveBrk(start)
@@ -110,12 +121,14 @@ export class PageTable {
 
   /** A run that begins in free pages below brk and ends in untouched ones. */
   private takeAcross(order: number): number | undefined {
-    const brk = this.memory.peek(Header.brk)
+    const brk = this.brk()
     const start = brk - (brk % sizeOf(order))
     const end = start + sizeOf(order)
     if (start === brk || end > this.count) return undefined
-    for (let page = start; page < brk; page += sizeOf(orderOf(this.entry(page)))) {
-      if (this.entry(page) !== free(orderOf(this.entry(page)))) return undefined
+    for (let page = start; page < brk; ) {
+      const run = decode(this.entry(page), page, this.addressOf(page), brk)
+      if (run.state !== 'free') return undefined
+      page += sizeOf(run.order)
     }
     this.moveBrk(end)
     return this.takeFree(order)
@@ -124,7 +137,7 @@ export class PageTable {
   /** Moves brk, leaving free what that skips, merged with what is free beside it. */
   private moveBrk(end: number): void {
     const { memory } = this
-    for (let brk = memory.peek(Header.brk); brk < end; ) {
+    for (let brk = this.brk(); brk < end; ) {
       const skipped = Math.min(trailingZeros(brk), trailingZeros(end - brk))
       this.set(brk, reserved(skipped, this.slot))
       memory.poke(Header.brk, brk + sizeOf(skipped))
@@ -141,7 +154,7 @@ export class PageTable {
     let low = page
     while (order + 1 < ORDERS) {
       const buddy = low ^ sizeOf(order)
-      if (buddy >= this.memory.peek(Header.brk) || this.entry(buddy) !== free(order)) break
+      if (buddy >= this.brk() || this.entry(buddy) !== free(order)) break
       this.unlink(buddy, order)
       low = Math.min(low, buddy)
       order++
@@ -156,6 +169,7 @@ export class PageTable {
     const { memory } = this
     const base = this.addressOf(page)
     const next = memory.peek(headOf(order))
+    if (next !== 0) this.freeAt(next, order)
     memory.poke(base + FreeRun.next, next)
     memory.poke(base + FreeRun.prev, 0)
     if (next !== 0) memory.poke(next + FreeRun.prev, base)
@@ -168,13 +182,50 @@ export class PageTable {
     const base = this.addressOf(page)
     const next = memory.peek(base + FreeRun.next)
     const prev = memory.peek(base + FreeRun.prev)
+    if (next !== 0 && memory.peek(this.linksAt(next, order) + FreeRun.prev) !== base)
+      throw this.damaged(page, `leads to ${next}, which does not lead back`)
+    const before = prev === 0 ? headOf(order) : this.linksAt(prev, order) + FreeRun.next
+    if (memory.peek(before) !== base)
+      throw this.damaged(page, `is led to from ${prev}, which does not`)
     if (next !== 0) memory.poke(next + FreeRun.prev, prev)
-    if (prev !== 0) memory.poke(prev + FreeRun.next, next)
-    else memory.poke(headOf(order), next)
+    memory.poke(before, next)
     memory.poke(Header.freePages, memory.peek(Header.freePages) - sizeOf(order))
   }
 
   // ---- words -------------------------------------------------------------------------------
+
+  /** Pages ever used. Corruption where there are not so many. */
+  private brk(): number {
+    const brk = this.memory.peek(Header.brk)
+    if (brk >= 0 && brk <= this.count) return brk
+    throw new Corruption(`arena pages: ${brk} of ${this.count} pages are used`, {
+      brk,
+      pages: this.count,
+    })
+  }
+
+  /** The page of a free run that a link leads to. Corruption if there is none. */
+  private freeAt(base: number, order: number): number {
+    const page = this.pageOf(base)
+    const isOurs = page >= 0 && page < this.brk() && this.addressOf(page) === base
+    if (isOurs && this.entry(page) === free(order)) return page
+    throw this.damaged(page, `is in the list of free runs of 2^${order} pages, at ${base}`)
+  }
+
+  /** Where that run keeps its links. */
+  private linksAt(base: number, order: number): number {
+    this.freeAt(base, order)
+    return base
+  }
+
+  private damaged(page: number, how: string): Corruption {
+    const isOne = page >= 0 && page < this.count
+    const entry = isOne ? this.entry(page) : 0
+    return new Corruption(`arena pages: page ${page}, whose entry is ${entry}, ${how}`, {
+      page,
+      entry,
+    })
+  }
 
   private entry(page: number): number {
     return this.memory.load(this.tableAt + page)
@@ -194,11 +245,13 @@ export class PageTable {
   }
 }
 
-/** Pages in all lists of free runs. */
+/** Pages in all lists of free runs: more than there are, if one is a circle. */
 export function listedPages(memory: Memory): number {
+  const most = memory.peek(Header.pages)
   let listed = 0
   for (let order = 0; order < ORDERS; order++) {
-    for (let run = memory.peek(headOf(order)); run !== 0; run = memory.peek(run + FreeRun.next)) {
+    let run = memory.peek(headOf(order))
+    for (; run !== 0 && listed <= most; run = memory.peek(run + FreeRun.next)) {
       listed += sizeOf(order)
     }
   }

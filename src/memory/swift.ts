@@ -78,31 +78,59 @@ export class SwiftMemory extends Memory {
   }
 
   override load(at: number): number {
-    return this.wasmLoad(at)
+    try {
+      return this.wasmLoad(at)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   override store(at: number, value: number): void {
-    this.wasmStore(at, value)
+    try {
+      this.wasmStore(at, value)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   override add(at: number, value: number): number {
-    return this.wasmAdd(at, value)
+    try {
+      return this.wasmAdd(at, value)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   override swap(at: number, value: number): number {
-    return this.wasmSwap(at, value)
+    try {
+      return this.wasmSwap(at, value)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   override cas(at: number, expected: number, value: number): number {
-    return this.wasmCas(at, expected, value)
+    try {
+      return this.wasmCas(at, expected, value)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   override or(at: number, bits: number): number {
-    return this.wasmOr(at, bits)
+    try {
+      return this.wasmOr(at, bits)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   override and(at: number, bits: number): number {
-    return this.wasmAnd(at, bits)
+    try {
+      return this.wasmAnd(at, bits)
+    } catch (cause) {
+      throw this.outside(at, cause)
+    }
   }
 
   override enterSection(wrAt: number, at: number): number {

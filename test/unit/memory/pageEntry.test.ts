@@ -20,6 +20,10 @@ import {
 } from '#src/memory/pageEntry.ts'
 import { corruption } from '../../helpers/refusals.ts'
 
+/** A page at which a run of any order may start, and where the pages end. */
+const PAGE = 2 ** ORDERS
+const END = 2 * PAGE
+
 const order = fc.nat(ORDERS - 1)
 const slot = fc.nat(MAX_WORKERS - 1)
 const kind = fc.constantFrom(...Object.values(RunKind))
@@ -34,7 +38,8 @@ describe('an entry', () => {
         expect(entry | 0).toBe(entry)
         expect(entry).toBeGreaterThan(0)
         expect([baseOf(entry), kindOf(entry), orderOf(entry)]).toEqual([at, what, n])
-        expect(decode(entry, 3, at)).toEqual({ base: at, order: n, state: 'used', who: what })
+        const run = decode(entry, PAGE, at, END)
+        expect(run).toEqual({ base: at, order: n, state: 'used', who: what })
       }),
     )
   })
@@ -47,8 +52,9 @@ describe('an entry', () => {
           expect(entry).toBeLessThan(0)
           expect([kindOf(entry), orderOf(entry)]).toEqual([0, n])
         }
-        expect(decode(free(n), 3, at)).toEqual({ base: at, order: n, state: 'free', who: -1 })
-        expect(decode(reserved(n, who), 3, at)).toEqual({
+        const run = decode(free(n), PAGE, at, END)
+        expect(run).toEqual({ base: at, order: n, state: 'free', who: -1 })
+        expect(decode(reserved(n, who), PAGE, at, END)).toEqual({
           base: at,
           order: n,
           state: 'reserved',
@@ -74,11 +80,28 @@ describe('an entry', () => {
   })
 
   it('that is the inside of a run, or another run’s, is no beginning of one', () => {
-    expect(corruption(() => decode(0, 3, PAGE_WORDS)).facts).toEqual({ page: 3, entry: 0 })
+    expect(corruption(() => decode(0, 3, PAGE_WORDS, 9)).facts).toEqual({
+      page: 3,
+      entry: 0,
+      end: 9,
+    })
     const elsewhere = used(2 * PAGE_WORDS, RunKind.slab, 1)
-    expect(corruption(() => decode(elsewhere, 3, PAGE_WORDS)).message).toBe(
-      `page table: no run starts at page 3, its entry is ${elsewhere}`,
+    expect(corruption(() => decode(elsewhere, 3, PAGE_WORDS, 9)).message).toBe(
+      `page table: no run starts at page 3, its entry is ${elsewhere}; pages are used up to 9`,
     )
+  })
+
+  it.each([
+    ['longer than what is used', free(3), 8, 15],
+    ['where none of its size starts', free(2), 6, 20],
+    ['of an order that no arena has', free(ORDERS), 0, 2 ** 30],
+    ['used and longer than what is', used(PAGE_WORDS, RunKind.slab, 1), 8, 9],
+  ])('that is %s is none', (_, entry, page, end) => {
+    expect(corruption(() => decode(entry, page, PAGE_WORDS, end)).facts).toEqual({
+      page,
+      entry,
+      end,
+    })
   })
 })
 

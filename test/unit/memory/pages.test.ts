@@ -239,6 +239,63 @@ describe('checkPages', () => {
   })
 })
 
+// ---- damage ----------------------------------------------------------------------------------
+
+describe('damaged words', () => {
+  let runs: number[]
+  let table: number
+  const headOf = (order: number): number => Header.freeRuns + order
+
+  beforeEach(() => {
+    // Free: pages 1, 3 and 5, in one list; used: all others.
+    runs = Array.from({ length: 7 }, () => pages.reserve(1))
+    for (const run of runs) pages.publish(run, RunKind.zone)
+    for (const i of [1, 3, 5]) pages.release(runs[i] as number)
+    table = memory.peek(Header.pageTableAt)
+  })
+
+  it.each<[string, () => [number, number], () => unknown]>([
+    ['a list that begins in a used page', () => [headOf(0), runs[2] ?? 0], () => pages.reserve(1)],
+    ['a list that begins nowhere', () => [headOf(0), -5], () => pages.reserve(1)],
+    ['a list that begins in a page', () => [headOf(0), (runs[5] ?? 0) + 4], () => pages.reserve(1)],
+    ['a list of another order', () => [headOf(2), runs[5] ?? 0], () => pages.reserve(4000)],
+    [
+      'a free run that leads to itself',
+      () => [(runs[5] ?? 0) + FreeRun.next, runs[5] ?? 0],
+      () => pages.reserve(1),
+    ],
+    [
+      'a free run that leads out of the arena',
+      () => [(runs[5] ?? 0) + FreeRun.next, 2 ** 31 - 1],
+      () => pages.reserve(1),
+    ],
+    [
+      'a free run that is led to from elsewhere',
+      () => [(runs[3] ?? 0) + FreeRun.prev, runs[1] ?? 0],
+      () => pages.release(runs[2] as number),
+    ],
+    ['a run without an entry', () => [table + 2, 0], () => pages.release(runs[2] as number)],
+    ['a run that is free already', () => [table + 2, ~0], () => pages.release(runs[2] as number)],
+    ['an entry as long as all pages', () => [table + 2, ~21], () => pages.runs()],
+    ['an entry of order 31', () => [table, ~31], () => pages.runs()],
+    ['an entry of nobody', () => [table + 4, 77], () => pages.sweep(() => () => true)],
+    ['more pages used than there are', () => [Header.brk, 10_000], () => pages.runs()],
+    ['fewer than none', () => [Header.brk, -7], () => pages.reserve(2 ** 14)],
+  ])('%s is told, and no lock stays', (_, damage, verb) => {
+    const [at, value] = damage()
+    const was = memory.peek(at)
+    memory.poke(at, value)
+    expect(corruption(verb).message).toMatch(/^(?:arena pages|page table): /)
+    expect(a.space.locks.holds(Header.pageLock)).toBe(false)
+    memory.poke(at, was)
+  })
+
+  it('a list of free runs that is a circle is counted, and no more', () => {
+    memory.poke((runs[1] ?? 0) + FreeRun.next, runs[5] ?? 0)
+    expect(corruption(() => checkPages(memory, pages)).message).toContain('not conserved')
+  })
+})
+
 // ---- random sequences ------------------------------------------------------------------------
 
 describe('any sequence of two workers', () => {
