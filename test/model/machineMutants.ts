@@ -1,0 +1,419 @@
+/**
+ * Mutants made by machine of every protocol file, and who catches them. `npm run mutants`; it takes
+ * hours.
+ *
+ *   node build/test/model/machineMutants.js                    everything
+ *   ... zone/depot "smr/goals | Goals.seal"                    mutants whose key begins so
+ *   ... --list                                                 their keys, and nothing else
+ *   ... --jobs 1                                               so many processes at a time (2)
+ *   ... --budget 2000                                          scenarios of so many ms for each mutant, at most
+ *   ... --deep                                                 survivors also with the rules of npm run model
+ *   ... --no-units                                             survivors are not shown to the unit tests
+ *   ... --again                                                forget what the last run has found
+ *
+ * Each mutant runs through the scenarios that reach its line (found by the engine's own coverage),
+ * with the rules of the tests, in a process of its own; the first that fails has caught it. All mutants
+ * get a little time first, then those that are left more, then all that there is. A mutant
+ * with which nothing ends, or that cannot be loaded, is caught as well. Who survives is shown to the
+ * unit tests of its folder. What survives those too must stand in equivalents.ts, with the reason why
+ * it is no bug: status 1 otherwise.
+ *
+ * Results are kept in build/machine/ under a hash of the library and the scenarios, so that a run that
+ * was stopped goes on; and who caught what is kept for good: it is asked first the next time.
+ */
+
+import { createHash } from 'node:crypto'
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { SourceMap, type SourceMapPayload } from 'node:module'
+import { parseArgs } from 'node:util'
+import { catalog } from './catalog.ts'
+import { Effects } from './effects.ts'
+import { reasonFor, unused } from './equivalents.ts'
+import type { Message, Place } from './mutantChild.ts'
+import { formatScore, formatSurvivors, type Result } from './mutantScore.ts'
+import { ROOT, Slot, scripts, YARD } from './mutantYard.ts'
+import { applied, keyOf, type MachineMutant, mutantsOf } from './mutate.ts'
+import { parse } from './syntax.ts'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    budget: { type: 'string', default: 'Infinity' },
+    jobs: { type: 'string', default: '2' },
+    list: { type: 'boolean', default: false },
+    deep: { type: 'boolean', default: false },
+    'no-units': { type: 'boolean', default: false },
+    again: { type: 'boolean', default: false },
+  },
+})
+
+/** Protocol files. The porthole itself is the explorer's to replace; what inspects is not protocol. */
+const MUTATED = /^(?:smr|zone|table|memory)\/|^(?:arena|reap)$/
+const LEFT_OUT = /^memory\/(?:memory|swift|intrinsics)|\/(?:stats|audit|why|stall)$/
+/** Scenarios that do not run the library. */
+const NOT_OURS: ReadonlySet<string> = new Set(['litmus', 'grace period'])
+
+const DIST = new URL('dist/', ROOT)
+/** A mutant may make an exploration that much longer before it is given up. */
+const LONGER = 4
+const MORE_SCHEDULES = 1000
+const DEEP_SCHEDULES = 200_000
+/** How many ms of scenarios a mutant gets in each round. */
+const ROUNDS: readonly number[] = [1000, 5000, Number.POSITIVE_INFINITY]
+/** Of one process, beyond what its entries take by themselves, in ms. */
+const TIME = 90_000
+const TIMES_LONGER = 15
+
+interface Numbered extends MachineMutant {
+  readonly key: string
+  readonly line: number
+}
+
+interface Covered extends Place {
+  readonly number: number
+  readonly name: string
+  readonly ms: number
+  readonly schedules: number
+  /** Keys of mutants whose place is executed. */
+  readonly reaches: ReadonlySet<string>
+  /** How many of them are in a file. */
+  readonly inFile: ReadonlyMap<string, number>
+}
+
+async function main(): Promise<boolean> {
+  const library = await scripts(DIST)
+  const all = await makeMutants(library)
+  const chosen = all.filter(
+    ({ key }) => positionals.length === 0 || positionals.some((from) => key.startsWith(from)),
+  )
+  if (values.list) {
+    for (const { key, line } of chosen) console.log(`${key}  (line ${line})`)
+    return true
+  }
+  await mkdir(YARD, { recursive: true })
+  const slots = Array.from({ length: Number(values.jobs) }, (_, i) => new Slot(i))
+  await Promise.all(slots.map((slot) => slot.prepare()))
+  const world = await fingerprint(library)
+  const covered = await coverage(slots, all, world)
+  const results = await judge(slots, chosen, covered, library, world)
+  const score = formatScore(results)
+  const survivors = formatSurvivors(results)
+  await writeFile(new URL('score.md', YARD), `${score}\n\n${survivors}\n`)
+  console.log(`\n${score}\n\n${survivors}`)
+  const keys = new Set(all.map(({ key }) => key))
+  const gone = unused(keys)
+  for (const key of gone) console.log(`listed as equivalent, but there is no such mutant: ${key}`)
+  const caught = results.filter(({ by, reason }) => by !== undefined && reason !== undefined)
+  for (const { key, by } of caught)
+    console.log(`listed as equivalent, but ${by} catches it: ${key}`)
+  const open = results.filter(({ by, reason }) => by === undefined && reason === undefined)
+  console.log(`${open.length} survivors without a reason`)
+  return open.length === 0 && gone.length === 0 && caught.length === 0
+}
+
+// ---- making them ------------------------------------------------------------------------------
+
+async function makeMutants(library: ReadonlyMap<string, string>): Promise<Numbered[]> {
+  const programs = new Map([...library].map(([file, text]) => [file, parse(`${file}.js`, text)]))
+  const effects = new Effects(programs)
+  const all: Numbered[] = []
+  for (const [file, program] of programs) {
+    if (!MUTATED.test(file) || LEFT_OUT.test(file)) continue
+    const text = library.get(file) as string
+    const map = JSON.parse(
+      await readFile(new URL(`${file}.js.map`, DIST), 'utf8'),
+    ) as SourceMapPayload
+    const source = new SourceMap(map)
+    for (const mutant of mutantsOf(file, text, program, effects.in(file))) {
+      const before = text.slice(0, mutant.offset).split('\n')
+      const found = source.findEntry(before.length - 1, before.at(-1)?.length ?? 0)
+      const line = 'originalLine' in found ? found.originalLine + 1 : 0
+      all.push({ ...mutant, key: keyOf(mutant), line })
+    }
+  }
+  return all
+}
+
+/** Of the library and the scenarios: results are those of this code. */
+async function fingerprint(library: ReadonlyMap<string, string>): Promise<string> {
+  const hash = createHash('sha256')
+  const model = await scripts(new URL('build/test/model/', ROOT))
+  for (const [file, text] of [...library, ...model]) {
+    if (!/^(?:machineMutants|mutantScore|equivalents)$/.test(file))
+      hash.update(`${file}\n${text}\n`)
+  }
+  return hash.digest('hex').slice(0, 16)
+}
+
+// ---- who reaches them -------------------------------------------------------------------------
+
+async function coverage(
+  slots: readonly Slot[],
+  all: readonly Numbered[],
+  world: string,
+): Promise<readonly Covered[]> {
+  const kept = new URL(`cover-${world}.json`, YARD)
+  const files = new Map<string, Numbered[]>()
+  for (const mutant of all) files.set(mutant.file, [...(files.get(mutant.file) ?? []), mutant])
+  const messages =
+    (await load<Extract<Message, { says: 'covered' }>[]>(kept)) ?? (await measure(slots, files))
+  await writeFile(kept, JSON.stringify(messages))
+  return messages.map(({ place, name, ms, schedules, reached }, number) => {
+    const reaches = Object.entries(reached).flatMap(([file, offsets]) =>
+      offsets.map((i) => files.get(file)?.[i]?.key ?? ''),
+    )
+    const inFile = Object.entries(reached).map(([file, offsets]) => [file, offsets.length] as const)
+    const covered = { reaches: new Set(reaches), inFile: new Map(inFile) }
+    return { ...place, number, name, ms, schedules, ...covered }
+  })
+}
+
+async function measure(
+  slots: readonly Slot[],
+  files: ReadonlyMap<string, readonly Numbered[]>,
+): Promise<Extract<Message, { says: 'covered' }>[]> {
+  const entries = Object.entries(catalog)
+    .filter(([group]) => !NOT_OURS.has(group))
+    .flatMap(([group, list]) => list.map((_, index) => ({ group, index })))
+  const found = await Promise.all(
+    slots.map(async (slot, n) => {
+      const cover = Object.fromEntries(
+        [...files].map(([file, list]) => [slot.address(file), list.map(({ offset }) => offset)]),
+      )
+      const outcome = await slot.run({
+        entries: entries.filter((_, i) => i % slots.length === n),
+        cover,
+      })
+      if (outcome.broken !== undefined) throw new Error(`${outcome.broken}: ${outcome.error}`)
+      const names = new Map([...files.keys()].map((file) => [slot.address(file), file]))
+      return outcome.messages.flatMap((message) => {
+        if (message.says !== 'covered') return []
+        if (!message.good) throw new Error(`${message.name} fails without a mutant`)
+        const reached = Object.entries(message.reached).map(([at, list]) => [names.get(at), list])
+        return [{ ...message, reached: Object.fromEntries(reached) as typeof message.reached }]
+      })
+    }),
+  )
+  return found.flat()
+}
+
+// ---- who catches them -------------------------------------------------------------------------
+
+/** Who caught a mutant, and the last of those that caught one in its function or its file. */
+class Memories {
+  private readonly by = new Map<string, string[]>()
+
+  note({ key, file, inside }: Numbered, name: string): void {
+    for (const about of [key, `${file} | ${inside}`, file]) {
+      const known = (this.by.get(about) ?? []).filter((each) => each !== name)
+      this.by.set(about, [name, ...known].slice(0, MOST_REMEMBERED))
+    }
+  }
+
+  /** Before all others, in this order. */
+  first({ key, file, inside }: Pick<Numbered, 'key' | 'file' | 'inside'>): readonly string[] {
+    const [itself = [], near = [], far = []] = [key, `${file} | ${inside}`, file].map((about) =>
+      this.by.get(about),
+    )
+    return [...new Set([...itself, ...near, ...far])]
+  }
+}
+const MOST_REMEMBERED = 4
+
+async function judge(
+  slots: readonly Slot[],
+  chosen: readonly Numbered[],
+  covered: readonly Covered[],
+  library: ReadonlyMap<string, string>,
+  world: string,
+): Promise<readonly Result[]> {
+  const kept = new URL(`results-${world}.jsonl`, YARD)
+  const killers = new URL('killers.jsonl', YARD)
+  const known = new Map<string, Result>()
+  if (!values.again) {
+    for (const each of await loadLines<Result>(kept)) known.set(each.key, each)
+  }
+  const memories = new Memories()
+  const byKey = new Map(chosen.map((mutant) => [mutant.key, mutant]))
+  for (const { key, by } of await loadLines<{ key: string; by: string }>(killers)) {
+    const mutant = byKey.get(key)
+    if (mutant !== undefined) memories.note(mutant, by)
+  }
+  const budget = Number(values.budget)
+  const rounds = ROUNDS.filter((ms, i) => ms <= budget || (ROUNDS[i - 1] ?? 0) < budget)
+  for (const [i, round] of rounds.entries()) {
+    const ms = Math.min(round, budget)
+    const isLast = i === rounds.length - 1
+    const waiting = chosen.filter(({ key }) => !isEnough(known.get(key), isLast))
+    const count = waiting.length
+    const work = async (slot: Slot): Promise<void> => {
+      for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+        const { key } = mutant
+        const order = inOrder(mutant, covered, memories)
+        const result = await tryOut(slot, mutant, library, order, { ms, isLast }, known.get(key))
+        known.set(key, result)
+        await appendFile(kept, `${JSON.stringify(result)}\n`)
+        if (result.by === 'explorer' && result.name !== undefined) {
+          memories.note(mutant, result.name)
+          await appendFile(killers, `${JSON.stringify({ key, by: result.name })}\n`)
+        }
+        if (result.by !== undefined || isLast) {
+          console.log(`${ms} ms, ${waiting.length} of ${count} left: ${describe(result)} ${key}`)
+        }
+      }
+    }
+    await Promise.all(slots.map(work))
+  }
+  return chosen
+    .flatMap(({ key, line }) => {
+      const result = known.get(key)
+      const reason = reasonFor(key)
+      if (result === undefined) return []
+      return [{ ...result, line, ...(reason === undefined ? {} : { reason }) }]
+    })
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+}
+
+/** Whether a mutant has been shown to all that are asked now. */
+function isEnough(result: Result | undefined, isLast: boolean): boolean {
+  if (result === undefined) return false
+  if (result.by !== undefined) return true
+  const all = result.tried.length === result.reaching
+  if (!isLast) return all
+  return all && (result.units || values['no-units']) && (result.deep || !values.deep)
+}
+
+interface Round {
+  /** Ms of scenarios that a mutant has had after this round. */
+  readonly ms: number
+  readonly isLast: boolean
+}
+
+async function tryOut(
+  slot: Slot,
+  { file, key, line, edits, operator }: Numbered,
+  library: ReadonlyMap<string, string>,
+  order: readonly Covered[],
+  { ms, isLast }: Round,
+  before: Result | undefined,
+): Promise<Result> {
+  const text = library.get(file) as string
+  const had = new Set(before?.tried)
+  let spent = order.reduce((sum, each) => sum + (had.has(each.number) ? each.ms : 0), 0)
+  const next = order.filter((each) => {
+    if (had.has(each.number) || spent >= ms) return false
+    spent += each.ms
+    return true
+  })
+  const tried = [...had, ...next.map(({ number }) => number)]
+  const reaching = order.length
+  const base = { key, file, operator, line, reaching, tried }
+  const { units = false, deep = false } = before ?? {}
+  await slot.put(file, applied(text, edits))
+  try {
+    let found = await explore(slot, next, false)
+    const goDeep = isLast && values.deep && !deep
+    if (found === undefined && goDeep) found = await explore(slot, order, true)
+    if (found !== undefined) return { ...base, by: 'explorer', ...found, units, deep }
+    const after = { ...base, units, deep: deep || goDeep }
+    if (!isLast || units || values['no-units']) return after
+    const noticed = await slot.unitTests(testsOf(file))
+    return { ...after, ...(noticed ? { by: 'units' as const } : {}), units: true }
+  } finally {
+    await slot.put(file, text)
+  }
+}
+
+/**
+ * Who has caught its like first. Then those that are cheap for what they do in this file, one of each
+ * group before the second of one.
+ */
+function inOrder(
+  { key, file, inside }: Numbered,
+  covered: readonly Covered[],
+  memories: Memories,
+): readonly Covered[] {
+  const first = memories.first({ key, file, inside })
+  const ranked = covered
+    .filter(({ reaches }) => reaches.has(key))
+    .map((each) => ({
+      each,
+      price: (each.ms * each.reaches.size) / (each.inFile.get(file) ?? 1),
+    }))
+    .sort((one, other) => one.price - other.price)
+  const ofGroup = new Map<string, number>()
+  return ranked
+    .map(({ each, price }) => {
+      const before = (ofGroup.get(each.group) ?? 0) + 1
+      ofGroup.set(each.group, before)
+      const place = first.indexOf(each.name)
+      return { each, rank: place < 0 ? price * before : place - first.length }
+    })
+    .sort((one, other) => one.rank - other.rank)
+    .map(({ each }) => each)
+}
+
+async function explore(
+  slot: Slot,
+  reaching: readonly Covered[],
+  deep: boolean,
+): Promise<{ readonly name: string; readonly as: string } | undefined> {
+  const limit = ({ schedules }: Covered): number =>
+    deep ? DEEP_SCHEDULES : schedules * LONGER + MORE_SCHEDULES
+  for (let left = reaching; left.length > 0; ) {
+    const ms = left.reduce((sum, each) => sum + each.ms, 0)
+    const most = deep ? Number.POSITIVE_INFINITY : TIME + ms * TIMES_LONGER
+    const entries = left.map((each) => {
+      const { group, index } = each
+      return { group, index, maxSchedules: limit(each) }
+    })
+    const { messages, broken, error } = await slot.run({ entries, deep }, most)
+    const caught = messages.find((message) => message.says === 'caught')
+    if (caught?.says === 'caught') return { name: caught.name, as: firstLine(caught.as) }
+    if (broken === undefined) return undefined
+    const begun = messages.filter(({ says }) => says === 'begin').length
+    const name = left[begun - 1]?.name ?? 'the first look'
+    if (broken === 'crashed') return { name, as: `crashes: ${firstLine(error)}` }
+    if (broken === 'silent') return { name, as: 'does not end' }
+    // It only takes long: that is no verdict.
+    left = left.slice(Math.max(begun, 1))
+  }
+  return undefined
+}
+
+/** Unit tests that mirror a file's folder. */
+function testsOf(file: string): readonly string[] {
+  const [folder = '', rest] = file.split('/')
+  if (rest === undefined) return ['unit/arena', 'unit/reap', 'unit/lock', 'unit/sweep']
+  return folder === 'memory' ? ['unit/memory', 'unit/arena', 'unit/lock'] : [`unit/${folder}`]
+}
+
+// ---- odds and ends ----------------------------------------------------------------------------
+
+function describe({ by, name, as, reaching }: Result): string {
+  if (by === 'explorer') return `caught by ${name} (${as})`
+  if (by === 'units') return 'caught by unit tests'
+  return reaching === 0 ? 'NOT REACHED' : 'SURVIVES'
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n').find((line) => line.trim() !== '') ?? '').slice(0, 120)
+}
+
+async function load<T>(from: URL): Promise<T | undefined> {
+  try {
+    return JSON.parse(await readFile(from, 'utf8')) as T
+  } catch {
+    return undefined
+  }
+}
+
+async function loadLines<T>(from: URL): Promise<T[]> {
+  const text = await readFile(from, 'utf8').catch(() => '')
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T)
+}
+
+process.exitCode = (await main()) ? 0 : 1

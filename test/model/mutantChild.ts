@@ -1,0 +1,159 @@
+/**
+ * Runs scenarios on whatever library it finds, in a process of its own: machineMutants.ts starts it
+ * in a copy of the project that has a mutant in it.
+ *
+ *   node mutantChild.js <task>     a JSON file: which entries of the catalog, and how far
+ *
+ * Says a line at each entry's begin, `caught` at the first that fails, and `alive` now and then: who
+ * hears nothing for long knows that a thread goes round without a verb. Asked to `cover`, it says
+ * for each entry how long it took and which of the given places of the library it has executed.
+ */
+
+import { readFileSync, writeSync } from 'node:fs'
+import { Session } from 'node:inspector'
+import { argv, exit } from 'node:process'
+import { catalog, type Entry, quick } from './catalog.ts'
+import type { Scenario, Thread } from './scenario.ts'
+import { runEntry } from './table.ts'
+
+/** An entry of the catalog: the so-manieth of its group. */
+export interface Place {
+  readonly group: string
+  readonly index: number
+}
+
+export interface Task {
+  readonly entries: readonly (Place & { readonly maxSchedules?: number })[]
+  /** With the rules of `npm run model`, not those of the tests. */
+  readonly deep?: boolean
+  /** Offsets in the files of the library, by address: asks which of them each entry executes. */
+  readonly cover?: Readonly<Record<string, readonly number[]>>
+}
+
+export type Message =
+  | { readonly says: 'begin' | 'alive' | 'end' }
+  | { readonly says: 'caught'; readonly by: Place; readonly name: string; readonly as: string }
+  | {
+      readonly says: 'covered'
+      readonly place: Place
+      readonly name: string
+      readonly ms: number
+      readonly schedules: number
+      readonly good: boolean
+      /** By address: places in the list of offsets. */
+      readonly reached: Readonly<Record<string, readonly number[]>>
+    }
+
+const SIGN_OF_LIFE_MS = 1000
+
+function say(message: Message): void {
+  writeSync(1, `${JSON.stringify(message)}\n`)
+}
+
+let last = 0
+function live(): void {
+  const now = Date.now()
+  if (now - last < SIGN_OF_LIFE_MS) return
+  last = now
+  say({ says: 'alive' })
+}
+
+/** The same scenario, whose threads show that schedules go on. */
+function lively(scenario: Scenario): Scenario {
+  const threads = scenario.threads.map(
+    (each): Thread<unknown> => ({
+      ...each,
+      body(...of) {
+        live()
+        return each.body(...of)
+      },
+    }),
+  )
+  return { ...scenario, threads }
+}
+
+function find({ group, index }: Place): Entry {
+  const found = catalog[group]?.[index]
+  if (found === undefined) throw new Error(`the catalog has no ${group} ${index}`)
+  return { ...found, scenario: lively(found.scenario) }
+}
+
+function run({ entries, deep = false }: Task): void {
+  for (const { group, index, maxSchedules } of entries) {
+    say({ says: 'begin' })
+    const whole = find({ group, index })
+    const entry = deep ? whole : quick(whole)
+    const limits = maxSchedules === undefined ? {} : { maxSchedules }
+    const by = { group, index }
+    try {
+      const { failure, name } = runEntry(entry, limits, entry.stride)
+      if (failure === undefined) continue
+      say({ says: 'caught', by, name, as: failure.message })
+    } catch (error) {
+      // Setup and preparation belong to no schedule.
+      const as = `beforehand: ${error instanceof Error ? error.message : String(error)}`
+      say({ says: 'caught', by, name: entry.scenario.name, as })
+    }
+    return
+  }
+  say({ says: 'end' })
+}
+
+// ---- coverage ---------------------------------------------------------------------------------
+
+interface Script {
+  readonly url: string
+  readonly functions: readonly {
+    readonly ranges: readonly {
+      readonly startOffset: number
+      readonly endOffset: number
+      readonly count: number
+    }[]
+  }[]
+}
+
+function cover({ entries }: Task, wanted: NonNullable<Task['cover']>): void {
+  const session = new Session()
+  session.connect()
+  session.post('Profiler.enable')
+  session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
+  const take = (): readonly Script[] => {
+    let scripts: readonly Script[] = []
+    session.post('Profiler.takePreciseCoverage', (error, { result }) => {
+      if (error !== null) throw error
+      scripts = result
+    })
+    return scripts
+  }
+  for (const { group, index } of entries) {
+    take()
+    const entry = quick(find({ group, index }))
+    const { name, ms, schedules, good } = runEntry(entry, {}, entry.stride)
+    const scripts = take().filter(({ url }) => wanted[url] !== undefined)
+    const reached = scripts.map((script) => [
+      script.url,
+      executed(script, wanted[script.url] ?? []),
+    ])
+    const all = Object.fromEntries(reached) as Record<string, number[]>
+    say({ says: 'covered', place: { group, index }, name, ms, schedules, good, reached: all })
+  }
+  say({ says: 'end' })
+}
+
+/** The innermost range around an offset says how often it was executed. */
+function executed({ functions }: Script, offsets: readonly number[]): number[] {
+  const ranges = functions
+    .flatMap((each) => each.ranges)
+    .sort((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset)
+  return offsets.flatMap((offset, i) => {
+    const inner = ranges.findLast(
+      ({ startOffset, endOffset }) => startOffset <= offset && offset < endOffset,
+    )
+    return inner !== undefined && inner.count > 0 ? [i] : []
+  })
+}
+
+const task = JSON.parse(readFileSync(argv[2] ?? '', 'utf8')) as Task
+if (task.cover === undefined) run(task)
+else cover(task, task.cover)
+exit(0)
