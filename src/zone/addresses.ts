@@ -77,6 +77,11 @@ export class Addresses {
     return -1
   }
 
+  /** Whether a slab of this keg begins here. */
+  isSlab(base: number): boolean {
+    return this.pages.find(base, SLAB) === base && this.memory.glance(base + KEG) === this.keg
+  }
+
   /** The index in its slab of an item of ours. */
   indexOf(slab: number, item: number): number {
     return (item - slab - this.itemsAt) / this.stride

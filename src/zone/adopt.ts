@@ -10,6 +10,7 @@
  * No hook is needed here, so any worker can do this for any zone, whether it has opened it or not.
  */
 
+import { show } from '../errors.ts'
 import { BucketWords, CacheWords, Home, ZoneWords, zoneParts } from '../memory/layout.ts'
 import type { Space } from '../memory/space.ts'
 import type { Smr } from '../smr/domain.ts'
@@ -47,7 +48,7 @@ export function adoptCache(
   const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
   const recordWords = memory.peek(zone + ZoneWords.recordWords)
   const trashing = isTrashing(space, zone)
-  const estate = { at: zone, space, records, buckets, depot, domain, recordWords, trashing }
+  const estate = { at: zone, name, space, records, buckets, depot, domain, recordWords, trashing }
   if (memory.load(zone + ZoneWords.state) === COLLECTING) {
     // We hold the directory's lock: so did its destroyer, and died.
     collect(estate)
@@ -55,9 +56,7 @@ export function adoptCache(
   }
   // A batch that its worker had begun is finished by the next to lock the keg: now.
   records.settle()
-  cache.finishMove()
-  cache.unloadAlloc()
-  cache.unloadFree()
+  empty(cache, buckets, name)
   const adopted = { pending: 0, safe: 0 }
   for (const { bucket, home } of buckets.all()) {
     if (home !== allocHome(slot) && home !== freeHome(slot)) continue
@@ -73,7 +72,7 @@ export function adoptCache(
 /** What taking over a bucket needs to know of its zone. */
 type Estate = Pick<
   Parts,
-  'at' | 'space' | 'records' | 'buckets' | 'depot' | 'domain' | 'recordWords' | 'trashing'
+  'at' | 'name' | 'space' | 'records' | 'buckets' | 'depot' | 'domain' | 'recordWords' | 'trashing'
 >
 
 /** Puts a bucket that has lost its worker where its items belong, and says where that was. */
@@ -99,6 +98,16 @@ function takeOver(estate: Estate, bucket: number, home: number): Adopted {
   return { pending: 0, safe: 0 }
 }
 
+/** Finishes a cache's last move, and takes both buckets out of it. Corruption where one is none. */
+function empty(cache: Cache, buckets: Buckets, name: string): void {
+  for (const bucket of [cache.moving, cache.alloc, cache.free]) {
+    if (bucket !== 0) buckets.assertBucket(bucket, `zone ${show(name)} cache`)
+  }
+  cache.finishMove()
+  cache.unloadAlloc()
+  cache.unloadFree()
+}
+
 /** `ZoneWords.state` while a destroyer empties all caches, with the directory's lock held. */
 export const COLLECTING = 2
 
@@ -106,10 +115,6 @@ export const COLLECTING = 2
 export function collect(estate: Estate): void {
   const { buckets, records, space } = estate
   records.settle()
-  for (const cache of cachesOf(space, estate.at)) {
-    cache.finishMove()
-    cache.unloadAlloc()
-    cache.unloadFree()
-  }
+  for (const cache of cachesOf(space, estate.at)) empty(cache, buckets, estate.name)
   for (const { bucket, home } of buckets.all()) if (home > 0) takeOver(estate, bucket, home)
 }

@@ -10,6 +10,7 @@
  * items whose destructor has been called: whoever inherits a bucket from a dead worker goes on from there.
  */
 
+import { Corruption } from '../errors.ts'
 import { BucketWords, Home } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { roundUp } from '../memory/struct.ts'
@@ -75,6 +76,26 @@ export class Buckets {
   /** Gives an empty bucket's memory back. */
   discard(bucket: number): void {
     this.keg.giveOne(bucket)
+  }
+
+  /** Corruption unless it is a bucket of this zone. */
+  assertBucket(bucket: number, what: string): void {
+    if (this.keg.addresses.slabOf(bucket) !== 0) return
+    throw new Corruption(`${what}: ${bucket} should be a bucket, and is none`, { bucket })
+  }
+
+  /** Corruption unless it is a bucket of this zone with this home, with no more in it than it holds. */
+  assertAt(bucket: number, home: number, what: string): void {
+    const { memory } = this
+    this.assertBucket(bucket, what)
+    const count = memory.peek(bucket + BucketWords.count)
+    const said = memory.peek(bucket + BucketWords.home)
+    const full = memory.peek(bucket + BucketWords.capacity)
+    if (said === home && count >= 0 && count <= full && full <= this.capacity) return
+    throw new Corruption(
+      `${what}: bucket ${bucket} should be at home in ${home}, and says ${said}; it has ${count} items and is full at ${full}`,
+      { bucket, home: said, count, full },
+    )
   }
 
   count(bucket: number): number {

@@ -141,6 +141,13 @@ export class Cache {
     if (bucket !== 0) this.move(CacheMove.reloadFree, bucket, CacheWords.freed)
   }
 
+  /** The bucket of a move that is not finished, 0 if there is none. */
+  get moving(): number {
+    const { memory, at } = this
+    const what = memory.peek(at + CacheWords.move)
+    return what === CacheMove.none ? 0 : memory.peek(at + CacheWords.moved)
+  }
+
   /** Finishes the move that a dead worker had begun. */
   finishMove(): void {
     const { memory, at } = this

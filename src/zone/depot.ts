@@ -80,10 +80,10 @@ export class Depot {
     this.memory = space.memory
     this.at = at
     this.buckets = buckets
-    this.lists = new DepotLists(space.memory, at, buckets, space.slot)
     this.domain = domain
     this.knobs = knobs
     this.what = `zone "${name}" depot`
+    this.lists = new DepotLists(space.memory, at, this.what, buckets, space.slot)
   }
 
   /**
@@ -230,7 +230,7 @@ export class Depot {
   check(): void {
     this.lock()
     try {
-      this.lists.check(this.what)
+      this.lists.check()
     } finally {
       // Nothing was changed: what is wrong is not to be made good behind whoever asked.
       this.unlock(true)

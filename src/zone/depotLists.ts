@@ -11,6 +11,9 @@
  * the bucket is here, then its goal was stored before, and it is put where that belongs; or it still
  * says whose hand it was in, then it is in none of the new lists. Otherwise (a link before the home) a
  * bucket could be handed out from here that its last owner still calls his.
+ *
+ * What a list leads to must be a bucket of this zone that says that it is in this list. So no walk can
+ * go round: a bucket that was taken says so, and is Corruption when it is met again.
  */
 
 import { Corruption } from '../errors.ts'
@@ -26,8 +29,12 @@ export class DepotLists {
   /** Of a bucket that this worker takes to allocate from. */
   private readonly home: number
 
-  constructor(memory: Memory, at: number, buckets: Buckets, slot: number) {
+  /** How the depot is called in errors. */
+  private readonly what: string
+
+  constructor(memory: Memory, at: number, what: string, buckets: Buckets, slot: number) {
     this.memory = memory
+    this.what = what
     this.at = at
     this.buckets = buckets
     this.home = allocHome(slot)
@@ -37,7 +44,7 @@ export class DepotLists {
 
   /** Adds a bucket that has its goal, which is no older than those before it. */
   append(bucket: number): void {
-    const tail = this.get(this.at + DepotWords.pendingTail)
+    const tail = this.checked(DepotWords.pendingTail, Home.pending)
     this.set(bucket + BucketWords.home, Home.pending)
     this.set(bucket + BucketWords.next, 0)
     if (tail === 0) this.set(this.at + DepotWords.pendingHead, bucket)
@@ -52,7 +59,7 @@ export class DepotLists {
 
   /** The bucket that has waited longest, 0 if none does. */
   firstPending(): number {
-    return this.get(this.at + DepotWords.pendingHead)
+    return this.checked(DepotWords.pendingHead, Home.pending)
   }
 
   goalOf(bucket: number): Seq {
@@ -91,7 +98,7 @@ export class DepotLists {
 
   /** Takes the one that came last, 0 if there is none. */
   popSafe(): number {
-    const bucket = this.pop(DepotWords.safeHead, this.home)
+    const bucket = this.pop(DepotWords.safeHead, Home.safe, this.home)
     if (bucket === 0) return 0
     this.bump(DepotWords.safeBuckets, -1)
     this.bump(DepotWords.safeItems, -this.buckets.count(bucket))
@@ -107,7 +114,7 @@ export class DepotLists {
 
   /** Takes one for `home`, 0 if there is none. */
   popEmpty(home: number = this.home): number {
-    const bucket = this.pop(DepotWords.emptyHead, home)
+    const bucket = this.pop(DepotWords.emptyHead, Home.empty, home)
     if (bucket === 0) return 0
     this.bump(DepotWords.emptyBuckets, -1)
     this.set(bucket + BucketWords.destroyed, 0)
@@ -130,11 +137,13 @@ export class DepotLists {
   goalBeyond(most: number): Seq | undefined {
     let items = this.get(this.at + DepotWords.safeItems)
     let goal: Seq = INVALID
+    let left = this.get(this.at + DepotWords.pendingBuckets)
     for (
       let bucket = this.firstPending();
-      items <= most && bucket !== 0;
-      bucket = this.get(bucket + BucketWords.next)
+      items <= most && bucket !== 0 && left > 0;
+      bucket = this.get(bucket + BucketWords.next), left--
     ) {
+      this.buckets.assertAt(bucket, Home.pending, this.what)
       items += this.buckets.count(bucket)
       goal = this.goalOf(bucket)
     }
@@ -170,7 +179,8 @@ export class DepotLists {
   }
 
   /** Conservation: every bucket that calls the depot its home is counted and listed, in order. */
-  check(what: string): void {
+  check(): void {
+    const { what } = this
     const all = this.buckets.all()
     for (const { name, home, head, buckets, items } of LISTS) {
       const here = new Set(all.filter((each) => each.home === home).map(({ bucket }) => bucket))
@@ -184,11 +194,15 @@ export class DepotLists {
         `${what}: ${name}: ${here.size} buckets by home, ${linked.length} listed, ${counted} counted; ${held} items listed, ${countedItems} counted`,
       )
     }
-    this.checkQueue(what)
+    this.checkQueue()
   }
 
-  private checkQueue(what: string): void {
-    const pending = this.linked(DepotWords.pendingHead, Number.POSITIVE_INFINITY)
+  private checkQueue(): void {
+    const { what } = this
+    const pending = this.linked(
+      DepotWords.pendingHead,
+      this.get(this.at + DepotWords.pendingBuckets),
+    )
     const goals = pending.map((bucket) => this.goalOf(bucket))
     const inOrder = goals.every((goal, i) => i === 0 || leq(goals[i - 1] as Seq, goal))
     const oldest = this.memory.load(this.at + DepotWords.oldest)
@@ -214,8 +228,16 @@ export class DepotLists {
     this.set(this.at + head, bucket)
   }
 
-  private pop(head: number, home: number): number {
-    const bucket = this.get(this.at + head)
+  /** The bucket that a word here leads to, and that says so; 0 if there is none. */
+  private checked(word: number, home: number): number {
+    const bucket = this.get(this.at + word)
+    if (bucket !== 0) this.buckets.assertAt(bucket, home, this.what)
+    return bucket
+  }
+
+  /** Takes the first of the buckets at `from`, for `home`. */
+  private pop(head: number, from: number, home: number): number {
+    const bucket = this.checked(head, from)
     if (bucket === 0) return 0
     this.set(bucket + BucketWords.home, home)
     this.set(this.at + head, this.get(bucket + BucketWords.next))

@@ -10,14 +10,14 @@
  * and counts anew from the bits (`repair`).
  */
 
-import { Corruption } from '../errors.ts'
-import { KegWords, PAGE_WORDS, RunKind, SlabWords } from '../memory/layout.ts'
+import type { Corruption } from '../errors.ts'
+import { KegWords, ORDERS, PAGE_WORDS, RunKind, SlabWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import { Addresses } from './addresses.ts'
 import { KegMoves } from './kegMoves.ts'
 import { countFree, initBits, isFree, nextFree, type SlabShape } from './slab.ts'
-import { SlabLists } from './slabLists.ts'
+import { damagedKeg, SlabLists } from './slabLists.ts'
 
 /** Counts of a keg; possibly a moment old. */
 export interface KegCounts {
@@ -68,9 +68,10 @@ export class Keg {
       itemsAt: memory.peek(at + KegWords.itemsAt),
       busyAt: memory.peek(at + KegWords.busyAt),
     }
+    assertShape(this.what, this.shape)
     const { perSlab } = this.shape
     this.addresses = new Addresses(space, at, this.shape)
-    this.lists = new SlabLists(memory, at, perSlab)
+    this.lists = new SlabLists(memory, at, this.what, this.addresses, perSlab)
     this.moves = new KegMoves(memory, at, this.what, this.addresses, this.lists, perSlab)
   }
 
@@ -108,6 +109,7 @@ export class Keg {
       const slab = this.roomUnderLimit() > 0 ? this.slabWithFree() : 0
       if (slab === 0) return 0
       const index = nextFree(this.memory, slab, 0, this.shape.perSlab)
+      if (index < 0) throw this.damaged('a slab has fewer items free than it says', { slab })
       const item = this.addresses.itemAt(slab, index)
       prepare(item)
       this.moves.takeOne(slab, index)
@@ -151,7 +153,7 @@ export class Keg {
       let released = 0
       const { perSlab } = this.shape
       for (;;) {
-        const slab = this.get(this.at + KegWords.free)
+        const slab = this.lists.first(KegWords.free)
         if (slab === 0 || this.get(this.at + KegWords.created) - perSlab < keep) return released
         this.discard(slab)
         released += 2 ** this.shape.slabOrder
@@ -283,7 +285,7 @@ export class Keg {
   }
 
   private slabWithFree(): number {
-    return this.get(this.at + KegWords.partial) || this.get(this.at + KegWords.free) || this.grow()
+    return this.lists.first(KegWords.partial) || this.lists.first(KegWords.free) || this.grow()
   }
 
   private grow(): number {
@@ -329,7 +331,14 @@ export class Keg {
   }
 
   private damaged(how: string, facts: Readonly<Record<string, number>>): Corruption {
-    const words = Object.entries(facts).map(([key, value]) => `${key} ${value}`)
-    return new Corruption(`${this.what}: ${how}: ${words.join(', ')}`, facts)
+    return damagedKeg(this.what, how, facts)
   }
+}
+
+/** Corruption unless slabs can be cut like this: everything here counts by these words. */
+function assertShape(what: string, { stride, perSlab, slabOrder, itemsAt }: SlabShape): void {
+  const items = itemsAt + perSlab * stride
+  const isSlab = slabOrder >= 0 && slabOrder < ORDERS && items <= PAGE_WORDS * 2 ** slabOrder
+  if (isSlab && stride > 0 && perSlab > 0 && itemsAt > 0) return
+  throw damagedKeg(what, 'no slab is cut like this', { stride, perSlab, slabOrder, itemsAt })
 }

@@ -16,7 +16,7 @@ import { BucketWords, KegStep, KegWords, SlabWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Addresses } from './addresses.ts'
 import { clearFree, nextFree, setFree } from './slab.ts'
-import type { SlabLists } from './slabLists.ts'
+import { damagedKeg, type SlabLists } from './slabLists.ts'
 
 export class KegMoves {
   private readonly memory: Memory
@@ -47,9 +47,18 @@ export class KegMoves {
   take(slab: number, bucket: number, items: number): void {
     const count = this.get(bucket + BucketWords.count)
     const entries = bucket + BucketWords.entries
+    const room = this.get(bucket + BucketWords.capacity)
+    if (!(count >= 0 && count + items <= room)) {
+      const facts = { bucket, count, items, room }
+      throw damagedKeg(this.what, 'a bucket has no room for what it has and gets', facts)
+    }
     let index = -1
     for (let i = 0; i < items; i++) {
       index = nextFree(this.memory, slab, index + 1, this.perSlab)
+      if (index < 0) {
+        const freeItems = this.get(slab + SlabWords.freeItems)
+        throw damagedKeg(this.what, 'a slab has fewer items free than it says', { slab, freeItems })
+      }
       this.set(entries + count + i, this.addresses.itemAt(slab, index))
     }
     this.set(this.keg + KegWords.bucket, bucket)
@@ -98,6 +107,10 @@ export class KegMoves {
     const wanted = this.get(this.keg + KegWords.stepItems)
     const [first, end] =
       step === KegStep.take ? [0, wanted] : [wanted, this.get(bucket + BucketWords.count)]
+    const room = this.get(bucket + BucketWords.capacity)
+    if (!(wanted >= 0 && end >= 0 && end <= room && wanted <= room)) {
+      throw damagedKeg(this.what, 'a batch is none', { step, bucket, first, end, room })
+    }
     for (let i = first; i < end; i++) {
       const item = this.get(entries + i)
       const slab = this.slabOf(item, 'a batch names an item that is not its')

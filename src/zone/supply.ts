@@ -330,6 +330,7 @@ export class Supply {
   private followFlush(): void {
     const { at, cache } = this.parts
     this.assertAlive()
+    this.assertOwnBuckets()
     for (let bucket = this.stranded.at(-1); bucket !== undefined; bucket = this.stranded.at(-1)) {
       this.parts.records.give(bucket)
       this.memory.poke(bucket + BucketWords.raw, 0)
@@ -359,6 +360,14 @@ export class Supply {
         zone: this.parts.name,
       },
     )
+  }
+
+  /** Corruption unless what this worker's cache leads to are buckets, and its own. */
+  private assertOwnBuckets(): void {
+    const { buckets, cache, name, space } = this.parts
+    const what = `zone ${show(name)} cache`
+    if (cache.alloc !== 0) buckets.assertAt(cache.alloc, allocHome(space.slot), what)
+    if (cache.free !== 0) buckets.assertAt(cache.free, freeHome(space.slot), what)
   }
 
   private isFull(bucket: number): boolean {

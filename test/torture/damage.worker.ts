@@ -13,6 +13,7 @@ import {
   BYTES,
   build,
   free,
+  ownClock,
   setPerson,
   setWord,
   sumOf,
@@ -193,6 +194,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   'arena.reap': ({ dead, mine }) => void mine.arena.reap(dead),
   'arena.attach': ({ mine }) => {
     const other = Arena.attach(mine.arena.handle)
+    ownClock(other)
     other.zone('nodes').zfreeSmr(other.zone('nodes').zallocSmr())
     other.detach()
   },
