@@ -12,7 +12,7 @@ import { createScenarios } from './tableCreate.ts'
 import { deadHistories, deathScenarios } from './tableDeaths.ts'
 import { historyScenarios } from './tableHistories.ts'
 import { keyScenarios } from './tableKeys.ts'
-import { reapedDuringResize, twoDeaths } from './tableReapers.ts'
+import { reapedDuringResize, sweptDuringResize, twoDeaths } from './tableReapers.ts'
 import { resizeScenarios } from './tableResizeScenarios.ts'
 import { tableScenarios } from './tableScenarios.ts'
 
@@ -35,6 +35,7 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(lookups, { quick: sampled(100) }),
     ...entries(keyScenarios(shipped), { quick: { bound: 1 } }),
     ...entries(createScenarios(shipped), { quick: sampled(100) }),
+    ...entries([sweptDuringResize(shipped)], { quick: sampled(2000) }),
   ],
   'table, late': [
     ...entries(lookups, { rules: { ...sampled(1000), delayed: true }, quick: sampled(20) }),

@@ -6,7 +6,7 @@
 
 import { deathScenarios } from './tableDeaths.ts'
 import { keyScenarios } from './tableKeys.ts'
-import { reapedDuringResize, twoDeaths } from './tableReapers.ts'
+import { reapedDuringResize, sweptDuringResize, twoDeaths } from './tableReapers.ts'
 import { resizeScenarios } from './tableResizeScenarios.ts'
 import { tableScenarios } from './tableScenarios.ts'
 import { caught, type Trial } from './trial.ts'
@@ -17,6 +17,10 @@ const byKeys = caught(keyScenarios)
 const byDeath = caught(deathScenarios, { victim: 'victim' })
 const FEW = { victim: 'victim', rules: { sample: { schedules: 20 } } }
 const byReaping = caught((lib) => [{ ...reapedDuringResize(lib), rules: { bound: 2 } }])
+/** As the tests explore it. */
+const bySweep = caught((lib) => [sweptDuringResize(lib)], {
+  rules: { bound: Number.POSITIVE_INFINITY, sample: { schedules: 2000, depth: 5 } },
+})
 /** The first dies where it has written down what it retires, and has not published yet. */
 const byTwo = caught((lib) => [twoDeaths(lib)], { victim: 'rescuer' })
 
@@ -30,6 +34,12 @@ const RELINK = 'memory.poke(item + link, memory.load(old === 0 ? head : old + li
 const UNLINK = 'memory.store(at, memory.load(old + link));'
 const RETIRE = `memory.poke(at + TableWords.retired, current);`
 const GOAL = 'memory.poke(at + TableWords.goal, smr.stamp());'
+
+const REFERENCES = [
+  'all.add(memory.load(address + TableWords.building));',
+  'all.add(memory.load(address + TableWords.chains) & ChainsWord.pageMask);',
+  'all.add(memory.glance(address + TableWords.retired) & ChainsWord.pageMask);',
+]
 
 export const TABLE_TRIALS: readonly Trial[] = [
   // ---- lookups and writers ---------------------------------------------------------------------
@@ -154,6 +164,12 @@ export const TABLE_TRIALS: readonly Trial[] = [
     CHAINS,
     'return this.memory.load(this.wordAt);',
     'return (this.known ??= this.memory.load(this.wordAt));',
+  ]),
+  bySweep('a sweep beside a resize', [
+    'sweep: an array moves on while its table is looked at, backwards',
+    'sweep',
+    REFERENCES.join('\n            '),
+    REFERENCES.toReversed().join('\n            '),
   ]),
 
   // ---- death -----------------------------------------------------------------------------------

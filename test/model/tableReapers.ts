@@ -13,6 +13,7 @@ import {
   MORE_CHAINS,
   member,
   put,
+  scene,
   type TableWorld,
 } from './tableStage.ts'
 
@@ -30,6 +31,22 @@ export function reapedDuringResize(lib: Library): Scenario<TableWorld> {
     ],
     rules: { sample: { schedules: 500, depth: 5 } },
   }
+}
+
+/**
+ * Whoever was reaped had nothing in its hands; so the sweep for what leads nowhere is alone with a
+ * resize, and all their interleavings can be had in the tests as well.
+ */
+export function sweptDuringResize(lib: Library): Scenario<TableWorld> {
+  return scene(lib, 'a sweep beside a resize', {
+    holds: [[b, 1]],
+    threads: [
+      member(lib, 'gone', () => {}),
+      member(lib, 'sweeper', (hand) => reap(lib, hand, VICTIM)),
+      member(lib, 'resizer', ({ table }) => table.resize(MORE_CHAINS)),
+    ],
+    rules: { bound: 2 },
+  })
 }
 
 /** Two deaths: the victim's, and that of the rescuer, who is rescued in turn. */
