@@ -5,7 +5,7 @@
  * heir starts when it is dead (or done), reaps its slot, and goes on working until it has had every
  * item there is. A worker may live beside the two all the while, and meet torn lists, held locks
  * and half-done batches before anybody has reaped. In the end all laws hold, nobody is blocked, and
- * at most the one item in the dead worker's hands is unaccounted for.
+ * at most the items in the dead worker's hands, mostly one, are unaccounted for.
  */
 
 import type { Item, TuneOptions, ZoneOptions } from '#src/index.ts'
@@ -42,6 +42,8 @@ export interface Deed {
   /** What the heir does before it works on. */
   readonly also?: Body
   readonly limit?: number
+  /** Items that it may have in its hands when it dies. Default: one. */
+  readonly hands?: number
   /** Knobs that the deed is about. */
   readonly knobs?: TuneOptions
   readonly stage?: Stage
@@ -52,6 +54,7 @@ export interface Deed {
 /** The scenario of one deed; kill `VICTIM`. */
 export function deathScene(lib: Library, deed: Deed): Scenario<undefined> {
   const { name, body, first, heads = [], plain = false, other, also, limit = LIMIT, knobs } = deed
+  const { hands = 1 } = deed
   const { hooks = plain ? undefined : watching } = deed
   const hooked = hooks === undefined ? {} : { hooks }
   const threads: Thread<undefined>[] = [
@@ -65,7 +68,7 @@ export function deathScene(lib: Library, deed: Deed): Scenario<undefined> {
         also?.(memory, hired, hand)
         const taken = work(memory, hired, hand, plain)
         // Beside a third worker neither the items that it has nor what it says of them is for us.
-        if (other !== undefined || taken + known(memory, hand) + 1 >= limit) return
+        if (other !== undefined || taken + known(memory, hand) + hands >= limit) return
         throw new Error(`of ${limit} items ${taken} are to be had`)
       },
       { ...hooked, after: VICTIM },
@@ -77,7 +80,7 @@ export function deathScene(lib: Library, deed: Deed): Scenario<undefined> {
     lib,
     name,
     threads,
-    { stage, heads, plain, ...hooked, zone: { limit, ...knobs }, laws: { thorough: true } },
+    { stage, heads, plain, ...hooked, zone: { limit, ...knobs }, laws: { thorough: true }, hands },
     { rules: { bound: other === undefined ? 0 : 1, maxVerbs: 30_000 } },
   )
 }

@@ -8,6 +8,7 @@
 
 import { arenaDeaths, REAPER, reaperDeaths } from './arenaDeaths.ts'
 import { asyncDeaths, asyncScenarios } from './asyncScenarios.ts'
+import { batchDeaths } from './batchDeaths.ts'
 import { callDeaths, callScenarios } from './callScenarios.ts'
 import type { Entry } from './catalog.ts'
 import { clockScenarios } from './clockScenarios.ts'
@@ -89,6 +90,7 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
   ],
   death: [
     ...entries(deathScenarios(shipped), { victim: VICTIM }),
+    ...entries(batchDeaths(shipped), { victim: VICTIM }),
     ...entries(arenaDeaths(shipped), { victim: VICTIM }),
     ...entries([asyncDeaths(shipped).alone, callDeaths(shipped).alone], { victim: VICTIM }),
   ],

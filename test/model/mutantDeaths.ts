@@ -3,11 +3,13 @@
  */
 
 import { arenaDeaths, REAPER, reaperDeaths } from './arenaDeaths.ts'
+import { batchDeaths } from './batchDeaths.ts'
 import { accompaniedDeaths, deathScenarios } from './deathScenarios.ts'
 import { VICTIM } from './deathStage.ts'
 import { caught, type Trial } from './trial.ts'
 
 const byDeath = caught(deathScenarios, { victim: VICTIM })
+const byBatch = caught(batchDeaths, { victim: VICTIM })
 const byCompany = caught(accompaniedDeaths, { victim: VICTIM })
 const byArena = caught(arenaDeaths, { victim: VICTIM })
 const byTwo = caught(reaperDeaths, { victim: REAPER })
@@ -16,6 +18,8 @@ const PAGES = 'memory/pages'
 const SUPPLY = 'zone/supply'
 const HOOKS = 'zone/bucketHooks'
 const ADOPT = 'zone/adopt'
+const CACHE = 'zone/cache'
+const UNPOP = 'memory.poke(bucket + BucketWords.entries + count, item);\n        // It has been'
 const KEG = 'zone/keg'
 const MOVES = 'zone/kegMoves'
 const DEPOT = 'zone/depot'
@@ -66,6 +70,12 @@ export const DEATH_TRIALS: readonly Trial[] = [
     ADOPT,
     'cache.finishMove();\n    cache.unloadAlloc()',
     'cache.unloadAlloc()',
+  ]),
+  byBatch('death in alloc: a batch that is not to be had, of expired items', [
+    'the cache: what goes back is counted before it is there',
+    CACHE,
+    UNPOP,
+    `memory.poke(bucket + BucketWords.count, count + 1); ${UNPOP}`,
   ]),
   byDeath('death in alloc: fresh items', [
     'the keg: a batch out is not written down',

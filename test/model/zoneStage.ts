@@ -261,6 +261,8 @@ export interface Small {
   readonly plain?: boolean
   readonly hooks?: (memory: Memory) => ZoneOptions
   readonly laws?: Laws
+  /** Items that one who dies may have in its hands. Default: one. */
+  readonly hands?: number
 }
 
 /** A scenario over one small zone, with all the laws in the end. */
@@ -271,7 +273,14 @@ export function zoneScene(
   small: Small,
   more: Partial<Scenario<undefined>> = {},
 ): Scenario<undefined> {
-  const { stage = ZONE_STAGE, zone: options = {}, heads = [], plain = false, laws = {} } = small
+  const {
+    stage = ZONE_STAGE,
+    zone: options = {},
+    heads = [],
+    plain = false,
+    laws = {},
+    hands = 1,
+  } = small
   const hooks = (memory: Memory): ZoneOptions => small.hooks?.(memory) ?? {}
   return scenario<undefined>({
     name,
@@ -292,7 +301,7 @@ export function zoneScene(
       if (missed > dead.length) throw new Error(`${missed} items were not destroyed`)
       const known = reachable(memory)
       checkArena(lib, memory, {
-        mayLeak: dead.length,
+        mayLeak: dead.length * hands,
         ...laws,
         hooks: hooks(memory),
         reachable: known,
