@@ -10,7 +10,7 @@
  */
 
 import { Exhausted, Misuse, show } from './errors.ts'
-import { exitingThread, type SupervisedWorker, sleep, threadId } from './host.ts'
+import { type SupervisedWorker, threadId } from './host.ts'
 import { type ArenaStats, arenaStats } from './inspect.ts'
 import type { NamedLock } from './lock.ts'
 import { openLock, openRoot } from './lock.ts'
@@ -26,11 +26,11 @@ import {
   type Space,
   type SpaceOptions,
 } from './memory/space.ts'
-import { ownerOf } from './memory/workers.ts'
-import { assertReapable, nothing, type ReapReport, reapSlot, slotOfId } from './reap.ts'
+import { assertReapable, assertWorkerId, nothing, type ReapReport, reapSlot } from './reap.ts'
 import type { Smr } from './smr/domain.ts'
 import { domainWords, openSmr } from './smr/open.ts'
 import type { SmrOptions } from './smr/options.ts'
+import { type Supervision, supervisionOf } from './supervise.ts'
 import type { WorkerId } from './words.ts'
 import { openZone } from './zone/open.ts'
 import type { ZoneOptions } from './zone/options.ts'
@@ -38,11 +38,6 @@ import { relieve, shrinkUnopened } from './zone/pressure.ts'
 import { assertLevel, type Reclaimed, type ReclaimLevel } from './zone/reclaim.ts'
 import { pendingIn } from './zone/stats.ts'
 import type { Zone } from './zone/zone.ts'
-
-/** A supervisor that blocked for longer would not hear of the death that it is waiting for. */
-const SUPERVISOR_PATIENCE_MS = 1000
-const REAPER_PATIENCE_MS = 30
-const REAP_AGAIN_MS = 5
 
 const RECLAIM = 'arena.reclaim'
 
@@ -72,8 +67,7 @@ export class Arena {
   private readonly domains = new Map<string, Smr>()
   private readonly zones = new Map<string, Zone>()
   private readonly locks = new Map<string, NamedLock>()
-  /** Threads that have not exited yet, and will be reaped when they do. */
-  private readonly supervised = new Set<number>()
+  private readonly supervision: Supervision
 
   /** @internal Use `Arena.create` or `Arena.attach`. */
   constructor(space: Space, handle: Handle) {
@@ -84,6 +78,9 @@ export class Arena {
     this.words = space.memory.words
     this.floats = space.memory.floats
     space.pendingIn = (domain) => pendingIn(space, domain)
+    space.whenTaken = () => this.stop()
+    this.supervision = supervisionOf(handle)
+    this.supervision.join(space)
   }
 
   /**
@@ -175,40 +172,34 @@ export class Arena {
   /**
    * Reaps the worker's slots when it exits, however it exits; `onReaped` hears what that did. In
    * Node, Bun and Deno a `Worker` of node:worker_threads. Call it once per worker, right after
-   * `new Worker`. A thread that supervises hears of a death only when its event loop turns: so its
-   * own verbs wait for a lock for 1 s at most, then throw Exhausted, and may be tried again after a
-   * turn. Misuse for anything that does not tell its exit. Node before 20.16 does not tell
-   * a worker which thread it is: there, and in browsers, call `reap`.
+   * `new Worker`: from then on nobody can reap it by hand while it lives. If this handle leaves, another
+   * one of this thread goes on; a supervisor that dies takes its children along, and they are reaped
+   * with it. Errors in reaping and in `onReaped` are process warnings: nobody is there to catch them.
+   * A thread that supervises hears of a death only when its event loop turns: so its own verbs wait for
+   * a lock for 1 s at most, then throw Exhausted, and may be tried again after a turn. Misuse for
+   * anything that does not tell its exit. Node before 20.16 does not tell a worker which thread it is:
+   * there, and in browsers, call `reap`.
    */
   supervise(worker: SupervisedWorker, onReaped?: (report: ReapReport) => void): void {
     this.space.assertOpen('arena.supervise')
-    const thread = exitingThread(worker)
-    this.supervised.add(thread)
-    this.space.locks.patienceMs = SUPERVISOR_PATIENCE_MS
-    worker.once('exit', () => {
-      this.supervised.delete(thread)
-      if (!this.space.isOpen) return
-      const { workers, locks } = this.space
-      const dead = workers.claimedBy(thread).map((slot) => workers.idOf(slot) as WorkerId)
-      const slots = dead.map((id) => slotOfId(this.space, id))
-      // First of all, and without any lock: what they had locked can be taken over.
-      for (const slot of slots) workers.beginReap(slot, locks.signature, ownerOf(thread))
-      for (const id of dead) this.reapPatiently(id, onReaped)
-    })
+    this.supervision.add(this.space, worker, onReaped)
   }
 
   /**
    * Takes over what a dead worker left: see reap.ts. The caller knows that it is dead; Misuse where
-   * that is known to be wrong. Reaping a free slot, or one that is being reaped, does nothing.
+   * that is known to be wrong: for this thread's own workers, for one that any worker supervises and
+   * that has not exited, and for one that does something meanwhile. Reaping a worker that has left, or
+   * was reaped, or that somebody else reaps, does nothing. If it throws, call it again.
    * Blocks for some 10 ms, to see whether the worker does anything, and on locks that it held.
    */
   reap(workerId: WorkerId): ReapReport {
     this.space.assertOpen('arena.reap')
-    const slot = slotOfId(this.space, workerId)
+    assertWorkerId(this.space, workerId)
+    const seen = this.space.workers.named(workerId)
     // It was reaped, or has left, and somebody else may have its slot.
-    if (this.space.workers.idOf(slot) !== workerId) return nothing(workerId)
-    assertReapable(this.space, slot, threadId(), (thread) => this.supervised.has(thread))
-    return this.reapNow(workerId)
+    if (seen === undefined) return nothing(workerId)
+    assertReapable(this.space, seen, threadId())
+    return { ...reapSlot(this.space, seen.slot, seen.generation), workerId }
   }
 
   /**
@@ -226,7 +217,15 @@ export class Arena {
     this.assertAtRest()
     for (const zone of this.zones.values()) zone.close()
     for (const smr of this.domains.values()) smr.leave()
+    this.supervision.leave(this.space)
     this.space.close()
+  }
+
+  /** This worker was reaped while it lives: its handles refuse, and touch nothing any more. */
+  private stop(): void {
+    for (const zone of this.zones.values()) zone.forget()
+    for (const smr of this.domains.values()) smr.forget()
+    this.supervision.leave(this.space)
   }
 
   /** Misuse with a section open or a lock held: others would wait for it for ever. */
@@ -304,23 +303,6 @@ export class Arena {
     return arenaStats(this.space)
   }
 
-  /**
-   * Reaps now or, where a lock is held by another worker that may have died too, after its exit has
-   * had a chance to be heard.
-   */
-  private reapPatiently(workerId: WorkerId, onReaped?: (report: ReapReport) => void): void {
-    if (!this.space.isOpen) return
-    let report: ReapReport
-    try {
-      report = this.space.locks.withPatience(REAPER_PATIENCE_MS, () => this.reapNow(workerId))
-    } catch (error) {
-      if (!(error instanceof Exhausted)) throw error
-      void sleep(REAP_AGAIN_MS).then(() => this.reapPatiently(workerId, onReaped))
-      return
-    }
-    onReaped?.(report)
-  }
-
   /** Opens or creates the domain; where there are no pages for it, with those of idle zones. */
   private openDomain(name: string, options: SmrOptions): Smr {
     try {
@@ -330,10 +312,6 @@ export class Arena {
       if (!isFull || !relieve(this.space, [domainWords(this.space)])) throw error
       return openSmr(this.space, name, options)
     }
-  }
-
-  private reapNow(workerId: WorkerId): ReapReport {
-    return { ...reapSlot(this.space, slotOfId(this.space, workerId)), workerId }
   }
 
   private domainAt(address: number): Smr | undefined {

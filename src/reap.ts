@@ -5,14 +5,22 @@
  * between pop and publish. Kernels never had to deal with that. Everything shared is therefore kept
  * such that one store commits a step, or a few words say how to finish it; reaping does the rest:
  *
- *   1 its slot's generation rises: locks it signed are anybody's, and repaired by whoever takes them
- *   2 its section words are cleared: it holds no read hand back any more. It is dead, so its last
- *     read happens before the host told us so, and before this store
+ *   1 its slot's generation rises, if it is still that of the worker that was seen (workers.ts [B]):
+ *     locks it signed are anybody's, and repaired by whoever takes them
+ *   2 with the directory locked, its section words are cleared: it holds no read hand back any more. It
+ *     is dead, so its last read happens before the host told us so, and before this store
  *   3 *then* its freed buckets are retired under new goals, its alloc buckets are given to all
  *   4 pages that it had reserved, and things it had half made or half destroyed, go back
- *   5 its slot is free for a successor, which is another generation
+ *   5 threads that it supervised are as dead as it is: the host ends them with it. Their workers are
+ *     buried, and reaped by whoever reaps this one
+ *   6 its slot is free for a successor, which is another generation
  *
- * Every step can be done twice, so a reaper may die as well: the next one starts over.
+ * Every step can be done twice. A reaper that dies under the directory's lock leaves an odd generation,
+ * and so does one that throws: the next call of `reap` goes on, whoever makes it. One reaps at a time.
+ *
+ * It costs what the dead worker had, not what the arena has: zones that it never opened are a look at a
+ * few words each; in the others the zone's buckets are walked, not its records. All runs of pages are
+ * walked only where it died while it took or gave back pages, or made or ended something named.
  *
  * What nobody can know is which items the dead worker had allocated and not linked anywhere: they
  * count as live. `zone.audit(reachable)` finds them, and the caller may free them.
@@ -31,13 +39,13 @@ import {
   zoneParts,
 } from './memory/layout.ts'
 import type { Space } from './memory/space.ts'
-import { slotOf } from './memory/workers.ts'
+import { type Seen, tokenOf } from './memory/workers.ts'
 import { Smr } from './smr/domain.ts'
 import { clearReader, dropCallsOf, readerPulse } from './smr/reap.ts'
 import { sweepOrphans } from './sweep.ts'
 import type { WorkerId } from './words.ts'
 import { type Adopted, adoptCache } from './zone/adopt.ts'
-import { zoneStats } from './zone/stats.ts'
+import { liveIn } from './zone/stats.ts'
 
 /** What `arena.reap` did. */
 export interface ReapReport {
@@ -59,76 +67,112 @@ export interface ReapReport {
 const CALL = 'arena.reap'
 
 /**
- * Reaps a slot whose worker is certainly dead. `from`: only while its owner word says so, for it may
- * have been reaped, and claimed by another, since the caller looked.
+ * Reaps the worker that has the slot, or had it in `generation`, and is certainly dead. Nothing is done
+ * where it has been reaped, or has left, or somebody else who lives is at it. With it go those that
+ * died with it, and those whose reaper died: they are told to `others`.
  */
-export function reapSlot(space: Space, slot: number, from?: number): ReapReport {
-  const { directory, locks, workers } = space
-  if (!workers.beginReap(slot, locks.signature, from)) return nothing(slot)
-  // A dead reaper may not have come so far that the locks of whom it reaped are anybody's: before
-  // anything is locked here, its work is taken over - from it, not from who may have the slot by now.
-  for (const other of workers.abandoned()) reapSlot(space, other.slot, other.owner)
-  // Nothing may be destroyed, and its pages used again, while we visit it.
-  const report = directory.whileLocked((names) => reapNames(space, slot, names))
-  workers.release(slot)
+export function reapSlot(
+  space: Space,
+  slot: number,
+  generation: number = space.workers.generation(slot),
+  others: (report: ReapReport) => void = () => {},
+): ReapReport {
+  const { locks, workers } = space
+  const report = reapOne(space, workers.beginReap(slot, locks.signature, generation))
+  if (report === undefined) return nothing(slot)
+  // Each of them may bring more.
+  for (let more = workers.unreaped(); more.length > 0; more = workers.unreaped()) {
+    for (const each of more) {
+      const also = reapOne(space, workers.beginReap(each.slot, locks.signature, each.generation))
+      if (also !== undefined) others(also)
+    }
+  }
   return report
 }
 
-function reapNames(space: Space, slot: number, names: readonly Listing[]): ReapReport {
-  const { pages } = space
-  const domainAt = (address: number): Smr | undefined => {
-    const it = names.find((each) => each.kind === Named.domain && each.address === address)
-    return it && new Smr(space, it.name, it.address, it.serial)
+function reapOne(space: Space, dead: Seen | undefined): ReapReport | undefined {
+  if (dead === undefined) return undefined
+  const { directory, locks, workers } = space
+  let over = false
+  try {
+    // Nothing may be destroyed, and its pages used again, while we visit it; and one reaps at a time.
+    const report = directory.whileLocked((names) => {
+      // Somebody may have taken us for dead, and gone on for us.
+      if (!workers.isBuried(dead)) return undefined
+      const done = reapNames(space, dead, names)
+      workers.release(dead.slot, dead.generation)
+      return done
+    })
+    over = true
+    return report
+  } finally {
+    if (!over) workers.giveUp(dead, locks.signature)
   }
-  const held = lockedBy(space, names, slot)
+}
+
+function reapNames(space: Space, dead: Seen, names: readonly Listing[]): ReapReport {
+  const { directory, memory, pages, workers } = space
+  const { slot } = dead
+  const workerId = workers.nameOf(dead) as WorkerId
+  const domains = new Map<number, Smr>()
+  const held = lockedBy(space, names, dead)
   const sections: string[] = []
   const calls: { name: string; lost: number }[] = []
-  for (const each of names) {
-    if (each.kind !== Named.domain) continue
-    if (clearReader(space, each.address, slot)) sections.push(each.name)
-    const lost = dropCallsOf(space, each.address, slot)
-    if (lost > 0) calls.push({ name: each.name, lost })
+  for (const { address, kind, name, serial } of names) {
+    if (kind !== Named.domain) continue
+    domains.set(address, new Smr(space, name, address, serial))
+    if (clearReader(space, address, slot)) sections.push(name)
+    const lost = dropCallsOf(space, address, slot)
+    if (lost > 0) calls.push({ name, lost })
   }
   const zones: (Adopted & { name: string; live: number })[] = []
   for (const { kind, address, name } of names) {
     if (kind !== Named.zone) continue
-    const adopted = adoptCache(
-      space,
-      address,
-      name,
-      domainAt(space.memory.peek(address + ZoneWords.domain)),
-      slot,
-    )
+    const domain = domains.get(memory.peek(address + ZoneWords.domain))
+    const adopted = adoptCache(space, address, name, domain, slot)
     if (adopted.pending + adopted.safe === 0) continue
-    zones.push({ name, ...adopted, live: zoneStats(space, address, name).live })
+    zones.push({ name, ...adopted, live: liveIn(space, address) })
   }
-  const runs = pages.releaseReservedBy(slot) + sweepOrphans(space, names)
-  return { workerId: slot as WorkerId, reaped: true, sections, calls, locks: held, zones, runs }
+  let runs = pages.releaseReservedBy(slot)
+  if (directory.isUnswept) {
+    runs += sweepOrphans(space, names)
+    directory.swept()
+  }
+  buryWards(space, dead)
+  return { workerId, reaped: true, sections, calls, locks: held, zones, runs }
+}
+
+/** The host has ended the threads that the dead worker supervised, with its own. */
+function buryWards({ workers }: Space, dead: Seen): void {
+  const token = tokenOf(dead.slot, dead.generation - 1)
+  for (const thread of workers.wardsOf(token)) {
+    for (const seen of workers.claimedBy(thread)) workers.bury(seen)
+  }
+  workers.unwatchAll(token)
 }
 
 /**
- * Misuse unless the slot may be somebody dead's. A worker that was seen to exit, or that no living
- * thread answers for, may be reaped; oneself, one's own thread, and a supervised worker that has not
+ * Misuse unless the worker may be dead. One that was seen to exit, or that no living thread answers
+ * for, may be reaped; oneself, one's own thread, and a worker that anybody supervises and that has not
  * exited may not.
  */
-export function assertReapable(
-  space: Space,
-  slot: number,
-  thread: number,
-  supervised: (thread: number) => boolean,
-): void {
-  const owner = space.workers.threadOf(slot)
-  if (slot === space.slot || (owner !== UNKNOWN_THREAD && owner === thread)) {
-    throw new Misuse(`${CALL}: worker ${slot} is this very thread's; detach it instead`, {
-      worker: slot,
+export function assertReapable(space: Space, { slot, generation }: Seen, thread: number): void {
+  const { workers } = space
+  // It was buried: whoever did that knew.
+  if (generation % 2 !== 0) return
+  const id = workers.idOf(slot)
+  if (slot === space.slot || (thread !== UNKNOWN_THREAD && workers.isOfThread(slot, thread))) {
+    throw new Misuse(`${CALL}: worker ${id} is this very thread's; detach it instead`, {
+      worker: id,
     })
   }
+  const warden = workers.wardenOf(slot)
   const alive =
-    owner !== UNKNOWN_THREAD && supervised(owner)
-      ? 'it is supervised and has not exited'
-      : showsLife(space, slot) && 'its words have just changed'
+    warden === undefined
+      ? showsLife(space, slot) && 'its words have just changed'
+      : `it is supervised${warden === space.slot ? '' : ` by worker ${workers.idOf(warden)}`} and has not exited`
   if (alive === false) return
-  throw new Misuse(`${CALL}: worker ${slot} is alive: ${alive}`, { worker: slot })
+  throw new Misuse(`${CALL}: worker ${id} is alive: ${alive}`, { worker: id })
 }
 
 const WATCH_MS = 10
@@ -163,22 +207,19 @@ function pulse(space: Space, slot: number): number {
 }
 
 /** Named locks whose word the slot's worker signed. */
-function lockedBy(space: Space, names: readonly Listing[], slot: number): string[] {
+function lockedBy(space: Space, names: readonly Listing[], dead: Seen): string[] {
+  const token = tokenOf(dead.slot, dead.generation - 1)
   return names
     .filter(({ kind, entry }) => {
-      const word = kind === Named.lock ? space.memory.load(entry + Entry.word) : 0
-      return word !== 0 && slotOf(word) === slot
+      return kind === Named.lock && (space.memory.load(entry + Entry.word) & ~1) === token
     })
     .map(({ name }) => name)
 }
 
-/** The slot of a worker's name. Misuse for what no worker can be called. */
-export function slotOfId(space: Space, workerId: unknown): number {
-  const { maxWorkers } = space
-  if (Number.isInteger(workerId) && (workerId as number) >= 0) {
-    const slot = (workerId as number) % MAX_WORKERS
-    if (slot < maxWorkers) return slot
-  }
+/** Misuse for what no worker of this arena can be called. */
+export function assertWorkerId(space: Space, workerId: unknown): void {
+  const isId = Number.isSafeInteger(workerId) && (workerId as number) >= 0
+  if (isId && (workerId as number) % MAX_WORKERS < space.maxWorkers) return
   throw new Misuse(`${CALL}: worker ${String(workerId)} does not exist; pass an arena's workerId`)
 }
 

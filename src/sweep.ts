@@ -4,7 +4,8 @@
  * Creating and destroying named things is done under the directory's lock, and the directory entry
  * is the commit point of both. So with that lock held, a run that claims to be a domain, a zone or a
  * table, but has no entry, is what a dead worker left half made or half destroyed; and so are slabs
- * of no zone and chains of no table. Zones that live are counted again for their domains.
+ * of no zone and chains of no table. All runs are walked: so it is done only where the directory says
+ * that somebody did not finish. Zones that live are counted again for their domains.
  *
  * Slabs and chains come and go without the directory's lock, but not without that of the pages. So
  * what leads to them is looked at with that one held too; while it is, an array of chains may only

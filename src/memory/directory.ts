@@ -4,7 +4,8 @@
  * Opening and creating is one verb under one lock, so two workers that create the same name at the
  * same time get the same thing. An entry's `kind` is its commit point: the thing is built, the
  * entry is filled in, and only then does one store make it exist. A worker that dies before that
- * store leaves nothing but a run of pages, which `reap` finds by its owner.
+ * store leaves nothing but runs of pages, and a word that says so (`unswept`): they are swept by the
+ * next to reap (sweep.ts).
  *
  * Each thing gets a serial number. A handle keeps the serial it was made with, so a handle to
  * something destroyed - even if a namesake has taken its place - is told apart.
@@ -73,14 +74,19 @@ export class Directory {
       }
       const { memory } = this
       const serial = memory.add(Header.serial, 1) + 1
-      const address = build(serial)
-      if (address === 0) return undefined
+      const unswept = this.begin()
+      const address = this.built(build, serial, unswept)
+      if (address === 0) {
+        memory.store(Header.unswept, unswept)
+        return undefined
+      }
       memory.poke(entry + Entry.address, address)
       memory.poke(entry + Entry.serial, serial)
       memory.poke(entry + Entry.nameBytes, text.length)
       memory.writeBytes(entry + Entry.name, 0, text)
       memory.store(entry + Entry.word, 0)
       memory.store(entry + Entry.kind, kind)
+      memory.store(Header.unswept, unswept)
       return this.listing(entry, true)
     })
   }
@@ -102,8 +108,10 @@ export class Directory {
         if (this.memory.load(entry + Entry.kind) === FREE) continue
         if (this.memory.peek(entry + Entry.serial) !== serial) continue
         if (!ready()) return false
+        const unswept = this.begin()
         this.memory.store(entry + Entry.kind, FREE)
         dismantle()
+        this.memory.store(Header.unswept, unswept)
         return true
       }
       return false
@@ -118,6 +126,36 @@ export class Directory {
   /** Runs `body` on everything that has a name, while nothing can be created or removed. */
   whileLocked<T>(body: (names: Listing[]) => T): T {
     return this.locked(() => body(this.listAll()))
+  }
+
+  /** Whether something was left half made or half ended. The directory is locked. */
+  get isUnswept(): boolean {
+    return this.memory.load(Header.unswept) !== 0
+  }
+
+  /** Nothing is half made or half ended any more. The directory is locked. */
+  swept(): void {
+    this.memory.store(Header.unswept, 0)
+  }
+
+  /**
+   * Says that something is being made or ended, and returns what was said before: for when it is done.
+   * Whoever dies, or throws, in between leaves it said, and the next reaper sweeps.
+   */
+  private begin(): number {
+    const before = this.memory.load(Header.unswept)
+    this.memory.store(Header.unswept, 1)
+    return before
+  }
+
+  /** What is refused has left nothing half made. */
+  private built(build: (serial: number) => number, serial: number, unswept: number): number {
+    try {
+      return build(serial)
+    } catch (error) {
+      if (error instanceof Misuse) this.memory.store(Header.unswept, unswept)
+      throw error
+    }
   }
 
   private locked<T>(body: () => T): T {

@@ -14,7 +14,7 @@ import { LINE_WORDS } from './units.ts'
 
 /** Spells "uMaS": the word that tells an arena from any other buffer. */
 export const MAGIC = 0x754d6153
-export const LAYOUT_VERSION = 2
+export const LAYOUT_VERSION = 3
 
 /** 4 KiB. The unit of growth: what an arena hands to zones and tables, in runs of 2^k. */
 export const PAGE_WORDS = 1024
@@ -49,6 +49,7 @@ export const Header = struct(
   line({
     active: shared('one bit per attached worker slot', MAX_WORKERS / MASK_BITS),
     serial: shared('last serial number given to a named thing'),
+    unswept: shared('1: something named is being made or ended, or was by one who died'),
   }),
   line({ directoryLock: shared('lock: the directory') }),
   line({
@@ -66,16 +67,15 @@ export const Header = struct(
 export const WorkerSlot = struct(
   'worker slot',
   line({
-    owner: shared('0 free; positive: claimed by this thread; negative: being reaped, see Owner'),
-    generation: shared('rises when the slot changes hands; half of every lock token'),
+    generation: shared('even: free, or its worker is there; odd: it is gone and not reaped yet'),
+    owner: shared('who claimed it last: a thread, and in which generation, see memory/workers.ts'),
+    heir: shared('token of who has set out to reap it, 0 nobody'),
+    reserving: shared('1: runs of pages may be marked as reserved by this slot'),
+    // Places of a list that all slots together make up: about other workers than the slot's own.
+    warden: shared('token of a worker that supervises a thread, 0: this place is not taken'),
+    ward: shared('that thread + 1, 0 while it is being written'),
   }),
 )
-
-/**
- * What a slot's owner word says. A thread's number is kept plus `firstThread`, so that claiming and
- * saying who claims is one store; a reaper signs with the complement of its lock token.
- */
-export const Owner = { free: 0, unknownThread: 1, firstThread: 2 } as const
 
 export const Entry = struct(
   'directory entry',
@@ -298,6 +298,7 @@ export const CacheWords = struct(
     ),
     moved: owned('which bucket (by the worker)'),
     before: tally('what the tally was before the move'),
+    opened: owned('1: the worker of this slot has opened the zone (by the worker)'),
   }),
   line({
     loaded: tally('items that came in alloc buckets, less those that left in them'),

@@ -52,6 +52,7 @@ export class Locks {
   private readonly workers: Workers
   private readonly token: number
   private readonly beforeSleep: () => void
+  private readonly whenGone: (what: string) => Misuse
   /**
    * How long a lock is waited for unless the caller says. A thread that supervises others sets less:
    * while it blocks it cannot hear that the owner has died.
@@ -61,9 +62,19 @@ export class Locks {
   private readonly own: number[] = []
   private holding = 0
 
-  /** `beforeSleep`: what this worker lets go of before it blocks. */
-  constructor(memory: Memory, workers: Workers, slot: number, beforeSleep: () => void) {
+  /**
+   * `beforeSleep`: what this worker lets go of before it blocks. `whenGone`: it was reaped although it
+   * lives; tells the floors above, and what to throw.
+   */
+  constructor(
+    memory: Memory,
+    workers: Workers,
+    slot: number,
+    beforeSleep: () => void,
+    whenGone: (what: string) => Misuse,
+  ) {
     this.memory = memory
+    this.whenGone = whenGone
     this.beforeSleep = beforeSleep
     this.workers = workers
     this.token = workers.token(slot)
@@ -74,23 +85,25 @@ export class Locks {
    * `timeoutMs`.
    */
   lock(at: number, what: string, timeoutMs: number = this.patienceMs): Taken {
-    if (this.memory.cas(at, FREE, this.token) === FREE) return 'ok'
-    if (this.holds(at)) {
-      throw new Misuse(`${what}: this worker holds the lock already; locks do not nest`, {
-        lock: what,
-      })
+    if (this.memory.cas(at, FREE, this.token) !== FREE) {
+      if (this.holds(at)) {
+        throw new Misuse(`${what}: this worker holds the lock already; locks do not nest`, {
+          lock: what,
+        })
+      }
+      return this.ours(at, what, this.lockSlowly(at, what, timeoutMs))
     }
-    return this.lockSlowly(at, what, timeoutMs)
+    return this.ours(at, what, 'ok')
   }
 
   /** Takes one of the library's own locks, under which nothing of the user's may run. */
   acquire(at: number, what: string): Taken {
     this.own[this.holding] = at
     this.holding++
-    if (this.memory.cas(at, FREE, this.token) === FREE) return 'ok'
-    if (this.holds(at)) return 'owner-died'
+    if (this.memory.cas(at, FREE, this.token) === FREE) return this.ours(at, what, 'ok')
+    if (this.holds(at)) return this.ours(at, what, 'owner-died')
     try {
-      return this.lockSlowly(at, what, this.patienceMs)
+      return this.ours(at, what, this.lockSlowly(at, what, this.patienceMs))
     } catch (error) {
       this.forget(at)
       throw error
@@ -164,9 +177,25 @@ export class Locks {
     return this.token
   }
 
+  /** Whether it is held by a worker that is gone. */
+  isOrphaned(at: number): boolean {
+    const seen = this.memory.load(at)
+    return seen !== FREE && this.workers.isGone(seen)
+  }
+
   /** Whether this worker holds it. */
   holds(at: number): boolean {
     return (this.memory.load(at) & ~SLEEPERS) === this.token
+  }
+
+  /**
+   * What taking it has told, unless this worker was reaped although it lives: then its signature counts
+   * for nothing, whoever comes next takes the lock over, and it must not change what that guards.
+   */
+  private ours(at: number, what: string, taken: Taken): Taken {
+    if (!this.workers.isGone(this.token)) return taken
+    this.forget(at)
+    throw this.whenGone(what)
   }
 
   private lockSlowly(at: number, what: string, timeoutMs: number): Taken {

@@ -29,6 +29,7 @@ import {
   used,
 } from './pageEntry.ts'
 import { listedPages, PageTable } from './pageTable.ts'
+import type { Workers } from './workers.ts'
 
 const LOCK = 'arena pages'
 
@@ -41,13 +42,21 @@ const baseIn = baseOf
 export class Pages {
   private readonly memory: Memory
   private readonly locks: Locks
+  private readonly workers: Workers
   private readonly table: PageTable
   private readonly tableAt: number
   private readonly base: number
   private readonly whenDead = (): void => this.repair()
   readonly count: number
+  /** Where this worker says that runs may be marked as reserved by it. */
+  private readonly reservingAt: number
+  /** How many it keeps so; and how many changes have begun and not come to their end. */
+  private reserved = 0
+  private changing = 0
 
-  constructor(memory: Memory, locks: Locks, slot: number) {
+  constructor(memory: Memory, locks: Locks, workers: Workers, slot: number) {
+    this.workers = workers
+    this.reservingAt = workers.reservingAt(slot)
     this.memory = memory
     this.locks = locks
     this.table = new PageTable(memory, slot)
@@ -60,12 +69,17 @@ export class Pages {
   reserve(words: number): number {
     const order = orderFor(words)
     if (order >= ORDERS) return 0
-    return this.locked(() => this.table.take(order))
+    return this.change(() => {
+      const base = this.table.take(order)
+      if (base !== 0) this.reserved++
+      return base
+    })
   }
 
   /** Says what a reserved run has become. From here on addresses inside it find it. */
   publish(base: number, kind: Kind): void {
     this.table.put(base, used(base, kind, orderOf(this.table.entryOf(base))))
+    this.unreserve()
   }
 
   /**
@@ -75,7 +89,7 @@ export class Pages {
   allocateInto(receipt: number, words: number, kind: Kind): number {
     const order = orderFor(words)
     if (order >= ORDERS) return 0
-    return this.locked(() => {
+    return this.change(() => {
       // Reserved: no list holds it any more when the promise is kept, also if they were made again.
       const base = this.table.take(order)
       if (base === 0) return 0
@@ -87,7 +101,7 @@ export class Pages {
 
   /** Gives the run at `base` back and clears the word at `receipt`, likewise all or nothing. */
   releaseFrom(receipt: number, base: number): void {
-    this.locked(() => {
+    this.change(() => {
       this.promise(receipt, base, 0)
       this.keepPromise()
     })
@@ -101,7 +115,9 @@ export class Pages {
 
   /** Gives a run back. Nobody may hold an address inside it any more. */
   release(base: number): void {
-    this.locked(() => this.table.release(base))
+    const own = this.table.entryOf(base) < 0
+    this.change(() => this.table.release(base))
+    if (own) this.unreserve()
   }
 
   /**
@@ -136,15 +152,25 @@ export class Pages {
     }
   }
 
-  /** Runs that `slot` had reserved when it died: nobody else knows of them. */
+  /**
+   * Runs that `slot` had reserved when it died: nobody else knows of them. They are looked for only
+   * where it said that there may be some.
+   */
   releaseReservedBy(slot: number): number {
-    return this.locked(() => {
+    const at = this.workers.reservingAt(slot)
+    if (this.memory.load(at) === 0) {
+      this.settle()
+      return 0
+    }
+    const released = this.change(() => {
       const orphans = [...this.table.walk()].filter(
         (run) => run.state === 'reserved' && run.who === slot,
       )
       for (const run of orphans) this.table.release(run.base)
       return orphans.length
     })
+    this.memory.store(at, 0)
+    return released
   }
 
   /**
@@ -152,7 +178,7 @@ export class Pages {
    * `wanted` finds out about the words that lead to runs still holds when the others go.
    */
   sweep(wanted: () => (run: Run) => boolean): number {
-    return this.locked(() => {
+    return this.change(() => {
       const isWanted = wanted()
       const orphans = [...this.table.walk()].filter((run) => run.state === 'used' && !isWanted(run))
       // What is found by the address of something else goes before that, or a successor inherits it.
@@ -163,6 +189,41 @@ export class Pages {
   }
 
   // ---- under the lock ----------------------------------------------------------------------
+
+  /**
+   * Runs `body`, which changes the table and may mark runs as reserved by this worker, be it for a
+   * moment. It says so first, and takes that back only when none is: so if the word is 0, there is
+   * none to look for, whenever this worker died. Otherwise (the word after the mark) a run that was
+   * reserved in between would be nobody's for ever. Where `body` does not come to its end it stays said.
+   */
+  private change<T>(body: () => T): T {
+    return this.locked(() => {
+      this.mayReserve()
+      const result = body()
+      this.hasSettled()
+      return result
+    })
+  }
+
+  private mayReserve(): void {
+    this.changing++
+    this.memory.store(this.reservingAt, 1)
+  }
+
+  private hasSettled(): void {
+    this.changing--
+    this.sayWhetherReserved()
+  }
+
+  private sayWhetherReserved(): void {
+    if (this.reserved + this.changing === 0) this.memory.store(this.reservingAt, 0)
+  }
+
+  /** A run that this worker had reserved has become something, or has gone back. */
+  private unreserve(): void {
+    this.reserved = Math.max(0, this.reserved - 1)
+    this.sayWhetherReserved()
+  }
 
   private lock(): void {
     this.locks.acquireAndRepair(Header.pageLock, LOCK, this.whenDead)
@@ -213,8 +274,10 @@ export class Pages {
 
   /** After a death under the lock: makes the lists again, then keeps what was promised. */
   private repair(): void {
+    this.mayReserve()
     this.table.rebuild()
     this.keepPromise()
+    this.hasSettled()
   }
 }
 

@@ -79,6 +79,8 @@ const MAX_BYTES = 2 ** 32 - WASM_PAGE
 export class Space {
   readonly memory: Memory
   readonly slot: number
+  /** Which use of the slot this worker is. */
+  readonly generation: number
   readonly maxWorkers: number
   readonly checks: boolean
   /** Where the hands of a new domain start, and how far one step takes them. */
@@ -91,6 +93,8 @@ export class Space {
   readonly turn: Turn = new Turn()
   /** What waits for readers of a domain; the floor above knows, and says how to ask. */
   pendingIn: (domain: number) => { items: number; bytes: number } = () => ({ items: 0, bytes: 0 })
+  /** Closes the handles of the floors above, without a look at shared memory. */
+  whenTaken: () => void = () => {}
   private open = true
 
   /** `memory` holds an arena already: see `format`. Claims a slot. */
@@ -101,8 +105,15 @@ export class Space {
     this.sequence = { first: memory.peek(Header.first) as Seq, step: memory.peek(Header.step) }
     this.workers = new Workers(memory, memory.peek(Header.workersAt), this.maxWorkers)
     this.slot = this.workers.claim(call, threadId())
-    this.locks = new Locks(memory, this.workers, this.slot, () => this.beforeSleep())
-    this.pages = new Pages(memory, this.locks, this.slot)
+    this.generation = this.workers.generation(this.slot)
+    this.locks = new Locks(
+      memory,
+      this.workers,
+      this.slot,
+      () => this.beforeSleep(),
+      (what) => this.taken(what),
+    )
+    this.pages = new Pages(memory, this.locks, this.workers, this.slot)
     this.directory = new Directory(memory, this.locks)
   }
 
@@ -111,9 +122,30 @@ export class Space {
     return this.open
   }
 
-  /** Misuse when this worker has left the arena. */
+  /** Misuse when this worker has left the arena, or was reaped although it lives. */
   assertOpen(call: string): void {
     if (!this.open) throw new Misuse(`${call}: this arena handle was detached; attach again`)
+    if (!this.isOurs) throw this.taken(call)
+  }
+
+  /**
+   * Whether the slot is this worker's still. Somebody may have been told that it is dead, and reaped it:
+   * then its locks, its sections and its buckets are others' by now, and it must stop. Asked on slow
+   * paths only.
+   */
+  get isOurs(): boolean {
+    return this.workers.generation(this.slot) === this.generation
+  }
+
+  /** This worker was reaped although it lives: all its handles refuse from here on. Why, for the caller. */
+  taken(call: string): Misuse {
+    this.open = false
+    this.whenTaken()
+    const worker = this.workers.nameOf(this)
+    return new Misuse(
+      `${call}: worker ${worker} was reaped while it was alive: what it held belongs to others now, and it has stopped; attach again, and do not reap a worker that has not exited`,
+      { worker },
+    )
   }
 
   /** Lets go of what would hold others up while this thread blocks. */
@@ -124,7 +156,16 @@ export class Space {
   /** Gives the slot back. The floors above have emptied the worker's caches before. */
   close(): void {
     this.open = false
-    this.workers.release(this.slot)
+    this.workers.release(this.slot, this.generation)
+  }
+
+  /**
+   * Leaves the slot as a dead worker would, for one that cannot empty its caches, a lock being held by
+   * somebody else: whoever reaps next, or attaches, takes over what is left in it.
+   */
+  abandon(): void {
+    this.open = false
+    this.workers.bury(this)
   }
 }
 

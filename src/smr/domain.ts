@@ -323,6 +323,12 @@ export class Smr extends Sections {
   }
 
   /** @internal */
+  override forget(): void {
+    this.calls?.forget()
+    super.forget()
+  }
+
+  /** @internal */
   override close(): void {
     this.calls?.forget()
     super.close()

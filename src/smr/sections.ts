@@ -220,6 +220,8 @@ export class Sections implements Published {
     if (this.seen === INVALID) return true
     if (this.state === INSIDE) return false
     this.seen = INVALID
+    // Who was reaped while it lives has no word any more.
+    if (!this.space.isOurs) return true
     // [R2] The end of every section since the publication, as exit's store is of one.
     this.memory.store(this.reader + ReaderWords.seq, INVALID)
     return true
@@ -239,7 +241,7 @@ export class Sections implements Published {
 
   /** Misuse when this worker has a section open, or the domain has ended. @internal */
   assertOutside(verb: string): void {
-    if (this.state >= INSIDE || !this.isAlive()) throw this.refuse(verb)
+    if (this.state >= INSIDE || !this.isAlive() || !this.space.isOurs) throw this.refuse(verb)
   }
 
   /** Misuse when the handle was closed, or the domain has ended. @internal */
@@ -268,6 +270,7 @@ export class Sections implements Published {
   }
 
   private publishForTurn(): void {
+    if (!this.space.isOurs) throw this.space.taken('smr.enter')
     this.seen = publish(this.memory, this.wrAt, this.seqAt)
     this.space.turn.hold(this)
   }
@@ -281,6 +284,7 @@ export class Sections implements Published {
   }
 
   protected refuse(verb: string): Misuse {
+    if (this.state !== CLOSED && !this.space.isOurs) return this.space.taken(`smr.${verb}`)
     if (this.state === CLOSED)
       return this.misuse(verb, 'this handle was closed by detach or destroy')
     if (!this.isAlive())
@@ -302,6 +306,12 @@ export class Sections implements Published {
   /** @internal */
   protected get isClosed(): boolean {
     return this.state === CLOSED
+  }
+
+  /** This worker was reaped while it lives: its words are another's. @internal */
+  forget(): void {
+    this.seen = INVALID
+    this.state = CLOSED
   }
 
   /** This worker leaves, or the domain has ended; not while something of it is published. @internal */

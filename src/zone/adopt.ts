@@ -7,11 +7,23 @@
  * spares. A bucket whose destructors had not all been called is retired as well, and the next to
  * take it goes on with the first item that has not seen its own.
  *
+ * It costs what the zone has of buckets where the worker had opened it, and a look at a few words where
+ * it had not. A lock of the zone that it died under is taken and given back, so that what it protects is
+ * whole: readers of words that are looked at without the lock (`oldest`) would wait for nobody.
+ *
  * No hook is needed here, so any worker can do this for any zone, whether it has opened it or not.
  */
 
 import { show } from '../errors.ts'
-import { BucketWords, CacheWords, Home, ZoneWords, zoneParts } from '../memory/layout.ts'
+import {
+  BucketWords,
+  CacheWords,
+  DepotWords,
+  Home,
+  KegWords,
+  ZoneWords,
+  zoneParts,
+} from '../memory/layout.ts'
 import type { Space } from '../memory/space.ts'
 import type { Smr } from '../smr/domain.ts'
 import { allocHome, Buckets, freeHome } from './bucket.ts'
@@ -54,10 +66,10 @@ export function adoptCache(
     collect(estate)
     memory.store(zone + ZoneWords.state, 0)
   }
-  // A batch that its worker had begun is finished by the next to lock the keg: now.
-  records.settle()
-  empty(cache, buckets, name)
+  settleLocks(estate)
   const adopted = { pending: 0, safe: 0 }
+  if (memory.peek(cache.at + CacheWords.opened) === 0) return adopted
+  empty(cache, buckets, name)
   for (const { bucket, home } of buckets.all()) {
     if (home !== allocHome(slot) && home !== freeHome(slot)) continue
     const { pending, safe } = takeOver(estate, bucket, home)
@@ -66,7 +78,19 @@ export function adoptCache(
   }
   // The last full bucket it retired may be waiting for a step that it would have made.
   depot.urge()
+  memory.poke(cache.at + CacheWords.opened, 0)
   return adopted
+}
+
+/**
+ * What a worker that died under a lock of the zone left torn is mended now, also by a reaper that had
+ * not opened the zone: a batch is finished, lists and what they show are made again.
+ */
+function settleLocks({ at, buckets, depot, records, space }: Estate): void {
+  const { locks, maxWorkers } = space
+  for (const keg of [records, buckets.keg])
+    if (locks.isOrphaned(keg.at + KegWords.lock)) keg.settle()
+  if (locks.isOrphaned(zoneParts(at, maxWorkers).depot + DepotWords.lock)) depot.settle()
 }
 
 /** What taking over a bucket needs to know of its zone. */

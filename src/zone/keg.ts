@@ -210,11 +210,14 @@ export class Keg {
     }
   }
 
-  /** Every item that is not free in its slab. */
+  /**
+   * Every item that is not free in its slab. The slabs are those of the lists: a walk of the page table
+   * meets all slabs of all zones.
+   */
   itemsOut(): number[] {
     return this.watched(() => {
       const out: number[] = []
-      for (const slab of this.slabs()) {
+      for (const slab of this.lists.all() ?? this.slabs()) {
         for (let index = 0; index < this.shape.perSlab; index++) {
           if (!isFree(this.memory, slab, index)) out.push(this.addresses.itemAt(slab, index))
         }

@@ -13,7 +13,7 @@ import type { Smr } from '../smr/domain.ts'
 import { bucketsFor } from './bucket.ts'
 import { assertSameZone, buildZone, clearCache, zoneWords } from './build.ts'
 import { type Hooks, hookBits, type ZoneOptions, zoneShape } from './options.ts'
-import { partsOf } from './parts.ts'
+import { markOpened, partsOf } from './parts.ts'
 import { reachUnderPressure, relieve } from './pressure.ts'
 import { Zone } from './zone.ts'
 
@@ -84,6 +84,7 @@ function handle(
       throw new Misuse(`arena.zone: zone ${show(name)} was destroyed meanwhile`, { zone: name })
     }
     clearCache(memory, parts.cache.at, memory.load(at + ZoneWords.flush))
+    markOpened(parts)
   })
   return new Zone(parts)
 }

@@ -32,6 +32,14 @@ export interface Parts {
   readonly knobs: Knobs
 }
 
+/**
+ * Says that this worker may have buckets of the zone in hand: its reaper looks for them only where it
+ * did. The zone cannot end meanwhile.
+ */
+export function markOpened({ cache, space }: Pick<Parts, 'cache' | 'space'>): void {
+  space.memory.poke(cache.at + CacheWords.opened, 1)
+}
+
 /** Puts together the parts of a zone, for the worker that `space` is of. */
 export function partsOf(
   space: Space,

@@ -25,7 +25,7 @@ import { Smr } from '../smr/domain.ts'
 import { destroyItems } from './bucketHooks.ts'
 import type { Keg } from './keg.ts'
 import { NO_HOOKS, needsHooksToLeave } from './options.ts'
-import { type Parts, partsOf } from './parts.ts'
+import { markOpened, type Parts, partsOf } from './parts.ts'
 import { shrink } from './scarce.ts'
 
 /** Room for more than any arena has: all that can be given up is. */
@@ -49,7 +49,7 @@ export function relieve(space: Space, runs: readonly number[], asking = 0): bool
     return space.directory.whileLocked((names) => {
       const zones = names
         .filter(({ address, kind }) => kind === Named.zone && address !== asking)
-        .map((each) => partsOf(space, each, NO_HOOKS, domainOf(space, names, each.address)))
+        .map((each) => visit(space, each, domainOf(space, names, each.address)))
       return (
         zones.some((zone) => shrink(zone) > 0 && suffices()) ||
         zones.some((zone) => emptyDepot(zone) && shrink(zone) > 0 && suffices())
@@ -71,10 +71,15 @@ function hasRoom({ pages }: Space, runs: readonly number[]): boolean {
 /** Gives the empty slabs of a zone that this worker has not opened back. Returns pages. */
 export function shrinkUnopened(space: Space, zone: Listing): number {
   return space.directory.whileLocked((names) =>
-    names.some((each) => each.serial === zone.serial)
-      ? shrink(partsOf(space, zone, NO_HOOKS, undefined))
-      : 0,
+    names.some((each) => each.serial === zone.serial) ? shrink(visit(space, zone, undefined)) : 0,
   )
+}
+
+/** The parts of a zone that this worker may not have opened. The directory is locked. */
+function visit(space: Space, zone: Listing, domain: Smr | undefined): Parts {
+  const parts = partsOf(space, zone, NO_HOOKS, domain)
+  markOpened(parts)
+  return parts
 }
 
 function domainOf(space: Space, names: readonly Listing[], zone: number): Smr | undefined {

@@ -95,6 +95,18 @@ export class SlabLists {
     return length
   }
 
+  /** All slabs, as the lists have them; undefined where they have not as many as are counted. */
+  all(): number[] | undefined {
+    const most = this.get(this.keg + KegWords.slabs)
+    const slabs: number[] = []
+    for (const list of LISTS) {
+      let slab = this.get(this.keg + list)
+      for (; slab !== 0 && slabs.length <= most; slab = this.get(slab + SlabWords.next))
+        slabs.push(slab)
+    }
+    return slabs.length === most ? slabs : undefined
+  }
+
   private link(slab: number, list: number): void {
     const head = this.keg + list
     const next = this.get(head)

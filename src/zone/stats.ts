@@ -7,7 +7,15 @@
  * not a definition. While other workers are busy their numbers may be a moment old.
  */
 
-import { CacheWords, KegWords, KnobWords, Named, ZoneWords, zoneParts } from '../memory/layout.ts'
+import {
+  BucketWords,
+  CacheWords,
+  KegWords,
+  KnobWords,
+  Named,
+  ZoneWords,
+  zoneParts,
+} from '../memory/layout.ts'
 import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import { Cache, type CacheCounts, sumCounts } from './cache.ts'
@@ -68,6 +76,19 @@ export function cachesOf(space: Space, zone: number): Cache[] {
     { length: space.maxWorkers },
     (_, slot) => new Cache(space.memory, first + slot * CacheWords.WORDS),
   )
+}
+
+/** Items of the zone that are allocated and not freed. */
+export function liveIn({ maxWorkers, memory }: Space, zone: number): number {
+  const { caches } = zoneParts(zone, maxWorkers)
+  let live = 0
+  for (let cache = caches, end = caches + maxWorkers * CacheWords.WORDS; cache < end; ) {
+    live += memory.tallied(cache + CacheWords.loaded) - memory.tallied(cache + CacheWords.freed)
+    for (const bucket of [cache + CacheWords.alloc, cache + CacheWords.free])
+      live -= memory.glance(memory.glance(bucket) + BucketWords.count)
+    cache += CacheWords.WORDS
+  }
+  return live
 }
 
 /** What is freed but not reclaimed in all zones of a domain. */

@@ -317,7 +317,15 @@ export class Zone {
 
   /** This worker leaves: all it caches goes to the depot. @internal */
   close(): void {
-    if (this.mode !== CLOSED && this.supply.isAlive()) this.supply.flush()
+    if (this.mode !== CLOSED && this.supply.isAlive()) {
+      this.supply.flush()
+      this.memory.poke(this.cache.at + CacheWords.opened, 0)
+    }
+    this.end()
+  }
+
+  /** This worker was reaped while it lives: its words of the zone are another's. @internal */
+  forget(): void {
     this.end()
   }
 

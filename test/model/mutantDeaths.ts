@@ -122,18 +122,23 @@ export const DEATH_TRIALS: readonly Trial[] = [
   byArena('death in making a zone', [
     'the dead: reserved pages stay',
     'reap',
-    'pages.releaseReservedBy(slot) + ',
-    '',
+    'pages.releaseReservedBy(slot)',
+    '0',
   ]),
   byArena('death in ending a zone', [
     'the dead: half-ended things stay',
     'reap',
-    ' + sweepOrphans(space, names)',
+    'runs += sweepOrphans(space, names);',
     '',
   ]),
   byTwo(
     'two deaths: frees',
-    ['a dead reaper: its work is not taken over', 'reap', 'of workers.abandoned()', 'of []'],
+    [
+      'a dead reaper: its work is not taken over',
+      'reap',
+      'let more = workers.unreaped()',
+      'let more = []',
+    ],
     { rules: { kill: { thread: VICTIM, afterStep: 7 } } },
   ),
 ]

@@ -238,8 +238,8 @@ export const TRIALS: readonly Trial[] = [
   byMemory('two attach and detach', [
     'a slot is claimed by a store',
     'memory/workers',
-    'if (memory.cas(at + WorkerSlot.owner, Owner.free, ownerOf(thread)) !== Owner.free)',
-    'if ((memory.store(at + WorkerSlot.owner, ownerOf(thread)), false))',
+    'if (memory.cas(at, seen, ownerOf(generation, thread)) !== seen)',
+    'if ((memory.store(at, ownerOf(generation, thread)), false))',
   ]),
   byMemory('pages of two', [
     'pages are not locked',

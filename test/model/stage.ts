@@ -111,7 +111,8 @@ export function raise<W>(
 /** Attaches a worker. Its handle cannot be sent anywhere: there is one memory, and it is here. */
 export function join(lib: Library, memory: Memory): Arena {
   lendCompound(memory, lib.compound)
-  const handle = { umaSmr: memory.peek(Header.version) } as Handle
+  // A buffer of its own: what a thread supervises is kept by buffer, and not in memory.
+  const handle = { umaSmr: memory.peek(Header.version), buffer: {} } as Handle
   const space = new lib.Space('model', lib.memoryOf?.(memory) ?? memory)
   // A timer of the host's would act when the schedule is over; what it would do, a deed does.
   space.turn.after = () => {}

@@ -29,7 +29,6 @@ import {
   Header,
   KegWords,
   Named,
-  Owner,
   PAGE_WORDS,
   RunKind,
   StripeWords,
@@ -37,6 +36,7 @@ import {
   WorkerSlot,
   zoneParts,
 } from '#src/memory/layout.ts'
+import { ownerOf } from '#src/memory/workers.ts'
 import type { Random } from '../helpers/random.ts'
 
 export const BYTES = 2 ** 20
@@ -262,7 +262,7 @@ function dieInTheMiddle(arena: Arena, random: Random, locks: readonly number[]):
   }
   // To its reaper it lives in another thread.
   const slot = arena.memory.peek(Header.workersAt) + it.space.slot * WorkerSlot.WORDS
-  arena.memory.store(slot + WorkerSlot.owner, Owner.firstThread + ELSEWHERE)
+  arena.memory.store(slot + WorkerSlot.owner, ownerOf(it.space.generation, ELSEWHERE))
   return it.workerId
 }
 

@@ -21,7 +21,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['zone/'],
   ['text.ts', 'field.ts', 'fields.ts', 'key.ts', 'whole.ts', 'record.ts'],
   ['table/'],
-  ['lock.ts', 'sweep.ts', 'reap.ts', 'inspect.ts'],
+  ['lock.ts', 'sweep.ts', 'reap.ts', 'supervise.ts', 'inspect.ts'],
   ['arena.ts'],
   ['index.ts', 'dialects/'],
 ]

@@ -7,8 +7,9 @@
 import { EventEmitter } from 'node:events'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Arena, WorkerId } from '#src/index.ts'
-import { Header, Owner, RunKind, WorkerSlot } from '#src/memory/layout.ts'
+import { Header, Named, RunKind, WorkerSlot } from '#src/memory/layout.ts'
 import { checkPages } from '#src/memory/pages.ts'
+import { ownerOf } from '#src/memory/workers.ts'
 import { trio } from '../helpers/company.ts'
 import { Hands } from '../helpers/hands.ts'
 import { misuse, unchanged, wild } from '../helpers/refusals.ts'
@@ -25,7 +26,7 @@ let c: Arena
 /** Makes believe that the worker lives in another thread. */
 function moveTo(arena: Arena, thread: number): void {
   const at = arena.memory.peek(Header.workersAt) + arena.workerId * WorkerSlot.WORDS
-  arena.memory.store(at + WorkerSlot.owner, Owner.firstThread + thread)
+  arena.memory.store(at + WorkerSlot.owner, ownerOf(arena.space.generation, thread))
 }
 
 /** As much of node:worker_threads' Worker as `supervise` wants. */
@@ -138,8 +139,12 @@ describe.each(CONFIGS)('$name', (config) => {
     it('pages that it had reserved or half made go back', () => {
       const before = a.stats().pages
       b.space.pages.reserve(1)
-      const half = b.space.pages.reserve(5000)
-      b.space.pages.publish(half, RunKind.zone)
+      const half = (): number => {
+        const at = b.space.pages.reserve(5000)
+        b.space.pages.publish(at, RunKind.zone)
+        throw new Error('it dies before the directory names it')
+      }
+      expect(() => b.space.directory.open('x', Named.zone, 'half', half)).toThrow('it dies')
       expect(a.reap(b.workerId).runs).toBe(2)
       const after = a.stats().pages
       expect(after.untouched + after.free).toBe(before.untouched + before.free)

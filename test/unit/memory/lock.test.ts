@@ -26,7 +26,7 @@ const locks = (arena: Arena): Locks => arena.space.locks
 const token = (arena: Arena): number => arena.space.workers.token(arena.workerId)
 const word = (): number => a.memory.load(at)
 /** What a reaper does for a dead worker first: from here on its tokens are nobody's. */
-const bury = (arena: Arena): void => arena.space.workers.release(arena.workerId)
+const bury = (arena: Arena): void => void arena.space.workers.release(arena.workerId)
 
 beforeEach(() => {
   ;[a, b, c] = trio()

@@ -143,16 +143,12 @@ describe('threads', () => {
   it('are known by the slots that they claim', () => {
     const { workers, other } = make(8)
     for (const thread of [0, 7, 0, UNKNOWN_THREAD]) workers.claim('x', thread)
-    expect([0, 1, 2, 3, 4].map((slot) => other.threadOf(slot))).toEqual([
-      0,
-      7,
-      0,
-      UNKNOWN_THREAD,
-      UNKNOWN_THREAD,
-    ])
-    expect([other.claimedBy(0), other.claimedBy(7), other.claimedBy(3)]).toEqual([[0, 2], [1], []])
+    const slots = (thread: number): number[] => other.claimedBy(thread).map(({ slot }) => slot)
+    expect([slots(0), slots(7), slots(3), slots(UNKNOWN_THREAD)]).toEqual([[0, 2], [1], [], [3]])
+    expect(other.isOfThread(1, 7)).toBe(true)
+    expect(other.isOfThread(0, 7)).toBe(false)
     workers.release(0)
-    expect(other.claimedBy(0)).toEqual([2])
+    expect(slots(0)).toEqual([2])
     expect([0, 1, 4].map((slot) => other.isClaimed(slot))).toEqual([false, true, false])
   })
 })
@@ -170,32 +166,74 @@ describe('beginReap', () => {
   it('is for one: from then on the dead worker’s tokens are nobody’s, and the slot is not free', () => {
     const { workers, other, token } = dead()
     const left = token(0)
-    expect(workers.beginReap(0, token(REAPER))).toBe(true)
+    const seen = workers.beginReap(0, token(REAPER))
+    expect(seen).toEqual({ slot: 0, generation: 1 })
     expect(workers.isGone(left)).toBe(true)
-    expect(other.beginReap(0, token(NEXT))).toBe(false)
+    expect(other.beginReap(0, token(NEXT))).toBeUndefined()
     expect([workers.isClaimed(0), workers.claimedBy(5)]).toEqual([true, []])
     expect(other.claim('x', 0)).toBe(3)
-    workers.release(0)
+    expect(workers.release(0, 1)).toBe(true)
     expect(other.claim('x', 0)).toBe(0)
   })
 
-  it('may be done again by the same, and not for a free slot', () => {
-    const { workers, token } = dead()
-    expect(workers.beginReap(0, token(REAPER))).toBe(true)
-    const generation = token(0)
-    expect(workers.beginReap(0, token(REAPER))).toBe(true)
-    expect(token(0)).toBe(generation)
-    expect(workers.beginReap(3, token(REAPER))).toBe(false)
+  it('goes by the worker that was seen, not by its slot: a successor is left alone', () => {
+    for (const thread of [5, UNKNOWN_THREAD]) {
+      const { workers, other } = make(4)
+      workers.claim('x', thread)
+      const seen = { slot: 0, generation: workers.generation(0) }
+      // While somebody slept over what he saw, it was reaped, and its slot claimed by the same thread.
+      const reaped = workers.beginReap(0, other.token(3), seen.generation)
+      expect(reaped).toBeDefined()
+      expect(workers.release(0, reaped?.generation)).toBe(true)
+      expect(workers.claim('x', thread)).toBe(0)
+      expect(other.beginReap(0, other.token(2), seen.generation)).toBeUndefined()
+      expect(other.bury(seen)).toBe(false)
+      expect(other.release(0, seen.generation)).toBe(false)
+      expect(other.isAttached(0)).toBe(true)
+      expect(other.isGone(other.token(0))).toBe(false)
+    }
   })
 
-  it('is taken over from a reaper that died itself', () => {
+  it('a slot that is free is nobody to be reaped, however often it was used', () => {
+    const { workers, other, token } = dead()
+    expect(workers.beginReap(3, token(REAPER))).toBeUndefined()
+    for (let i = 0; i < 600; i++) {
+      workers.release(0)
+      expect(other.beginReap(0, token(NEXT))).toBeUndefined()
+      expect(other.isClaimed(0)).toBe(false)
+      expect(workers.claim('x', 5)).toBe(0)
+      expect(other.claimedBy(5)).toEqual([{ slot: 0, generation: 2 * i + 2 }])
+    }
+  })
+
+  it('may be done again by the same', () => {
+    const { workers, token } = dead()
+    const seen = workers.beginReap(0, token(REAPER))
+    expect(workers.beginReap(0, token(REAPER))).toEqual(seen)
+    expect(workers.beginReap(0, token(REAPER), seen?.generation)).toEqual(seen)
+  })
+
+  it('is taken over from a reaper that died itself, gave up, or was none', () => {
     const { workers, other, token } = dead()
     workers.beginReap(0, token(REAPER))
-    expect(other.beginReap(REAPER, token(NEXT))).toBe(true)
-    expect(other.beginReap(0, token(NEXT))).toBe(true)
+    expect(other.unreaped()).toEqual([])
+    expect(other.beginReap(REAPER, token(NEXT))).toBeDefined()
+    expect(other.unreaped().map(({ slot }) => slot)).toEqual([0])
+    const seen = other.beginReap(0, token(NEXT))
+    expect(seen).toEqual({ slot: 0, generation: 1 })
+    expect(workers.beginReap(0, token(3))).toBeUndefined()
+    if (seen !== undefined) other.giveUp(seen, token(NEXT))
+    expect(workers.beginReap(0, token(3))).toEqual(seen)
     workers.release(0)
     workers.release(REAPER)
     expect(other.attached()).toEqual([NEXT])
+  })
+
+  it('a worker that buries itself is anybody’s to reap', () => {
+    const { workers, other } = dead()
+    expect(workers.bury({ slot: 0, generation: 0 })).toBe(true)
+    expect(workers.bury({ slot: 0, generation: 0 })).toBe(false)
+    expect(other.unreaped()).toEqual([{ slot: 0, generation: 1 }])
   })
 
   it('the loser of a race does nothing', () => {
@@ -204,13 +242,87 @@ describe('beginReap', () => {
     const { cas } = memory
     memory.cas = (...args) => {
       memory.cas = cas
-      expect(other.beginReap(0, other.token(NEXT))).toBe(true)
+      expect(other.beginReap(0, other.token(NEXT))).toBeDefined()
       return cas.apply(memory, args)
     }
-    const generation = (): number =>
-      memory.load(geometry(WORDS, 4).workersAt + WorkerSlot.generation)
-    const before = generation()
-    expect(workers.beginReap(0, workers.token(REAPER))).toBe(false)
-    expect(generation()).toBe(before + 1)
+    const before = workers.generation(0)
+    expect(workers.beginReap(0, workers.token(REAPER))).toBeUndefined()
+    expect(workers.generation(0)).toBe(before + 1)
+    expect(other.unreaped()).toEqual([])
+  })
+})
+
+describe('names', () => {
+  it('rise by one use of the slot; a dead worker has none that a successor could have', () => {
+    const { workers } = make(2)
+    const names: number[] = []
+    for (let i = 0; i < 3; i++) {
+      workers.claim('x', 0)
+      names.push(workers.idOf(0))
+      const seen = workers.named(names[i] as number)
+      expect(seen).toEqual({ slot: 0, generation: 2 * i })
+      workers.bury({ slot: 0, generation: 2 * i })
+      expect(workers.idOf(0)).toBe((i + 1) * 256)
+      const dead = workers.named(names[i] as number)
+      expect(dead).toEqual({ slot: 0, generation: 2 * i + 1 })
+      expect(dead && workers.nameOf(dead)).toBe(names[i])
+      workers.release(0)
+      expect(workers.named(names[i] as number)).toBeUndefined()
+    }
+    expect(names).toEqual([0, 256, 512])
+  })
+})
+
+describe('supervision', () => {
+  const WARDEN = 0
+  const WARD = 1
+
+  function make2(): { workers: Workers; token: number } {
+    const { workers } = make(4)
+    for (const thread of [5, 6, UNKNOWN_THREAD]) workers.claim('x', thread)
+    return { workers, token: workers.token(WARDEN) }
+  }
+
+  it('is seen from everywhere, of the threads that are told, while the supervisor lives', () => {
+    const { workers, token } = make2()
+    expect(workers.wardenOf(WARD)).toBeUndefined()
+    expect(workers.watch(token, 6)).toBe(true)
+    expect([0, 1, 2, 3].map((slot) => workers.wardenOf(slot))).toEqual([
+      undefined,
+      WARDEN,
+      undefined,
+      undefined,
+    ])
+    expect(workers.wardsOf(token)).toEqual([6])
+    workers.bury({ slot: WARDEN, generation: 0 })
+    expect(workers.wardenOf(WARD)).toBeUndefined()
+    expect(workers.wardsOf(token)).toEqual([6])
+    workers.unwatchAll(token)
+    expect(workers.wardsOf(token)).toEqual([])
+  })
+
+  it('ends, or is another’s', () => {
+    const { workers, token } = make2()
+    workers.watch(token, 6)
+    workers.watch(token, 9)
+    workers.handOver(token, workers.token(2))
+    expect([workers.wardsOf(token), workers.wardsOf(workers.token(2))]).toEqual([[], [6, 9]])
+    expect(workers.wardenOf(WARD)).toBe(2)
+    workers.unwatch(workers.token(2), 6)
+    expect(workers.wardenOf(WARD)).toBeUndefined()
+    expect(workers.wardsOf(workers.token(2))).toEqual([9])
+  })
+
+  it('has as many places as there are slots', () => {
+    const { workers, token } = make2()
+    expect([1, 2, 3, 4, 5].map((thread) => workers.watch(token, thread))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+    ])
+    workers.unwatch(token, 2)
+    expect(workers.watch(token, 5)).toBe(true)
   })
 })
