@@ -95,14 +95,16 @@ export class SlabLists {
     return length
   }
 
-  /** All slabs, as the lists have them; undefined where they have not as many as are counted. */
+  /** All slabs, as the lists have them; undefined where they have not as many slabs as are counted. */
   all(): number[] | undefined {
     const most = this.get(this.keg + KegWords.slabs)
     const slabs: number[] = []
     for (const list of LISTS) {
       let slab = this.get(this.keg + list)
-      for (; slab !== 0 && slabs.length <= most; slab = this.get(slab + SlabWords.next))
+      for (; slab !== 0 && slabs.length <= most; slab = this.get(slab + SlabWords.next)) {
+        if (!this.addresses.isSlab(slab)) return undefined
         slabs.push(slab)
+      }
     }
     return slabs.length === most ? slabs : undefined
   }

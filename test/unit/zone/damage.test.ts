@@ -4,6 +4,7 @@
  */
 
 import { beforeEach, describe, expect, it } from 'vitest'
+import { UNKNOWN_THREAD } from '#src/host.ts'
 import type { Arena, Item, Zone } from '#src/index.ts'
 import {
   BucketWords,
@@ -12,11 +13,11 @@ import {
   DepotWords,
   Header,
   KegWords,
-  Owner,
   SlabWords,
   WorkerSlot,
   zoneParts,
 } from '#src/memory/layout.ts'
+import { ownerOf } from '#src/memory/workers.ts'
 import { pair } from '../../helpers/company.ts'
 import { corruption } from '../../helpers/refusals.ts'
 
@@ -131,6 +132,6 @@ it('a dead worker’s last move with what is no bucket is Corruption for its rea
   a.memory.poke(dead + CacheWords.move, CacheMove.loadAlloc)
   // To its reaper it lives in another thread.
   const slot = peek(Header.workersAt) + b.space.slot * WorkerSlot.WORDS
-  a.memory.store(slot + WorkerSlot.owner, Owner.unknownThread)
+  a.memory.store(slot + WorkerSlot.owner, ownerOf(b.space.generation, UNKNOWN_THREAD))
   expect(corruption(() => a.reap(b.workerId)).message).toMatch(/^zone "z" cache: /)
 })
