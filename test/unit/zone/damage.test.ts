@@ -128,6 +128,8 @@ describe('walks end', () => {
 
 it('a dead worker’s last move with what is no bucket is Corruption for its reaper', () => {
   const dead = zoneParts(zone.parts.at, a.space.maxWorkers).caches + b.space.slot * CacheWords.WORDS
+  // Where it has opened nothing there is nothing to look for.
+  b.zone('z')
   a.memory.poke(dead + CacheWords.moved, 4711)
   a.memory.poke(dead + CacheWords.move, CacheMove.loadAlloc)
   // To its reaper it lives in another thread.
