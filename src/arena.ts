@@ -127,7 +127,7 @@ export class Arena {
     if (known !== undefined && known.serial === opened.serial) return known
     known?.close()
     this.domains.set(name, opened)
-    return opened
+    return opened.keep()
   }
 
   /**

@@ -1,5 +1,5 @@
 /**
- * The little that depends on where we run: which thread this is and whether it may block.
+ * The little that depends on where we run: which thread this is, what time it is, what comes later.
  *
  * Everything is feature-detected, nothing is imported: the same core runs in Node, browsers, Bun
  * and Deno. What a host cannot tell has a safe default that is named at each function.
@@ -24,13 +24,22 @@ interface Channel {
 interface HostScope {
   reportError?(error: unknown): void
   setImmediate?(callback: () => void): unknown
+  setTimeout(callback: () => void, ms: number): unknown
   readonly MessageChannel?: new () => Channel
   readonly process?: NodeProcess
-  readonly document?: unknown
   readonly performance?: { now(): number; readonly timeOrigin: number }
+  readonly Deno?: { unrefTimer?(timer: unknown): void }
 }
 
 const scope = globalThis as unknown as HostScope
+
+// Time comes from one place, and is taken when this module is loaded: clock, timers and turns belong
+// together, and whoever exchanges one of them later (a test with fake timers) does not stop our waits.
+// Functions of our own besides: the global `performance` is a getter, and slower than its clock.
+const { setImmediate, setTimeout: setTimer, MessageChannel, performance } = scope
+const clock = performance?.now.bind(performance)
+const origin = performance?.timeOrigin ?? 0
+const { now: dateNow } = Date
 
 /** Unknown threads are told apart from thread 0, which is Node's main thread. */
 export const UNKNOWN_THREAD: number = -1
@@ -62,21 +71,9 @@ export function exitingThread(worker: unknown): number {
   )
 }
 
-/**
- * Whether `Atomics.wait` is legal on this thread. It throws on a browser page's main thread; there
- * our waits become bounded spins, and the async twins are the better choice.
- */
-export function mayBlock(): boolean {
-  return scope.document === undefined
-}
-
-// Looked up once: the global is a getter, and slower than the clock behind it.
-const { performance } = scope
-const origin = performance?.timeOrigin ?? 0
-
 /** Milliseconds on a clock that all threads of this process share. */
 export function now(): number {
-  return performance === undefined ? Date.now() : origin + performance.now()
+  return clock === undefined ? dateNow() : origin + clock()
 }
 
 /** Lets other tasks of this thread's event loop run, then goes on. */
@@ -121,9 +118,27 @@ export function report(error: unknown): void {
 export function later(callback: () => void, ms: number, keepAlive: boolean): void {
   if (ms === 0) endOfTurn(callback)
   else {
-    const timer = setTimer(callback, ms) as { unref?(): void }
-    if (!keepAlive) timer.unref?.()
+    const timer = setTimer(callback, ms)
+    if (!keepAlive) unref(timer)
   }
+}
+
+/** The host need not wait for this timer: Node and Bun say so to the timer, Deno has a number. */
+function unref(timer: unknown): void {
+  if (typeof timer === 'number') scope.Deno?.unrefTimer?.(timer)
+  else (timer as { unref?(): void }).unref?.()
+}
+
+/**
+ * Calls back every `ms` until the answer is false, each time with nothing else on the stack: from a
+ * microtask, so not even whoever plays the timers himself can call back inside another call. The
+ * host may end the thread meanwhile.
+ */
+export function repeat(check: () => boolean, ms: number): void {
+  const look = (): void => {
+    if (check()) repeat(check, ms)
+  }
+  later(() => void Promise.resolve().then(look), ms, false)
 }
 
 /**
@@ -131,8 +146,8 @@ export function later(callback: () => void, ms: number, keepAlive: boolean): voi
  * are over. `setImmediate` where there is one (Node, Bun, Deno), a message to ourselves in browsers.
  */
 export function endOfTurn(callback: () => void): void {
-  if (scope.setImmediate !== undefined) scope.setImmediate(callback)
-  else if (scope.MessageChannel !== undefined) postTurn(callback, scope.MessageChannel)
+  if (setImmediate !== undefined) setImmediate(callback)
+  else if (MessageChannel !== undefined) postTurn(callback, MessageChannel)
   else setTimer(callback, 0)
 }
 
@@ -140,14 +155,11 @@ export function endOfTurn(callback: () => void): void {
 let channel: Channel | undefined
 const due: (() => void)[] = []
 
-function postTurn(callback: () => void, MessageChannel: new () => Channel): void {
+function postTurn(callback: () => void, Channel: new () => Channel): void {
   if (channel === undefined) {
-    channel = new MessageChannel()
+    channel = new Channel()
     channel.port1.onmessage = () => due.shift()?.()
   }
   due.push(callback)
   channel.port2.postMessage(0)
 }
-
-declare function setTimeout(callback: () => void, ms: number): unknown
-const setTimer = setTimeout

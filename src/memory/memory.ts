@@ -20,7 +20,7 @@
  */
 
 import { Corruption, show } from '../errors.ts'
-import { mayBlock, now } from '../host.ts'
+import { now } from '../host.ts'
 import { enterSection, findHash, findWord, lookUpWord } from './compound.ts'
 import { BYTES_PER_WORD } from './units.ts'
 
@@ -38,7 +38,7 @@ export class Memory {
   readonly bytes: Uint8Array<SharedArrayBuffer>
   /** A word of our own that nobody ever notifies: what `nap` waits on. */
   private readonly pillow = new Int32Array(new SharedArrayBuffer(BYTES_PER_WORD))
-  private readonly blocking = mayBlock()
+  private readonly blocking = mayBlock(this.pillow)
 
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer, 0, Math.floor(buffer.byteLength / BYTES_PER_WORD))
@@ -239,6 +239,20 @@ export class Memory {
   /** Milliseconds; the same clock in every worker of the process. */
   now(): number {
     return now()
+  }
+}
+
+/**
+ * Whether this thread may block. It is tried, for nothing else tells: a page's main thread may not,
+ * nor a worklet, which has no document either. There waits become bounded spins, and the async twins
+ * are the better choice.
+ */
+function mayBlock(word: Int32Array<SharedArrayBuffer>): boolean {
+  try {
+    Atomics.wait(word, 0, 0, 0)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -22,6 +22,7 @@ import { Pages } from './pages.ts'
 import { memoryAt } from './swift.ts'
 import { Turn } from './turn.ts'
 import { BYTES_PER_WORD } from './units.ts'
+import { Watch, type Watched } from './watch.ts'
 import { Workers } from './workers.ts'
 
 /** Shape of the parts of `WebAssembly` that we use, so that no host's type library is needed. */
@@ -76,6 +77,13 @@ const WASM_PAGE = 2 ** 16
 /** What WebAssembly can have, and what engines let a view of bytes have. */
 const MAX_BYTES = 2 ** 32 - WASM_PAGE
 
+/** One worker's sections in one domain, as the arena looks at them. */
+export interface OwnSections extends Watched {
+  readonly name: string
+  /** Whether a synchronous one is open. */
+  readonly inside: boolean
+}
+
 export class Space {
   readonly memory: Memory
   readonly slot: number
@@ -91,6 +99,10 @@ export class Space {
   readonly directory: Directory
   /** What this worker keeps published until its turn of the event loop ends. */
   readonly turn: Turn = new Turn()
+  /** What it looks after in turns of their own. */
+  readonly watch: Watch = new Watch()
+  /** Its open handles of domains. */
+  private readonly domains = new Set<OwnSections>()
   /** What waits for readers of a domain; the floor above knows, and says how to ask. */
   pendingIn: (domain: number) => { items: number; bytes: number } = () => ({ items: 0, bytes: 0 })
   /** Closes the handles of the floors above, without a look at shared memory. */
@@ -153,9 +165,38 @@ export class Space {
     this.turn.letGo()
   }
 
+  /** A handle of a domain was opened: from now on somebody looks after its sections. */
+  addSections(it: OwnSections): void {
+    this.domains.add(it)
+    this.watch.add(it)
+    this.watch.start()
+  }
+
+  removeSections(it: OwnSections): void {
+    this.domains.delete(it)
+    this.watch.remove(it)
+  }
+
+  /**
+   * For calls that may wait, for readers or for whoever holds a lock. In a section they hold memory
+   * back for all that time, and can wait for each other in a circle: checked arenas refuse it, of
+   * whatever domain the section is. Misuse then. Kernels' ASSERT_SLEEPABLE.
+   */
+  assertSleepable(call: string): void {
+    if (!this.checks) return
+    for (const { name, inside } of this.domains) {
+      if (!inside) continue
+      throw new Misuse(
+        `${call}: may wait, and a section of domain ${show(name)} is open; exit first (only checked arenas refuse this)`,
+        { domain: name },
+      )
+    }
+  }
+
   /** Gives the slot back. The floors above have emptied the worker's caches before. */
   close(): void {
     this.open = false
+    this.watch.stop()
     this.workers.release(this.slot, this.generation)
   }
 
@@ -165,6 +206,7 @@ export class Space {
    */
   abandon(): void {
     this.open = false
+    this.watch.stop()
     this.workers.bury(this)
   }
 }

@@ -16,6 +16,10 @@ export interface Published {
   letGo(): boolean
 }
 
+/** How many turns in a row are asked for the end of one section, and how long it then takes at most. */
+const PATIENT_TURNS = 32
+const LONGEST_WAIT_MS = 256
+
 export class Turn {
   /** How the end of this turn is heard of; tests that are their own event loop take it over. */
   schedule: (end: () => void) => void = endOfTurn
@@ -25,10 +29,13 @@ export class Turn {
   after: (callback: () => void, ms: number) => void = (callback, ms) => later(callback, ms, false)
   private held: Published[] = []
   private armed = false
+  /** How many turns in a row have ended with something still needed. */
+  private kept = 0
   private readonly ended = (): void => {
     this.armed = false
     this.letGo()
-    if (this.held.length > 0) this.arm()
+    this.kept = this.held.length > 0 ? this.kept + 1 : 0
+    if (this.kept > 0) this.arm()
   }
 
   /** Keeps `it` until the turn ends, or until this worker blocks. */
@@ -42,8 +49,15 @@ export class Turn {
     if (this.held.length > 0) this.held = this.held.filter((each) => !each.letGo())
   }
 
+  /**
+   * What an open section needs at the end of its turn is looked at again: in the next turn, and when
+   * it stays open (somebody awaits in it, for who knows how long) ever more seldom, or a worker that
+   * has nothing to do would spend all its time on asking. If the host refuses, nothing is noted: the
+   * next to hold something asks again.
+   */
   private arm(): void {
+    if (this.kept <= PATIENT_TURNS) this.schedule(this.ended)
+    else this.after(this.ended, Math.min(2 ** (this.kept - PATIENT_TURNS), LONGEST_WAIT_MS))
     this.armed = true
-    this.schedule(this.ended)
   }
 }

@@ -10,6 +10,7 @@ import { Exhausted, Misuse, onlyOptions, show } from '../errors.ts'
 import { DomainWords, Named, ReaderWords, RunKind } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
+import { CheckedSmr } from './checked.ts'
 import { Smr } from './domain.ts'
 import { type ClockName, SAY, type SmrOptions, type SmrShape, smrShape } from './options.ts'
 import { tickOf } from './pace.ts'
@@ -43,7 +44,8 @@ export function openSmr(space: Space, name: string, options: SmrOptions): Smr {
   if (found === undefined) {
     throw new Exhausted(`${CALL}: no memory for domain ${show(name)}`, { domain: name })
   }
-  return new Smr(space, name, found.address, found.serial)
+  const Kind = space.checks ? CheckedSmr : Smr
+  return new Kind(space, name, found.address, found.serial)
 }
 
 /** Words of a domain's run. */

@@ -4,19 +4,29 @@
  *
  * A handle knows what its own worker is doing, so it needs no shared word to refuse what is out of
  * order. The fast path is `enter` and `exit`, and stays on one screen.
+ *
+ * An exception that the thread survives (its stack is full) may end each of these calls at any step,
+ * and a call that is cut off (watch.ts) does not even run its `finally`. So the order of the private
+ * and the shared step is fixed: a private word that says "inside" implies a published sequence. enter
+ * publishes, then says so; exit says so, then clears. Two cases for whoever is stopped in between: the
+ * section is open in both words, then everything is protected that it may read; or it is published
+ * and nobody is inside, then memory is held back until the next enter or exit, or `check`, writes the
+ * word. Otherwise (the private word first) the next lookup would take itself for part of a section
+ * that was never published, and read what a poller gives away.
  */
 
 import { Misuse, show } from '../errors.ts'
+import { report } from '../host.ts'
 import { NEAR as IMPORTED_NEAR } from '../memory/compound.ts'
 import { DomainWords, ReaderWords, RunKind } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { isThenable } from '../memory/patience.ts'
-import type { Space } from '../memory/space.ts'
+import type { OwnSections, Space } from '../memory/space.ts'
 import type { Published } from '../memory/turn.ts'
 import { INVALID as IMPORTED_INVALID, type Seq } from '../seq.ts'
 import { SECTIONS } from './options.ts'
 import { publish } from './publish.ts'
-import { type Tracker, Trackers } from './trackers.ts'
+import { outside, type Tracker, Trackers } from './trackers.ts'
 
 // Names of this module are constants to the optimizer; imported ones are looked up each time.
 const INVALID = IMPORTED_INVALID
@@ -25,11 +35,16 @@ const NEAR = IMPORTED_NEAR
 /** What the worker is doing in this domain, as far as its own handle knows. */
 const OUTSIDE = 0
 const OFFLINE = 1
+/** Between a caller's own enter and exit. */
 const INSIDE = 2
-const CLOSED = 3
+/** In a section that a call of ours has opened, and closes before it returns. */
+const IN_CALL = 3
+const CLOSED = 4
+/** The bit that both kinds of inside have, and nothing else. */
+const IS_INSIDE = 2
 
 /** The sections of one worker in one domain. */
-export class Sections implements Published {
+export class Sections implements Published, OwnSections {
   readonly name: string
   /** @internal */
   readonly serial: number
@@ -49,7 +64,12 @@ export class Sections implements Published {
   private readonly reader: number
   /** What this worker's word shows between turn sections, INVALID when it shows none. */
   private seen: Seq = INVALID
+  /** Whether it may show something: turn sections, from before they publish until it is cleared. */
+  private shown = false
   private state = OUTSIDE
+  /** Whether the user has been told of a section that an `await` came into, or a call left open. */
+  private toldOpen = false
+  private toldCutOff = false
 
   /** @internal */
   constructor(space: Space, name: string, address: number, serial: number) {
@@ -64,6 +84,15 @@ export class Sections implements Published {
     this.turning = SECTIONS[space.memory.peek(address + DomainWords.sections)] === 'turn'
   }
 
+  /**
+   * This is the handle that the worker keeps: from now on it is looked after. Another one of the same
+   * worker knows nothing of what this one has open, and would take it for left behind. @internal
+   */
+  keep(): this {
+    outside(() => this.space.addSections(this))
+    return this
+  }
+
   // ---- sections ----------------------------------------------------------------------------
 
   /**
@@ -72,24 +101,39 @@ export class Sections implements Published {
    * domains may. Must not be open across an `await`. FreeBSD smr_enter(9), smr_lazy_enter(9).
    */
   enter(): void {
+    this.open(INSIDE)
+  }
+
+  /**
+   * `enter` for calls of ours that exit before they return. One that is found open in a turn of its
+   * own was cut off, and is closed: see `check`. @internal
+   */
+  enterInCall(): void {
+    this.open(IN_CALL)
+  }
+
+  private open(how: number): void {
     if (this.state !== OUTSIDE) throw this.refuse('enter')
-    this.state = INSIDE
     const { memory, wrAt, seqAt } = this
     if (this.turning) {
       // [R3] If the glance finds what our word shows, that stands there since we published it, and
       //      this section is part of that one. If not, we publish anew. Otherwise nothing: a glance
-      //      that misses a step of the hand only decides that reclamation waits a little longer.
+      //      may answer with any value that the hand ever had. One that the hand had later than our
+      //      word, or earlier, is another than `seen`, and then we publish, which needs no hint; if
+      //      it is `seen`, the word shows that, and is as good as on the day it was published: that
+      //      the hand has moved since only decides that reclamation waits a little longer.
       if (memory.glance(wrAt) !== this.seen) this.publishForTurn()
-      return
+    } else if (memory.enterSection(wrAt, seqAt) > NEAR) {
+      // [R1] Published what the hand showed, loaded it again, learned how far it has moved meanwhile.
+      //      [I] So far that what we published is too old to compare with: then once more.
+      publish(memory, wrAt, seqAt)
     }
-    // [R1] Publishes what the hand shows, loads it again and says how far it has moved meanwhile.
-    //      [I] So far that what we published is too old to compare with: then once more.
-    if (memory.enterSection(wrAt, seqAt) > NEAR) publish(memory, wrAt, seqAt)
+    this.state = how
   }
 
   /** Closes the section. Never blocks. Misuse when none is open. FreeBSD smr_exit(9). */
   exit(): void {
-    if (this.state !== INSIDE) throw this.refuse('exit')
+    if ((this.state & IS_INSIDE) === 0) throw this.refuse('exit')
     this.state = OUTSIDE
     if (this.turning) return
     // [R2] If a poller's look [S2] reads this 0, our reads happen before whatever it allows.
@@ -100,12 +144,12 @@ export class Sections implements Published {
 
   /** Whether this worker has a section open, synchronous or async. XNU smr_entered. */
   get entered(): boolean {
-    return this.state === INSIDE || (this.trackers !== undefined && this.trackers.size > 0)
+    return this.inside || (this.trackers !== undefined && this.trackers.size > 0)
   }
 
   /** Whether it has a synchronous one open: what must not free, advance or wait. @internal */
   get inside(): boolean {
-    return this.state === INSIDE
+    return (this.state & IS_INSIDE) !== 0
   }
 
   /**
@@ -114,7 +158,7 @@ export class Sections implements Published {
    */
   read<T>(fn: () => T): T {
     if (typeof fn !== 'function') throw this.misuse('read', `fn is ${show(fn)}; give a function`)
-    this.enter()
+    this.enterInCall()
     try {
       return this.within(fn)
     } finally {
@@ -132,7 +176,7 @@ export class Sections implements Published {
    * OpenBSD SMR_ASSERT_NONCRITICAL.
    */
   assertNotEntered(): void {
-    if (this.state === INSIDE) throw this.misuse('assertNotEntered', 'a section is open')
+    if (this.inside) throw this.misuse('assertNotEntered', 'a section is open')
   }
 
   /**
@@ -163,7 +207,7 @@ export class Sections implements Published {
    * keep it shorter than what you would wait for. Never blocks. XNU smr_enter_sleepable.
    */
   enterSleepable(label = ''): Tracker {
-    return this.enterAsync('enterSleepable', label)
+    return this.enterAsync('enterSleepable', label, false)
   }
 
   /** Closes an async section. Misuse when it is not open here. XNU smr_leave_sleepable. */
@@ -178,9 +222,11 @@ export class Sections implements Published {
     if (typeof fn !== 'function') {
       throw this.misuse('readAsync', `fn is ${show(fn)}; give a function`)
     }
-    const tracker = this.enterAsync('readAsync', label)
+    const tracker = this.enterAsync('readAsync', label, true)
     try {
-      return await (this.trackers as Trackers).run(tracker, fn)
+      const result = (this.trackers as Trackers).run(tracker, fn)
+      tracker.starting = false
+      return await result
     } finally {
       // If the worker has detached meanwhile, there is nothing left to close.
       if (this.state !== CLOSED) this.exitSleepable(tracker)
@@ -217,14 +263,36 @@ export class Sections implements Published {
 
   /** Lets go of what stays published between turn sections. False inside one. @internal */
   letGo(): boolean {
-    if (this.seen === INVALID) return true
-    if (this.state === INSIDE) return false
+    if (!this.shown) return true
+    if (this.inside) return false
     this.seen = INVALID
     // Who was reaped while it lives has no word any more.
     if (!this.space.isOurs) return true
     // [R2] The end of every section since the publication, as exit's store is of one.
-    this.memory.store(this.reader + ReaderWords.seq, INVALID)
+    this.memory.store(this.seqAt, INVALID)
+    this.shown = false
     return true
+  }
+
+  /**
+   * In a turn of its own: ends what a call has left behind, and tells the user of a section that he
+   * has left open over an `await`. That one stays open: whoever awaits may still read. @internal
+   */
+  check(): void {
+    const { memory, seqAt } = this
+    // In this order. A word of ours that shows a sequence keeps the domain from being destroyed, so if
+    // the domain is there after this load, the word is ours, and stays ours until we clear it.
+    const seq = memory.load(seqAt)
+    if (!this.space.isOurs || !this.isAlive()) return
+    if (this.state === IN_CALL) {
+      this.state = OUTSIDE
+      this.tellCutOff()
+    } else if (this.state === INSIDE) this.tellOpen()
+    if (this.turning) this.letGo()
+    else if (!this.inside && seq !== INVALID) {
+      memory.store(seqAt, INVALID) // [R2] Of an exit that was stopped, or an enter: nobody reads.
+    }
+    if (this.trackers?.check()) this.tellCutOff()
   }
 
   /**
@@ -249,14 +317,14 @@ export class Sections implements Published {
     if (this.state === CLOSED || !this.isAlive()) throw this.refuse(verb)
   }
 
-  private enterAsync(verb: string, label: string): Tracker {
+  private enterAsync(verb: string, label: string, starting: boolean): Tracker {
     if (this.state === CLOSED || this.state === OFFLINE) throw this.refuse(verb)
     if (typeof label !== 'string') throw this.misuse(verb, `label is ${show(label)}; give a string`)
     if (this.memory.peek(this.address + DomainWords.sleepable) === 0) {
       throw this.misuse(verb, 'the domain was not made with sleepable: true')
     }
     this.trackers ??= new Trackers(this.memory, this.wrAt, this.reader)
-    return this.trackers.enter(label)
+    return this.trackers.enter(label, starting)
   }
 
   /** Misuse when this worker has an async section open. */
@@ -269,10 +337,45 @@ export class Sections implements Published {
     return this.misuse(verb, `an async section of this worker is open, ${why}`)
   }
 
+  /**
+   * In this order, for each step may be the last one. First the end of the turn is asked for, then it
+   * is said that the word may show something, and that nothing of it is known: so whatever is
+   * published is cleared some time, and no glance is compared with what stood there before. At last
+   * what the word surely shows.
+   */
   private publishForTurn(): void {
     if (!this.space.isOurs) throw this.space.taken('smr.enter')
-    this.seen = publish(this.memory, this.wrAt, this.seqAt)
     this.space.turn.hold(this)
+    this.seen = INVALID
+    this.shown = true
+    this.seen = publish(this.memory, this.wrAt, this.seqAt)
+  }
+
+  private tellOpen(): void {
+    if (this.toldOpen) return
+    this.toldOpen = true
+    report(
+      this.misuse(
+        'enter',
+        `a section is open since an earlier turn, and holds memory back: an await came into it, or an exit is missing; use read, or readAsync for what must await${this.whereEntered()}`,
+      ),
+    )
+  }
+
+  private tellCutOff(): void {
+    if (this.toldCutOff) return
+    this.toldCutOff = true
+    report(
+      this.misuse(
+        'read',
+        'a call of ours was cut off in its section, without finally, as node:vm does after a time-out; the section is closed now',
+      ),
+    )
+  }
+
+  /** Where the section was entered, as far as that is known: see checked.ts. */
+  protected whereEntered(): string {
+    return ''
   }
 
   private heldOverAwait(promise: PromiseLike<unknown>): Misuse {
@@ -292,6 +395,8 @@ export class Sections implements Published {
     if (verb === 'exit') return this.misuse(verb, 'no section is open; call enter first')
     if (this.state === OFFLINE)
       return this.misuse(verb, 'this worker is offline; call online first')
+    // Of a call around us, or of one that was cut off before: the end of this turn will show.
+    if (this.state === IN_CALL) this.space.watch.soon()
     const why =
       verb === 'enter'
         ? 'sections of one domain do not nest'
@@ -318,5 +423,6 @@ export class Sections implements Published {
   close(): void {
     this.letGo()
     this.state = CLOSED
+    this.space.removeSections(this)
   }
 }

@@ -18,6 +18,12 @@
  *      refuses. Otherwise (clearing first, then publishing the next) a poller in between would see
  *      nobody, and reuse what the next one's task still reads.
  *
+ * As with synchronous sections, the word may show too old a sequence when an exception has ended a call
+ * in the middle, and never too late a one: enter publishes before it counts the section as open, and
+ * gives the section up if it cannot be called what it shall be; exit counts it as closed before it
+ * publishes the next one's. What is then left in the word is put right by the next enter or exit, or
+ * by `check`.
+ *
  * Where the host can follow a task through its awaits (AsyncLocalStorage), `readAsync` knows who is
  * inside, so a task that waits for its own section is refused instead of waiting in vain. Tasks that
  * it starts are followed too, so what one carries along is only what is open when it begins: or a
@@ -36,11 +42,14 @@ export class Tracker {
   readonly label: string
   /** What the section has observed. @internal */
   readonly seq: Seq
+  /** Whether `readAsync` is in the call of its function, before the first await in it. @internal */
+  starting: boolean
 
   /** @internal */
-  constructor(label: string, seq: Seq) {
+  constructor(label: string, seq: Seq, starting: boolean) {
     this.label = label
     this.seq = seq
+    this.starting = starting
   }
 }
 
@@ -65,7 +74,7 @@ export class Trackers {
   private readonly reader: number
   /** In the order in which they began. */
   private readonly open = new Set<Tracker>()
-  /** The first of them, and where in the set it was met: no look begins at the beginning again. */
+  /** The first of them, and what follows it in the set: no look begins at the beginning again. */
   private oldest: Tracker | undefined
   private order = this.open.values()
   private published: Seq = INVALID
@@ -96,33 +105,57 @@ export class Trackers {
     )
   }
 
-  enter(label: string): Tracker {
+  /** That it counts as open is the last step: whoever is stopped before has opened nothing. */
+  enter(label: string, starting: boolean): Tracker {
     const { memory, wrAt } = this
     if (this.open.size > 0) {
-      const tracker = new Tracker(label, memory.load(wrAt) as Seq) // [X1]
+      const tracker = new Tracker(label, memory.load(wrAt) as Seq, starting) // [X1]
       this.open.add(tracker)
       return tracker
     }
+    this.published = INVALID // Until we know what.
     this.published = publish(memory, wrAt, this.reader + ReaderWords.asyncSeq) // [R1]
-    const tracker = new Tracker(label, this.published)
-    this.open.add(tracker)
+    const tracker = new Tracker(label, this.published, starting)
+    this.name(tracker)
     this.order = this.open.values()
-    this.name(this.follow())
+    this.oldest = tracker
+    this.open.add(tracker)
     return tracker
   }
 
   /** False when the section is not open, or not one of these. */
   exit(tracker: Tracker): boolean {
     if (!this.open.delete(tracker)) return false
-    if (tracker !== this.oldest) return true
-    const next = this.follow()
-    const seq = next?.seq ?? INVALID
+    // Not compared with `tracker`: an exit before this one may have been stopped in the middle.
+    if (this.oldest === undefined || !this.open.has(this.oldest)) this.settle(this.follow())
+    return true
+  }
+
+  /**
+   * In a turn of its own: closes sections whose call was cut off, and has the word show what it should.
+   * True if there were any.
+   */
+  check(): boolean {
+    const cutOff = [...this.open].filter(({ starting }) => starting)
+    for (const tracker of cutOff) this.exit(tracker)
+    const oldest = this.open.size === 0 ? undefined : this.oldest
+    const shown = this.memory.load(this.reader + ReaderWords.asyncSeq)
+    if (oldest === undefined ? shown !== INVALID : !this.open.has(oldest) || shown !== oldest.seq) {
+      this.order = this.open.values()
+      this.published = shown as Seq
+      this.settle(this.follow())
+    }
+    return cutOff.length > 0
+  }
+
+  /** Has the word show what the oldest section has observed. */
+  private settle(oldest: Tracker | undefined): void {
+    const seq = oldest?.seq ?? INVALID
     if (seq !== this.published) {
       this.memory.store(this.reader + ReaderWords.asyncSeq, seq) // [X2]
       this.published = seq
     }
-    this.name(next)
-    return true
+    this.name(oldest)
   }
 
   /** Runs `fn` so that `isInside` knows its task. */
@@ -142,7 +175,8 @@ export class Trackers {
   private name(tracker: Tracker | undefined): void {
     const label = tracker?.label ?? ''
     if (label === '' && !this.labelled) return
-    this.labelled = label !== ''
+    this.labelled = true // From here on something may be written there.
     writeLabel(this.memory, this.reader, this.published, label)
+    this.labelled = label !== ''
   }
 }

@@ -130,7 +130,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     const aim = this.key.aim('table.get', key)
     const { smr } = this
     const nested = smr.entered
-    if (!nested) smr.enter()
+    if (!nested) smr.enterInCall()
     try {
       const item = this.seek(aim, key)
       return item === 0 ? undefined : this.schema.read(this.arena, item)
@@ -153,7 +153,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     const nested = smr.entered
     // One section even for no key at all: it refuses when the arena is closed.
     for (let from = 0; from === 0 || from < keys.length; from += KEYS_PER_SECTION) {
-      if (!nested) smr.enter()
+      if (!nested) smr.enterInCall()
       try {
         this.copy(keys, records, from, Math.min(from + KEYS_PER_SECTION, keys.length))
       } finally {
@@ -173,7 +173,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     const aim = this.key.aim('table.read', key)
     const { smr } = this
     const nested = smr.entered
-    if (!nested) smr.enter()
+    if (!nested) smr.enterInCall()
     try {
       const item = this.seek(aim, key)
       return item === 0 ? undefined : smr.settled(fn(item))
@@ -191,7 +191,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       const node = this.memory.lookUpWord(wrAt, seqAt, this.chainsAt, this.behind, aim)
       if (node !== FAR) return node !== 0
     } else if (smr.covered || smr.entered) return this.seek(aim, key) !== 0
-    smr.enter()
+    smr.enterInCall()
     const found = this.seek(aim, key) !== 0
     smr.exit()
     return found

@@ -119,6 +119,7 @@ export class Stage {
 
   /** Lets this attachment live in the time of the test. */
   keepTime(arena: Arena): void {
+    arena.space.watch.every = () => {}
     vi.spyOn(arena.memory, 'now').mockImplementation(() => this.time)
     vi.spyOn(arena.memory, 'nap').mockImplementation((ms) => {
       this.time += ms

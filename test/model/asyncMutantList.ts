@@ -26,7 +26,7 @@ const NAMES = 'async, default, fenced: names'
 
 const X1 = 'memory.load(wrAt)); // [X1]'
 const X2 = 'this.memory.store(this.reader + ReaderWords.asyncSeq, seq); // [X2]'
-const NEXT = 'const next = this.follow();'
+const NEXT = 'this.settle(this.follow());\n        return true;'
 const ASYNC_WORD = 'this.reader + ReaderWords.asyncSeq'
 
 const ASYNC_TRIALS: readonly Trial[] = [
@@ -58,20 +58,20 @@ const ASYNC_TRIALS: readonly Trial[] = [
     '[X2] the newest of the others is published, not the oldest',
     TRACKERS,
     NEXT,
-    'const next = [...this.open].at(-1);',
+    'this.settle([...this.open].at(-1)); return true;',
   ]),
   byAsync(OVERLAP, [
     '[X2] what the oldest leaves behind is cleared',
     TRACKERS,
     NEXT,
-    'const next = undefined;',
+    'this.settle(undefined); return true;',
   ]),
   byAsync(OVERLAP, ['[X2] a plain store', TRACKERS, X2, X2.replace('store', 'poke')]),
   byAsync(OVERLAP, ['[X2] nothing is stored', TRACKERS, X2, '']),
   byAsync(OVERLAP, [
     '[X2] whoever leaves is taken for the oldest',
     TRACKERS,
-    'if (tracker !== this.oldest)\n            return true;',
+    'if (this.oldest === undefined || !this.open.has(this.oldest))',
     'this.open.clear();',
   ]),
   byAsync(OVERLAP, [

@@ -21,7 +21,7 @@ const PACE = 'smr/pace'
 const GOALS = 'smr/goals'
 const CLOCK = 'smr/clock'
 const ONE_PUBLICATION = 'default, turn: sections of one publication'
-const LET_GO = 'this.memory.store(this.reader + ReaderWords.seq, INVALID);\n        return true;'
+const LET_GO = 'this.memory.store(this.seqAt, INVALID);\n        this.shown'
 const MOVED_TICK = 'memory.cas(this.tickAt, before, now) !== before'
 const LAZY_STEP = 'clock.commit(wr, forward(wr, steps * clock.step))'
 const BEFORE = 'const before = memory.load(this.tickAt);'
@@ -62,7 +62,7 @@ const TURN_TRIALS: readonly Trial[] = [
   byTurn('default, turn: a turn ends, and a poll comes, inside a section', [
     '[R2] a turn section is let go of while it is open',
     SECTIONS,
-    'if (this.state === INSIDE)\n            return false;\n        this.seen',
+    'if (this.inside)\n            return false;\n        this.seen',
     'this.seen',
   ]),
   byTurn(ONE_PUBLICATION, [

@@ -116,5 +116,6 @@ export function join(lib: Library, memory: Memory): Arena {
   const space = new lib.Space('model', lib.memoryOf?.(memory) ?? memory)
   // A timer of the host's would act when the schedule is over; what it would do, a deed does.
   space.turn.after = () => {}
+  space.watch.every = () => {}
   return new lib.Arena(space, handle)
 }

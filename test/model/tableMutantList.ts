@@ -106,8 +106,8 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byLookup('lookup against replace', [
     'table: lookup outside of a section',
     TABLE,
-    'if (!nested)\n            smr.enter();\n        try {\n            const item = this.seek(aim, key);\n            return item === 0 ? undefined : this.schema',
-    'const item = this.seek(aim, key); if (!nested)\n            smr.enter();\n        try {\n            return item === 0 ? undefined : this.schema',
+    'if (!nested)\n            smr.enterInCall();\n        try {\n            const item = this.seek(aim, key);\n            return item === 0 ? undefined : this.schema',
+    'const item = this.seek(aim, key); if (!nested)\n            smr.enterInCall();\n        try {\n            return item === 0 ? undefined : this.schema',
   ]),
   byKeys('keys of one hash', [
     'table: lookup compares hashes only',

@@ -1,6 +1,5 @@
 /**
- * What the host tells: which thread this is, whether it may block, what time it is, who asked for
- * what; how a deed is put off to a later turn, and how a failure is told. With a safe answer where
+ * What the host tells: which thread this is, what time it is, who asked for what; how a deed is put off to a later turn, and how a failure is told. With a safe answer where
  * the host has none.
  */
 
@@ -11,7 +10,6 @@ import {
   endOfTurn,
   exitingThread,
   later,
-  mayBlock,
   now,
   report,
   sleep,
@@ -28,10 +26,6 @@ it('a thread has the number that its parent sees', () => {
   // Node before 20.16 does not tell.
   const told = 'getBuiltinModule' in process
   expect(threadId()).toBe(told ? nodeThreadId : UNKNOWN_THREAD)
-})
-
-it('any thread but a browser page’s may block', () => {
-  expect(mayBlock()).toBe(true)
 })
 
 it('time passes in milliseconds, and is the same for all threads', () => {
@@ -115,9 +109,9 @@ describe('the end of a turn', () => {
         this.port1.unref()
       }
     }
-    const { endOfTurn } = await fresh()
     vi.stubGlobal('setImmediate', undefined)
     vi.stubGlobal('MessageChannel', Channel)
+    const { endOfTurn } = await fresh()
     expect(await order(endOfTurn)).toEqual(EXPECTED)
     const heard: number[] = []
     for (let i = 0; i < 3; i++) endOfTurn(() => heard.push(i))
@@ -127,18 +121,18 @@ describe('the end of a turn', () => {
   })
 
   it('where there is neither, by a timer', async () => {
-    const { endOfTurn } = await fresh()
     vi.stubGlobal('setImmediate', undefined)
     vi.stubGlobal('MessageChannel', undefined)
+    const { endOfTurn } = await fresh()
     expect(await order(endOfTurn)).toEqual(EXPECTED)
   })
 
   it('clears what a turn section has published, in each of these hosts', async () => {
     for (const missing of [[], ['setImmediate'], ['setImmediate', 'MessageChannel']]) {
       vi.resetModules()
+      for (const name of missing) vi.stubGlobal(name, undefined)
       const { Arena } = await import('#src/index.ts')
       const { DomainWords } = await import('#src/memory/layout.ts')
-      for (const name of missing) vi.stubGlobal(name, undefined)
       const arena = Arena.create({ bytes: 2 ** 18 })
       const smr = arena.smr('d', { sections: 'turn' })
       const word = (): number => arena.memory.load(smr.address + DomainWords.WORDS)
@@ -242,7 +236,10 @@ describe('report', () => {
 })
 
 describe('later', () => {
-  const order = async (ms: number): Promise<string[]> => {
+  const order = async (
+    ms: number,
+    later: typeof import('#src/host.ts').later,
+  ): Promise<string[]> => {
     const seen: string[] = []
     await new Promise<void>((resolve) => {
       later(
@@ -260,7 +257,7 @@ describe('later', () => {
   }
 
   it.each([0, 3])('is when this turn and its microtasks are over: %s ms', async (ms) => {
-    expect(await order(ms)).toEqual(['now', 'microtask', 'later'])
+    expect(await order(ms, later)).toEqual(['now', 'microtask', 'later'])
   })
 
   it.each([
@@ -268,7 +265,9 @@ describe('later', () => {
     ['a timer where there is neither', { setImmediate: undefined, MessageChannel: undefined }],
   ])('is %s', async (_, globals) => {
     for (const [name, value] of Object.entries(globals)) vi.stubGlobal(name, value)
-    expect(await order(0)).toEqual(['now', 'microtask', 'later'])
+    vi.resetModules()
+    const host = await import('#src/host.ts')
+    expect(await order(0, host.later)).toEqual(['now', 'microtask', 'later'])
   })
 
   it('does not keep the thread alive when told so, where the host knows what that is', () => {

@@ -1,6 +1,6 @@
 /**
  * The end of a turn, heard of once for all that a worker has published: let go of what can be, keep
- * what an open section needs, and ask again for that.
+ * what an open section needs.
  */
 
 import { describe, expect, it, vi } from 'vitest'
@@ -70,6 +70,42 @@ describe('a turn', () => {
     open.needed = false
     end()
     expect([open.gone, closed.gone, asked()]).toEqual([1, 1, 3])
+  })
+
+  it('asks ever more seldom for what is needed for long, and as ever for what comes after it', () => {
+    const { turn, end, asked } = make()
+    const waits: number[] = []
+    let ring: () => void = () => {}
+    turn.after = (callback, ms) => {
+      waits.push(ms)
+      ring = callback
+    }
+    const open = thing()
+    open.needed = true
+    turn.hold(open)
+    for (let i = 0; i < 33; i++) end()
+    expect([asked(), waits]).toEqual([33, [2]])
+    for (let i = 0; i < 10; i++) ring()
+    expect([asked(), waits.slice(0, 4), Math.max(...waits)]).toEqual([33, [2, 4, 8, 16], 256])
+    open.needed = false
+    ring()
+    expect(open.gone).toBe(1)
+    turn.hold(open)
+    expect(asked()).toBe(34)
+  })
+
+  it('is asked for by the next to be held when the host has refused', () => {
+    const { turn, end } = make()
+    const { schedule } = turn
+    turn.schedule = () => {
+      throw new RangeError('Maximum call stack size exceeded')
+    }
+    const one = thing()
+    expect(() => turn.hold(one)).toThrow(RangeError)
+    turn.schedule = schedule
+    turn.hold(one)
+    end()
+    expect(one.gone).toBe(1)
   })
 })
 

@@ -202,7 +202,7 @@ describe('refused, and nothing has changed', () => {
     const closed = x.enterSleepable()
     x.exitSleepable(closed)
     const elsewhere = other.enterSleepable()
-    const forged = new Tracker('mine', tracker.seq)
+    const forged = new Tracker('mine', tracker.seq, false)
     for (const it of [closed, foreign, elsewhere, forged, undefined, null, {}, 7]) {
       expect(unchanged(a, () => misuse(() => x.exitSleepable(wild(it)))).message).toMatch(
         /^smr\.exitSleepable: domain "d": .* is no open section of this worker's$/,

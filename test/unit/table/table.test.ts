@@ -54,11 +54,11 @@ describe.each(CONFIGS)('a table, sequences $name', (config) => {
     fillTable(table, 200)
     const { smr } = table
     let [open, sections, most, found] = [false, 0, 0, 0]
-    const { enter, exit } = smr
+    const { enterInCall, exit } = smr
     const read = table.schema.read
     Object.assign(smr, {
-      enter: () => {
-        enter.call(smr)
+      enterInCall: () => {
+        enterInCall.call(smr)
         open = true
         found = 0
         sections++
