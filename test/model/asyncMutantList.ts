@@ -24,7 +24,7 @@ const BETWEEN = 'async, default, fenced: the hand moves between'
 const BESIDE = 'async, default, fenced: beside a synchronous section'
 const NAMES = 'async, default, fenced: names'
 
-const X1 = 'memory.load(wrAt)); // [X1]'
+const X1 = 'memory.load(wrAt), starting); // [X1]'
 const X2 = 'this.memory.store(this.reader + ReaderWords.asyncSeq, seq); // [X2]'
 const NEXT = 'this.settle(this.follow());\n        return true;'
 const ASYNC_WORD = 'this.reader + ReaderWords.asyncSeq'
@@ -40,13 +40,13 @@ const ASYNC_TRIALS: readonly Trial[] = [
     '[X1] the write hand is loaded plainly',
     TRACKERS,
     X1,
-    'memory.glance(wrAt));',
+    'memory.glance(wrAt), starting);',
   ]),
   byAsync(OVERLAP, [
     '[X1] a later section publishes its own sequence',
     TRACKERS,
     X1,
-    `memory.load(wrAt)); memory.store(${ASYNC_WORD}, tracker.seq);`,
+    `memory.load(wrAt), starting); memory.store(${ASYNC_WORD}, tracker.seq);`,
   ]),
   byAsync(BETWEEN, [
     '[X2] the word is cleared, then the next one published',
