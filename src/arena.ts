@@ -141,6 +141,7 @@ export class Arena {
   /** `zone` in the name of another call, for structures that keep their records in one. @internal */
   openZone(call: string, name: string, options: ZoneOptions): Zone {
     this.space.assertOpen(call)
+    this.space.watch.start()
     const known = this.zones.get(name)
     if (known?.isAlive() && isEmpty(options)) return known
     const opened = openZone(call, this.space, name, options, known, (at) => this.domainAt(at))
@@ -152,6 +153,7 @@ export class Arena {
   /** Opens the named lock, or creates it. Errors and blocking as `smr`. */
   lock(name: string): NamedLock {
     this.space.assertOpen('arena.lock')
+    this.space.watch.start()
     const known = this.locks.get(name)
     if (known !== undefined) return known
     const opened = openLock(this.space, name)

@@ -126,6 +126,7 @@ export class Space {
       (what) => this.taken(what),
     )
     this.pages = new Pages(memory, this.locks, this.workers, this.slot)
+    this.watch.add(this.locks)
     this.directory = new Directory(memory, this.locks)
   }
 

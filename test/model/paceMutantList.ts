@@ -44,8 +44,8 @@ const TURN_TRIALS: readonly Trial[] = [
   byTurn('default, turn: the turn ends between sections', [
     '[R3] what was let go of is still thought to be published',
     SECTIONS,
-    'this.seen = INVALID;\n        // [R2]',
-    '// [R2]',
+    'this.seen = INVALID;\n        // Who',
+    '// Who',
   ]),
   byTurn(ONE_PUBLICATION, [
     '[R2] exit clears the word of a turn section, which is thought to be published',
