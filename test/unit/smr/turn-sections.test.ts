@@ -58,8 +58,10 @@ describe.each(TURNS)('$name', (each) => {
   describe('[R3] enter', () => {
     it('publishes when nothing is published, and the first section of a turn asks for its end', () => {
       expect(reader.armed).toBe(false)
-      const publish = ['glance wr', 'load wr', 'store seq', 'load wr']
-      expect(verbsOf(() => y.enter())).toEqual(publish)
+      const publish = ['glance wr', 'own?', 'load wr', 'store seq', 'load wr']
+      // That the slot is still ours is looked at first, in a word of the slot's.
+      const said = verbsOf(() => y.enter()).map((verb) => verb.replace(/^load word.*/, 'own?'))
+      expect(said).toEqual(publish)
       expect(hands.seq(1)).toBe(hands.wr)
       expect(reader.armed).toBe(true)
     })
