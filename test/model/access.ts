@@ -59,6 +59,7 @@ export class Access {
     if (this.weak[at] === 0) {
       this.judge(t, at, 'atomic write', clocks.atomicWrite(t.index, at))
     } else clocks.exemptWrite(t.index, at)
+    if (engine.rules.hostile) engine.past.note(at, value, t.index)
     clocks.release(t.index, at)
     if (cells.write(at, value, t.stamp(), t.index + 1)) engine.changed(t)
   }
@@ -94,6 +95,7 @@ export class Access {
       return
     }
     clocks.drop(at)
+    if (engine.rules.hostile) engine.past.note(at, value, t.index)
     if (cells.write(at, value, 0, t.index + 1)) engine.changed(t)
   }
 
@@ -121,6 +123,16 @@ export class Access {
     if (writer < 0 || writer === t.index || value !== cells.words[at]) return value
     if (cells.before[at] === value || !clocks.mayMiss(t.index, writer, at)) return value
     return engine.choose(2) === 0 ? value : (cells.before[at] as number)
+  }
+
+  /** A read that may find anything that it is not forbidden to. */
+  readHostile(t: ModelThread, at: number): number {
+    const { engine } = this
+    const value = this.visible(t, at)
+    // A late store of its own.
+    if (value !== engine.cells.words[at]) return value
+    const values = engine.past.visibleTo(t.index, at)
+    return values[engine.choose(values.length)] as number
   }
 
   /** How the scenario has weakened this word; an error when there is no such word. */

@@ -70,6 +70,11 @@ export class Cells {
     return old !== this.words[at]
   }
 
+  /** What a word held when the schedule began. */
+  atFirst(at: number): number {
+    return this.frozen[at] as number
+  }
+
   private touch(at: number): void {
     this.marks[at] = 1
     if (this.count === this.touched.length) {

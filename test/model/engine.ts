@@ -15,6 +15,7 @@
 
 import type { Cells } from './cells.ts'
 import { History } from './history.ts'
+import { PastValues } from './pastValues.ts'
 import type { FullRules } from './rules.ts'
 import type { Strategy } from './schedule.ts'
 import { fingerprint } from './stateKey.ts'
@@ -43,6 +44,7 @@ export class Engine {
   readonly rules: FullRules
   readonly history = new History()
   readonly waiting: Waiting
+  readonly past: PastValues
   /** False in setup, preparation and the final check: verbs act at once, unchecked and unlogged. */
   scheduled = false
   current: ModelThread
@@ -53,6 +55,8 @@ export class Engine {
   steps = 0
   last = ROOT
   preemptions = 0
+  /** How often somebody may still wake who need not. */
+  surprises = 0
   /** The running thread gives way of its own accord: a switch costs nothing. */
   free = false
   choices: number[] = []
@@ -81,6 +85,7 @@ export class Engine {
     this.waiting = new Waiting(threads)
     this.cells = cells
     this.clocks = clocks
+    this.past = new PastValues(clocks, (at) => cells.atFirst(at))
     this.buffers = buffers
     this.rules = rules
     this.strategy = strategy
@@ -182,6 +187,7 @@ export class Engine {
 
   plainStoreLands(t: number, at: number, value: number): void {
     this.clocks.drop(at)
+    if (this.rules.hostile) this.past.note(at, value, t)
     if (this.cells.write(at, value, 0, t + 1)) this.changed(this.threads[t] as ModelThread)
   }
 
@@ -227,12 +233,14 @@ export class Engine {
     this.buffers.clear()
     this.clocks.begin()
     this.history.clear()
+    this.past.clear()
     this.waiting.clear()
     this.choices.length = 0
     this.failure = undefined
     this.pruned = false
     this.last = ROOT
     this.preemptions = 0
+    this.surprises = this.rules.impatience
     this.free = false
     this.verbs = 0
     for (const t of this.threads) {
@@ -246,6 +254,7 @@ export class Engine {
   private pick(): number {
     if (this.failure !== undefined) return ROOT
     while (this.waiting.ready === 0) if (!this.passTime()) return ROOT
+    if (this.surprises > 0 && !this.maySurprise()) return ROOT
     const { last, free, strategy } = this
     const { ready } = this.waiting
     const goesOn = last >= 0 && (ready & (1 << last)) !== 0
@@ -271,6 +280,22 @@ export class Engine {
     const chosen = this.threads[next] as ModelThread
     chosen.granted = true
     return next
+  }
+
+  /** Lets somebody wake who need not, or not. False when a plan does not fit. */
+  private maySurprise(): boolean {
+    const { surprises } = this.waiting
+    if (surprises === 1) return true
+    const answer = this.strategy.data(surprises, true)
+    if (answer < 0) {
+      this.failure = { message: MISFITS }
+      return false
+    }
+    this.choices.push(-1 - answer)
+    if (answer === 0) return true
+    this.surprises--
+    this.waiting.surprise(answer)
+    return true
   }
 
   private passTime(): boolean {

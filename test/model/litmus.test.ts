@@ -128,6 +128,62 @@ describe('litmus', () => {
     expect(outcomes(weak)).toEqual([' 0,0', ' 0,1', ' 1,0', ' 1,1'])
   })
 
+  it('a hostile glance finds whatever it is not forbidden to find', () => {
+    const hostile = { rules: { hostile: true } }
+    const writer = (m: Memory) => {
+      for (let value = 1; value <= 3; value++) m.store(X, value)
+    }
+    const glances = litmus('unordered', [writer, (m) => [m.glance(X), m.load(X)]], '', hostile)
+    expect(outcomes(glances)).toEqual([
+      ' 0,0',
+      ' 0,1',
+      ' 0,2',
+      ' 0,3',
+      ' 1,1',
+      ' 1,2',
+      ' 1,3',
+      ' 2,2',
+      ' 2,3',
+      ' 3,3',
+    ])
+    const ordered = litmus('ordered', [writer, (m) => [m.load(X), m.glance(X)]], '', hostile)
+    expect(outcomes(ordered)).toEqual([
+      ' 0,0',
+      ' 0,1',
+      ' 0,2',
+      ' 0,3',
+      ' 1,1',
+      ' 1,2',
+      ' 1,3',
+      ' 2,2',
+      ' 2,3',
+      ' 3,3',
+    ])
+    const mine = litmus(
+      'its own last write hides all earlier ones',
+      [
+        writer,
+        (m) => {
+          m.store(X, 9)
+          return m.glance(X)
+        },
+      ],
+      ' 0',
+      hostile,
+    )
+    expect(outcomes(mine)).toEqual([' 1', ' 2', ' 3', ' 9'])
+  })
+
+  it('the halves of a tally are found one by one', () => {
+    const torn = litmus(
+      'tally',
+      [(m) => m.tally(X + 1, 1 + 2 ** -30), (m) => m.tallied(X + 1)],
+      '',
+      { rules: { hostile: true } },
+    )
+    expect(outcomes(torn)).toHaveLength(4)
+  })
+
   it('an atomic load does not flush delayed stores, an atomic write does', () => {
     const flushing = (look: (m: Memory) => number) =>
       litmus(
@@ -195,6 +251,59 @@ describe('litmus', () => {
       '',
     )
     expect(outcomes(naps)).toEqual(['3'])
+  })
+
+  it('time passes while others can go on, as often as they are impatient', () => {
+    const sleeper = (m: Memory) => {
+      const begun = m.now()
+      m.wait(X, 0, 20)
+      return [m.load(Y), m.now() - begun]
+    }
+    const timed = litmus('timed', [sleeper, (m) => m.store(Y, 1)], '', { rules: { impatience: 1 } })
+    const far = 100_000
+    expect(outcomes(timed)).toEqual(
+      ['0,0 ', `0,${far} `, '0,20 ', '1,0 ', `1,${far} `, '1,20 '].sort(),
+    )
+    const naps = litmus(
+      'naps',
+      [
+        (m) => {
+          let naps = 0
+          for (const deadline = m.now() + 100; m.load(X) === 0 && m.now() < deadline; naps++)
+            m.nap(20)
+          return m.load(X) === 1 || naps
+        },
+        (m) => m.store(X, 1),
+      ],
+      '',
+    )
+    expect(outcomes(naps)).toEqual(['true '])
+    // Five naps are over before the other has taken a step, or one very long one.
+    expect(outcomes({ ...naps, rules: { impatience: 5 } })).toEqual([
+      '1 ',
+      '2 ',
+      '3 ',
+      '4 ',
+      '5 ',
+      'true ',
+    ])
+    expect(outcomes({ ...naps, rules: { impatience: 1 } })).toEqual(['1 ', 'true '])
+  })
+
+  it('an impatient schedule replays', () => {
+    const naps = litmus(
+      'naps',
+      [
+        (m) => {
+          m.nap(20)
+          return m.load(X)
+        },
+        (m) => m.store(X, 1),
+      ],
+      '0 undefined',
+      { rules: { impatience: 1, bound: 0 }, expect: 'fails' },
+    )
+    expect(prove(naps).failure?.replay).toMatch(/^impatient1\//)
   })
 
   it('a breath ends with the next change, and not later', () => {

@@ -249,8 +249,13 @@ export class ModelMemory {
     engine.quietTurn(t)
     this.access.weakness(t, at)
     this.float[0] = (engine.cells.floats[at >> 1] as number) + by
+    const low = this.halves[0] as number
     const high = this.halves[1] as number
-    engine.cells.write(at, this.halves[0] as number, 0, 0)
+    if (engine.rules.hostile && engine.scheduled) {
+      engine.past.note(at, low, t.index)
+      engine.past.note(at + 1, high, t.index)
+    }
+    engine.cells.write(at, low, 0, 0)
     engine.cells.write(at + 1, high, 0, 0)
     engine.done(t, verbs.TALLY, at, 0)
   }
@@ -259,9 +264,15 @@ export class ModelMemory {
     const { engine } = this
     const t = engine.current
     if (t.cursor < t.logged) return this.recallFloat(t, verbs.TALLIED, at)
-    engine.quietTurn(t)
+    const hostile = engine.scheduled && engine.rules.hostile
+    if (hostile) engine.turn(t)
+    else engine.quietTurn(t)
     this.access.weakness(t, at)
-    this.float[0] = engine.cells.floats[at >> 1] as number
+    if (hostile) {
+      const low = this.access.readHostile(t, at)
+      this.halves[1] = this.access.readHostile(t, at + 1)
+      this.halves[0] = low
+    } else this.float[0] = engine.cells.floats[at >> 1] as number
     return this.doneFloat(t, verbs.TALLIED, at)
   }
 
@@ -270,10 +281,16 @@ export class ModelMemory {
     const t = engine.current
     if (t.cursor < t.logged) return t.recall(verbs.GLANCE, at)
     const stale = engine.scheduled && engine.rules.stale
-    if (stale) engine.turn(t)
+    const hostile = engine.scheduled && engine.rules.hostile
+    if (stale || hostile) engine.turn(t)
     else engine.quietTurn(t)
     this.access.weakness(t, at)
-    const value = stale ? this.access.readStale(t, at) : this.access.visible(t, at)
+    const { access } = this
+    const value = hostile
+      ? access.readHostile(t, at)
+      : stale
+        ? access.readStale(t, at)
+        : access.visible(t, at)
     engine.done(t, verbs.GLANCE, at, value)
     return value
   }

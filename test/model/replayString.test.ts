@@ -22,6 +22,8 @@ describe('replay strings', () => {
       plainSteps: fc.boolean(),
       races: fc.boolean(),
       blocking: fc.boolean(),
+      hostile: fc.boolean(),
+      impatience: fc.nat(3),
     })
     const kills = fc.array(fc.record({ thread: fc.nat(2), afterStep: fc.nat(300) }), {
       maxLength: 2,

@@ -22,6 +22,7 @@ const FLAGS = {
   points: 'plainSteps',
   late: 'delayed',
   stale: 'stale',
+  hostile: 'hostile',
   noraces: 'races',
   noblock: 'blocking',
 } as const
@@ -41,6 +42,8 @@ export function encode(
       parts.push(flag)
     }
   }
+  const { impatience = 0 } = rules
+  if (impatience > 0) parts.push(`impatient${impatience}`)
   for (const { thread, afterStep } of kills) {
     parts.push(`kill-${letterOf(thread)}${afterStep}`)
   }
@@ -79,6 +82,7 @@ export function decode(
   const kill: Kill[] = []
   const fault: Fault[] = []
   for (const part of parts) {
+    const impatient = /^impatient(\d+)$/.exec(part)
     const event = /^(kill|throw|cut)-([a-z])(\d+)(?:x(\d+))?$/.exec(part)
     if (event !== null) {
       const [, kind, letter, after, calls] = event
@@ -89,6 +93,8 @@ export function decode(
         const times = calls === undefined ? {} : { calls: Number(calls) }
         fault.push({ thread, afterCalls: Number(after), kind: kind as Fault['kind'], ...times })
       }
+    } else if (impatient !== null) {
+      rules.impatience = Number(impatient[1])
     } else if (part in FLAGS) {
       const rule = FLAGS[part as keyof typeof FLAGS]
       rules[rule] = !defaults[rule]

@@ -38,10 +38,21 @@ export interface Rules {
   readonly delayed?: boolean
   /** A `glance` may miss the last write, unless that happens before it; it is a preemption point. */
   readonly stale?: boolean
+  /**
+   * A `glance` or `tallied` may find whatever the word has held since the schedule began, as far as
+   * its thread has no right to know better; the halves of a tally are found one by one. Both are
+   * preemption points.
+   */
+  readonly hostile?: boolean
   /** Racing plain accesses are errors. */
   readonly races?: boolean
   /** `wait` and `nap` may block; where not, they only breathe, as on a page's main thread. */
   readonly blocking?: boolean
+  /**
+   * So often in a schedule, time passes while others could go on: up to the next wake-up, or so far
+   * that every time limit is over; or a `wait` returns early. Whenever somebody sleeps or breathes.
+   */
+  readonly impatience?: number
   /** Who dies, and when. */
   readonly kill?: Kill | readonly Kill[]
   /** Which call throws, in a thread that goes on. */
@@ -67,8 +78,10 @@ export const defaults = {
   plainSteps: false as boolean,
   delayed: false as boolean,
   stale: false as boolean,
+  hostile: false as boolean,
   races: true as boolean,
   blocking: true as boolean,
+  impatience: 0 as number,
   bound: Number.POSITIVE_INFINITY as number,
   prune: true as boolean,
   maxSchedules: Number.POSITIVE_INFINITY as number,

@@ -23,8 +23,8 @@ export interface Strategy {
   start(): boolean
   /** Picks a thread from the set bits of `mask`; `last` is the one that runs now, or -1. */
   thread(mask: number, last: number): number
-  /** Picks one of `n` answers. */
-  data(n: number): number
+  /** Picks one of `n` answers; of `rare` ones, mostly the first. */
+  data(n: number, rare?: boolean): number
   /** Whether this state, at this price, needs no further look. */
   seen(a: number, b: number, price: number): boolean
   /** Whether `seen` wants to be asked: fingerprints cost time. */
@@ -114,6 +114,8 @@ export function randomFrom(seed: number): () => number {
 const FIRST_LENGTH = 20
 /** How readily a random walk switches. */
 const RESTLESS = 0.3
+/** How readily it lets happen what need not. */
+const RARELY = 0.1
 
 export class Random implements Strategy {
   readonly prunes = false
@@ -160,7 +162,8 @@ export class Random implements Strategy {
     return best
   }
 
-  data(n: number): number {
+  data(n: number, rare = false): number {
+    if (rare && this.random() >= RARELY) return 0
     return Math.floor(this.random() * n)
   }
 

@@ -45,6 +45,14 @@ export function fingerprint(engine: Engine, goesOn: boolean): void {
     a = buffers.mixA(a)
     b = buffers.mixB(b)
   }
+  if (engine.rules.hostile) {
+    a = mixA(a, engine.past.hashA)
+    b = mixB(b, engine.past.hashB)
+  }
+  if (engine.rules.impatience > 0) {
+    a = mixA(a, engine.surprises)
+    b = mixB(b, engine.surprises)
+  }
   if (engine.rules.bound !== Number.POSITIVE_INFINITY) {
     const mover = ((goesOn ? engine.last : -1) << 1) | (engine.free ? 1 : 0)
     a = mixA(a, mover)

@@ -82,6 +82,8 @@ function nameOf({ scenario, first, victim, throws }: Entry, rules: FullRules): s
   else if (victim !== undefined) notes.push(`${victim} killed at every step`)
   if (throws !== undefined) notes.push(describeThrows(throws))
   if (rules.delayed) notes.push('late stores')
+  if (rules.impatience > 0) notes.push('time-outs')
+  if (rules.hostile) notes.push('hostile glances')
   if (rules.stale) notes.push('stale glances')
   return [scenario.name, ...notes].join(', ')
 }

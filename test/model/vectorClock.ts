@@ -130,6 +130,16 @@ export class Clocks {
     this.written[at * this.n + t] = this.clock[t * this.n + t] as number
   }
 
+  /** How far `t` has come. */
+  now(t: number): number {
+    return this.clock[t * this.n + t] as number
+  }
+
+  /** Whether `t` has a right to see what `u` did at that moment of its own. */
+  has(t: number, u: number, moment: number): boolean {
+    return (this.clock[t * this.n + u] as number) >= moment
+  }
+
   /** Whether `t` may still miss the latest write of `u` to this word. */
   mayMiss(t: number, u: number, at: number): boolean {
     return (this.written[at * this.n + u] as number) > (this.clock[t * this.n + u] as number)

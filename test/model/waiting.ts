@@ -9,12 +9,21 @@
  * When nobody can run, delayed stores land. If that helps nobody, virtual time jumps to the earliest
  * wake-up: so a time limit runs out only where a real one would have to. And if nobody sleeps with a
  * limit either, those who are left are in a deadlock.
+ *
+ * Under the rule `impatience` time also passes where others could go on, and sleepers wake for no
+ * reason: a real worker may be kept off its processor for longer than any time limit.
  */
 
 import type { StoreBuffers } from './storeBuffer.ts'
 import { ENDED, type ModelThread, PAUSED, READY, WAITING } from './thread.ts'
 
 const FIRST_TIME = 1000
+/** Longer than any time limit of the library's own. */
+const LONGEST_LIMIT_MS = 100_000
+/** What may surprise: time passes, a little or far; from here on, a sleeper wakes early. */
+const NEXT_WAKE_UP = 1
+const ALL_LIMITS = 2
+const FIRST_EARLY = 3
 
 export class Waiting {
   /** Who can run, and who is breathing: one bit per thread. */
@@ -97,23 +106,49 @@ export class Waiting {
       landStores()
       if (this.ready !== 0) return undefined
     }
-    let earliest = Number.POSITIVE_INFINITY
-    for (const t of this.threads) {
-      if (t.status === PAUSED || t.status === WAITING) earliest = Math.min(earliest, t.wakesAt)
-    }
+    const earliest = this.nextWakeUp()
     if (earliest === Number.POSITIVE_INFINITY) {
       return this.threads
         .filter((t) => t.status < ENDED)
         .map(plight)
         .join(', ')
     }
-    this.time = Math.max(this.time, earliest)
+    this.passTo(earliest)
+    return undefined
+  }
+
+  /** How many answers there are to "what wakes somebody now, who need not wake?"; 0 is nothing. */
+  get surprises(): number {
+    return this.anybodyRests ? FIRST_EARLY + this.sleepers.length : 1
+  }
+
+  /** One of them happens. */
+  surprise(answer: number): void {
+    if (answer >= FIRST_EARLY) this.rouse(this.sleepers[answer - FIRST_EARLY] as ModelThread, 0)
+    else if (answer === NEXT_WAKE_UP) this.passTo(this.nextWakeUp())
+    else if (answer === ALL_LIMITS) this.passTo(this.time + LONGEST_LIMIT_MS)
+  }
+
+  private get anybodyRests(): boolean {
+    return this.paused !== 0 || this.sleepers.length > 0
+  }
+
+  private nextWakeUp(): number {
+    let earliest = Number.POSITIVE_INFINITY
+    for (const t of this.threads) {
+      if (t.status === PAUSED || t.status === WAITING) earliest = Math.min(earliest, t.wakesAt)
+    }
+    return earliest
+  }
+
+  private passTo(time: number): void {
+    if (time === Number.POSITIVE_INFINITY) return
+    this.time = Math.max(this.time, time)
     for (const t of this.threads) {
       if (t.wakesAt > this.time) continue
       if (t.status === WAITING) this.rouse(t, 0)
       else if (t.status === PAUSED) this.stir(1 << t.index)
     }
-    return undefined
   }
 
   private rouse(sleeper: ModelThread, reason: number): void {
