@@ -284,9 +284,9 @@ export class Engine {
 
   /** Lets somebody wake who need not, or not. False when a plan does not fit. */
   private maySurprise(): boolean {
-    const { surprises } = this.waiting
-    if (surprises === 1) return true
-    const answer = this.strategy.data(surprises, true)
+    const surprises = this.waiting.surprises(this.last)
+    if (surprises.length === 0) return true
+    const answer = this.strategy.data(surprises.length + 1, true)
     if (answer < 0) {
       this.failure = { message: MISFITS }
       return false
@@ -294,7 +294,10 @@ export class Engine {
     this.choices.push(-1 - answer)
     if (answer === 0) return true
     this.surprises--
-    this.waiting.surprise(answer)
+    surprises[answer - 1]?.()
+    // Whoever wakes does not wait for somebody who is slow.
+    this.free = true
+    while (this.waiting.ready === 0) if (!this.passTime()) return false
     return true
   }
 

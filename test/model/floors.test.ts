@@ -8,6 +8,7 @@ import { runEntry } from './table.ts'
 
 const GROUPS = [
   'smr',
+  'smr, every interleaving',
   'the circle',
   'clocks and sections',
   'turns',

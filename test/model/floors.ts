@@ -51,11 +51,18 @@ const FEW = 50
 /** One call, as a stack overflow; three, so that those in a `finally` fail too; a time limit. */
 const HOW: readonly Throws[] = [{ kind: 'throw' }, { kind: 'throw', calls: 3 }, { kind: 'cut' }]
 
+const UNBOUND: Rules = { bound: Number.POSITIVE_INFINITY }
+const SMALL_SCENES = ['section against unlink and reuse', 'two readers', 'a writer waits']
+
 export const floors: Readonly<Record<string, readonly Entry[]>> = {
+  'smr, every interleaving': entries(
+    smrScenarios(shipped).filter(({ name }) => SMALL_SCENES.includes(name)),
+    { rules: UNBOUND, quick: { bound: 2 } },
+  ),
   smr: inManyWays(smrScenarios(shipped), 2, [
     { bound: 3 },
     { bound: 2, delayed: true },
-    { bound: 2, stale: true },
+    { bound: 2, hostile: true },
   ]),
   'the circle': entries(clockScenarios(shipped), { quick: { bound: 1 } }),
   'clocks and sections': inManyWays([...paceScenarios(shipped), ...guardScenarios(shipped)], 1, [
@@ -63,8 +70,8 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
     { bound: 1, delayed: true },
   ]),
   turns: inManyWays(turnScenarios(shipped), 1, [
-    { bound: 2, stale: true },
-    { bound: 1, stale: true, delayed: true },
+    { bound: 2, hostile: true },
+    { bound: 1, hostile: true, delayed: true },
   ]),
   'async sections': inManyWays(asyncScenarios(shipped), 1, [
     { bound: 2 },
@@ -74,7 +81,7 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
   memory: inManyWays(memoryScenarios(shipped), 1, [
     { bound: 2 },
     { bound: 1, delayed: true },
-    { bound: 1, stale: true },
+    { bound: 1, hostile: true },
   ]),
   zone: inManyWays(zoneScenarios(shipped), 1, [{ bound: 2 }, { bound: 1, delayed: true }]),
   'zone, mixtures': [
@@ -84,8 +91,8 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
       quick: { ...sampled(30, 2), delayed: true },
     }),
     ...entries(zoneMixtures(shipped), {
-      rules: { ...sampled(2000, 3), stale: true },
-      quick: { ...sampled(30, 3), stale: true },
+      rules: { ...sampled(2000, 3), hostile: true },
+      quick: { ...sampled(30, 3), hostile: true },
     }),
   ],
   death: [
@@ -95,11 +102,7 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
     ...entries([asyncDeaths(shipped).alone, callDeaths(shipped).alone], { victim: VICTIM }),
   ],
   'death beside a third': [
-    ...entries(accompaniedDeaths(shipped), {
-      victim: VICTIM,
-      rules: sampled(100, 1),
-      quick: sampled(2, 1),
-    }),
+    ...entries(accompaniedDeaths(shipped), { victim: VICTIM, quick: sampled(2, 1) }),
     ...entries([asyncDeaths(shipped).beside, callDeaths(shipped).beside], {
       victim: VICTIM,
       quick: sampled(5, 1),

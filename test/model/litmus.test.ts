@@ -262,7 +262,7 @@ describe('litmus', () => {
     const timed = litmus('timed', [sleeper, (m) => m.store(Y, 1)], '', { rules: { impatience: 1 } })
     const far = 100_000
     expect(outcomes(timed)).toEqual(
-      ['0,0 ', `0,${far} `, '0,20 ', '1,0 ', `1,${far} `, '1,20 '].sort(),
+      ['0,0 ', `0,${far} `, '0,20 ', '1,0 ', `1,${far} `, `1,${far + 20} `, '1,20 '].sort(),
     )
     const naps = litmus(
       'naps',

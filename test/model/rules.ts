@@ -49,8 +49,9 @@ export interface Rules {
   /** `wait` and `nap` may block; where not, they only breathe, as on a page's main thread. */
   readonly blocking?: boolean
   /**
-   * So often in a schedule, time passes while others could go on: up to the next wake-up, or so far
-   * that every time limit is over; or a `wait` returns early. Whenever somebody sleeps or breathes.
+   * So often in a schedule, something happens that need not: time passes while others could go on,
+   * up to the next wake-up or so far that every time limit is over; a `wait` returns early; or the
+   * thread that runs is held up for longer than any time limit, while time passes for the others.
    */
   readonly impatience?: number
   /** Who dies, and when. */

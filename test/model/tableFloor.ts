@@ -39,7 +39,7 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
   ],
   'table, late': [
     ...entries(lookups, { rules: { ...sampled(1000), delayed: true }, quick: sampled(20) }),
-    ...entries(lookups, { rules: { ...sampled(1000), stale: true }, quick: sampled(20) }),
+    ...entries(lookups, { rules: { ...sampled(1000), hostile: true }, quick: sampled(20) }),
   ],
   'table, histories': entries(historyScenarios(shipped), { quick: sampled(1000) }),
   'table, death': [

@@ -66,7 +66,7 @@ function scene(
     name: `${combo.name}: ${name}`,
     setup: (memory) => build(lib, memory, combo),
     threads,
-    rules: { bound: 2, stale: true },
+    rules: { bound: 2, hostile: true },
     ...more,
   })
 }

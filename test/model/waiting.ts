@@ -10,8 +10,8 @@
  * wake-up: so a time limit runs out only where a real one would have to. And if nobody sleeps with a
  * limit either, those who are left are in a deadlock.
  *
- * Under the rule `impatience` time also passes where others could go on, and sleepers wake for no
- * reason: a real worker may be kept off its processor for longer than any time limit.
+ * Under the rule `impatience` time also passes where others could go on, sleepers wake for no reason,
+ * and a thread is held up: a real worker may be kept off its processor for longer than any time limit.
  */
 
 import type { StoreBuffers } from './storeBuffer.ts'
@@ -20,10 +20,11 @@ import { ENDED, type ModelThread, PAUSED, READY, WAITING } from './thread.ts'
 const FIRST_TIME = 1000
 /** Longer than any time limit of the library's own. */
 const LONGEST_LIMIT_MS = 100_000
-/** What may surprise: time passes, a little or far; from here on, a sleeper wakes early. */
-const NEXT_WAKE_UP = 1
-const ALL_LIMITS = 2
-const FIRST_EARLY = 3
+/** Where a thread sleeps that is held up: no word. */
+const NOWHERE = -1
+
+/** Something that need not happen, happens. */
+export type Surprise = () => void
 
 export class Waiting {
   /** Who can run, and who is breathing: one bit per thread. */
@@ -117,20 +118,23 @@ export class Waiting {
     return undefined
   }
 
-  /** How many answers there are to "what wakes somebody now, who need not wake?"; 0 is nothing. */
-  get surprises(): number {
-    return this.anybodyRests ? FIRST_EARLY + this.sleepers.length : 1
-  }
-
-  /** One of them happens. */
-  surprise(answer: number): void {
-    if (answer >= FIRST_EARLY) this.rouse(this.sleepers[answer - FIRST_EARLY] as ModelThread, 0)
-    else if (answer === NEXT_WAKE_UP) this.passTo(this.nextWakeUp())
-    else if (answer === ALL_LIMITS) this.passTo(this.time + LONGEST_LIMIT_MS)
-  }
-
-  private get anybodyRests(): boolean {
-    return this.paused !== 0 || this.sleepers.length > 0
+  /**
+   * What may happen that need not: time passes, a little or far; a sleeper wakes early; the thread
+   * that runs (or -1) is held up for longer than anybody's patience.
+   */
+  surprises(running: number): readonly Surprise[] {
+    const found: Surprise[] = this.sleepers
+      .filter((sleeper) => sleeper.waitsAt !== NOWHERE)
+      .map((sleeper) => () => this.rouse(sleeper, 0))
+    if (this.paused !== 0 || this.sleepers.length > 0) {
+      found.push(
+        () => this.passTo(this.nextWakeUp()),
+        () => this.passTo(this.time + LONGEST_LIMIT_MS),
+      )
+    }
+    const slow = this.threads[running]
+    if (slow?.status === READY) found.push(() => this.sleep(slow, NOWHERE, LONGEST_LIMIT_MS))
+    return found
   }
 
   private nextWakeUp(): number {
@@ -165,6 +169,7 @@ export class Waiting {
 }
 
 function plight(t: ModelThread): string {
+  if (t.status === WAITING && t.waitsAt === NOWHERE) return `${t.name} is held up`
   if (t.status === WAITING) return `${t.name} sleeps on word ${t.waitsAt}`
   if (t.status === PAUSED) return `${t.name} naps for ever`
   return `${t.name} has not begun, since the thread it comes after has not ended`
