@@ -17,6 +17,7 @@ const GROUPS = [
   'memory',
   'zone',
   'zone, mixtures',
+  'not in time',
 ]
 
 describe.each(GROUPS)('%s', (group) => {

@@ -23,6 +23,7 @@ import { smrScenarios } from './smrScenarios.ts'
 import { shipped } from './stage.ts'
 import { holdingThrows } from './throwScenarios.ts'
 import type { Throws } from './throws.ts'
+import { timeLimitScenarios } from './timeLimitScenarios.ts'
 import { turnScenarios } from './turnScenarios.ts'
 import { zoneMixtures, zoneScenarios } from './zoneScenarios.ts'
 
@@ -108,6 +109,10 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
       quick: sampled(5, 1),
     }),
   ],
+  'not in time': entries(timeLimitScenarios(shipped), {
+    rules: { ...sampled(2000, 1), impatience: 2 },
+    quick: sampled(FEW, 1),
+  }),
   exceptions: holdingThrows(shipped).flatMap(({ scenario, thread }) =>
     HOW.map((throws) => ({
       scenario,

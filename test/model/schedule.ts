@@ -114,8 +114,8 @@ export function randomFrom(seed: number): () => number {
 const FIRST_LENGTH = 20
 /** How readily a random walk switches. */
 const RESTLESS = 0.3
-/** How readily it lets happen what need not. */
-const RARELY = 0.1
+/** How readily it lets happen what need not: one of these, so that it comes early or late. */
+const RARELY = [0.3, 0.1, 0.03, 0.01, 0.003] as const
 
 export class Random implements Strategy {
   readonly prunes = false
@@ -127,6 +127,7 @@ export class Random implements Strategy {
   private run = 0
   private place = 0
   private longest = FIRST_LENGTH
+  private rarely = 0
 
   constructor(threads: number, schedules: number, seed: number, maxDepth: number) {
     this.random = randomFrom(seed)
@@ -143,6 +144,7 @@ export class Random implements Strategy {
     for (let t = 0; t < priorities.length; t++) priorities[t] = 1 + this.random()
     const drops = (this.run >> 1) % this.maxDepth
     this.drops = Array.from({ length: drops }, () => Math.floor(this.random() * this.longest))
+    this.rarely = RARELY[this.run % RARELY.length] as number
     this.run++
     return true
   }
@@ -163,7 +165,7 @@ export class Random implements Strategy {
   }
 
   data(n: number, rare = false): number {
-    if (rare && this.random() >= RARELY) return 0
+    if (rare && this.random() >= this.rarely) return 0
     return Math.floor(this.random() * n)
   }
 
