@@ -57,13 +57,27 @@ export class Corruption extends UmaSmrError {
   }
 }
 
-/** Says a value in a message: strings quoted, everything else as it prints. */
+/**
+ * Says a value in a message: strings quoted, everything else as it prints. Never throws: what it is
+ * asked to say is often the very thing that is wrong, a proxy that was revoked or a getter that throws.
+ */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'bigint') return `${value}n`
-  if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`
-  if (typeof value === 'object' && value !== null) return value.constructor?.name ?? 'object'
+  if (typeof value === 'function') return `function ${nameOf(value, '(anonymous)')}`
+  if (typeof value === 'object' && value !== null) return nameOf(value, 'object')
   return String(value)
+}
+
+/** The name of a function, or of what made an object; `otherwise` where there is none to be had. */
+function nameOf(value: object, otherwise: string): string {
+  try {
+    const named: unknown = typeof value === 'function' ? value : value.constructor
+    const name: unknown = (named as { readonly name?: unknown } | undefined)?.name
+    return typeof name === 'string' && name !== '' ? name : otherwise
+  } catch {
+    return otherwise
+  }
 }
 
 /** `value` as an integer in [min, max], or Misuse that names the call and the option. */

@@ -14,7 +14,7 @@
  */
 
 import { Misuse, show } from './errors.ts'
-import { BYTES_PER_WORD, type Memory } from './memory/memory.ts'
+import { BYTES_PER_WORD, type Memory, memoryOf } from './memory/memory.ts'
 import { utf8Length } from './text.ts'
 import type { Item } from './words.ts'
 
@@ -103,13 +103,26 @@ function badItem(item: number): never {
   })
 }
 
+/**
+ * What an accessor throws that could not go on: Misuse if what it was given is no arena. A handler
+ * costs the accessors nothing; a question would.
+ */
+export function noArena(error: unknown, arena: unknown): unknown {
+  try {
+    memoryOf('record', arena)
+    return error
+  } catch (misuse) {
+    return misuse
+  }
+}
+
 // ---- complaints ------------------------------------------------------------------------------
 
 /** Most characters of a refused text that a message repeats. */
 const QUOTED = 40
 
 function describe(value: unknown): string {
-  if (value instanceof Uint8Array) return `${show(value)} of ${plural(value.length)}`
+  if (ArrayBuffer.isView(value)) return `${show(value)} of ${plural(value.byteLength)}`
   if (typeof value !== 'string') return show(value)
   const bytes = utf8Length(value)
   const quote = value.length > QUOTED ? `${show(value.slice(0, QUOTED))}...` : show(value)

@@ -15,7 +15,7 @@
  */
 
 import { integer } from './errors.ts'
-import { addressOf, FieldType, LONG, type Room, WORD } from './field.ts'
+import { addressOf, FieldType, LONG, noArena, type Room, WORD } from './field.ts'
 import {
   decode,
   encode,
@@ -57,7 +57,13 @@ export const u32: FieldType<number, 'u32'> = new FieldType(
   (start) => {
     const at = start / WORD
     return {
-      get: (arena, item) => arena.memory.peek(addressOf(item) + at) >>> 0,
+      get: (arena, item) => {
+        try {
+          return arena.memory.peek(addressOf(item) + at) >>> 0
+        } catch (error) {
+          throw noArena(error, arena)
+        }
+      },
       store: (memory, item, value) => memory.poke(item + at, value | 0),
     }
   },
@@ -72,7 +78,13 @@ export const i32: FieldType<number, 'i32'> = new FieldType(
   (start) => {
     const at = start / WORD
     return {
-      get: (arena, item) => arena.memory.peek(addressOf(item) + at),
+      get: (arena, item) => {
+        try {
+          return arena.memory.peek(addressOf(item) + at)
+        } catch (error) {
+          throw noArena(error, arena)
+        }
+      },
       store: (memory, item, value) => memory.poke(item + at, value | 0),
     }
   },
@@ -88,8 +100,12 @@ export const f32: FieldType<number, 'f32'> = new FieldType(
     const at = start / WORD
     return {
       get: (arena, item) => {
-        bits.setInt32(0, arena.memory.peek(addressOf(item) + at))
-        return bits.getFloat32(0)
+        try {
+          bits.setInt32(0, arena.memory.peek(addressOf(item) + at))
+          return bits.getFloat32(0)
+        } catch (error) {
+          throw noArena(error, arena)
+        }
       },
       store: (memory, item, value) => {
         bits.setFloat32(0, value)
@@ -108,7 +124,13 @@ export const f64: FieldType<number, 'f64'> = new FieldType(
   (start) => {
     const at = start / WORD
     return {
-      get: (arena, item) => arena.memory.peekFloat(addressOf(item) + at),
+      get: (arena, item) => {
+        try {
+          return arena.memory.peekFloat(addressOf(item) + at)
+        } catch (error) {
+          throw noArena(error, arena)
+        }
+      },
       store: (memory, item, value) => memory.pokeFloat(item + at, value),
     }
   },
@@ -125,10 +147,14 @@ export const i64: FieldType<bigint, 'i64'> = new FieldType(
     const high = low + 1
     return {
       get: (arena, item) => {
-        const at = addressOf(item)
-        bits.setInt32(0, arena.memory.peek(at + low), true)
-        bits.setInt32(WORD, arena.memory.peek(at + high), true)
-        return bits.getBigInt64(0, true)
+        try {
+          const at = addressOf(item)
+          bits.setInt32(0, arena.memory.peek(at + low), true)
+          bits.setInt32(WORD, arena.memory.peek(at + high), true)
+          return bits.getBigInt64(0, true)
+        } catch (error) {
+          throw noArena(error, arena)
+        }
       },
       store: (memory, item, value) => {
         memory.poke(item + low, lowWord(value))
@@ -147,7 +173,13 @@ export const ref: FieldType<Item, 'ref'> = new FieldType(
   (start) => {
     const at = start / WORD
     return {
-      get: (arena, item) => arena.memory.peek(addressOf(item) + at) as Item,
+      get: (arena, item) => {
+        try {
+          return arena.memory.peek(addressOf(item) + at) as Item
+        } catch (error) {
+          throw noArena(error, arena)
+        }
+      },
       store: (memory, item, value) => memory.poke(item + at, value),
     }
   },
@@ -164,7 +196,13 @@ export const bool: FieldType<boolean, 'bool'> = new FieldType(
   'true or false',
   (value) => typeof value === 'boolean',
   (start) => ({
-    get: (arena, item) => arena.memory.peekByte(addressOf(item), start) !== 0,
+    get: (arena, item) => {
+      try {
+        return arena.memory.peekByte(addressOf(item), start) !== 0
+      } catch (error) {
+        throw noArena(error, arena)
+      }
+    },
     store: (memory, item, value) => memory.pokeByte(item, start, value ? 1 : 0),
   }),
 )
@@ -197,8 +235,12 @@ export function utf8(max: number): FieldType<string, 'utf8'> {
       const first = start + head
       return {
         get: (arena, item) => {
-          const at = addressOf(item)
-          return decode(arena.memory, at, first, readLength(arena.memory, at, start, max))
+          try {
+            const at = addressOf(item)
+            return decode(arena.memory, at, first, readLength(arena.memory, at, start, max))
+          } catch (error) {
+            throw noArena(error, arena)
+          }
         },
         store: (memory, item, value) => {
           const length = encode(memory, item, first, value) - first
@@ -208,6 +250,37 @@ export function utf8(max: number): FieldType<string, 'utf8'> {
     },
   )
 }
+
+// A subclass may say anything of its length, and give anything for a part of it; and what is written
+// here must end where the field does. So the host's own accessors are asked, as they were at first.
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
+const lengthOf = getterOf('length')
+const tagOf = getterOf(Symbol.toStringTag)
+const bufferOf = getterOf('buffer')
+const offsetOf = getterOf('byteOffset')
+
+function getterOf(key: PropertyKey): (of: object) => unknown {
+  const get = Object.getOwnPropertyDescriptor(typedArray, key)?.get
+  return (of) => (get === undefined ? undefined : Reflect.apply(get, of, []))
+}
+
+/** Whether the host made it as a Uint8Array, whoever its class may be. */
+function isBytes(value: unknown): value is Uint8Array {
+  return typeof value === 'object' && value !== null && tagOf(value) === 'Uint8Array'
+}
+
+function bytesIn(value: Uint8Array): number {
+  return lengthOf(value) as number
+}
+
+/** Its first bytes, as a Uint8Array that is nothing else. */
+function firstOf(value: Uint8Array, length: number): Uint8Array {
+  // What was detached has no bytes, and can be looked at by nobody.
+  if (length === 0) return NO_BYTES
+  return new Uint8Array(bufferOf(value) as ArrayBuffer, offsetOf(value) as number, length)
+}
+
+const NO_BYTES = new Uint8Array(0)
 
 /**
  * At most `max` bytes (1 to 65,535), with their length. Stored from a Uint8Array (or Buffer) and
@@ -221,19 +294,23 @@ export function bytes(max: number): FieldType<Uint8Array, 'bytes'> {
     'bytes',
     room,
     `a Uint8Array of at most ${max} bytes`,
-    (value) => value instanceof Uint8Array && value.length <= max,
+    (value) => isBytes(value) && bytesIn(value) <= max,
     (start) => {
       const first = start + head
       return {
         get: (arena, item) => {
-          const at = addressOf(item)
-          return arena.memory.readBytes(at, first, readLength(arena.memory, at, start, max))
+          try {
+            const at = addressOf(item)
+            return arena.memory.readBytes(at, first, readLength(arena.memory, at, start, max))
+          } catch (error) {
+            throw noArena(error, arena)
+          }
         },
         store: (memory, item, value) => {
           // Looked at again, because a view on a growable shared buffer may have grown since it
           // was accepted, and what does not fit would land in the next field.
-          const length = Math.min(value.length, max)
-          memory.writeBytes(item, first, value.subarray(0, length))
+          const length = Math.min(bytesIn(value), max)
+          memory.writeBytes(item, first, firstOf(value, length))
           writeLength(memory, item, start, max, length)
         },
       }

@@ -6,6 +6,7 @@
  * may be a moment old.
  */
 
+import { assertObject, Misuse, show } from './errors.ts'
 import { Named } from './memory/layout.ts'
 import { BYTES_PER_WORD, type IntrinsicsKind } from './memory/memory.ts'
 import type { Space } from './memory/space.ts'
@@ -51,11 +52,13 @@ export function arenaStats(space: Space): ArenaStats {
 
 /** Tables of all zones and clocks, for a terminal. */
 export function formatStats(stats: ArenaStats): string {
+  assertObject('formatStats', stats)
   return `${formatZones(stats.zones)}\n\n${formatDomains(stats.domains)}`
 }
 
 /** One line per zone: the columns of `vmstat -z`, and where each item is. */
 export function formatZones(zones: readonly ZoneStats[]): string {
+  assertRows('formatZones', 'zones', zones)
   return table(
     [
       'ZONE',
@@ -88,6 +91,7 @@ export function formatZones(zones: readonly ZoneStats[]): string {
 
 /** One line per domain: the counters of `sysctl debug.smr`, per domain. */
 export function formatDomains(domains: readonly SmrStats[]): string {
+  assertRows('formatDomains', 'domains', domains)
   return table(
     ['DOMAIN', 'WR', 'RD', 'LAG', 'ADVANCES', 'WAITS', 'POLLS', 'HITS', 'SCANS', 'FAILS'],
     domains.map((d) => [
@@ -105,9 +109,16 @@ export function formatDomains(domains: readonly SmrStats[]): string {
   )
 }
 
+/** Misuse unless these are rows of `arena.stats()`. */
+function assertRows(call: string, what: string, rows: unknown): void {
+  const isRow = (row: unknown): boolean => typeof row === 'object' && row !== null
+  if (Array.isArray(rows) && Array.from(rows).every(isRow)) return
+  throw new Misuse(`${call}: ${what} are ${show(rows)}; give those of arena.stats()`)
+}
+
 /** Names to the left, numbers to the right. */
 function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
-  const cells = [head, ...rows.map((row) => row.map((cell) => cell.toLocaleString('en-US')))]
+  const cells = [head, ...rows.map((row) => row.map(said))]
   const widths = head.map((_, i) => Math.max(...cells.map((row) => (row[i] ?? '').length)))
   return cells
     .map((row) =>
@@ -117,6 +128,11 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
         .trimEnd(),
     )
     .join('\n')
+}
+
+function said(cell: unknown): string {
+  if (typeof cell === 'number') return cell.toLocaleString('en-US')
+  return typeof cell === 'string' ? cell : show(cell)
 }
 
 function pad(cell: string, width: number, left: boolean): string {

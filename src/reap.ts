@@ -26,7 +26,7 @@
  * count as live. `zone.audit(reachable)` finds them, and the caller may free them.
  */
 
-import { Misuse } from './errors.ts'
+import { Misuse, show } from './errors.ts'
 import { UNKNOWN_THREAD } from './host.ts'
 import type { Listing } from './memory/directory.ts'
 import {
@@ -220,7 +220,7 @@ function lockedBy(space: Space, names: readonly Listing[], dead: Seen): string[]
 export function assertWorkerId(space: Space, workerId: unknown): void {
   const isId = Number.isSafeInteger(workerId) && (workerId as number) >= 0
   if (isId && (workerId as number) % MAX_WORKERS < space.maxWorkers) return
-  throw new Misuse(`${CALL}: worker ${String(workerId)} does not exist; pass an arena's workerId`)
+  throw new Misuse(`${CALL}: worker ${show(workerId)} does not exist; pass an arena's workerId`)
 }
 
 export function nothing(workerId: number): ReapReport {

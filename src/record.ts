@@ -25,7 +25,16 @@
  */
 
 import { Misuse, show } from './errors.ts'
-import { addressOf, type Bound, FieldType, type HasMemory, LONG, refuse, WORD } from './field.ts'
+import {
+  addressOf,
+  type Bound,
+  FieldType,
+  type HasMemory,
+  LONG,
+  noArena,
+  refuse,
+  WORD,
+} from './field.ts'
 import { type Key, type KeyKind, keyAt } from './key.ts'
 import type { Memory } from './memory/memory.ts'
 import { roundUp } from './memory/struct.ts'
@@ -224,7 +233,12 @@ function setter({ place, store }: Seat): Schema['set'][string] {
   const call = `record.set.${name}`
   return (arena, item, value) => {
     if (!accepts(value)) refuse(call, name, definition, value)
-    store(arena.memory, addressOf(item), value)
+    const at = addressOf(item)
+    try {
+      store(arena.memory, at, value)
+    } catch (error) {
+      throw noArena(error, arena)
+    }
   }
 }
 

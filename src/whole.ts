@@ -14,7 +14,7 @@
 
 import { Misuse, show } from './errors.ts'
 import { addressOf, type HasMemory } from './field.ts'
-import type { Memory } from './memory/memory.ts'
+import { type Memory, memoryOf } from './memory/memory.ts'
 import type { Item } from './words.ts'
 
 /** What a field contributes. */
@@ -58,13 +58,14 @@ export function written(parts: readonly Part[]): Whole {
     'parts',
     'begin',
     'addressOf',
+    'memoryOf',
     `${each((i) => `const { accepts: accepts${i}, get: get${i}, store: store${i}, refuse: refuse${i} } = parts[${i}]`)}
     return {
       read: (arena, item) => ({
         ${each((i, name) => `${name}: get${i}(arena, item),`)}
       }),
       write: (arena, item, object) => {
-        const at = addressOf(item), { memory } = arena
+        const at = addressOf(item), memory = memoryOf('${WRITE}', arena)
         begin('${WRITE}', object)
         ${each((i, name) => `const value${i} = object[${name}]; if (!accepts${i}(value${i})) refuse${i}('${WRITE}', object, value${i})`)}
         ${each((i) => `store${i}(memory, at, value${i})`)}
@@ -78,8 +79,13 @@ export function written(parts: readonly Part[]): Whole {
         ${each((i) => `store${i}(memory, at, values[${i}])`)}
       },
     }`,
-  ) as (parts: readonly Part[], begin: Begin, address: typeof addressOf) => Whole
-  return make(parts, beginner(parts), addressOf)
+  ) as (
+    parts: readonly Part[],
+    begin: Begin,
+    address: typeof addressOf,
+    memory: typeof memoryOf,
+  ) => Whole
+  return make(parts, beginner(parts), addressOf, memoryOf)
 }
 
 /** @internal */
@@ -103,7 +109,7 @@ export function looped(parts: readonly Part[]): Whole {
     },
     write(arena, item, object) {
       const at = addressOf(item)
-      store(arena.memory, at, take(WRITE, object))
+      store(memoryOf(WRITE, arena), at, take(WRITE, object))
     },
     take,
     store,

@@ -50,6 +50,30 @@ export function assertArena(call: string, arena: unknown): asserts arena is Aren
   throw new Misuse(`${call}: arena is ${show(arena)}; give the arena first, then the kernel's own`)
 }
 
+/** Misuse unless a handle is what the dialect's own verbs give out. */
+export function assertIs<T>(
+  call: string,
+  what: string,
+  value: unknown,
+  type: abstract new (...args: never[]) => T,
+  wanted: string,
+): asserts value is T {
+  if (value instanceof type) return
+  throw new Misuse(`${call}: ${what} is ${show(value)}; give ${wanted}`)
+}
+
+/** Misuse unless it is a domain. */
+export function assertDomain(call: string, smr: unknown): asserts smr is Smr {
+  if (smr instanceof Smr) return
+  throw new Misuse(`${call}: smr is ${show(smr)}; give what created the domain returned`)
+}
+
+/** Misuse unless it is a sequence: what `advance` returned, or none. */
+export function assertGoal(call: string, goal: unknown): void {
+  if (Number.isSafeInteger(goal)) return
+  throw new Misuse(`${call}: ${show(goal)} is no goal; give what an advance returned`)
+}
+
 /** `run` as a hook of the core, if `given` is one at all. */
 export function hook(call: string, what: string, given: unknown, run: Hook): Hook | undefined {
   if (given === undefined || given === null) return undefined

@@ -34,6 +34,7 @@ import { MIN_ALIGN_BYTES } from '../zone/options.ts'
 import type { Reclaimed, ReclaimLevel } from '../zone/reclaim.ts'
 import {
   areFlags,
+  assertIs,
   assertPowerOfTwo,
   ColdZone,
   fallible,
@@ -158,6 +159,7 @@ export function uma_zcreate(
  * Misuse while items are live; what readers hold is waited for (complained about there).
  */
 export function uma_zdestroy(zone: uma_zone_t): void {
+  assertIs('uma_zdestroy', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   const made = zone.zone
   if (made.isAlive() || !zone.isPrivate) made.destroy()
   if (zone.isPrivate) zone.smr?.destroy()
@@ -165,11 +167,13 @@ export function uma_zdestroy(zone: uma_zone_t): void {
 
 /** Makes a cold zone an SMR zone of a shared domain. Misuse when it is hot, or is one already. */
 export function uma_zone_set_smr(zone: uma_zone_t, smr: smr_t): void {
+  assertIs('uma_zone_set_smr', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   zone.bind('uma_zone_set_smr', smr)
 }
 
 /** The domain of an SMR zone; Misuse for others, where the kernel has NULL. */
 export function uma_zone_get_smr(zone: uma_zone_t): smr_t {
+  assertIs('uma_zone_get_smr', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   const { smr } = zone
   if (smr === undefined) throw zone.misuse('uma_zone_get_smr', 'it has no smr domain')
   return smr
@@ -179,6 +183,7 @@ export function uma_zone_get_smr(zone: uma_zone_t): smr_t {
 
 /** An item; with M_NOWAIT 0 when there is none. 0 too when the constructor refused. */
 export function uma_zalloc_smr(zone: uma_zone_t, flags: number): Item {
+  assertIs('uma_zalloc_smr', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   return alloc('uma_zalloc_smr', zone, 'smr', null, flags)
 }
 
@@ -187,6 +192,7 @@ export function uma_zalloc_smr(zone: uma_zone_t, flags: number): Item {
  * memory is used again, when every reader that could see it has left.
  */
 export function uma_zfree_smr(zone: uma_zone_t, item: Item): void {
+  assertIs('uma_zfree_smr', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   zone.zone.zfreeSmr(item)
 }
 
@@ -194,21 +200,25 @@ export function uma_zfree_smr(zone: uma_zone_t, item: Item): void {
 
 /** As `uma_zalloc_smr`, for a zone without a domain. */
 export function uma_zalloc(zone: uma_zone_t, flags: number): Item {
+  assertIs('uma_zalloc', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   return alloc('uma_zalloc', zone, 'plain', null, flags)
 }
 
 /** `uma_zalloc`; the constructor hears `udata`. */
 export function uma_zalloc_arg(zone: uma_zone_t, udata: unknown, flags: number): Item {
+  assertIs('uma_zalloc_arg', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   return alloc('uma_zalloc_arg', zone, 'plain', udata, flags)
 }
 
 /** Frees an item that nobody else can see. Does nothing with 0, as free(9). */
 export function uma_zfree(zone: uma_zone_t, item: Item): void {
+  assertIs('uma_zfree', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   uma_zfree_arg(zone, item, null)
 }
 
 /** `uma_zfree`; the destructor hears `udata`. */
 export function uma_zfree_arg(zone: uma_zone_t, item: Item, udata: unknown): void {
+  assertIs('uma_zfree_arg', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   if (item === 0) return
   telling(udata, 0, () => zone.zone.zfree(item))
 }
@@ -220,27 +230,32 @@ export function uma_zfree_arg(zone: uma_zone_t, item: Item, udata: unknown): voi
  * there). Only for a cold zone. Returns it.
  */
 export function uma_zone_set_max(zone: uma_zone_t, nitems: number): number {
+  assertIs('uma_zone_set_max', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   zone.tell('uma_zone_set_max', { limit: nitems })
   return nitems
 }
 
 /** That limit; 0 for none. */
 export function uma_zone_get_max(zone: uma_zone_t): number {
+  assertIs('uma_zone_get_max', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   return zone.limit
 }
 
 /** Items allocated and not freed, by all workers; a moment old. */
 export function uma_zone_get_cur(zone: uma_zone_t): number {
+  assertIs('uma_zone_get_cur', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   return zone.zone.stats().live
 }
 
 /** Items whose memory is set aside at the first use, for all allocations. Only for a cold zone. */
 export function uma_zone_reserve(zone: uma_zone_t, nitems: number): void {
+  assertIs('uma_zone_reserve', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   zone.tell('uma_zone_reserve', { reserve: nitems })
 }
 
 /** Makes slabs until the zone has `nitems` in all (so many more, there); Exhausted if it cannot. */
 export function uma_prealloc(zone: uma_zone_t, nitems: number): void {
+  assertIs('uma_prealloc', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   zone.zone.prealloc(nitems)
 }
 
@@ -251,6 +266,7 @@ export function uma_prealloc(zone: uma_zone_t, nitems: number): void {
  * theirs, not interrupted. Returns what it did. Misuse inside a section.
  */
 export function uma_zone_reclaim(zone: uma_zone_t, req: number): Reclaimed {
+  assertIs('uma_zone_reclaim', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   const level = LEVELS[req]
   if (level !== undefined) return zone.zone.reclaim(level)
   throw zone.misuse('uma_zone_reclaim', `req is ${show(req)}; give one of UMA_RECLAIM_*`)

@@ -41,7 +41,16 @@ import type { Arena } from '../arena.ts'
 import { integer, Misuse, show } from '../errors.ts'
 import type { Item } from '../words.ts'
 import { MIN_ALIGN_BYTES } from '../zone/options.ts'
-import { assertArena, assertPowerOfTwo, ColdZone, fallible, hook, type Maybe } from './cold.ts'
+import {
+  assertArena,
+  assertDomain,
+  assertIs,
+  assertPowerOfTwo,
+  ColdZone,
+  fallible,
+  hook,
+  type Maybe,
+} from './cold.ts'
 import type { smr_t } from './smr9.ts'
 
 export * from './smr9.ts'
@@ -100,16 +109,19 @@ export function pool_cache_init(
  * it waits for readers. The domain stays, it may have others.
  */
 export function pool_cache_destroy(pc: pool_cache_t): void {
+  assertIs('pool_cache_destroy', 'pc', pc, PoolCache, 'what pool_cache_init returned')
   pc.zone.destroy()
 }
 
 /** Defers reuse by the domain's readers from the first put on. Misuse for a cache in use. */
 export function pool_cache_set_smr(pc: pool_cache_t, smr: smr_t): void {
+  assertIs('pool_cache_set_smr', 'pc', pc, PoolCache, 'what pool_cache_init returned')
   pc.bind('pool_cache_set_smr', smr)
 }
 
 /** A constructed object; 0 when the constructor refused, or with PR_NOWAIT when there is none. */
 export function pool_cache_get(pc: pool_cache_t, flags: number): Item {
+  assertIs('pool_cache_get', 'pc', pc, PoolCache, 'what pool_cache_init returned')
   const call = 'pool_cache_get'
   if (flags !== PR_NOWAIT && flags !== PR_WAITOK) {
     throw pc.misuse(call, `flags are ${show(flags)}; give PR_NOWAIT or PR_WAITOK`)
@@ -129,6 +141,7 @@ export function pool_cache_get(pc: pool_cache_t, flags: number): Item {
  * Never waits for them. Misuse inside a section of the domain.
  */
 export function pool_cache_put(pc: pool_cache_t, object: Item): void {
+  assertIs('pool_cache_put', 'pc', pc, PoolCache, 'what pool_cache_init returned')
   const { zone } = pc
   if (pc.smr === undefined) zone.zfree(object)
   else zone.zfreeSmr(object)
@@ -140,17 +153,20 @@ export function pool_cache_put(pc: pool_cache_t, object: Item): void {
  * section.
  */
 export function pool_cache_invalidate(pc: pool_cache_t): void {
+  assertIs('pool_cache_invalidate', 'pc', pc, PoolCache, 'what pool_cache_init returned')
   pc.zone.reclaim('all')
 }
 
 /** The same with what is in no worker's hands. Whether there was any. */
 export function pool_cache_reclaim(pc: pool_cache_t): boolean {
+  assertIs('pool_cache_reclaim', 'pc', pc, PoolCache, 'what pool_cache_init returned')
   const { released, pages } = pc.zone.reclaim('drain')
   return released > 0 || pages > 0
 }
 
 /** Objects whose memory is set aside at the first use and stays with the cache. */
 export function pool_cache_setlowat(pc: pool_cache_t, nitems: number): void {
+  assertIs('pool_cache_setlowat', 'pc', pc, PoolCache, 'what pool_cache_init returned')
   pc.tell('pool_cache_setlowat', { reserve: nitems })
 }
 
@@ -164,6 +180,7 @@ export function pool_cache_sethardlimit(
   warnmess: null | undefined,
   ratecap: number,
 ): void {
+  assertIs('pool_cache_sethardlimit', 'pc', pc, PoolCache, 'what pool_cache_init returned')
   const call = 'pool_cache_sethardlimit'
   meaningless(call, { warnmess, ratecap })
   pc.tell(call, { limit: nitems })
@@ -185,11 +202,13 @@ export function pserialize_create(arena: Arena, name: string): pserialize_t {
 
 /** Ends it for all workers. Misuse while a cache is bound to it. */
 export function pserialize_destroy(psz: pserialize_t): void {
+  assertDomain('pserialize_destroy', psz)
   psz.destroy()
 }
 
 /** Blocks until all who were reading have left. The kernel's wants a lock held; this needs none. */
 export function pserialize_perform(psz: pserialize_t): void {
+  assertDomain('pserialize_perform', psz)
   psz.synchronize()
 }
 
@@ -198,12 +217,14 @@ export function pserialize_perform(psz: pserialize_t): void {
  * interrupt level that would speak for all of them; and so it does not nest (Misuse).
  */
 export function pserialize_read_enter(psz: pserialize_t): number {
+  assertDomain('pserialize_read_enter', psz)
   psz.enter()
   return IPL_NONE
 }
 
 /** Closes it; `s` is what enter returned. */
 export function pserialize_read_exit(psz: pserialize_t, s: number): void {
+  assertDomain('pserialize_read_exit', psz)
   meaningless('pserialize_read_exit', { s })
   psz.exit()
 }

@@ -147,6 +147,7 @@ export class OpenBsdLists {
 
   /** The last element, or 0: by way of the word before its own, which leads to it. */
   readonly SMR_TAILQ_LAST_LOCKED = (head: number): Item => {
+    if (!Number.isInteger(head)) throw new Misuse(`SMR_TAILQ: head is ${show(head)}; give a word`)
     const last = this.firstLocked(head + SECOND)
     return this.firstLocked(this.firstLocked(last + SECOND))
   }
@@ -212,6 +213,7 @@ export class OpenBsdLists {
 
 /** An element's entry, which is the head of what stands behind it. */
 function behind(elm: Item, field: number): number {
+  if (!Number.isInteger(field)) throw new Misuse(`SMR_LIST: field is ${show(field)}; give words`)
   if (Number.isInteger(elm) && elm > 0) return elm + field
   throw new Misuse(`SMR_LIST: ${show(elm)} is no element; give an item`)
 }

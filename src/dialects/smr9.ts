@@ -29,9 +29,9 @@ import { DomainWords } from '../memory/layout.ts'
 import { delta, INVALID, leq, lt, type Seq } from '../seq.ts'
 import type { Smr } from '../smr/domain.ts'
 import { CLOCKS, type SmrOptions } from '../smr/options.ts'
-import { type HasMemory, pointer, type SmrPointer } from '../smr/pointer.ts'
+import { type HasMemory, pointer, SmrPointer } from '../smr/pointer.ts'
 import type { Goal, Item } from '../words.ts'
-import { assertArena } from './cold.ts'
+import { assertArena, assertDomain, assertGoal, assertIs } from './cold.ts'
 
 /** What SMR_POINTER makes. */
 export type { SmrPointer }
@@ -76,6 +76,7 @@ function clockOf(call: string, flags: number, limit: number): SmrOptions {
  * (unchecked there). Also for SMR_LAZY, where the kernel's asserts against its own wait.
  */
 export function smr_destroy(smr: smr_t): void {
+  assertDomain('smr_destroy', smr)
   smr.destroy()
 }
 
@@ -83,12 +84,14 @@ export function smr_destroy(smr: smr_t): void {
 
 /** Opens a section. Never blocks, does not nest. Misuse with SMR_LAZY, as there. */
 export function smr_enter(smr: smr_t): void {
+  assertDomain('smr_enter', smr)
   if (isLazy(smr)) throw wrongClock('smr_enter', smr)
   smr.enter()
 }
 
 /** Closes it. Misuse with SMR_LAZY, as there, and when none is open. */
 export function smr_exit(smr: smr_t): void {
+  assertDomain('smr_exit', smr)
   if (isLazy(smr)) throw wrongClock('smr_exit', smr)
   smr.exit()
 }
@@ -99,28 +102,33 @@ export function smr_exit(smr: smr_t): void {
  * sections hold memory back for as long as a turn.
  */
 export function smr_lazy_enter(smr: smr_t): void {
+  assertDomain('smr_lazy_enter', smr)
   if (!isLazy(smr)) throw wrongClock('smr_lazy_enter', smr)
   smr.enter()
 }
 
 /** Closes it. Misuse for domains without SMR_LAZY, and when none is open. */
 export function smr_lazy_exit(smr: smr_t): void {
+  assertDomain('smr_lazy_exit', smr)
   if (!isLazy(smr)) throw wrongClock('smr_lazy_exit', smr)
   smr.exit()
 }
 
 /** Whether this worker has a section of the domain open. Good in every build, not in asserts only. */
 export function SMR_ENTERED(smr: smr_t): boolean {
+  assertDomain('SMR_ENTERED', smr)
   return smr.entered
 }
 
 /** Misuse unless a section is open. */
 export function SMR_ASSERT_ENTERED(smr: smr_t): void {
+  assertDomain('SMR_ASSERT_ENTERED', smr)
   smr.assertEntered()
 }
 
 /** Misuse if a section is open. */
 export function SMR_ASSERT_NOT_ENTERED(smr: smr_t): void {
+  assertDomain('SMR_ASSERT_NOT_ENTERED', smr)
   smr.assertNotEntered()
 }
 
@@ -128,6 +136,7 @@ export function SMR_ASSERT_NOT_ENTERED(smr: smr_t): void {
 
 /** The goal of all that this worker has unlinked. Never blocks. Misuse inside a section. */
 export function smr_advance(smr: smr_t): smr_seq_t {
+  assertDomain('smr_advance', smr)
   return smr.advance()
 }
 
@@ -136,6 +145,7 @@ export function smr_advance(smr: smr_t): smr_seq_t {
  * is `smr_wait`, except that it is Misuse with SMR_LAZY, as there.
  */
 export function smr_poll(smr: smr_t, goal: smr_seq_t, wait: boolean): boolean {
+  assertDomain('smr_poll', smr)
   if (!wait) return smr.poll(goal)
   if (isLazy(smr)) throw wrongClock('smr_poll', smr)
   return smr.wait(goal)
@@ -143,11 +153,13 @@ export function smr_poll(smr: smr_t, goal: smr_seq_t, wait: boolean): boolean {
 
 /** Blocks until the goal is met. Also with SMR_LAZY: it then waits for ticks, two at least. */
 export function smr_wait(smr: smr_t, goal: smr_seq_t): void {
+  assertDomain('smr_wait', smr)
   smr.wait(goal)
 }
 
 /** Advances and waits. Also with SMR_LAZY. Expensive: prefer to poll later. */
 export function smr_synchronize(smr: smr_t): void {
+  assertDomain('smr_synchronize', smr)
   smr.synchronize()
 }
 
@@ -158,36 +170,50 @@ export const SMR_SEQ_INVALID: smr_seq_t = INVALID as number as smr_seq_t
 
 /** Whether a is earlier than b. Goals lie on a circle: `<` is wrong for them. */
 export function SMR_SEQ_LT(a: smr_seq_t, b: smr_seq_t): boolean {
+  assertGoal('SMR_SEQ_LT', a)
+  assertGoal('SMR_SEQ_LT', b)
   return lt(seq(a), seq(b))
 }
 
 /** Whether a is b or earlier. */
 export function SMR_SEQ_LEQ(a: smr_seq_t, b: smr_seq_t): boolean {
+  assertGoal('SMR_SEQ_LEQ', a)
+  assertGoal('SMR_SEQ_LEQ', b)
   return leq(seq(a), seq(b))
 }
 
 /** Whether a is later than b. */
 export function SMR_SEQ_GT(a: smr_seq_t, b: smr_seq_t): boolean {
+  assertGoal('SMR_SEQ_GT', a)
+  assertGoal('SMR_SEQ_GT', b)
   return lt(seq(b), seq(a))
 }
 
 /** Whether a is b or later. */
 export function SMR_SEQ_GEQ(a: smr_seq_t, b: smr_seq_t): boolean {
+  assertGoal('SMR_SEQ_GEQ', a)
+  assertGoal('SMR_SEQ_GEQ', b)
   return leq(seq(b), seq(a))
 }
 
 /** How far a lies ahead of b; negative when it lies behind. */
 export function SMR_SEQ_DELTA(a: smr_seq_t, b: smr_seq_t): number {
+  assertGoal('SMR_SEQ_DELTA', a)
+  assertGoal('SMR_SEQ_DELTA', b)
   return delta(seq(a), seq(b))
 }
 
 /** The earlier of the two. */
 export function SMR_SEQ_MIN(a: smr_seq_t, b: smr_seq_t): smr_seq_t {
+  assertGoal('SMR_SEQ_MIN', a)
+  assertGoal('SMR_SEQ_MIN', b)
   return SMR_SEQ_LT(a, b) ? a : b
 }
 
 /** The later of the two. */
 export function SMR_SEQ_MAX(a: smr_seq_t, b: smr_seq_t): smr_seq_t {
+  assertGoal('SMR_SEQ_MAX', a)
+  assertGoal('SMR_SEQ_MAX', b)
   return SMR_SEQ_GT(a, b) ? a : b
 }
 
@@ -203,32 +229,39 @@ export function SMR_POINTER(arena: HasMemory, address: number): SmrPointer {
 
 /** The item, for a reader. Misuse unless a section of `smr` is open. */
 export function smr_entered_load(p: SmrPointer, smr: smr_t): Item {
+  assertIs('smr_entered_load', 'p', p, SmrPointer, 'what pointer() returned')
+  assertDomain('smr_entered_load', smr)
   return p.enteredLoadAssert(smr)
 }
 
 /** The item, for the writer whose turn it is: `ex` says how that is known, e.g. `lock.held`. */
 export function smr_serialized_load(p: SmrPointer, ex: boolean): Item {
+  assertIs('smr_serialized_load', 'p', p, SmrPointer, 'what pointer() returned')
   return p.serializedLoadAssert(ex)
 }
 
 /** Publishes `v` with all that was written to it before. */
 export function smr_serialized_store(p: SmrPointer, v: Item, ex: boolean): void {
+  assertIs('smr_serialized_store', 'p', p, SmrPointer, 'what pointer() returned')
   p.serializedStoreAssert(v, ex)
 }
 
 /** Publishes `v`, returns what it replaces: for several writers at once. */
 export function smr_serialized_swap(p: SmrPointer, v: Item, ex: boolean): Item {
+  assertIs('smr_serialized_swap', 'p', p, SmrPointer, 'what pointer() returned')
   return p.serializedSwapAssert(v, ex)
 }
 
 /** The item, where nobody else can reach the pointer: in a destructor, or before publication. */
 export function smr_unserialized_load(p: SmrPointer, ex: boolean): Item {
+  assertIs('smr_unserialized_load', 'p', p, SmrPointer, 'what pointer() returned')
   assertThat('smr_unserialized_load', p, ex)
   return p.unserializedLoad()
 }
 
 /** Stores, where nobody else can reach the pointer. */
 export function smr_unserialized_store(p: SmrPointer, v: Item, ex: boolean): void {
+  assertIs('smr_unserialized_store', 'p', p, SmrPointer, 'what pointer() returned')
   assertThat('smr_unserialized_store', p, ex)
   p.unserializedStore(v)
 }

@@ -48,7 +48,7 @@ import { delta, type Seq } from '../seq.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Tracker } from '../smr/trackers.ts'
 import type { Goal } from '../words.ts'
-import { assertArena } from './cold.ts'
+import { assertArena, assertDomain, assertGoal } from './cold.ts'
 
 export * from './xnuPointers.ts'
 export * from './xnuQueues.ts'
@@ -83,6 +83,7 @@ export function smr_domain_create(arena: Arena, flags: smr_flags_t, name: string
  * throws Exhausted. Misuse while zones are bound to it, and inside a section.
  */
 export function smr_domain_free(smr: smr_t): void {
+  assertDomain('smr_domain_free', smr)
   smr.destroy()
 }
 
@@ -119,6 +120,7 @@ export interface smr_subsystem_t {
 
 /** A domain under the name of a subsystem: its code says `smr_ipc.enter()`, whichever domain that is. */
 export function smr_subsystem(smr: smr_t): smr_subsystem_t {
+  assertDomain('smr_subsystem', smr)
   return Object.freeze<smr_subsystem_t>({
     smr,
     entered: () => smr_entered(smr),
@@ -134,16 +136,19 @@ export function smr_subsystem(smr: smr_t): smr_subsystem_t {
 
 /** Whether this worker has a section open, of either kind. */
 export function smr_entered(smr: smr_t): boolean {
+  assertDomain('smr_entered', smr)
   return smr.entered
 }
 
 /** Opens a section; never blocks. Misuse in a section of this domain. */
 export function smr_enter(smr: smr_t): void {
+  assertDomain('smr_enter', smr)
   smr.enter()
 }
 
 /** Closes it. Misuse when none is open. */
 export function smr_leave(smr: smr_t): void {
+  assertDomain('smr_leave', smr)
   smr.exit()
 }
 
@@ -160,6 +165,7 @@ export class smr_tracker {
  * and in a domain without SMR_SLEEPABLE.
  */
 export function smr_enter_sleepable(smr: smr_t, tracker: smr_tracker): void {
+  assertDomain('smr_enter_sleepable', smr)
   checkTracker('smr_enter_sleepable', tracker)
   if (tracker.smrt_domain !== undefined) {
     const at = show(tracker.smrt_domain.name)
@@ -171,6 +177,7 @@ export function smr_enter_sleepable(smr: smr_t, tracker: smr_tracker): void {
 
 /** Closes it. Misuse for a tracker that has no section of this domain open. */
 export function smr_leave_sleepable(smr: smr_t, tracker: smr_tracker): void {
+  assertDomain('smr_leave_sleepable', smr)
   checkTracker('smr_leave_sleepable', tracker)
   const { section } = tracker
   if (tracker.smrt_domain !== smr || section === undefined) {
@@ -199,6 +206,7 @@ export const SMR_CALL_EXPEDITE: number = Number.POSITIVE_INFINITY
  * the bytes that this frees. Never blocks. Misuse in a section of this domain.
  */
 export function smr_call<N>(smr: smr_t, node: N, size: number, cb: smr_cb_t<N>): void {
+  assertDomain('smr_call', smr)
   if (typeof cb !== 'function') throw new Misuse(`smr_call: cb is ${show(cb)}; give a function`)
   const expedite = size === SMR_CALL_EXPEDITE
   smr.call(() => cb(node), expedite ? { expedite } : { bytes: size })
@@ -206,11 +214,13 @@ export function smr_call<N>(smr: smr_t, node: N, size: number, cb: smr_cb_t<N>):
 
 /** Blocks until all sections that are open now have ended. Misuse in a section of this domain. */
 export function smr_synchronize(smr: smr_t): void {
+  assertDomain('smr_synchronize', smr)
   smr.synchronize()
 }
 
 /** Resolves when they have, and all callbacks that any worker has queued before have run. */
 export async function smr_barrier(smr: smr_t): Promise<void> {
+  assertDomain('smr_barrier', smr)
   await smr.barrier()
 }
 
@@ -218,26 +228,31 @@ export async function smr_barrier(smr: smr_t): Promise<void> {
 
 /** Moves the write hand and returns the goal for what was unlinked so far. Never blocks. */
 export function smr_advance(smr: smr_t): smr_seq_t {
+  assertDomain('smr_advance', smr)
   return smr.advance()
 }
 
 /** A goal one step ahead of the hand, which stays. It wants a commit, an advance or a wait. */
 export function smr_deferred_advance(smr: smr_t): smr_seq_t {
+  assertDomain('smr_deferred_advance', smr)
   return smr.deferredAdvance()
 }
 
 /** Moves the hand to a deferred goal, if it is not there yet. */
 export function smr_deferred_advance_commit(smr: smr_t, seq: smr_seq_t): void {
+  assertDomain('smr_deferred_advance_commit', smr)
   smr.commit(seq)
 }
 
 /** Whether the goal is met; one look at each worker at most. Misuse for another domain's goal. */
 export function smr_poll(smr: smr_t, goal: smr_seq_t): boolean {
+  assertDomain('smr_poll', smr)
   return smr.poll(goal)
 }
 
 /** Blocks until the goal is met. Misuse in a section of this domain. */
 export function smr_wait(smr: smr_t, goal: smr_seq_t): void {
+  assertDomain('smr_wait', smr)
   smr.wait(goal)
 }
 
@@ -248,11 +263,15 @@ export const SMR_SEQ_INVALID: smr_seq_t = 0 as smr_seq_t
 
 /** How far `a` is behind `b`, negatively, or ahead of it; two goals of one domain. */
 export function SMR_SEQ_DELTA(a: smr_seq_t, b: smr_seq_t): number {
+  assertGoal('SMR_SEQ_DELTA', a)
+  assertGoal('SMR_SEQ_DELTA', b)
   return delta(a as number as Seq, b as number as Seq)
 }
 
 /** `a op b` on the circle. */
 export function SMR_SEQ_CMP(a: smr_seq_t, op: smr_op_t, b: smr_seq_t): boolean {
+  assertGoal('SMR_SEQ_CMP', a)
+  assertGoal('SMR_SEQ_CMP', b)
   const compare = COMPARE[op]
   if (compare !== undefined) return compare(SMR_SEQ_DELTA(a, b))
   throw new Misuse(`SMR_SEQ_CMP: op is ${show(op)}; give one of ${Object.keys(COMPARE).join(' ')}`)

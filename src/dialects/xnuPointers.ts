@@ -13,44 +13,55 @@
  */
 
 import type { Smr } from '../smr/domain.ts'
-import type { SmrPointer } from '../smr/pointer.ts'
+import { SmrPointer } from '../smr/pointer.ts'
 import type { Item } from '../words.ts'
+import { assertDomain, assertIs } from './cold.ts'
 
 /** Legal anywhere; not to be followed. */
 export function smr_unsafe_load(ptr: SmrPointer): number {
+  assertIs('smr_unsafe_load', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.unsafeLoad()
 }
 
 // ---- entered: in a section ---------------------------------------------------------------------
 
 export function smr_entered_load(ptr: SmrPointer): Item {
+  assertIs('smr_entered_load', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.enteredLoad()
 }
 
 export function smr_entered_load_assert(ptr: SmrPointer, smr: Smr): Item {
+  assertIs('smr_entered_load_assert', 'ptr', ptr, SmrPointer, 'what pointer() returned')
+  assertDomain('smr_entered_load_assert', smr)
   return ptr.enteredLoadAssert(smr)
 }
 
 export function smr_entered_load_acquire(ptr: SmrPointer): Item {
+  assertIs('smr_entered_load_acquire', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.enteredLoadAcquire()
 }
 
 export function smr_entered_load_acquire_assert(ptr: SmrPointer, smr: Smr): Item {
+  assertIs('smr_entered_load_acquire_assert', 'ptr', ptr, SmrPointer, 'what pointer() returned')
+  assertDomain('smr_entered_load_acquire_assert', smr)
   return ptr.enteredLoadAcquireAssert(smr)
 }
 
 // ---- serialized: writers take turns --------------------------------------------------------------
 
 export function smr_serialized_load(ptr: SmrPointer): Item {
+  assertIs('smr_serialized_load', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.serializedLoad()
 }
 
 export function smr_serialized_load_assert(ptr: SmrPointer, held_cond: boolean): Item {
+  assertIs('smr_serialized_load_assert', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.serializedLoadAssert(held_cond)
 }
 
 /** Publishes `value`, with all that was written to it before. */
 export function smr_serialized_store(ptr: SmrPointer, value: Item): void {
+  assertIs('smr_serialized_store', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   ptr.serializedStore(value)
 }
 
@@ -59,11 +70,13 @@ export function smr_serialized_store_assert(
   value: Item,
   held_cond: boolean,
 ): void {
+  assertIs('smr_serialized_store_assert', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   ptr.serializedStoreAssert(value, held_cond)
 }
 
 /** For what readers can reach already. */
 export function smr_serialized_store_relaxed(ptr: SmrPointer, value: Item): void {
+  assertIs('smr_serialized_store_relaxed', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   ptr.serializedStoreRelaxed(value)
 }
 
@@ -72,34 +85,41 @@ export function smr_serialized_store_relaxed_assert(
   value: Item,
   held_cond: boolean,
 ): void {
+  assertIs('smr_serialized_store_relaxed_assert', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   ptr.serializedStoreRelaxedAssert(value, held_cond)
 }
 
 /** Stores, and returns what was there; several writers may do so at once. */
 export function smr_serialized_swap(ptr: SmrPointer, value: Item): Item {
+  assertIs('smr_serialized_swap', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.serializedSwap(value)
 }
 
 export function smr_serialized_swap_assert(ptr: SmrPointer, value: Item, held_cond: boolean): Item {
+  assertIs('smr_serialized_swap_assert', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.serializedSwapAssert(value, held_cond)
 }
 
 // ---- unserialized: nobody else can reach the pointer -----------------------------------------------
 
 export function smr_unserialized_load(ptr: SmrPointer): Item {
+  assertIs('smr_unserialized_load', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.unserializedLoad()
 }
 
 export function smr_unserialized_store(ptr: SmrPointer, value: Item): void {
+  assertIs('smr_unserialized_store', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   ptr.unserializedStore(value)
 }
 
 /** The first store. */
 export function smr_init_store(ptr: SmrPointer, value: Item): void {
+  assertIs('smr_init_store', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   ptr.initStore(value)
 }
 
 /** Stores null; always allowed. */
 export function smr_clear_store(ptr: SmrPointer): void {
+  assertIs('smr_clear_store', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   ptr.clearStore()
 }

@@ -18,9 +18,10 @@
  *     what is behind a death, `repair` and `check`, are methods of the head.
  */
 
-import type { SmrCursor } from '../smr/cursor.ts'
-import type { SmrQueue, SmrStailQ, SmrTailQ } from '../smr/queue.ts'
+import { SmrCursor } from '../smr/cursor.ts'
+import { SmrQueue, type SmrStailQ, type SmrTailQ, SmrTailQueue } from '../smr/queue.ts'
 import type { Item } from '../words.ts'
+import { assertIs } from './cold.ts'
 
 export {
   SmrList as smrq_list_head,
@@ -35,11 +36,13 @@ type HasTail = SmrStailQ | SmrTailQ
 
 /** Makes the queue empty: once, by whoever creates it, and after it was appended to another. */
 export function smrq_init(head: SmrQueue): void {
+  assertIs('smrq_init', 'head', head, SmrQueue, 'a queue')
   head.init()
 }
 
 /** Legal anywhere. */
 export function smrq_empty(head: SmrQueue): boolean {
+  assertIs('smrq_empty', 'head', head, SmrQueue, 'a queue')
   return head.empty
 }
 
@@ -47,16 +50,19 @@ export function smrq_empty(head: SmrQueue): boolean {
 
 /** The first element, or 0. */
 export function smrq_entered_first(head: SmrQueue): Item {
+  assertIs('smrq_entered_first', 'head', head, SmrQueue, 'a queue')
   return head.enteredFirst()
 }
 
 /** The element behind `elem`, or 0. */
 export function smrq_entered_next(elem: Item, head: SmrQueue): Item {
+  assertIs('smrq_entered_next', 'head', head, SmrQueue, 'a queue')
   return head.enteredNext(elem)
 }
 
 /** The elements, inside one section. */
 export function smrq_entered_foreach(head: SmrQueue): Walk {
+  assertIs('smrq_entered_foreach', 'head', head, SmrQueue, 'a queue')
   return head.entered()
 }
 
@@ -64,68 +70,83 @@ export function smrq_entered_foreach(head: SmrQueue): Walk {
 
 /** The first element, or 0. */
 export function smrq_serialized_first(head: SmrQueue): Item {
+  assertIs('smrq_serialized_first', 'head', head, SmrQueue, 'a queue')
   return head.serializedFirst()
 }
 
 /** The element behind `elem`, or 0. */
 export function smrq_serialized_next(elem: Item, head: SmrQueue): Item {
+  assertIs('smrq_serialized_next', 'head', head, SmrQueue, 'a queue')
   return head.serializedNext(elem)
 }
 
 /** The elements; the current one must not be removed. */
 export function smrq_serialized_foreach(head: SmrQueue): Walk {
+  assertIs('smrq_serialized_foreach', 'head', head, SmrQueue, 'a queue')
   return head.serialized()
 }
 
 /** The elements; the current one may be removed. */
 export function smrq_serialized_foreach_safe(head: SmrQueue): Walk {
+  assertIs('smrq_serialized_foreach_safe', 'head', head, SmrQueue, 'a queue')
   return head.serializedSafe()
 }
 
 export function smrq_serialized_insert_head(head: SmrQueue, elem: Item): void {
+  assertIs('smrq_serialized_insert_head', 'head', head, SmrQueue, 'a queue')
   head.insertHead(elem)
 }
 
 export function smrq_serialized_insert_tail(head: HasTail, elem: Item): void {
+  assertIs('smrq_serialized_insert_tail', 'head', head, SmrTailQueue, 'a tail queue')
   head.insertTail(elem)
 }
 
 /** For an element that readers could reach before. */
 export function smrq_serialized_insert_head_relaxed(head: SmrQueue, elem: Item): void {
+  assertIs('smrq_serialized_insert_head_relaxed', 'head', head, SmrQueue, 'a queue')
   head.insertHeadRelaxed(elem)
 }
 
 /** For an element that readers could reach before. */
 export function smrq_serialized_insert_tail_relaxed(head: HasTail, elem: Item): void {
+  assertIs('smrq_serialized_insert_tail_relaxed', 'head', head, SmrTailQueue, 'a tail queue')
   head.insertTailRelaxed(elem)
 }
 
 /** Takes `elem` out. Free it by `zfree_smr`, or behind `smr_call` or `smr_synchronize`. */
 export function smrq_serialized_remove(head: SmrQueue, elem: Item): void {
+  assertIs('smrq_serialized_remove', 'head', head, SmrQueue, 'a queue')
   head.remove(elem)
 }
 
 /** Puts `new_elem` in the place of `old_elem`, in one step for readers. */
 export function smrq_serialized_replace(head: SmrQueue, old_elem: Item, new_elem: Item): void {
+  assertIs('smrq_serialized_replace', 'head', head, SmrQueue, 'a queue')
   head.replace(old_elem, new_elem)
 }
 
 /** A walk each turn of which must either go to the next element or erase this one, once. */
 export function smrq_serialized_iter(head: SmrQueue): SmrCursor {
+  assertIs('smrq_serialized_iter', 'head', head, SmrQueue, 'a queue')
   return head.iterate()
 }
 
 /** This element stays. Misuse when its turn is decided. */
 export function smrq_serialized_iter_next(it: SmrCursor): void {
+  assertIs('smrq_serialized_iter_next', 'it', it, SmrCursor, 'what iterate() returned')
   it.next()
 }
 
 /** This element goes; a few steps in any queue. Misuse when its turn is decided. */
 export function smrq_serialized_iter_erase(it: SmrCursor): void {
+  assertIs('smrq_serialized_iter_erase', 'it', it, SmrCursor, 'what iterate() returned')
   it.erase()
 }
 
 /** Lets `src`'s elements follow `dst`'s. `src` is not emptied: its readers go on; `smrq_init` it. */
 export function smrq_serialized_append<Q extends SmrQueue>(dst: Q, src: Q): void {
+  assertIs('smrq_serialized_append', 'dst', dst, SmrQueue, 'a queue')
+  assertIs('smrq_serialized_append', 'src', src, SmrQueue, 'a queue')
   dst.append(src)
 }

@@ -29,7 +29,7 @@ import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Item } from '../words.ts'
 import type { ZoneOptions } from '../zone/options.ts'
-import { areFlags, ColdZone, hook } from './cold.ts'
+import { areFlags, assertIs, ColdZone, hook } from './cold.ts'
 
 export const Z_WAITOK = 0x0000
 /** Gives 0 where there is none to be had, and never waits. */
@@ -70,6 +70,7 @@ export function zone_create(
  * exists with another size or domain, or with `free_cb` where this has none.
  */
 export function zone_enable_smr(zone: zone_t, smr: Smr, free_cb?: zone_smr_free_cb_t): void {
+  assertIs('zone_enable_smr', 'zone', zone, zone_t, 'what zone_create returned')
   const call = 'zone_enable_smr'
   if (zone.smr !== undefined) throw zone.misuse(call, 'SMR is enabled for it already')
   if (smr === undefined) throw zone.misuse(call, 'smr is undefined; give a domain')
@@ -79,6 +80,7 @@ export function zone_enable_smr(zone: zone_t, smr: Smr, free_cb?: zone_smr_free_
 
 /** Allocates an element; waits only for memory, and only without Z_NOWAIT. */
 export function zalloc_smr(zone: zone_t, flags: number): Item {
+  assertIs('zalloc_smr', 'zone', zone, zone_t, 'what zone_create returned')
   const call = 'zalloc_smr'
   if (!areFlags(flags, Z_ALL)) {
     throw new Misuse(`${call}: flags are ${show(flags)}; give Z_WAITOK, Z_NOWAIT, Z_ZERO`)
@@ -94,6 +96,7 @@ export function zalloc_smr(zone: zone_t, flags: number): Item {
 
 /** Frees an element that is unlinked. Misuse in a section of the zone's domain. */
 export function zfree_smr(zone: zone_t, elem: Item): void {
+  assertIs('zfree_smr', 'zone', zone, zone_t, 'what zone_create returned')
   assertEnabled('zfree_smr', zone)
   zone.zone.zfreeSmr(elem)
 }

@@ -19,7 +19,7 @@
  * intrinsics.wat know bytes.
  */
 
-import { Corruption, show } from '../errors.ts'
+import { Corruption, Misuse, show } from '../errors.ts'
 import { now } from '../host.ts'
 import { enterSection, findHash, findWord, lookUpWord } from './compound.ts'
 import { BYTES_PER_WORD } from './units.ts'
@@ -254,6 +254,14 @@ function mayBlock(word: Int32Array<SharedArrayBuffer>): boolean {
   } catch {
     return false
   }
+}
+
+/** The memory of an arena's handle, or of what stands for one in a test. Misuse for anything else. */
+export function memoryOf(call: string, arena: unknown): Memory {
+  const memory = (arena as { readonly memory?: Memory | null } | null | undefined)?.memory
+  // By its verbs: the model checker's is of another class.
+  if (typeof memory?.peek === 'function' && typeof memory.cas === 'function') return memory
+  throw new Misuse(`${call}: arena is ${show(arena)}; give what Arena.create or attach returned`)
 }
 
 /** `Atomics.pause` where the engine has it (V8 13 and later); nothing elsewhere. */

@@ -33,7 +33,7 @@
  */
 
 import { integer, Misuse, show } from '../errors.ts'
-import type { Memory } from '../memory/memory.ts'
+import { type Memory, memoryOf } from '../memory/memory.ts'
 import { type Item, NULL_ITEM } from '../words.ts'
 
 /** Whatever has the arena's memory: an `Arena`. */
@@ -53,7 +53,7 @@ export interface Sections {
  * made for one use.
  */
 export function pointer(arena: HasMemory, address: number): SmrPointer {
-  return new SmrPointer(arena.memory, address)
+  return new SmrPointer(memoryOf('pointer', arena), address)
 }
 
 /**
@@ -92,13 +92,13 @@ export class SmrPointer {
 
   /** `enteredLoad`; Misuse unless this worker has a section of `smr` open. */
   enteredLoadAssert(smr: Sections): Item {
-    smr.assertEntered()
+    assertEntered('pointer.enteredLoadAssert', smr)
     return this.enteredLoad()
   }
 
   /** `enteredLoadAcquire`; Misuse unless this worker has a section of `smr` open. */
   enteredLoadAcquireAssert(smr: Sections): Item {
-    smr.assertEntered()
+    assertEntered('pointer.enteredLoadAcquireAssert', smr)
     return this.enteredLoadAcquire()
   }
 
@@ -218,4 +218,11 @@ export class SmrPointer {
       { address: this.address, held: show(held) },
     )
   }
+}
+
+function assertEntered(call: string, smr: Sections): void {
+  if (typeof smr?.assertEntered !== 'function') {
+    throw new Misuse(`${call}: smr is ${show(smr)}; give a domain`)
+  }
+  smr.assertEntered()
 }

@@ -34,6 +34,7 @@
  */
 
 import { Misuse, show } from '../errors.ts'
+import { memoryOf } from '../memory/memory.ts'
 import type { Item } from '../words.ts'
 import { SmrCursor } from './cursor.ts'
 import { Linkage } from './linkage.ts'
@@ -54,7 +55,7 @@ export abstract class SmrQueue {
 
   /** @internal */
   constructor(arena: HasMemory, shape: Shape, options: QueueOptions) {
-    this.links = new Linkage(arena.memory, shape, options)
+    this.links = new Linkage(memoryOf(`new ${shape.name}`, arena), shape, options)
   }
 
   /**

@@ -13,7 +13,7 @@ import {
   StripeWords,
   TableWords,
 } from '../memory/layout.ts'
-import { BYTES_PER_WORD } from '../memory/memory.ts'
+import { BYTES_PER_WORD, memoryOf } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 import {
   type Fields,
@@ -59,6 +59,7 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   name: string,
   options: TableOptions<F, N>,
 ): Opened<F, N> {
+  assertArena(CREATE, arena)
   const { space } = arena
   space.assertOpen(CREATE)
   assertObject(CREATE, options)
@@ -168,6 +169,7 @@ export function openTable<F extends Fields, N extends KeyNames<F>>(
   name: string,
   options: Pick<TableOptions<F, N>, 'record' | 'key' | 'ctor' | 'dtor' | 'init' | 'fini'>,
 ): Opened<F, N> {
+  assertArena(OPEN, arena)
   const { space } = arena
   space.assertOpen(OPEN)
   onlyOptions(OPEN, options, ['record', 'key', 'ctor', 'dtor', 'init', 'fini'])
@@ -189,6 +191,14 @@ export function openTable<F extends Fields, N extends KeyNames<F>>(
     })
   }
   return { parts: partsOf(arena, found, zone, smr), key }
+}
+
+/** Misuse unless it is an arena's handle: what a table is made of comes from it. */
+function assertArena(call: string, arena: unknown): asserts arena is Arena {
+  memoryOf(call, arena)
+  const { space } = arena as Partial<Arena>
+  if (typeof space?.assertOpen === 'function') return
+  throw new Misuse(`${call}: arena is ${show(arena)}; give what Arena.create or attach returned`)
 }
 
 /** The smallest number of bits that gives a chain to each record, and a stripe to each chain. */

@@ -32,6 +32,16 @@ describe('the types', () => {
   })
 })
 
+function revoked<T extends object>(target: T): T {
+  const { proxy, revoke } = Proxy.revocable(target, {})
+  revoke()
+  return proxy
+}
+
+function fail(): never {
+  throw new Error('never heard')
+}
+
 describe('show', () => {
   it('says any value in a message without failing over it', () => {
     const cases: [unknown, string][] = [
@@ -50,6 +60,13 @@ describe('show', () => {
       [Object.create(null), 'object'],
       [function named() {}, 'function named'],
       [(() => () => {})(), 'function (anonymous)'],
+      [Symbol(), 'Symbol()'],
+      [revoked({}), 'object'],
+      [revoked(() => {}), 'function (anonymous)'],
+      [{ constructor: { name: Symbol('name') } }, 'object'],
+      [{ constructor: null }, 'object'],
+      [Object.defineProperty({}, 'constructor', { get: fail }), 'object'],
+      [Object.defineProperty(() => {}, 'name', { value: Symbol('name') }), 'function (anonymous)'],
     ]
     for (const [value, said] of cases) expect(show(value)).toBe(said)
   })

@@ -34,7 +34,6 @@ const OUTSIDE: Readonly<Record<string, string>> = {
   'arena.ts Int32Array': 'type of the words that the user gets',
   'arena.ts Float64Array': 'type of the floats that the user gets',
   'arena.ts SharedArrayBuffer': 'type of the buffer that the user gets',
-  'field.ts Uint8Array': "a record's bytes, as the user has them",
   'fields.ts Uint8Array': "a record's bytes, as the user has them",
   'key.ts Int32Array': 'private: the key that a lookup asks for',
   'key.ts Uint8Array': 'the same, as bytes',

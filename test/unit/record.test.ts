@@ -283,6 +283,18 @@ describe('one field', () => {
     All.set.g(arena, item, new Uint8Array([1, 2, 3]))
     const copy = All.get.g(arena, item)
     All.set.g(arena, item, new Uint8Array([9]))
+    expect(All.get.g(arena, item)).toEqual(new Uint8Array([9]))
+    // What it says of itself is not asked: the next field would have it.
+    const lying = Object.defineProperties(new Uint8Array([1, 2]), {
+      length: { value: 1 },
+      subarray: { value: () => new Uint8Array(4000).fill(0xee) },
+      constructor: { value: Array },
+    })
+    All.set.g(arena, item, lying)
+    expect(All.get.g(arena, item)).toEqual(new Uint8Array([1, 2]))
+    const growing = Object.defineProperty(new Uint8Array(4000), 'length', { value: 1 })
+    expect(misuse(() => All.set.g(arena, item, growing)).message).toContain('of 4000 bytes')
+    All.set.g(arena, item, new Uint8Array([9]))
     expect([...copy]).toEqual([1, 2, 3])
     expect(copy.buffer).toBeInstanceOf(ArrayBuffer)
     expect([...All.get.g(arena, item)]).toEqual([9])
