@@ -221,13 +221,18 @@ export const KegWords = struct(
     created: locked('items in all slabs (lock)'),
     inSlabs: locked('of these, free in their slab (lock)'),
     step: locked('what is being done, see KegStep: the redo record of a batch (lock)'),
-    bucket: locked('the bucket it is done with (lock)'),
+    bucket: locked('the bucket, or item, it is done with (lock)'),
     stepItems: locked('how many items (lock)'),
+    tally: locked('the tally that has to go with it (lock)'),
+    after: tally('what that tally is to be (lock)'),
   }),
 )
 
-/** A batch between slabs and a bucket is redone from this word if its worker dies in the middle. */
-export const KegStep = { none: 0, take: 1, give: 2 } as const
+/**
+ * A batch between slabs and a bucket is redone from this word if its worker dies in the middle; so is
+ * an item that goes back by itself, together with the tally that counts it.
+ */
+export const KegStep = { none: 0, take: 1, give: 2, giveOne: 3 } as const
 
 /** Behind it: free bits (locked), in checked arenas busy bits (shared), then the items. */
 export const SlabWords = struct(

@@ -39,6 +39,11 @@ import { slotOf, type Workers } from './workers.ts'
 /** What taking a lock tells: after 'owner-died', what it protects may be half done. */
 export type Taken = 'ok' | 'owner-died'
 
+/** Whether this says that a lock was not to be had in time. */
+export function isTimeOut(error: unknown): boolean {
+  return error instanceof Exhausted && 'lock' in error.facts
+}
+
 const FREE = 0
 const SLEEPERS = 1
 /** The token of a slot that no arena has: always gone. */

@@ -47,6 +47,7 @@ export class Pages {
   private readonly tableAt: number
   private readonly base: number
   private readonly whenDead = (): void => this.repair()
+  private readonly slot: number
   readonly count: number
   /** Where this worker says that runs may be marked as reserved by it. */
   private readonly reservingAt: number
@@ -59,6 +60,7 @@ export class Pages {
     this.reservingAt = workers.reservingAt(slot)
     this.memory = memory
     this.locks = locks
+    this.slot = slot
     this.table = new PageTable(memory, slot)
     this.tableAt = memory.peek(Header.pageTableAt)
     this.base = memory.peek(Header.pagesAt)
@@ -171,6 +173,17 @@ export class Pages {
     })
     this.memory.store(at, 0)
     return released
+  }
+
+  /**
+   * In a turn of its own, when no call of ours makes anything: gives back what calls that were cut off
+   * had reserved.
+   */
+  check(): void {
+    if (this.reserved + this.changing === 0) return
+    this.reserved = 0
+    this.changing = 0
+    this.releaseReservedBy(this.slot)
   }
 
   /**

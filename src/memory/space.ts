@@ -107,6 +107,8 @@ export class Space {
   pendingIn: (domain: number) => { items: number; bytes: number } = () => ({ items: 0, bytes: 0 })
   /** Closes the handles of the floors above, without a look at shared memory. */
   whenTaken: () => void = () => {}
+  /** Gives back what nothing leads to; likewise. */
+  sweep: () => void = () => {}
   private open = true
 
   /** `memory` holds an arena already: see `format`. Claims a slot. */
@@ -127,6 +129,7 @@ export class Space {
     )
     this.pages = new Pages(memory, this.locks, this.workers, this.slot)
     this.watch.add(this.locks)
+    this.watch.add(this.pages)
     this.directory = new Directory(memory, this.locks)
   }
 

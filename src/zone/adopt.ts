@@ -100,7 +100,7 @@ type Estate = Pick<
 >
 
 /** Puts a bucket that has lost its worker where its items belong, and says where that was. */
-function takeOver(estate: Estate, bucket: number, home: number): Adopted {
+export function takeOver(estate: Estate, bucket: number, home: number): Adopted {
   const { buckets, depot, domain, records, recordWords, space, trashing } = estate
   const { memory } = space
   const count = buckets.count(bucket)

@@ -8,9 +8,11 @@
 
 import { show } from '../errors.ts'
 import { CacheWords } from '../memory/layout.ts'
+import { isTimeOut } from '../memory/lock.ts'
 import type { Item } from '../words.ts'
 import { Failure } from './failure.ts'
-import { construct, giveBack, setBusy, setIdle } from './handover.ts'
+import { mend } from './frames.ts'
+import { construct, setBusy, setIdle, settle } from './handover.ts'
 import type { Parts } from './parts.ts'
 import { doubleFree, exhausted, foreign, insideSection, misuse } from './refuse.ts'
 import { freeAlone } from './scarce.ts'
@@ -20,6 +22,9 @@ import { whyEmpty } from './why.ts'
 
 /** More in one call would be a slip: the result is an array in private memory. */
 const MOST_ITEMS = 2 ** 20
+
+/** So many in hand are worth forgetting. */
+const MANY_ITEMS = 2 ** 12
 
 const ALLOC = 'zallocSmrBatch'
 const FREE = 'zfreeSmrBatch'
@@ -32,40 +37,60 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
     const what = `count is ${show(count)}; give an integer from 0 to ${MOST_ITEMS}`
     throw misuse(parts, ALLOC, what, { count: show(count) })
   }
-  const { at, cache, hooks, name, space } = parts
+  const { at, cache, frames, hooks, name, space } = parts
   const careful = space.checks || hooks.ctor !== undefined
-  const items = new Array<Item>(count)
-  let have = 0
+  // Until the batch is whole its items are held: whatever ends this call, they go back.
+  const first = frames.held
+  const end = first + count
+  supply.begin()
+  const { open } = frames
   let why = ''
   try {
     for (;;) {
       // With a constructor one at a time: it may throw, and may allocate from this zone itself.
-      if (!careful) have += cache.popMany(items, have)
-      if (have === count) return items
-      const item = (cache.pop() || supply.refill()) as Item
+      if (!careful) frames.held += cache.popMany(frames.items, frames.held, end)
+      if (frames.held === end) break
+      const item = cache.pop() || supply.refillWithin()
       if (item === 0) break
-      items[have] = careful ? construct(parts, ALLOC, item) : item
-      have++
+      frames.hold(careful ? construct(parts, ALLOC, item as Item) : item)
     }
-    why = whyEmpty(parts, supply, zoneStats(space, at, name))
+    if (frames.held < end) why = whyEmpty(parts, supply, zoneStats(space, at, name))
   } catch (error) {
-    items.length = have
-    giveAllBack(parts, items)
+    if (frames.open !== open) mend(parts)
+    giveAllBack(parts, first)
+    frames.open = open - 1
     throw error
   }
-  items.length = have
-  const failure = giveAllBack(parts, items)
+  const have = frames.held - first
+  if (have === count) {
+    const items = frames.items.slice(first, end) as Item[]
+    frames.held = first
+    if (count > MANY_ITEMS) frames.items.length = first
+    frames.open--
+    return items
+  }
+  const failure = giveAllBack(parts, first)
   cache.count(CacheWords.fails, 1)
+  frames.open--
   failure.surface()
   const what = `${why}: ${count} were asked for, ${have} could be had and went back`
   throw exhausted(parts, ALLOC, what, { asked: count })
 }
 
-/** Each is destroyed and goes back; what a destructor throws is for the caller to surface. */
-function giveAllBack(parts: Parts, items: readonly Item[]): Failure {
+/**
+ * Each that is held from `first` on is destroyed and goes back; what a destructor throws is for the
+ * caller to surface.
+ */
+function giveAllBack(parts: Parts, first: number): Failure {
+  const { frames, hooks, records, space } = parts
   const failure = new Failure()
-  const back = (item: Item): void => giveBack(parts, ALLOC, item)
-  for (const item of items) failure.run(back, item)
+  const { held } = frames
+  for (let i = first; i < held; i++) {
+    const item = frames.items[i] as Item
+    if (space.checks) setIdle(parts, records.addresses.slabOf(item), item)
+    failure.run(parts, hooks.dtor, item)
+  }
+  while (frames.held > first) settle(parts, frames.held - 1, failure)
   return failure
 }
 
@@ -77,66 +102,74 @@ export function freeBatch(parts: Parts, supply: Supply, items: readonly Item[]):
     throw misuse(parts, FREE, `items are ${show(items)}; give an array of items`)
   }
   const { cache, domain, records, space } = parts
-  const bad = records.addresses.findForeign(items)
-  if (bad >= 0) throw foreign(parts, FREE, items[bad] as Item)
+  // A copy: what the caller has may be more than an array, and hooks run from here on.
+  const own = items.slice() as readonly Item[]
+  const bad = records.addresses.findForeign(own)
+  if (bad >= 0) throw foreign(parts, FREE, own[bad] as Item)
   if (domain?.inside) throw insideSection(parts, FREE)
-  if (space.checks) releaseAll(parts, items)
-  const moved = cache.pushMany(items, 0)
-  // Hooks run from here on, and may change the caller's array.
-  if (moved < items.length) pushSlowly(parts, supply, items.slice(), moved)
+  if (space.checks) releaseAll(parts, own)
+  const moved = cache.pushMany(own, 0)
+  if (moved < own.length) pushSlowly(parts, supply, own, moved)
 }
 
 /** Checked arenas: all of them must be the user's until now. */
 function releaseAll(parts: Parts, items: readonly Item[]): void {
-  for (const [i, item] of items.entries()) {
-    if (setIdle(parts, parts.records.addresses.slabOf(item), item)) continue
-    keepAll(parts, items.slice(0, i))
-    const first = items.indexOf(item)
-    if (first === i) throw doubleFree(parts, FREE, item)
-    const what = `item ${item} is in the batch twice, as items[${first}] and items[${i}] (double free)`
-    throw misuse(parts, FREE, what, { item })
+  let idle = 0
+  let whole = false
+  try {
+    for (; idle < items.length; idle++) {
+      const item = items[idle] as Item
+      if (setIdle(parts, parts.records.addresses.slabOf(item), item)) continue
+      const first = items.indexOf(item)
+      if (first === idle) throw doubleFree(parts, FREE, item)
+      const what = `item ${item} is in the batch twice, as items[${first}] and items[${idle}] (double free)`
+      throw misuse(parts, FREE, what, { item })
+    }
+    whole = true
+  } finally {
+    if (!whole) keepAll(parts, items, 0, idle)
   }
 }
 
-/** Checked arenas: these stay the user's. */
-function keepAll(parts: Parts, items: readonly Item[]): void {
-  for (const item of items) setBusy(parts, parts.records.addresses.slabOf(item), item)
+/** Checked arenas: those from `begin` to `end` stay the user's. */
+function keepAll(parts: Parts, items: readonly Item[], begin: number, end: number): void {
+  for (let i = begin; i < end; i++) {
+    const item = items[i] as Item
+    setBusy(parts, parts.records.addresses.slabOf(item), item)
+  }
 }
 
 /**
  * The items from index `begun` on, bucket by bucket. A destructor may throw when a bucket is
  * exchanged for one that expired: as with a single item the free goes on where there is room, and
- * the error surfaces at the end.
+ * the error surfaces at the end. When a lock is not to be had, the caller hears how many were freed.
  */
 function pushSlowly(parts: Parts, supply: Supply, items: readonly Item[], begun: number): void {
   const { cache, space } = parts
   const failure = new Failure()
   let freed = begun
-  let stuck = false
-  const goOn = (item: Item): void => {
-    stuck = true
-    if (supply.makeRoom()) stuck = false
-    else {
-      freeAlone(parts, item, () => {
-        stuck = false
-        freed++
-      })
+  let why = 'no memory for a bucket'
+  let late: unknown
+  try {
+    while (freed < items.length) {
+      if (supply.makeRoom(failure)) freed += cache.pushMany(items, freed)
+      else if (freeAlone(parts, items[freed] as Item, failure)) freed++
+      else break
     }
-  }
-  while (freed < items.length) {
-    failure.run(goOn, items[freed] as Item)
-    const moved = cache.pushMany(items, freed)
-    freed += moved
-    if (stuck && moved === 0) break
+  } catch (error) {
+    if (!isTimeOut(error)) throw error
+    why = (error as Error).message
+    late = error
+  } finally {
+    if (space.checks) keepAll(parts, items, freed, items.length)
   }
   if (freed === items.length) {
     failure.surface()
     return
   }
-  if (space.checks) keepAll(parts, items.slice(freed))
-  const what = `no memory for a bucket: ${freed} of ${items.length} items were freed; items[${freed}] and all behind it are still yours`
+  const what = `${why}: ${freed} of ${items.length} items were freed; items[${freed}] and all behind it are still yours`
   const error = exhausted(parts, FREE, what, { freed, items: items.length })
   // How many were freed is what the caller has to know first.
-  error.cause = failure.error
+  error.cause = failure.error ?? late
   throw error
 }

@@ -14,52 +14,53 @@ import { Failure } from './failure.ts'
 import type { Parts } from './parts.ts'
 import { fillTrash } from './trash.ts'
 
-/** Runs `init` for each item of a fresh batch; if it throws, what has not seen it goes back. */
-export function initItems({ hooks, records, space }: Parts, bucket: number): void {
+/**
+ * Runs `init` for each item of a fresh batch. If it throws, `failure` has that, and what has not seen it
+ * goes back.
+ */
+export function initItems(parts: Parts, bucket: number, failure: Failure): void {
+  const { hooks, records, space } = parts
   if (hooks.init === undefined) return
   const { memory } = space
   const count = memory.peek(bucket + BucketWords.count)
+  const own = new Failure()
   let done = 0
-  try {
-    for (; done < count; done++) {
-      hooks.init(memory.peek(bucket + BucketWords.entries + done) as Item)
-    }
-  } finally {
-    if (done < count) records.giveTail(bucket, done)
+  while (done < count && !own.any) {
+    own.run(parts, hooks.init, memory.peek(bucket + BucketWords.entries + done) as Item)
+    if (!own.any) done++
   }
+  failure.add(own)
+  if (done < count) records.giveTail(bucket, done)
 }
 
 /**
- * Runs the destructor for the items that have not seen it, then `finish`. A destructor must not
- * throw; if it does, its error surfaces from here, after the whole bucket has been dealt with.
+ * Runs the destructor for the items that have not seen it. A destructor must not throw; if it does, the
+ * whole bucket is dealt with all the same, and `failure` has its error.
  */
-export function destroyItems(parts: Parts, bucket: number, finish: () => void): void {
+export function destroyItems(parts: Parts, bucket: number, failure: Failure): void {
   const { buckets, domain, hooks, recordWords, space, trashing } = parts
   const { memory } = space
   const count = memory.peek(bucket + BucketWords.count)
-  const failure = new Failure()
   // A plain zone has dealt with each item when it was freed.
   if (domain !== undefined && (hooks.dtor !== undefined || trashing)) {
     const begun = memory.peek(bucket + BucketWords.destroyed)
     for (let i = begun; i < count; i++) {
       // Marked first: a destructor that its worker dies in is not run again.
       memory.poke(bucket + BucketWords.destroyed, i + 1)
-      failure.run(hooks.dtor, memory.peek(bucket + BucketWords.entries + i) as Item)
+      failure.run(parts, hooks.dtor, memory.peek(bucket + BucketWords.entries + i) as Item)
     }
     if (trashing && begun < count) {
       for (const item of buckets.items(bucket)) fillTrash(memory, item, recordWords)
     }
   }
   memory.poke(bucket + BucketWords.destroyed, count)
-  finish()
-  failure.surface()
 }
 
-/** Runs `fini` for all items. Returns what it threw, for when they are back in their slabs. */
-export function finiItems({ buckets, hooks, space }: Parts, bucket: number): Failure {
-  const failure = new Failure()
+/** Runs `fini` for all items; `failure` has what it throws. */
+export function finiItems(parts: Parts, bucket: number, failure: Failure): void {
+  const { buckets, hooks, space } = parts
+  if (hooks.fini === undefined) return
   // Like fresh ones before `init`, items after `fini` must not be handed out if we die here.
-  if (hooks.fini !== undefined) space.memory.poke(bucket + BucketWords.raw, 1)
-  for (const item of buckets.items(bucket)) failure.run(hooks.fini, item as Item)
-  return failure
+  space.memory.poke(bucket + BucketWords.raw, 1)
+  for (const item of buckets.items(bucket)) failure.run(parts, hooks.fini, item as Item)
 }

@@ -12,8 +12,9 @@
  * nothing, or allocated nothing; one that dies right after it holds at most that one item. So it is
  * with many at once: one store for all of them. Before it the bucket has them, whatever was copied:
  * entries beyond the count are nobody's. After it a push has freed them all, and a pop has given
- * them all, copied or not, to the worker that dies with them; `audit` finds them. Otherwise there is
- * nothing: one word cannot be stored by halves.
+ * them all to the worker that dies with them; `audit` finds them. Otherwise there is nothing: one word
+ * cannot be stored by halves. It is the last step besides, so an exception that the worker survives
+ * comes before it, and has changed nothing.
  *
  * Counting costs the fast path nothing: allocations are the items that came in alloc buckets less
  * those that are still there, frees are those that left in free buckets plus those that are there.
@@ -46,8 +47,10 @@ export class Cache {
     const bucket = memory.peek(this.allocAt)
     const left = memory.peek(bucket + COUNT) - 1
     if (left < 0) return 0
+    // Before the commit: after it there is nothing left that could fail.
+    const item = memory.peek(bucket + ENTRIES + left)
     memory.poke(bucket + COUNT, left)
-    return memory.peek(bucket + ENTRIES + left)
+    return item
   }
 
   /** Puts an item into the free bucket; false when it is full. */
@@ -61,17 +64,17 @@ export class Cache {
     return true
   }
 
-  /** Fills `into` from index `from` on, as far as the alloc bucket goes. Returns how many. */
-  popMany(into: number[], from: number): number {
+  /** Fills `into` from index `from` to `end`, as far as the alloc bucket goes. Returns how many. */
+  popMany(into: number[], from: number, end: number): number {
     const { memory } = this
     const bucket = memory.peek(this.allocAt)
     const count = memory.peek(bucket + COUNT)
-    const many = Math.min(count, into.length - from)
+    const many = Math.min(count, end - from)
     // Also where there is no bucket: nothing is stored at address 0.
     if (many === 0) return 0
-    memory.poke(bucket + COUNT, count - many)
     const top = bucket + ENTRIES + count - 1
     for (let i = 0; i < many; i++) into[from + i] = memory.peek(top - i)
+    memory.poke(bucket + COUNT, count - many)
     return many
   }
 

@@ -4,9 +4,10 @@
  */
 
 import { DomainWords, ZoneWords } from '../memory/layout.ts'
-import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
+import { timeoutOf, type WaitOptions } from '../memory/patience.ts'
 import { COLLECTING, collect } from './adopt.ts'
 import type { Parts } from './parts.ts'
+import { drain } from './reclaim.ts'
 import type { Supply } from './supply.ts'
 
 /** Returns how many items could not be reclaimed in time: 0, and the zone is gone. */
@@ -18,34 +19,30 @@ export function destroyZone(
   const { at, depot, domain, buckets, records, serial, space } = parts
   const { directory, memory, pages } = space
   const timeoutMs = timeoutOf('zone.destroy', options)
-  supply.flush()
-  // A reaper may be visiting the zone for a dead worker: one of us at a time.
-  directory.whileLocked(() => {
-    memory.store(at + ZoneWords.state, COLLECTING)
-    collect(parts)
-    memory.store(at + ZoneWords.state, 0)
+  return supply.run((failure) => {
+    supply.flush()
+    // A reaper may be visiting the zone for a dead worker: one of us at a time.
+    directory.whileLocked(() => {
+      memory.store(at + ZoneWords.state, COLLECTING)
+      collect(parts)
+      memory.store(at + ZoneWords.state, 0)
+    })
+    drain(parts, supply, timeoutMs, failure)
+    if (failure.any) return 1
+    const left = depot.counts().pending
+    if (left > 0) return left
+    const idle = (): boolean => !depot.hasPending() && depot.counts().safe === 0
+    const gone = directory.remove(
+      serial,
+      () => {
+        // Whatever is out of them: no slab may outlive the zone, or a successor at its address has it.
+        records.abolish()
+        buckets.keg.abolish()
+        if (domain !== undefined) memory.add(domain.address + DomainWords.users, -1)
+        pages.release(at)
+      },
+      idle,
+    )
+    return gone ? 0 : Math.max(1, depot.counts().pending)
   })
-  until(space, domain?.patience(timeoutMs) ?? timeoutMs, () => {
-    depot.urge()
-    for (let bucket = depot.fetch(0); bucket !== 0; bucket = depot.fetch(0)) {
-      const empty = bucket
-      supply.release(empty, () => depot.putEmpty(empty))
-    }
-    return !depot.hasPending()
-  })
-  const left = depot.counts().pending
-  if (left > 0) return left
-  const idle = (): boolean => !depot.hasPending() && depot.counts().safe === 0
-  const gone = directory.remove(
-    serial,
-    () => {
-      // Whatever is out of them: no slab may outlive the zone, or a successor at its address has it.
-      records.abolish()
-      buckets.keg.abolish()
-      if (domain !== undefined) memory.add(domain.address + DomainWords.users, -1)
-      pages.release(at)
-    },
-    idle,
-  )
-  return gone ? 0 : Math.max(1, depot.counts().pending)
 }

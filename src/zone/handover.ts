@@ -3,9 +3,11 @@
  * be intact and the busy bit that convicts a double free.
  */
 
+import { Corruption } from '../errors.ts'
 import { CacheWords } from '../memory/layout.ts'
 import type { Item } from '../words.ts'
 import { Failure } from './failure.ts'
+import { mend } from './frames.ts'
 import type { Parts } from './parts.ts'
 import { doubleFree } from './refuse.ts'
 import { markBusy, markIdle } from './slab.ts'
@@ -13,47 +15,66 @@ import { fillTrash, verifyTrash } from './trash.ts'
 
 /** Makes an item that was just popped ready for its user. When the constructor throws, it goes back. */
 export function construct(parts: Parts, verb: string, item: Item): Item {
-  const { hooks, name, records, recordWords, space, trashing } = parts
-  if (trashing) verifyTrash(`zone.${verb}`, name, space.memory, item, recordWords)
-  if (hooks.ctor !== undefined) {
-    let made = false
-    try {
-      hooks.ctor(item)
-      made = true
-    } finally {
-      if (!made) putBack(parts, item)
+  const { frames, hooks, name, records, recordWords, space, trashing } = parts
+  const held = frames.hold(item)
+  frames.open++
+  let made = false
+  try {
+    if (trashing) verifyTrash(`zone.${verb}`, name, space.memory, item, recordWords)
+    if (hooks.ctor !== undefined) {
+      const base = frames.enter()
+      try {
+        hooks.ctor(item)
+      } finally {
+        if (!frames.leave(base)) mend(parts)
+      }
     }
+    if (space.checks) setBusy(parts, records.addresses.slabOf(item), item)
+    made = true
+  } catch (error) {
+    // What somebody has written to must not be handed out again.
+    if (error instanceof Corruption) made = true
+    throw error
+  } finally {
+    if (made) frames.held = held
+    else settle(parts, held, new Failure())
+    frames.open--
   }
-  if (space.checks) setBusy(parts, records.addresses.slabOf(item), item)
   return item
 }
 
-/** Takes back a record that was constructed and shown to nobody. */
-export function giveBack(parts: Parts, verb: string, item: Item): void {
-  if (parts.space.checks) release(parts, verb, parts.records.addresses.slabOf(item), item)
-  try {
-    parts.hooks.dtor?.(item)
-  } finally {
-    putBack(parts, item)
-  }
-}
-
-/** The same for an item whose owner never made a record of it: the destructor hears nothing. */
+/** Takes back an item whose owner never made a record of it: the destructor hears nothing. */
 export function giveBackRaw(parts: Parts, verb: string, item: Item): void {
-  if (parts.space.checks) release(parts, verb, parts.records.addresses.slabOf(item), item)
-  putBack(parts, item)
+  const { frames, records, space } = parts
+  if (space.checks) release(parts, verb, records.addresses.slabOf(item), item)
+  const held = frames.hold(item)
+  frames.open++
+  const failure = new Failure()
+  settle(parts, held, failure)
+  frames.open--
+  failure.surface()
 }
 
-/** To the alloc bucket it came from or, where that is gone, to its slab. */
-function putBack(parts: Parts, item: Item): void {
-  const { cache, hooks, records, recordWords, space, trashing } = parts
+/**
+ * Puts the item that is held there to the alloc bucket it came from or, where that is gone or the item
+ * was freed, to its slab. If that cannot be done now, it stays in hand, and the next slow path does it.
+ * `failure` has what `fini` throws; without it, as after a death, no hook hears of anything.
+ */
+export function settle(parts: Parts, held: number, failure: Failure | undefined): void {
+  const { cache, frames, hooks, records, recordWords, space, trashing } = parts
+  frames.held = held + 1
+  const item = frames.items[held] as Item
+  if (frames.freed[held] === true) {
+    records.giveCounted(item, cache.at + CacheWords.freed, 1, frames)
+    return
+  }
   if (trashing) fillTrash(space.memory, item, recordWords)
-  if (cache.unpop(item)) return
-  const failure = new Failure()
-  failure.run(hooks.fini, item)
-  cache.count(CacheWords.loaded, -1)
-  records.giveOne(item)
-  failure.surface()
+  if (cache.unpop(item)) {
+    frames.held = held
+    return
+  }
+  failure?.run(parts, hooks.fini, item)
+  records.giveCounted(item, cache.at + CacheWords.loaded, -1, frames)
 }
 
 /** Checked arenas: the item must be the user's until now. */

@@ -14,11 +14,12 @@
  * No timer keeps a thread alive, and none is heard while a section is left open across turns.
  */
 
-import { Exhausted } from '../errors.ts'
 import { report } from '../host.ts'
 import { BucketWords, ZoneWords } from '../memory/layout.ts'
+import { isTimeOut } from '../memory/lock.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Turn } from '../memory/turn.ts'
+import type { Failure } from './failure.ts'
 import type { Parts } from './parts.ts'
 import { trim } from './reclaim.ts'
 import { shrink } from './scarce.ts'
@@ -40,10 +41,10 @@ export class Idle {
     this.parts = parts
     this.supply = supply
     this.memory = parts.space.memory
-    const alarm = (work: () => void): Alarm =>
+    const alarm = (work: (failure: Failure) => void): Alarm =>
       new Alarm(parts.space.turn, (again) => this.quietly(work, again))
-    this.aging = alarm(() => this.age())
-    this.trimming = alarm(() => this.trim())
+    this.aging = alarm((failure) => this.age(failure))
+    this.trimming = alarm((failure) => this.trim(failure))
   }
 
   /** A free bucket was loaded, for an item that comes now. */
@@ -66,7 +67,7 @@ export class Idle {
     else this.aging.set(sealAfterMs)
   }
 
-  private age(): void {
+  private age(failure: Failure): void {
     const { cache, domain, knobs } = this.parts
     const { sealAfterMs, trimEveryMs } = knobs
     if (sealAfterMs === 0 || cache.free === 0) return
@@ -75,20 +76,20 @@ export class Idle {
     else if (domain?.inside) this.aging.set(sealAfterMs)
     else {
       this.supply.ageOut()
-      this.supply.easeDepot()
+      this.supply.easeDepot(failure)
       // What has just come into the depot may be all that is there, and the last trim long over.
       if (trimEveryMs > 0) this.trimming.set(trimEveryMs)
     }
   }
 
-  private trim(): void {
+  private trim(failure: Failure): void {
     const { cache, depot, domain, knobs } = this.parts
     const { trimEveryMs } = knobs
     if (trimEveryMs === 0) return
     if (!domain?.inside) {
       this.putBack()
       if (this.isFirst(trimEveryMs)) {
-        trim(this.parts, this.supply)
+        trim(this.parts, this.supply, failure)
         shrink(this.parts)
       }
     }
@@ -124,13 +125,17 @@ export class Idle {
    * somebody has died with this thread must not wait long: perhaps only its event loop can hear of
    * the death. It comes `again` later.
    */
-  private quietly(work: () => void, again: () => void): void {
+  private quietly(work: (failure: Failure) => void, again: () => void): void {
     const { isOpen, locks } = this.parts.space
     if (!isOpen || !this.supply.isAlive()) return
     try {
-      locks.withPatience(PATIENCE_MS, work)
+      locks.withPatience(PATIENCE_MS, () => {
+        // A timer's turn is one of its own.
+        this.supply.check()
+        this.supply.run(work)
+      })
     } catch (error) {
-      if (error instanceof Exhausted && 'lock' in error.facts) again()
+      if (isTimeOut(error)) again()
       else report(error)
     }
   }

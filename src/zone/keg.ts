@@ -121,6 +121,14 @@ export class Keg {
     this.locked(() => this.moves.giveOne(item))
   }
 
+  /**
+   * Gives back the last item that `hands` hold, and adds `by` to the tally at `tally`: both or none,
+   * wherever this call or its worker ends.
+   */
+  giveCounted(item: number, tally: number, by: number, hands: { held: number }): void {
+    this.locked(() => this.moves.giveCounted(item, tally, by, hands))
+  }
+
   /** Finishes what a dead worker may have left under the lock. */
   settle(): void {
     this.lock()

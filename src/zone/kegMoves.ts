@@ -8,7 +8,11 @@
  * entries were stored before it, and doing it again ends where it would have ended; or it names none,
  * then no bit has changed yet, or all have, and the count with them. Otherwise (a bit before the step)
  * an item could be free in its slab and in a bucket at once, or in neither. One item by itself is one
- * bit: its move is done or not. All of it is plain: whoever finds the lock's owner dead comes after him.
+ * bit: its move is done or not; but where a tally of its worker's has to change with it, the two are
+ * written down as well, for a worker may stop between them, and its numbers would be wrong for ever.
+ * The item cannot leave its slab again, nor the tally change, before the next owner has done the step:
+ * nobody takes items without the lock, and the worker, if it lives, takes it before it counts on.
+ * All of it is plain: whoever finds the lock's owner dead comes after him.
  */
 
 import { Corruption } from '../errors.ts'
@@ -97,6 +101,31 @@ export class KegMoves {
     this.recount(slab, 1)
   }
 
+  /**
+   * The same, and the tally at `tally` changes with it, whoever has to finish that. `item` is the last
+   * that `hands` hold: from the step on it is the keg's.
+   */
+  giveCounted(item: number, tally: number, by: number, hands: { held: number }): void {
+    const slab = this.slabOf(item, 'a worker gives back an item that is not its')
+    this.set(this.keg + KegWords.bucket, item)
+    this.set(this.keg + KegWords.tally, tally)
+    this.memory.pokeFloat(this.keg + KegWords.after, this.memory.peekFloat(tally) + by)
+    this.set(this.keg + KegWords.step, KegStep.giveOne)
+    hands.held--
+    this.finishOne()
+    this.recount(slab, 1)
+  }
+
+  /** What `giveCounted` has written down. */
+  private finishOne(): void {
+    const item = this.get(this.keg + KegWords.bucket)
+    const slab = this.slabOf(item, 'a step names an item that is not its')
+    setFree(this.memory, slab, this.addresses.indexOf(slab, item))
+    const after = this.memory.peekFloat(this.keg + KegWords.after)
+    this.memory.pokeFloat(this.get(this.keg + KegWords.tally), after)
+    this.set(this.keg + KegWords.step, KegStep.none)
+  }
+
   /** After a death under the lock: finishes the batch. Counts and lists are the caller's to mend. */
   redo(): void {
     const bucket = this.get(this.keg + KegWords.bucket)
@@ -104,6 +133,10 @@ export class KegMoves {
     const step = this.get(this.keg + KegWords.step)
     // Between two batches the other words are of the last one, whose bucket may be anybody's by now.
     if (step === KegStep.none) return
+    if (step === KegStep.giveOne) {
+      this.finishOne()
+      return
+    }
     const wanted = this.get(this.keg + KegWords.stepItems)
     const [first, end] =
       step === KegStep.take ? [0, wanted] : [wanted, this.get(bucket + BucketWords.count)]

@@ -10,6 +10,7 @@ import type { Smr } from '../smr/domain.ts'
 import { Buckets } from './bucket.ts'
 import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
+import { Frames } from './frames.ts'
 import { Keg } from './keg.ts'
 import { Knobs } from './knobs.ts'
 import type { Hooks } from './options.ts'
@@ -30,6 +31,8 @@ export interface Parts {
   readonly depot: Depot
   readonly cache: Cache
   readonly knobs: Knobs
+  /** What this worker's calls are in the middle of. */
+  readonly frames: Frames
 }
 
 /**
@@ -68,5 +71,6 @@ export function partsOf(
     depot: new Depot(space, words.depot, name, buckets, domain, knobs),
     cache: new Cache(memory, words.caches + slot * CacheWords.WORDS),
     knobs,
+    frames: new Frames(),
   }
 }

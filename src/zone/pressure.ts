@@ -17,12 +17,13 @@
  * worker that is short of pages does it.
  */
 
-import { Exhausted } from '../errors.ts'
 import type { Listing } from '../memory/directory.ts'
 import { Named, ZoneWords } from '../memory/layout.ts'
+import { isTimeOut } from '../memory/lock.ts'
 import type { Space } from '../memory/space.ts'
 import { Smr } from '../smr/domain.ts'
 import { destroyItems } from './bucketHooks.ts'
+import { Failure } from './failure.ts'
 import type { Keg } from './keg.ts'
 import { NO_HOOKS, needsHooksToLeave } from './options.ts'
 import { markOpened, type Parts, partsOf } from './parts.ts'
@@ -56,7 +57,7 @@ export function relieve(space: Space, runs: readonly number[], asking = 0): bool
       )
     })
   } catch (error) {
-    if (error instanceof Exhausted && 'lock' in error.facts) return false
+    if (isTimeOut(error)) return false
     throw error
   }
 }
@@ -105,14 +106,15 @@ function emptyDepot(parts: Parts): boolean {
 }
 
 function giveItemsBack(parts: Parts, bucket: number): void {
-  const { buckets, depot, records } = parts
-  let given = false
+  const { depot, records } = parts
+  // No destructor: only the fill of checked arenas.
+  destroyItems(parts, bucket, new Failure())
   try {
-    // No destructor: only the fill of checked arenas.
-    destroyItems(parts, bucket, () => records.give(bucket))
-    given = true
-  } finally {
-    if (given || buckets.count(bucket) === 0) depot.putEmpty(bucket)
-    else depot.putSafe(bucket, 0)
+    records.give(bucket)
+  } catch (error) {
+    if (!isTimeOut(error)) throw error
+    depot.putSafe(bucket, 0)
+    return
   }
+  depot.putEmpty(bucket)
 }

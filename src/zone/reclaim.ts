@@ -14,6 +14,7 @@
 import { Misuse, show } from '../errors.ts'
 import { CacheWords, ZoneWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
+import type { Failure } from './failure.ts'
 import type { Parts } from './parts.ts'
 import { shrink } from './scarce.ts'
 import type { Supply } from './supply.ts'
@@ -45,18 +46,30 @@ export function reclaim(
   remaining: () => number,
 ): Reclaimed {
   const timeoutMs = timeoutOf('zone.reclaim', options)
+  const done = supply.run((failure) => reclaimNow(parts, supply, level, timeoutMs, failure))
+  return { ...done, remaining: remaining() }
+}
+
+function reclaimNow(
+  parts: Parts,
+  supply: Supply,
+  level: ReclaimLevel,
+  timeoutMs: number,
+  failure: Failure,
+): Omit<Reclaimed, 'remaining'> {
   if (level === 'all') {
     const { memory } = parts.space
     memory.add(parts.at + ZoneWords.flush, 1)
     memory.poke(parts.cache.at + CacheWords.flushed, memory.load(parts.at + ZoneWords.flush))
     supply.flush()
   } else if (level === 'drain') supply.seal()
-  const released = level === 'trim' ? trim(parts, supply) : drain(parts, supply, timeoutMs)
-  return { released, pages: shrink(parts), remaining: remaining() }
+  const released =
+    level === 'trim' ? trim(parts, supply, failure) : drain(parts, supply, timeoutMs, failure)
+  return { released, pages: shrink(parts) }
 }
 
 /** What the depot never had to give since the last trim goes, as far as its goals are met. */
-export function trim(parts: Parts, supply: Supply): number {
+export function trim(parts: Parts, supply: Supply, failure: Failure): number {
   const { depot } = parts
   const idle = depot.takeIdleCount()
   if (idle > 0) depot.urge()
@@ -64,20 +77,27 @@ export function trim(parts: Parts, supply: Supply): number {
   while (released < idle) {
     const bucket = depot.fetch(0)
     if (bucket === 0) break
-    released += supply.release(bucket, () => supply.returnEmpty(bucket))
+    released += supply.release(bucket, failure)
+    depot.putEmpty(bucket)
+    if (failure.any) break
   }
   return released
 }
 
-function drain(parts: Parts, supply: Supply, timeoutMs: number): number {
+/**
+ * Everything in the depot goes to the slabs, as its readers leave; also for the end of a zone. It ends
+ * with the first bucket in which a hook throws.
+ */
+export function drain(parts: Parts, supply: Supply, timeoutMs: number, failure: Failure): number {
   const { depot, domain, space } = parts
   const patienceMs = domain?.patience(timeoutMs) ?? timeoutMs
   let released = 0
   const takeAll = (): boolean => {
     depot.urge()
     for (let bucket = depot.fetch(0); bucket !== 0; bucket = depot.fetch(0)) {
-      const empty = bucket
-      released += supply.release(empty, () => depot.putEmpty(empty))
+      released += supply.release(bucket, failure)
+      depot.putEmpty(bucket)
+      if (failure.any) return true
     }
     return !depot.hasPending()
   }

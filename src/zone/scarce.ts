@@ -2,11 +2,12 @@
  * When memory is scarce: giving up what a zone has and does not need, and freeing without a bucket.
  */
 
-import { CacheWords, ZoneWords } from '../memory/layout.ts'
+import { ZoneWords } from '../memory/layout.ts'
 import { DEFAULT_TIMEOUT_MS } from '../memory/patience.ts'
 import type { Item } from '../words.ts'
 import { bucketsFor } from './bucket.ts'
-import { Failure } from './failure.ts'
+import type { Failure } from './failure.ts'
+import { settle } from './handover.ts'
 import type { Parts } from './parts.ts'
 import { fillTrash } from './trash.ts'
 
@@ -22,22 +23,27 @@ export function shrink({ at, buckets, depot, knobs, records, space }: Parts): nu
 
 /**
  * No bucket is to be had, now or later: frees one item by itself, into its slab, when no reader can
- * see it, then runs `finish`. Does nothing when readers do not leave within the default time-out.
- * (UMA: zone_free_item.)
+ * see it. False, and nothing has changed, when readers do not leave within the default time-out. What
+ * hooks throw is in `failure`. (UMA: zone_free_item.)
  */
-export function freeAlone(parts: Parts, item: Item, finish: () => void): void {
-  const { cache, depot, domain, hooks, recordWords, records, space, trashing } = parts
-  const failure = new Failure()
+export function freeAlone(parts: Parts, item: Item, failure: Failure): boolean {
+  const { depot, domain, frames, hooks, recordWords, space, trashing } = parts
   if (domain !== undefined) {
     // Where something is pending still, we have waited for its readers already.
     const timeoutMs = domain.patience(DEFAULT_TIMEOUT_MS)
-    if (depot.hasPending() || timeoutMs === 0 || !domain.synchronize({ timeoutMs })) return
-    failure.run(hooks.dtor, item)
+    if (depot.hasPending() || timeoutMs === 0 || !domain.synchronize({ timeoutMs })) return false
+    failure.run(parts, hooks.dtor, item)
     if (trashing) fillTrash(space.memory, item, recordWords)
   }
-  failure.run(hooks.fini, item)
-  cache.count(CacheWords.freed, 1)
-  records.giveOne(item)
-  finish()
-  failure.surface()
+  failure.run(parts, hooks.fini, item)
+  const { open } = frames
+  const held = frames.hold(item, true)
+  frames.open++
+  try {
+    settle(parts, held, failure)
+    frames.open = open
+  } catch {
+    // It is freed: what its hooks may do is done, and it is in our hand until the slab can have it.
+  }
+  return true
 }

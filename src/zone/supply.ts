@@ -13,21 +13,23 @@
 
 import { Misuse, show } from '../errors.ts'
 import { BucketWords, CacheWords, NO_LIMIT, RunKind, ZoneWords } from '../memory/layout.ts'
+import { isTimeOut } from '../memory/lock.ts'
 import type { Memory } from '../memory/memory.ts'
 import { DEFAULT_TIMEOUT_MS, until } from '../memory/patience.ts'
 import { allocHome, freeHome } from './bucket.ts'
 import { destroyItems, finiItems, initItems } from './bucketHooks.ts'
+import { Failure } from './failure.ts'
+import { mend } from './frames.ts'
 import { Idle } from './idle.ts'
 import type { Parts } from './parts.ts'
 import { relieve } from './pressure.ts'
+import { recover } from './recover.ts'
 import { shrink } from './scarce.ts'
 
 export class Supply {
   private readonly parts: Parts
   private readonly memory: Memory
   private readonly idle: Idle
-  /** Buckets whose items could not go back to their slabs when a lock was not to be had. */
-  private readonly stranded: number[] = []
 
   constructor(parts: Parts) {
     this.parts = parts
@@ -39,16 +41,36 @@ export class Supply {
 
   /** Refills the alloc bucket and takes an item; 0 when nothing can be had. Never waits. */
   refill(): number {
+    this.begin()
+    const item = this.refillWithin()
+    this.parts.frames.open--
+    return item
+  }
+
+  /** The same for a slow path that has begun. */
+  refillWithin(): number {
+    const { cache, frames } = this.parts
+    const failure = new Failure()
+    frames.open++
     this.followFlush()
     this.idle.refilling()
-    const { cache } = this.parts
     cache.count(CacheWords.refills, 1)
-    if (this.reuse() || (!this.pendingTooMuch() && this.importItems())) return cache.pop()
-    return this.lookHarder()
+    const filled =
+      this.reuse(failure) ||
+      (!this.pendingTooMuch() && this.importItems(failure)) ||
+      this.lookHarder(failure)
+    if (failure.any || !filled) {
+      frames.open--
+      failure.surface()
+      return 0
+    }
+    const item = cache.pop()
+    frames.open--
+    return item
   }
 
   /** A bucket of freed items becomes the alloc bucket. */
-  private reuse(): boolean {
+  private reuse(failure: Failure): boolean {
     const { depot, cache, domain, hooks } = this.parts
     if (domain === undefined && this.swap()) return true
     // A destructor may free what its record owns, and a section may not.
@@ -58,15 +80,14 @@ export class Supply {
       return false
     }
     const empty = cache.unloadAlloc()
-    let bucket = 0
-    try {
-      bucket = depot.fetch(empty)
-    } finally {
-      if (bucket === 0) cache.loadAlloc(empty)
+    const bucket = depot.fetch(empty)
+    if (bucket === 0) {
+      cache.loadAlloc(empty)
+      return false
     }
-    if (bucket === 0) return false
     if (domain !== undefined) cache.count(CacheWords.pollHits, 1)
-    destroyItems(this.parts, bucket, () => this.loadAlloc(bucket))
+    destroyItems(this.parts, bucket, failure)
+    this.loadAlloc(bucket)
     return true
   }
 
@@ -90,7 +111,7 @@ export class Supply {
   }
 
   /** Fresh items from the keg, at most a bucketful. */
-  private importItems(): boolean {
+  private importItems(failure: Failure): boolean {
     const { buckets, cache, depot, hooks, records, space } = this.parts
     let bucket = cache.unloadAlloc()
     if (bucket === 0) bucket = depot.takeEmpty(allocHome(space.slot))
@@ -99,14 +120,10 @@ export class Supply {
     this.memory.poke(bucket + BucketWords.destroyed, buckets.capacity)
     this.memory.poke(bucket + BucketWords.capacity, buckets.capacity)
     this.memory.poke(bucket + BucketWords.raw, hooks.init === undefined ? 0 : 1)
-    let items = 0
-    try {
-      items = records.take(bucket, this.fairShare())
-      initItems(this.parts, bucket)
-    } finally {
-      this.memory.poke(bucket + BucketWords.raw, 0)
-      this.loadAlloc(bucket)
-    }
+    const items = records.take(bucket, this.fairShare())
+    initItems(this.parts, bucket, failure)
+    this.memory.poke(bucket + BucketWords.raw, 0)
+    this.loadAlloc(bucket)
     if (items > 0) cache.count(CacheWords.imports, 1)
     return items > 0
   }
@@ -126,7 +143,7 @@ export class Supply {
   }
 
   /** No memory, or at the limit: whatever is only waiting to be asked for. */
-  private lookHarder(): number {
+  private lookHarder(failure: Failure): boolean {
     const { cache, depot, space } = this.parts
     this.seal()
     // The others put theirs into the depot at their next slow path; ours is there already.
@@ -137,8 +154,7 @@ export class Supply {
       if (bucket !== 0) cache.loadAlloc(bucket)
     }
     depot.urge()
-    if (this.reuse()) return cache.pop()
-    return this.relieved() && this.importItems() ? cache.pop() : 0
+    return this.reuse(failure) || (this.relieved() && this.importItems(failure))
   }
 
   /** Whether other zones have given up pages that this one may grow by: see pressure.ts. */
@@ -152,10 +168,18 @@ export class Supply {
 
   /**
    * Makes room for one more item in the free bucket. False only when there is no memory for an
-   * empty bucket and none has expired within the default time-out.
+   * empty bucket and none has expired within the default time-out. What hooks throw is in `failure`;
+   * whatever is thrown from here, no room was made.
    */
-  makeRoom(): boolean {
+  makeRoom(failure: Failure): boolean {
+    this.begin()
     this.followFlush()
+    const made = this.findRoom(failure)
+    this.parts.frames.open--
+    return made
+  }
+
+  private findRoom(failure: Failure): boolean {
     const { cache, depot, space } = this.parts
     const home = freeHome(space.slot)
     let empty = cache.free
@@ -164,27 +188,28 @@ export class Supply {
       empty = this.sendOff(home, true)
     }
     if (empty === 0) empty = depot.takeEmpty(home)
-    if (empty === 0) return this.squeeze(home)
+    if (empty === 0) return this.squeeze(home, failure)
     this.loadFree(empty, home)
-    this.easeDepot()
+    try {
+      this.easeDepot(failure)
+    } catch (error) {
+      // There is room, and that is what we were asked for: the next slow path sees to the rest.
+      if (!isTimeOut(error)) throw error
+      this.parts.frames.lost = true
+    }
     return true
   }
 
   /** What the depot has beyond its limit goes to the slabs: two buckets at most for one that came. */
-  easeDepot(): void {
+  easeDepot(failure: Failure): void {
     const { depot } = this.parts
     for (let n = 0; n < 2 && depot.isOverfull(); n++) {
       const bucket = depot.fetch(0)
       if (bucket === 0) return
-      this.release(bucket, () => this.returnEmpty(bucket))
+      this.release(bucket, failure)
+      depot.putEmpty(bucket)
+      if (failure.any) return
     }
-  }
-
-  /** Where the depot's lock is not to be had, the bucket waits for our next slow path. */
-  returnEmpty(bucket: number): void {
-    this.stranded.push(bucket)
-    this.parts.depot.putEmpty(bucket)
-    this.stranded.pop()
   }
 
   /** Retires the part-filled free bucket now (in a plain zone: puts it into the depot). */
@@ -212,58 +237,37 @@ export class Supply {
   }
 
   private putFreeBack(): void {
-    const { cache } = this.parts
-    const free = cache.unloadFree()
-    this.putAway(free, () => cache.reloadFree(free))
+    this.putAway(this.parts.cache.unloadFree())
   }
 
   /** The same for what it allocates from. */
   putAllocBack(): void {
-    const { cache } = this.parts
-    const alloc = cache.unloadAlloc()
-    this.putAway(alloc, () => cache.loadAlloc(alloc))
+    this.putAway(this.parts.cache.unloadAlloc())
   }
 
-  /** `back` is for when the depot's lock was not to be had. */
-  private putAway(bucket: number, back: () => void): void {
+  /** A bucket of safe items, or of none, goes to the depot. */
+  private putAway(bucket: number): void {
     if (bucket === 0) return
     const { depot } = this.parts
-    let gone = false
-    try {
-      if (this.memory.peek(bucket + BucketWords.count) === 0) depot.putEmpty(bucket)
-      else depot.putSafe(bucket, 0)
-      gone = true
-    } finally {
-      if (!gone) back()
-    }
+    if (this.memory.peek(bucket + BucketWords.count) === 0) depot.putEmpty(bucket)
+    else depot.putSafe(bucket, 0)
   }
 
   /** The free bucket leaves this worker. Returns an empty one, 0 if there is none. */
   private sendOff(exchangeHome: number, paced: boolean): number {
     const { cache, depot, domain } = this.parts
     const bucket = cache.unloadFree()
-    let gone = false
-    try {
-      const empty =
-        domain === undefined
-          ? depot.putSafe(bucket, exchangeHome)
-          : depot.retire(bucket, domain, exchangeHome, paced)
-      gone = true
-      return empty
-    } finally {
-      // The depot's lock was not to be had, and nothing has changed.
-      if (!gone) cache.reloadFree(bucket)
-    }
+    return domain === undefined
+      ? depot.putSafe(bucket, exchangeHome)
+      : depot.retire(bucket, domain, exchangeHome, paced)
   }
 
   /** A hook may have allocated from this zone meanwhile, and so have loaded another bucket. */
   private loadAlloc(bucket: number): void {
-    const { cache, depot } = this.parts
+    const { cache } = this.parts
     const other = cache.unloadAlloc()
     cache.loadAlloc(bucket)
-    if (other === 0) return
-    if (this.memory.peek(other + BucketWords.count) === 0) depot.putEmpty(other)
-    else depot.putSafe(other, 0)
+    this.putAway(other)
   }
 
   private loadFree(empty: number, home: number): void {
@@ -279,7 +283,7 @@ export class Supply {
    * No memory for an empty bucket: our own alloc bucket if it is empty, else one in the place of
    * slabs that nobody uses, of this zone or another, else the next to expire.
    */
-  private squeeze(home: number): boolean {
+  private squeeze(home: number, failure: Failure): boolean {
     const { cache, depot, domain, space } = this.parts
     if (cache.alloc !== 0 && this.memory.peek(cache.alloc + BucketWords.count) === 0) {
       this.loadFree(cache.unloadAlloc(), home)
@@ -300,43 +304,70 @@ export class Supply {
       bucket = depot.fetch(0)
       return bucket !== 0
     })
-    if (bucket !== 0) this.release(bucket, () => this.loadFree(bucket, home))
-    return bucket !== 0
+    if (bucket === 0) return false
+    this.release(bucket, failure)
+    // A hook may have freed into this zone meanwhile, and so have loaded another one.
+    if (cache.free !== 0) depot.putEmpty(bucket)
+    else this.loadFree(bucket, home)
+    return true
   }
 
   // ---- items -------------------------------------------------------------------------------
 
   /**
-   * Gives the items of a fetched bucket back to their slabs, then runs `finish` on what is an empty
-   * bucket. Returns how many items.
+   * Gives the items of a fetched bucket back to their slabs. It is an empty bucket then, in our hands.
+   * Returns how many items; what hooks throw is in `failure`.
    */
-  release(bucket: number, finish: () => void): number {
+  release(bucket: number, failure: Failure): number {
     const { records, buckets } = this.parts
     const count = buckets.count(bucket)
-    destroyItems(this.parts, bucket, () => {
-      const failure = finiItems(this.parts, bucket)
-      this.stranded.push(bucket)
-      records.give(bucket)
-      this.stranded.pop()
-      this.memory.poke(bucket + BucketWords.raw, 0)
-      this.memory.poke(bucket + BucketWords.destroyed, 0)
-      finish()
-      failure.surface()
-    })
+    destroyItems(this.parts, bucket, failure)
+    finiItems(this.parts, bucket, failure)
+    records.give(bucket)
+    this.memory.poke(bucket + BucketWords.raw, 0)
+    this.memory.poke(bucket + BucketWords.destroyed, 0)
     return count
+  }
+
+  // ---- calls -------------------------------------------------------------------------------
+
+  /**
+   * Runs a slow path. What its hooks throw surfaces in the end; whatever else ends it leaves things to
+   * recover, and the next one does.
+   */
+  run<T>(body: (failure: Failure) => T): T {
+    const failure = new Failure()
+    this.begin()
+    const result = body(failure)
+    this.parts.frames.open--
+    failure.surface()
+    return result
+  }
+
+  /** In a turn of its own, when no call of ours can be running: see frames.ts. */
+  check(): void {
+    const { frames, space } = this.parts
+    frames.base = 0
+    if (frames.isTorn && space.isOurs && this.isAlive()) recover(this.parts)
+  }
+
+  /** First of all, what an earlier call has left is put in order. */
+  begin(): void {
+    const { frames } = this.parts
+    this.assertAlive()
+    if (frames.isTorn) {
+      if (frames.base !== 0) {
+        mend(this.parts)
+        frames.open = frames.base
+      } else if (!recover(this.parts)) throw this.gone()
+    }
+    frames.open++
   }
 
   /** Another worker, or `reclaim('all')`, has asked every cache to empty itself. */
   private followFlush(): void {
     const { at, cache } = this.parts
-    this.assertAlive()
     this.assertOwnBuckets()
-    for (let bucket = this.stranded.at(-1); bucket !== undefined; bucket = this.stranded.at(-1)) {
-      this.parts.records.give(bucket)
-      this.memory.poke(bucket + BucketWords.raw, 0)
-      this.parts.depot.putEmpty(bucket)
-      this.stranded.pop()
-    }
     const asked = this.memory.load(at + ZoneWords.flush)
     if (asked === this.memory.peek(cache.at + CacheWords.flushed)) return
     this.memory.poke(cache.at + CacheWords.flushed, asked)
@@ -353,13 +384,14 @@ export class Supply {
   }
 
   private assertAlive(): void {
-    if (this.isAlive()) return
-    throw new Misuse(
-      `zone ${show(this.parts.name)} was destroyed by another worker; open it again`,
-      {
-        zone: this.parts.name,
-      },
-    )
+    if (!this.isAlive()) throw this.gone()
+  }
+
+  private gone(): Misuse {
+    const { name } = this.parts
+    return new Misuse(`zone ${show(name)} was destroyed by another worker; open it again`, {
+      zone: name,
+    })
   }
 
   /** Corruption unless what this worker's cache leads to are buckets, and its own. */

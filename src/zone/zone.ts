@@ -30,6 +30,7 @@ import { auditZone, checkZone } from './audit.ts'
 import { allocBatch, freeBatch } from './batch.ts'
 import type { Cache } from './cache.ts'
 import { destroyZone } from './destroy.ts'
+import { Failure } from './failure.ts'
 import { construct, giveBackRaw, release, setBusy } from './handover.ts'
 import type { Parts } from './parts.ts'
 import type { PresetName } from './presets.ts'
@@ -78,6 +79,8 @@ export class Zone {
     this.cache = parts.cache
     this.addresses = parts.records.addresses
     this.supply = new Supply(parts)
+    parts.space.watch.add(this.supply)
+    parts.space.watch.start()
     this.checks = parts.space.checks
     this.careful = this.checks || parts.hooks.ctor !== undefined
     this.mode = parts.domain === undefined ? PLAIN : SMR
@@ -194,7 +197,10 @@ export class Zone {
     this.assertOpen('makeRoom')
     this.assertOutside('makeRoom')
     // A plain zone can always give an item back to its slab.
-    if (this.supply.makeRoom() || this.mode === PLAIN) return
+    const failure = new Failure()
+    const made = this.supply.makeRoom(failure)
+    failure.surface()
+    if (made || this.mode === PLAIN) return
     throw exhausted(this.parts, 'makeRoom', 'no memory for an empty bucket')
   }
 
@@ -205,7 +211,7 @@ export class Zone {
   seal(): void {
     this.assertOpen('seal')
     this.assertOutside('seal')
-    this.supply.seal()
+    this.supply.run(() => this.supply.seal())
   }
 
   /**
@@ -231,7 +237,7 @@ export class Zone {
    */
   tune(options: TuneOptions & { readonly preset?: PresetName }): void {
     this.assertOpen('tune')
-    tuneZone(this.parts, options)
+    this.supply.run(() => tuneZone(this.parts, options))
   }
 
   /**
@@ -242,7 +248,8 @@ export class Zone {
     this.assertOpen('prealloc')
     const most = this.parts.records.limit || this.memory.words.length
     integer('zone.prealloc', `zone ${show(this.name)}: items`, items, 0, most)
-    if (!reachUnderPressure(this.parts, this.parts.records, items))
+    const { parts } = this
+    if (!this.supply.run(() => reachUnderPressure(parts, parts.records, items)))
       throw exhausted(this.parts, 'prealloc', `no memory for ${items} items`)
   }
 
@@ -318,7 +325,7 @@ export class Zone {
   /** This worker leaves: all it caches goes to the depot. @internal */
   close(): void {
     if (this.mode !== CLOSED && this.supply.isAlive()) {
-      this.supply.flush()
+      this.supply.run(() => this.supply.flush())
       this.memory.poke(this.cache.at + CacheWords.opened, 0)
     }
     this.end()
@@ -330,6 +337,7 @@ export class Zone {
   }
 
   private end(): void {
+    this.parts.space.watch.remove(this.supply)
     this.mode = CLOSED
     this.readyToAlloc = false
     this.readyToFree = false
@@ -376,27 +384,25 @@ export class Zone {
   }
 
   private pushSlowly(verb: string, slab: number, item: Item): void {
+    // What a hook throws on the way surfaces in the end, and the item is freed. Whatever else is
+    // thrown, it is not: the push is the last step.
+    const failure = new Failure()
     let done = false
     try {
-      if (this.supply.makeRoom()) done = this.cache.push(item)
-      else {
-        freeAlone(this.parts, item, () => {
-          done = true
-        })
-      }
+      // Hooks may free into this zone too, and take the room that was made.
+      while (!done && this.supply.makeRoom(failure)) done = this.cache.push(item)
+      if (!done) done = freeAlone(this.parts, item, failure)
     } finally {
-      // Room may have been made by a destructor that threw: its error surfaces, the item is freed.
-      done ||= this.cache.push(item)
-      if (!done && this.checks) {
-        setBusy(this.parts, slab, item)
-      }
+      if (!done && this.checks) setBusy(this.parts, slab, item)
     }
-    if (done) return
-    throw exhausted(
-      this.parts,
-      verb,
-      `no memory for a bucket to keep item ${item} in; it is still yours`,
-    )
+    if (done) {
+      failure.surface()
+      return
+    }
+    const what = `no memory for a bucket to keep item ${item} in; it is still yours`
+    const error = exhausted(this.parts, verb, what)
+    error.cause = failure.error
+    throw error
   }
 
   private async allocAsync(

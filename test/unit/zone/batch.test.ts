@@ -77,7 +77,7 @@ describe('a cache, many at once', () => {
           cache.loadFree(FREE)
         }
         const into = new Array<number>(from + wanted).fill(-1)
-        const got = many.cache.popMany(into, from)
+        const got = many.cache.popMany(into, from, into.length)
         const singly: number[] = []
         for (let item = -1; singly.length < wanted; singly.push(item)) {
           item = one.cache.pop()
@@ -102,7 +102,7 @@ describe('a cache, many at once', () => {
   it('without buckets gives nothing, takes nothing, and stores nothing', () => {
     const { memory, cache } = setUp(3, 3)
     const before = [...memory.words]
-    expect(cache.popMany([0, 0], 0)).toBe(0)
+    expect(cache.popMany([0, 0], 0, 2)).toBe(0)
     expect(cache.pushMany([1, 2], 0)).toBe(0)
     expect([...memory.words]).toEqual(before)
   })
@@ -119,7 +119,7 @@ describe('a cache, many at once', () => {
         poke(at, value)
       }
       expect(() => {
-        cache.popMany([0, 0, 0], 0)
+        cache.popMany([0, 0, 0], 0, 3)
         cache.pushMany([7, 8, 9], 0)
         throw new Error('stopped')
       }).toThrow('stopped')

@@ -6,7 +6,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BucketWords, DepotWords, zoneParts } from '#src/memory/layout.ts'
-import { giveBack } from '#src/zone/handover.ts'
+import { giveBackRaw } from '#src/zone/handover.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import {
   type Actor,
@@ -109,7 +109,11 @@ describe.each(CONFIGS)('a range of bucket sizes, sequences $name', (config) => {
             else if (deed === 'free') freeMany(actor, held.splice(0, many))
             else if (deed === 'seal') actor.zone.seal()
             else if (deed === 'back') {
-              for (const item of held.splice(-many)) giveBack(actor.zone.parts, 'test', item)
+              const { parts } = actor.zone
+              for (const item of held.splice(-many)) {
+                parts.hooks.dtor?.(item)
+                giveBackRaw(parts, 'test', item)
+              }
             } else if (deed === 'tune') {
               actor.zone.tune({ bucket: { min, max: Math.max(min, max - many) }, depot: many })
             } else actor.zone.reclaim(deed as 'trim' | 'drain' | 'all')
