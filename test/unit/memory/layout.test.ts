@@ -97,7 +97,7 @@ it('every offset stands where the layout version says', () => {
     keg: 48
       0 lock shared
       16 stride frozen, 17 perSlab frozen, 18 slabOrder frozen, 19 itemsAt frozen, 20 busyAt frozen, 21 limit frozen
-      32 partial locked, 33 free locked, 34 full locked, 35 slabs locked, 36 created locked, 37 inSlabs locked, 38 step locked, 39 bucket locked, 40 stepItems locked
+      32 partial locked, 33 free locked, 34 full locked, 35 slabs locked, 36 created locked, 37 inSlabs locked, 38 step locked, 39 bucket locked, 40 stepItems locked, 41 tally locked, 42 after*2 tally
     slab: 16
       0 keg frozen, 1 freeItems locked, 2 list locked, 3 next locked, 4 prev locked
     bucket: 16
