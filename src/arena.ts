@@ -31,6 +31,7 @@ import type { Smr } from './smr/domain.ts'
 import { domainWords, openSmr } from './smr/open.ts'
 import type { SmrOptions } from './smr/options.ts'
 import { type Supervision, supervisionOf } from './supervise.ts'
+import { sweepOrphans } from './sweep.ts'
 import type { WorkerId } from './words.ts'
 import { openZone } from './zone/open.ts'
 import type { ZoneOptions } from './zone/options.ts'
@@ -78,6 +79,9 @@ export class Arena {
     this.words = space.memory.words
     this.floats = space.memory.floats
     space.pendingIn = (domain) => pendingIn(space, domain)
+    space.sweep = () => {
+      space.directory.whileLocked((names) => sweepOrphans(space, names))
+    }
     space.whenTaken = () => this.stop()
     this.supervision = supervisionOf(handle)
     this.supervision.join(space)
