@@ -17,6 +17,7 @@ export default defineConfig({
     maxWorkers: 1,
     isolate: false,
     bail: 1,
+    passWithNoTests: true,
     reporters: ['dot'],
   },
 })

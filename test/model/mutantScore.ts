@@ -9,8 +9,8 @@ export interface Result {
   readonly line: number
   /** How many explorations execute the place. */
   readonly reaching: number
-  /** Which of them it was shown to, as numbers. */
-  readonly tried: readonly number[]
+  /** Which of them it was shown to, by group and place there. */
+  readonly tried: readonly string[]
   /** Who has caught it; undefined: it has survived. */
   readonly by?: 'explorer' | 'units'
   /** The exploration that did, and what it said. */
