@@ -65,8 +65,8 @@ export class Arena {
   readonly memory: Memory
   /** @internal */
   readonly space: Space
-  private readonly domains = new Map<string, Smr>()
-  private readonly zones = new Map<string, Zone>()
+  private readonly domains = new Known<Smr>((smr) => this.space.removeSections(smr))
+  private readonly zones = new Known<Zone>()
   private readonly locks = new Map<string, NamedLock>()
   private readonly supervision: Supervision
 
@@ -327,6 +327,35 @@ export class Arena {
     return named && this.smr(named.name)
   }
 }
+
+/**
+ * Handles by name. Those of things that are gone are let go of when there are many: who makes and ends
+ * things all day must not keep them all. One that somebody still holds refuses by itself.
+ */
+class Known<T extends { isAlive(): boolean }> extends Map<string, T> {
+  private many = FEW_HANDLES
+  private readonly dropped: (handle: T) => void
+
+  constructor(dropped: (handle: T) => void = () => {}) {
+    super()
+    this.dropped = dropped
+  }
+
+  override set(name: string, handle: T): this {
+    super.set(name, handle)
+    if (this.size > this.many) {
+      for (const [each, it] of this) {
+        if (it.isAlive()) continue
+        this.delete(each)
+        this.dropped(it)
+      }
+      this.many = FEW_HANDLES + 2 * this.size
+    }
+    return this
+  }
+}
+
+const FEW_HANDLES = 64
 
 /** Nothing is asked for but the thing itself, so the handle at hand will do. */
 function isEmpty(options: object): boolean {

@@ -9,7 +9,7 @@
  * call sites still see one shape.
  */
 
-import { Misuse, show } from '../errors.ts'
+import { Corruption, Misuse, show } from '../errors.ts'
 import { INTRINSICS } from './intrinsics.generated.ts'
 import { type IntrinsicsKind, Memory } from './memory.ts'
 
@@ -138,11 +138,19 @@ export class SwiftMemory extends Memory {
   }
 
   override findWord(chainsAt: number, behind: number, key: number): number {
-    return this.wasmFindWord(chainsAt, behind, key)
+    try {
+      return this.wasmFindWord(chainsAt, behind, key)
+    } catch (cause) {
+      throw this.strayed(cause)
+    }
   }
 
   override findHash(chainsAt: number, behind: number, hash: number): number {
-    return this.wasmFindHash(chainsAt, behind, hash)
+    try {
+      return this.wasmFindHash(chainsAt, behind, hash)
+    } catch (cause) {
+      throw this.strayed(cause)
+    }
   }
 
   override lookUpWord(
@@ -152,7 +160,19 @@ export class SwiftMemory extends Memory {
     behind: number,
     key: number,
   ): number {
-    return this.wasmLookUpWord(wrAt, at, chainsAt, behind, key)
+    try {
+      return this.wasmLookUpWord(wrAt, at, chainsAt, behind, key)
+    } catch (cause) {
+      // The section that it had opened ends as it would have: nobody knows of it.
+      this.store(at, 0)
+      throw this.strayed(cause)
+    }
+  }
+
+  /** What a walk says that was trapped: some link led out of the arena. */
+  private strayed(cause: unknown): unknown {
+    if (!(cause instanceof Error) || cause.name !== 'RuntimeError') return cause
+    return new Corruption('memory: a chain leads out of the arena: its table is damaged')
   }
 }
 

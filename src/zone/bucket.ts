@@ -91,10 +91,13 @@ export class Buckets {
     const count = memory.peek(bucket + BucketWords.count)
     const said = memory.peek(bucket + BucketWords.home)
     const full = memory.peek(bucket + BucketWords.capacity)
-    if (said === home && count >= 0 && count <= full && full <= this.capacity) return
+    const destroyed = memory.peek(bucket + BucketWords.destroyed)
+    const isSound = count >= 0 && count <= full && full <= this.capacity
+    const isBegun = destroyed >= 0 && destroyed <= this.capacity
+    if (said === home && isSound && isBegun) return
     throw new Corruption(
-      `${what}: bucket ${bucket} should be at home in ${home}, and says ${said}; it has ${count} items and is full at ${full}`,
-      { bucket, home: said, count, full },
+      `${what}: bucket ${bucket} should be at home in ${home}, and says ${said}; it has ${count} items, ${destroyed} of them destroyed, and is full at ${full}`,
+      { bucket, home: said, count, full, destroyed },
     )
   }
 

@@ -8,6 +8,7 @@
  * may be handed out.
  */
 
+import { Corruption, show } from '../errors.ts'
 import { BucketWords } from '../memory/layout.ts'
 import type { Item } from '../words.ts'
 import { Failure } from './failure.ts'
@@ -44,6 +45,7 @@ export function destroyItems(parts: Parts, bucket: number, failure: Failure): vo
   // A plain zone has dealt with each item when it was freed.
   if (domain !== undefined && (hooks.dtor !== undefined || trashing)) {
     const begun = memory.peek(bucket + BucketWords.destroyed)
+    assertItems(parts, bucket)
     for (let i = begun; i < count; i++) {
       // Marked first: a destructor that its worker dies in is not run again.
       memory.poke(bucket + BucketWords.destroyed, i + 1)
@@ -54,6 +56,18 @@ export function destroyItems(parts: Parts, bucket: number, failure: Failure): vo
     }
   }
   memory.poke(bucket + BucketWords.destroyed, count)
+}
+
+/** Corruption before a hook is called, or anything is filled, for what is no item of the zone. */
+function assertItems({ buckets, name, records }: Parts, bucket: number): void {
+  for (const item of buckets.items(bucket)) {
+    if (records.addresses.slabOf(item) !== 0) continue
+    throw new Corruption(`zone ${show(name)}: ${item} in bucket ${bucket} is no item of it`, {
+      zone: name,
+      bucket,
+      item,
+    })
+  }
 }
 
 /** Runs `fini` for all items; `failure` has what it throws. */

@@ -67,6 +67,12 @@ export class Idle {
     else this.aging.set(sealAfterMs)
   }
 
+  /** The handle is closed: no timer is heard, or keeps it. */
+  end(): void {
+    this.aging.end()
+    this.trimming.end()
+  }
+
   private age(failure: Failure): void {
     const { cache, domain, knobs } = this.parts
     const { sealAfterMs, trimEveryMs } = knobs
@@ -146,7 +152,7 @@ const PATIENCE_MS = 50
 /** A timer that is set once, however often it is set; and again when it is to come sooner. */
 class Alarm {
   private readonly turn: Turn
-  private readonly ring: (again: () => void) => void
+  private ring: (again: () => void) => void
   /** What it was set to, 0 when it is not; and which of all timers it is: the others are not heard. */
   private ms = 0
   private timer = 0
@@ -155,6 +161,12 @@ class Alarm {
   constructor(turn: Turn, ring: (again: () => void) => void) {
     this.turn = turn
     this.ring = ring
+  }
+
+  /** It will not ring, and lets go of whom it would have rung for. */
+  end(): void {
+    this.timer++
+    this.ring = () => {}
   }
 
   set(ms: number): void {

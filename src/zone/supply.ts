@@ -374,6 +374,11 @@ export class Supply {
     this.flush()
   }
 
+  /** The handle is closed. */
+  end(): void {
+    this.idle.end()
+  }
+
   /** Whether the zone still exists: another worker may have destroyed it behind this handle. */
   isAlive(): boolean {
     const { at, serial, space } = this.parts

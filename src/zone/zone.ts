@@ -338,6 +338,7 @@ export class Zone {
 
   private end(): void {
     this.parts.space.watch.remove(this.supply)
+    this.supply.end()
     this.mode = CLOSED
     this.readyToAlloc = false
     this.readyToFree = false

@@ -23,6 +23,25 @@ beforeEach(() => {
   ;[a, b] = pair()
 })
 
+it('handles of what is gone are let go of, and what is made of them refuses by itself', () => {
+  const arena = Arena.create({ bytes: 2 ** 20 })
+  const other = Arena.attach(arena.handle)
+  const first = arena.zone('first', { bytes: 8 })
+  const kept = arena.smr('kept')
+  for (let n = 0; n < 400; n++) {
+    const smr = arena.smr(`domain ${n}`)
+    const zone = arena.zone(`zone ${n}`, { smr, bytes: 8 })
+    // By another worker now and then: then this one is not told.
+    const ends = n % 3 === 0 ? other : arena
+    ends.zone(zone.name).destroy()
+    ends.smr(smr.name).destroy()
+  }
+  const maps = arena as unknown as { zones: Map<string, unknown>; domains: Map<string, unknown> }
+  expect(maps.zones.size).toBeLessThan(200)
+  expect(maps.domains.size).toBeLessThan(200)
+  expect([arena.zone('first'), arena.smr('kept')]).toEqual([first, kept])
+})
+
 describe('create and attach', () => {
   it('two attachments are two workers over the same memory', () => {
     expect([a.workerId, b.workerId]).toEqual([0, 1])

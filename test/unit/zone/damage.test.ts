@@ -86,6 +86,7 @@ describe('a word that cannot be right is Corruption, and no lock stays', () => {
     ['a pending bucket leads to itself', () => [pending() + BucketWords.next, pending()], drain],
     ['a bucket has more than it holds', () => [pending() + BucketWords.count, 4000], drain],
     ['a bucket has less than nothing', () => [pending() + BucketWords.count, -1], drain],
+    ['a bucket has begun before its first', () => [pending() + BucketWords.destroyed, -9], drain],
     ['the last pending bucket is none', () => [depot + DepotWords.pendingTail, 12], freeAll],
     ['the free bucket is none', () => [cache + CacheWords.free, 2 ** 20], freeAll],
     [
