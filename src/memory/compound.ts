@@ -21,7 +21,15 @@ export const NEAR: number = MAX_DELTA / 2
 /** What `lookUpWord` answers when the section that it opened must be published anew. */
 export const FAR = -1
 
+/**
+ * What a walk answers that has made more steps than there can be nodes, so that its chain is a circle.
+ * No node lies there. Both answers that are no node are above all nodes, as unsigned numbers.
+ */
+export const ENDLESS: number = -1 >>> 2
+
 const HASH_BITS = 32
+/** As a shift: no node is smaller than four words. */
+const WORDS_PER_NODE = 2
 
 /**
  * Publishes in the word `at` what the write hand shows. Returns how far the hand has moved
@@ -44,8 +52,9 @@ export function headFor(chains: number, hash: number): number {
 }
 
 /**
- * In a section: the first node whose hash is `hash`; 0 when there is none. Another one with the same
- * hash may stand behind it. `behind`: words from a node to its `NodeWords`.
+ * In a section: the first node whose hash is `hash`; 0 when there is none, ENDLESS when the chain has
+ * been damaged and is a circle. Another one with the same hash may stand behind it. `behind`: words
+ * from a node to its `NodeWords`.
  */
 export function findHash(memory: Memory, chainsAt: number, behind: number, hash: number): number {
   const chains = memory.load(chainsAt)
@@ -58,13 +67,18 @@ export function findHash(memory: Memory, chainsAt: number, behind: number, hash:
   // and so on back to its publisher, who had written hash and record before; or it returns what stood
   // there, and we never come by. Otherwise (a plain load) a hash could be read that is not written
   // yet. If we die anywhere in here we have written nothing.
+  let left = memory.words.length >>> WORDS_PER_NODE
   let node = memory.load(headFor(chains, hash))
-  while (node !== 0 && memory.peek(node + hashAt) !== hash) node = memory.load(node + link)
+  while (node !== 0 && memory.peek(node + hashAt) !== hash) {
+    node = memory.load(node + link)
+    // A walk meets each node once, so this many steps are more than any chain has.
+    if (--left === 0) return ENDLESS
+  }
   return node
 }
 
 /**
- * In a section: the node whose key, one word, is `key`; 0 when there is none. The hash of a word is
+ * In a section: the node whose key, one word, is `key`; 0 and ENDLESS as above. The hash of a word is
  * one to one, so the key itself need not be compared; the hash is nearer to the links.
  */
 export function findWord(memory: Memory, chainsAt: number, behind: number, key: number): number {
@@ -73,7 +87,7 @@ export function findWord(memory: Memory, chainsAt: number, behind: number, key: 
 
 /**
  * `findWord` in a fenced section of its own: the node is there or was a moment ago, and its address
- * means nothing any more. FAR when the worker has napped in the middle of opening the section, which
+ * means nothing any more. ENDLESS as above; the section is closed. FAR when the worker has napped in the middle of opening the section, which
  * then stays published: open it the long way, look again, and close it.
  */
 export function lookUpWord(

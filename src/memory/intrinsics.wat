@@ -62,12 +62,13 @@
   ;;
   ;; Between the first two nodes it picks without a branch: whether a key is in the one or in the
   ;; other is what a processor guesses wrong most often, and waits for longest. A loop, with the look
-  ;; at the stack that engines put into one, is for the few that come later.
+  ;; at the stack that engines put into one, is for the few that come later. It counts its steps: a
+  ;; page of 64 KiB has room for no more than 2^12 nodes of four words, so more steps go in a circle.
   ;; Pointers are loaded atomically: whoever sees one sees the node that was filled before.
 
   (func (export "findHash")
       (param $chainsAt i32) (param $behind i32) (param $hash i32) (result i32)
-    (local $chains i32) (local $link i32) (local $node i32)
+    (local $chains i32) (local $link i32) (local $node i32) (local $left i32)
     ;; The array: the words behind a record and the link among them, in bytes, and the head that the
     ;; top bits of the hash pick.
     (local.set $chains (i32.atomic.load (i32.shl (local.get $chainsAt) (i32.const 2))))
@@ -98,20 +99,24 @@
         (i32.eq
           (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
           (local.get $hash)))
+      (local.set $left (i32.shl (memory.size) (i32.const 12)))
       (loop $on
         (local.set $node (i32.shl
           (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
           (i32.const 2)))
         (br_if $found (i32.eqz (local.get $node)))
-        (br_if $on
-          (i32.ne
+        (br_if $found
+          (i32.eq
             (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
-            (local.get $hash)))))
+            (local.get $hash)))
+        (br_if $on (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+      ;; ENDLESS, when it is shifted to a word's index.
+      (local.set $node (i32.const -4)))
     (i32.shr_u (local.get $node) (i32.const 2)))
 
   (func (export "findWord")
       (param $chainsAt i32) (param $behind i32) (param $key i32) (result i32)
-    (local $hash i32) (local $chains i32) (local $link i32) (local $node i32)
+    (local $hash i32) (local $chains i32) (local $link i32) (local $node i32) (local $left i32)
     ;; mix(key ^ SEED)
     (local.set $hash (i32.xor (local.get $key) (i32.const 0x1b873593)))
     (local.set $hash (i32.mul
@@ -151,15 +156,19 @@
         (i32.eq
           (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
           (local.get $hash)))
+      (local.set $left (i32.shl (memory.size) (i32.const 12)))
       (loop $on
         (local.set $node (i32.shl
           (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
           (i32.const 2)))
         (br_if $found (i32.eqz (local.get $node)))
-        (br_if $on
-          (i32.ne
+        (br_if $found
+          (i32.eq
             (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
-            (local.get $hash)))))
+            (local.get $hash)))
+        (br_if $on (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+      ;; ENDLESS, when it is shifted to a word's index.
+      (local.set $node (i32.const -4)))
     (i32.shr_u (local.get $node) (i32.const 2)))
 
   ;; enterSection, findWord and out again, written out once more. -1, with the section open, when the
@@ -167,7 +176,7 @@
   (func (export "lookUpWord")
       (param $wr i32) (param $at i32) (param $chainsAt i32) (param $behind i32) (param $key i32)
       (result i32)
-    (local $hash i32) (local $chains i32) (local $link i32) (local $node i32)
+    (local $hash i32) (local $chains i32) (local $link i32) (local $node i32) (local $left i32)
     ;; [I] [R1] As in enterSection; $hash is what the hand has shown.
     (local.set $wr (i32.shl (local.get $wr) (i32.const 2)))
     (local.set $at (i32.shl (local.get $at) (i32.const 2)))
@@ -216,15 +225,19 @@
         (i32.eq
           (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
           (local.get $hash)))
+      (local.set $left (i32.shl (memory.size) (i32.const 12)))
       (loop $on
         (local.set $node (i32.shl
           (i32.atomic.load (i32.add (local.get $node) (local.get $link)))
           (i32.const 2)))
         (br_if $found (i32.eqz (local.get $node)))
-        (br_if $on
-          (i32.ne
+        (br_if $found
+          (i32.eq
             (i32.load offset=8 (i32.add (local.get $node) (local.get $behind)))
-            (local.get $hash)))))
+            (local.get $hash)))
+        (br_if $on (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+      ;; ENDLESS, when it is shifted to a word's index.
+      (local.set $node (i32.const -4)))
     ;; [R2] Atomic: a poller that reads this 0 comes after all our reads.
     (i32.atomic.store (local.get $at) (i32.const 0))
     (i32.shr_u (local.get $node) (i32.const 2))))

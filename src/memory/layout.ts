@@ -363,6 +363,7 @@ export const TableWords = struct(
     retired: locked('the array before, until its readers have left, 0 none (first stripe)'),
     goal: locked('when they have left (first stripe)'),
     building: locked('the array that a resize is filling, 0 none (all stripes)'),
+    progress: shared('rises while a resize is at work'),
   }),
 )
 

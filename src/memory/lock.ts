@@ -115,6 +115,17 @@ export class Locks {
     }
   }
 
+  /** `acquire` if that needs no waiting. */
+  tryAcquire(at: number): Taken | false {
+    this.own[this.holding] = at
+    this.holding++
+    const taken = this.tryLock(at)
+    if (taken !== false) return taken
+    if (this.holds(at)) return 'owner-died'
+    this.forget(at)
+    return false
+  }
+
   /** Runs `body` with another patience. */
   withPatience<T>(ms: number, body: () => T): T {
     const before = this.patienceMs

@@ -10,13 +10,22 @@
  * Readers on the old array go on along the old links, which nobody touches until they have left.
  * (Herbert Xu's dynamic resizing for the Linux kernel, 2010; two links cost one word per record,
  * and no reader ever meets a half-moved chain.)
+ *
+ * A walk meets each node once: what was freed is not linked again while we are in a section or hold
+ * the lock. So a node met twice, or one that lies outside the pages, is damage, and a walk says so
+ * (`Corruption`) instead of going round for ever. It remembers one node at a time, that of step 1, 2,
+ * 4, 8, ...: in a circle it comes by the last of these again before it takes the next. (Brent, 1980.)
+ * The walks of memory/compound.ts count steps instead, and `explain` finds out what stopped them.
  */
 
+import { Corruption, show } from '../errors.ts'
 import { headFor } from '../memory/compound.ts'
-import { ChainsWord, NodeWords, RunKind, TableWords } from '../memory/layout.ts'
+import { ChainsWord, Header, NODE_WORDS, NodeWords, RunKind, TableWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
 
+/** How many nodes a resize threads from one sign of life to the next: some milliseconds. */
+const NODES_PER_SIGN = 2 ** 14
 /** As many heads as one run of pages can hold. */
 export const MAX_CHAIN_BITS = 26
 
@@ -27,12 +36,21 @@ export class Chains {
   readonly wordAt: number
   /** Words from a node to what is behind its record: `NodeWords`. */
   readonly behind: number
+  private readonly name: string
+  private readonly progressAt: number
+  /** Where nodes can be: from the first page to the last place from which one does not stick out. */
+  private readonly lowest: number
+  private readonly highest: number
 
-  constructor(space: Space, table: number) {
+  constructor(space: Space, table: number, name: string) {
     this.space = space
     this.memory = space.memory
+    this.name = name
+    this.progressAt = table + TableWords.progress
     this.wordAt = table + TableWords.chains
     this.behind = space.memory.peek(table + TableWords.recordWords)
+    this.lowest = space.memory.peek(Header.pagesAt)
+    this.highest = space.memory.words.length - this.behind - NODE_WORDS
   }
 
   /** The word of the array that is current: in a section, or with a stripe locked, it stays. */
@@ -64,10 +82,60 @@ export class Chains {
     const { memory } = this
     const link = this.linkOffset(chains)
     const heads = chains & ChainsWord.pageMask
+    this.assertArray(chains)
     for (let i = from; i < to; i++) {
-      for (let node = memory.load(heads + i); node !== 0; node = memory.load(node + link))
+      let steps = 0
+      let mark = 0
+      for (let node = memory.load(heads + i); node !== 0; node = memory.load(node + link)) {
+        if (node === mark || !this.holds(node)) throw this.damage(i, node)
+        steps++
+        if ((steps & (steps - 1)) === 0) mark = node
         yield node
+      }
     }
+  }
+
+  /** Whether a node can lie at this address. */
+  holds(node: number): boolean {
+    return node >= this.lowest && node <= this.highest
+  }
+
+  /** What a walk along the chain of this hash says that came to `node` and must not go on. */
+  broken(chains: number, hash: number, node: number): Corruption {
+    return this.damage(this.headFor(chains, hash) - this.headFor(chains, 0), node)
+  }
+
+  /**
+   * What a lookup or a write should throw that `error` has stopped in the chain of this hash:
+   * Corruption if it is damaged. In a section.
+   */
+  explain(error: unknown, hash: number): unknown {
+    const now = this.current()
+    const chain = this.headFor(now, hash) - this.headFor(now, 0)
+    try {
+      for (const _ of this.nodes(now, chain, chain + 1));
+    } catch (damage) {
+      return damage
+    }
+    return error
+  }
+
+  private damage(chain: number, node: number): Corruption {
+    const why = this.holds(node) ? 'is met twice' : 'lies outside the arena'
+    return new Corruption(
+      `table ${show(this.name)}: chain ${chain} is damaged: record ${node} ${why}; memory was written to from outside`,
+      { table: this.name, chain, record: node },
+    )
+  }
+
+  /** Corruption when the word of the current array names no array. */
+  private assertArray(chains: number): void {
+    const heads = chains & ChainsWord.pageMask
+    if (heads >= this.lowest && heads + sizeOf(chains) <= this.memory.words.length) return
+    throw new Corruption(
+      `table ${show(this.name)}: its word for the chains is ${chains}, which is no array; memory was written to from outside`,
+      { table: this.name, chains },
+    )
   }
 
   // ---- arrays come and go ------------------------------------------------------------------
@@ -97,11 +165,18 @@ export class Chains {
     const { memory } = this
     const current = this.current()
     const link = this.linkOffset(next)
+    let steps = 0
     for (const node of this.nodes(current, 0, sizeOf(current))) {
       const head = this.headFor(next, this.hashOf(node))
       memory.poke(node + link, memory.peek(head))
       memory.poke(head, node)
+      if (++steps % NODES_PER_SIGN === 0) memory.add(this.progressAt, 1)
     }
+  }
+
+  /** Rises while a resize is at work: a sign of life for those who wait for its locks. */
+  get progress(): number {
+    return this.memory.load(this.progressAt)
   }
 
   /**

@@ -69,7 +69,7 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   const bits = bitsFor(CREATE, capacity, stripeBits)
   if (space.directory.find(CREATE, Named.table, name) !== undefined) throw exists(name)
   // Memory first: what fails after the zone is made could take it from another worker's table.
-  const runs = reserveRuns(space, { bits, stripeBits, words: record.words })
+  const runs = reserveRuns(space, name, { bits, stripeBits, words: record.words })
   if (runs === undefined) {
     throw new Exhausted(`${CREATE}: no memory for table ${show(name)} of ${capacity} records`, {
       table: name,
@@ -127,7 +127,11 @@ interface TableSize {
   readonly words: number
 }
 
-function reserveRuns(space: Space, { bits, stripeBits, words }: TableSize): Runs | undefined {
+function reserveRuns(
+  space: Space,
+  name: string,
+  { bits, stripeBits, words }: TableSize,
+): Runs | undefined {
   const { memory, pages } = space
   const own = TableWords.WORDS + 2 ** stripeBits * StripeWords.WORDS
   const table = pages.reserve(own)
@@ -135,7 +139,7 @@ function reserveRuns(space: Space, { bits, stripeBits, words }: TableSize): Runs
   memory.fill(table, own, 0)
   memory.poke(table + TableWords.recordWords, words)
   memory.poke(table + TableWords.stripeBits, stripeBits)
-  const chains = new Chains(space, table).make(bits, 0)
+  const chains = new Chains(space, table, name).make(bits, 0)
   if (chains !== 0) return { table, chains }
   pages.release(table)
   return undefined
@@ -156,7 +160,7 @@ function buildTable(
     memory.poke(at + TableWords.serial, serial)
     memory.poke(at + TableWords.zone, zone.parts.at)
     memory.poke(at + TableWords.zoneSerial, zone.serial)
-    const chains = new Chains(space, at)
+    const chains = new Chains(space, at, name)
     chains.settle(first)
     chains.publish(first)
     space.pages.publish(at, RunKind.table)
@@ -211,7 +215,7 @@ function partsOf(arena: Arena, found: Listing, zone: Zone, smr: Smr): TableParts
   const { space } = arena
   const { address: at, name, serial } = found
   const stripeBits = space.memory.peek(at + TableWords.stripeBits)
-  const chains = new Chains(space, at)
+  const chains = new Chains(space, at, name)
   const stripes = new Stripes(space, at, name, chains, stripeBits)
   return { arena, name, at, serial, zone, smr, chains, stripes }
 }

@@ -5,8 +5,9 @@
  * the current one may still have readers, and its links are the ones that the new array wants: so
  * a resize first waits, with no lock held, until these have left.
  *
- * A worker that dies in the middle has changed nothing that a reader sees: until the one store that
- * publishes, the new array is only `building`, and the next resize gives its pages back.
+ * A worker that dies in the middle, or is thrown out of it, has changed nothing that a reader sees:
+ * until the one store that publishes, the new array is only `building`, and the next resize gives its
+ * pages back.
  */
 
 import { Exhausted, show } from '../errors.ts'
@@ -19,43 +20,54 @@ import type { TableParts } from './table.ts'
 
 const CALL = 'table.resize'
 
+/** What an attempt came to. */
+type Outcome = 'done' | 'readers' | 'no memory'
+
 export function resizeTable(
   parts: TableParts,
   bits: number,
   options: WaitOptions | undefined,
 ): void {
   const timeoutMs = timeoutOf(CALL, options)
-  const done = until(parts.arena.space, timeoutMs, () => attempt(parts, bits))
-  if (done) return
+  let outcome: Outcome = 'readers'
+  until(parts.arena.space, timeoutMs, () => {
+    outcome = attempt(parts, bits)
+    return outcome !== 'readers'
+  })
+  if ((outcome as Outcome) === 'done') return
+  if ((outcome as Outcome) === 'no memory') {
+    throw new Exhausted(`${CALL}: table ${show(parts.name)}: no memory for 2^${bits} chains`, {
+      table: parts.name,
+      chains: 2 ** bits,
+    })
+  }
   throw new Exhausted(
     `${CALL}: table ${show(parts.name)}: readers of the last resize have not left after ${timeoutMs} ms`,
     { table: parts.name, timeoutMs },
   )
 }
 
-/** False when readers are still on the array before the current one. */
-function attempt(parts: TableParts, bits: number): boolean {
+/** One try; 'readers': some are still on the array before the current one. */
+function attempt(parts: TableParts, bits: number): Outcome {
   const { at, chains, smr, stripes } = parts
   const { memory, pages } = parts.arena.space
   return withStripes(stripes, 2 ** stripes.bits, () => {
     // The last to resize may have died with pages promised to these words. His locks can be taken
     // before his reaper gets to the pages: kept later, the promise would undo what we do here.
     pages.settle()
-    if (!collect(parts)) return false
+    if (!collect(parts)) return 'readers'
     const current = chains.current()
     const left = memory.peek(at + TableWords.building)
     if (left === (current & ChainsWord.pageMask)) memory.store(at + TableWords.building, 0)
     else if (left !== 0) chains.releaseFrom(at + TableWords.building)
-    if (bitsOf(current) === bits) return true
+    if (bitsOf(current) === bits) return 'done'
     const link = 1 - (current & ChainsWord.linkMask)
     const next = chains.makeInto(at + TableWords.building, bits, link)
-    if (next === 0) {
-      throw new Exhausted(`${CALL}: table ${show(parts.name)}: no memory for 2^${bits} chains`, {
-        table: parts.name,
-        chains: 2 ** bits,
-      })
-    }
+    if (next === 0) return 'no memory'
     chains.thread(next)
+    // First: whoever finds `retired` and a goal takes that for its goal. If we die in between there
+    // is none, and the next resize makes one; otherwise it would be that of the resize before, long
+    // met, and the array would go under its readers.
     memory.poke(at + TableWords.goal, 0)
     memory.poke(at + TableWords.retired, current)
     chains.publish(next)
@@ -63,7 +75,7 @@ function attempt(parts: TableParts, bits: number): boolean {
     memory.store(at + TableWords.building, 0)
     // If no reader is on it the old array goes back now; else the next resize sees to it.
     collect(parts)
-    return true
+    return 'done'
   })
 }
 
@@ -88,13 +100,20 @@ function collect(parts: TableParts): boolean {
   return true
 }
 
-/** Runs `body` with the first `count` stripes locked, always taken in order. */
+/**
+ * Runs `body` with the first `count` stripes locked, always taken in order. If it throws, what it has
+ * left is for the next resize to finish, and for the next owner of each stripe to count.
+ */
 function withStripes<T>(stripes: Stripes, count: number, body: () => T): T {
   let held = 0
+  let whole = true
   try {
     for (; held < count; held++) stripes.lock(held)
-    return body()
+    whole = false
+    const result = body()
+    whole = true
+    return result
   } finally {
-    while (held > 0) stripes.unlock(--held)
+    while (held > 0) stripes.release(--held, whole)
   }
 }

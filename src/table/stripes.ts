@@ -2,8 +2,13 @@
  * Stripes: writers of one part of the hash circle take turns, writers of others do not notice.
  *
  * A stripe is a lock and the number of records in its chains. The lock survives its owner: who dies
- * with it leaves chains that are whole, for every step of a writer does, and perhaps a wrong number,
- * which the next owner makes again.
+ * with it, or is thrown out by an exception, leaves chains that are whole, for every step of a writer
+ * does, and perhaps a wrong number. The next owner makes it again, or the next that asks for the sum:
+ *   the lock is nobody's: no writer is between its store and its count, so the number is right;
+ *   it is a living writer's: the number is right as of before it or after it;
+ *   it is a dead owner's: whoever asks takes it, if that needs no waiting, and counts; if somebody
+ *   else was first, he counts. Otherwise (only the next writer counts) the sum would stay wrong for
+ *   as long as nobody writes to that part.
  */
 
 import { show } from '../errors.ts'
@@ -38,12 +43,15 @@ export class Stripes {
   }
 
   lock(index: number): void {
-    const taken = this.space.locks.acquire(this.at(index) + StripeWords.lock, this.what)
+    const { locks } = this.space
+    const at = this.lockAt(index)
+    const taken = locks.acquire(at, this.what)
     if (taken === 'owner-died') this.recount(index)
   }
 
-  unlock(index: number): void {
-    this.space.locks.unlock(this.at(index) + StripeWords.lock)
+  /** Gives it back; unless all of what was begun was done, the next owner has to count. */
+  release(index: number, whole: boolean): void {
+    this.space.locks.release(this.lockAt(index), whole)
   }
 
   /** A record came or went. The stripe is locked. */
@@ -51,21 +59,46 @@ export class Stripes {
     this.space.memory.add(this.at(index) + StripeWords.records, by)
   }
 
-  /** Records in all stripes; while writers are busy, as of a moment ago. */
+  /** Records in all stripes; while writers are busy, as of a moment ago. Never waits. */
   total(): number {
+    const { memory } = this.space
     let records = 0
-    for (let i = 0; i < 2 ** this.bits; i++)
-      records += this.space.memory.load(this.at(i) + StripeWords.records)
+    for (let i = 0; i < 2 ** this.bits; i++) {
+      this.settle(i)
+      records += memory.load(this.at(i) + StripeWords.records)
+    }
     return records
   }
 
-  /** The last owner died with the lock: its chains are whole, its count may not be. */
+  /** Counts again where a dead owner may have left a wrong number. */
+  private settle(index: number): void {
+    const { locks, memory, workers } = this.space
+    const at = this.lockAt(index)
+    const owner = memory.load(at)
+    if (owner === 0 || !workers.isGone(owner)) return
+    const taken = locks.tryAcquire(at)
+    if (taken === false) return
+    if (taken === 'owner-died') this.recount(index)
+    this.release(index, true)
+  }
+
+  /** The last owner died with the lock, which is ours now: its count may not be whole. */
   private recount(index: number): void {
-    const now = this.chains.current()
-    const span = 2 ** (bitsOf(now) - this.bits)
-    let records = 0
-    for (const _ of this.chains.nodes(now, index * span, (index + 1) * span)) records++
-    this.space.memory.store(this.at(index) + StripeWords.records, records)
+    let whole = false
+    try {
+      const now = this.chains.current()
+      const span = 2 ** (bitsOf(now) - this.bits)
+      let records = 0
+      for (const _ of this.chains.nodes(now, index * span, (index + 1) * span)) records++
+      this.space.memory.store(this.at(index) + StripeWords.records, records)
+      whole = true
+    } finally {
+      if (!whole) this.release(index, false)
+    }
+  }
+
+  private lockAt(index: number): number {
+    return this.at(index) + StripeWords.lock
   }
 
   private at(index: number): number {

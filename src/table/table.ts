@@ -20,8 +20,8 @@
  */
 
 import type { Arena } from '../arena.ts'
-import { Misuse, noFunction, show } from '../errors.ts'
-import { FAR as IMPORTED_FAR } from '../memory/compound.ts'
+import { Corruption, Misuse, noFunction, show } from '../errors.ts'
+import { ENDLESS as IMPORTED_ENDLESS } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { WaitOptions } from '../memory/patience.ts'
 import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record.ts'
@@ -39,7 +39,7 @@ const CHAINS_PER_SECTION = 64
 const KEYS_PER_SECTION = 64
 const CIRCLE = 2 ** 32
 /** A name of this module is a constant to the optimizer; an imported one is looked up each time. */
-const FAR = IMPORTED_FAR
+const ENDLESS = IMPORTED_ENDLESS
 
 /** What a table is made of, as one worker holds it. @internal */
 export interface TableParts {
@@ -76,6 +76,14 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   private readonly isWord: boolean
   /** Whether section and walk are one verb of memory. */
   private readonly isQuick: boolean
+  /**
+   * What a write has in its hands: an item that is not in the table yet, and a record that is not in
+   * it any more and not yet freed. Each changes with the store that it goes with, and no call lies
+   * between the two where an exception could come in: so whoever is thrown out, or cut off without
+   * its `finally` being run, leaves here what is still to do, and the next write does it.
+   */
+  private made: Item = NULL_ITEM
+  private replaced: Item = NULL_ITEM
 
   private constructor(parts: TableParts, schema: Schema<F>, key: Key<ValueOf<F[N]>>, keyName: N) {
     this.parts = parts
@@ -188,13 +196,15 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     const { smr } = this
     if (this.isQuick && smr.mayEnter) {
       const { wrAt, seqAt } = smr
-      const node = this.memory.lookUpWord(wrAt, seqAt, this.chainsAt, this.behind, aim)
-      if (node !== FAR) return node !== 0
+      try {
+        const node = this.memory.lookUpWord(wrAt, seqAt, this.chainsAt, this.behind, aim)
+        // Neither FAR nor ENDLESS.
+        if (node >>> 0 < ENDLESS) return node !== 0
+      } catch (error) {
+        throw this.trapped(error, key)
+      }
     } else if (smr.covered || smr.entered) return this.seek(aim, key) !== 0
-    smr.enterInCall()
-    const found = this.seek(aim, key) !== 0
-    smr.exit()
-    return found
+    return this.hasSlowly(aim, key)
   }
 
   /** The record with this key, 0 if there is none. Only inside a section, and valid only there. */
@@ -203,7 +213,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     return this.seek(this.key.aim('table.find', key), key)
   }
 
-  /** Records in the table; while writers are busy, as of a moment ago. One load per stripe. */
+  /** Records in the table; while writers are busy, as of a moment ago. Two loads per stripe. */
   get size(): number {
     this.arena.space.assertOpen('table.size')
     return this.stripes.total()
@@ -245,56 +255,33 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * taken, before the fields are written, and is not undone.
    */
   set(object: Readonly<Values<F>>): this {
-    const { chains, memory, stripes, zone } = this
     this.assertWritable('set')
     const values = this.schema.take('table.set', object)
     const key = values[this.keyIndex] as ValueOf<F[N]>
-    const hash = this.key.hash(key)
-    const item = zone.zallocSmr()
-    const stripe = this.prepare(item, values, hash)
-    let old: number
+    const item = this.obtain()
     try {
-      const now = chains.current()
-      const link = chains.linkOffset(now)
-      const head = chains.headFor(now, hash)
-      const at = this.place(head, link, hash, key)
-      old = memory.load(at)
-      // Publication: who loads the new pointer sees the fields and the link, who loads the old one
-      // sees the old record. Otherwise (a plain store) a reader could find one not yet filled.
-      memory.poke(item + link, memory.load(old === 0 ? head : old + link))
-      memory.store(old === 0 ? head : at, item)
-      if (old === 0) stripes.count(stripe, 1)
-    } finally {
-      stripes.unlock(stripe)
+      this.link(item, values, key)
+    } catch (error) {
+      const isIn = this.made !== item
+      this.settle()
+      if (!isIn) throw this.explained(error, key)
     }
-    if (old !== 0) zone.zfreeSmr(old as Item)
     return this
   }
 
   /** Takes the record with this key out. Whether there was one. Blocks and throws as `set`. */
   delete(key: ValueOf<F[N]>): boolean {
-    const { chains, memory, stripes, zone } = this
     this.assertWritable('delete')
     this.key.check('table.delete', key)
-    zone.makeRoom()
-    const hash = this.key.hash(key)
-    const stripe = stripes.lockFor(hash)
-    let old: number
+    this.zone.makeRoom()
     try {
-      const now = chains.current()
-      const link = chains.linkOffset(now)
-      const at = this.place(chains.headFor(now, hash), link, hash, key)
-      old = memory.load(at)
-      if (old !== 0) {
-        // The record keeps its own link: a reader that stands on it finds its way on.
-        memory.store(at, memory.load(old + link))
-        stripes.count(stripe, -1)
-      }
-    } finally {
-      stripes.unlock(stripe)
+      return this.unlink(key)
+    } catch (error) {
+      const isOut = this.replaced !== 0
+      this.settle()
+      if (!isOut) throw this.explained(error, key)
+      return true
     }
-    if (old !== 0) zone.zfreeSmr(old as Item)
-    return old !== 0
   }
 
   /**
@@ -323,11 +310,30 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   /** In a section: the record with the key aimed at. */
   private seek(aim: number, key: ValueOf<F[N]>): Item {
-    const { behind, chainsAt, memory } = this
-    if (this.isWord) return memory.findWord(chainsAt, behind, aim) as Item
-    const node = memory.findHash(chainsAt, behind, aim)
-    if (node === 0 || this.key.hits(memory, node, key)) return node as Item
-    return this.search(aim, key)
+    try {
+      const { behind, chainsAt, memory } = this
+      if (this.isWord) {
+        const node = memory.findWord(chainsAt, behind, aim)
+        if (node !== ENDLESS) return node as Item
+      } else {
+        const node = memory.findHash(chainsAt, behind, aim)
+        // No key is where ENDLESS leads to.
+        if (node === 0 || this.key.hits(memory, node, key)) return node as Item
+      }
+      return this.search(key)
+    } catch (error) {
+      throw this.explained(error, key)
+    }
+  }
+
+  private hasSlowly(aim: number, key: ValueOf<F[N]>): boolean {
+    const { smr } = this
+    smr.enterInCall()
+    try {
+      return this.seek(aim, key) !== 0
+    } finally {
+      smr.exit()
+    }
   }
 
   /** In a section: `get` for keys `from` to `end`. */
@@ -345,25 +351,40 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     }
   }
 
-  /** The same, all the way: another key of the same hash stands in front. */
-  private search(hash: number, key: ValueOf<F[N]>): Item {
+  /** The same, all the way: another key of the same hash stands in front, or the chain is damaged. */
+  private search(key: ValueOf<F[N]>): Item {
     const { chains, memory } = this
+    const hash = this.key.hash(key)
     const now = chains.current()
     const link = chains.linkOffset(now)
-    let node = memory.load(chains.headFor(now, hash))
-    while (node !== 0) {
+    let steps = 0
+    let mark = 0
+    for (let node = memory.load(chains.headFor(now, hash)); node !== 0; ) {
+      if (node === mark || !chains.holds(node)) throw chains.broken(now, hash, node)
       if (chains.hashOf(node) === hash && this.key.equals(memory, node, key)) return node as Item
+      steps++
+      if ((steps & (steps - 1)) === 0) mark = node
       node = memory.load(node + link)
     }
     return NULL_ITEM
   }
 
-  /** Address of the pointer to the record with this key, or of the null that ends its chain. */
-  private place(head: number, link: number, hash: number, key: ValueOf<F[N]>): number {
+  /**
+   * Address of the pointer to the record with this key, or of the null that ends its chain.
+   * The stripe is locked.
+   */
+  private place(now: number, hash: number, key: ValueOf<F[N]>): number {
     const { chains, memory } = this
-    let at = head
+    const link = chains.linkOffset(now)
+    let at = chains.headFor(now, hash)
+    let steps = 0
+    let mark = 0
     for (let node = memory.load(at); node !== 0; node = memory.load(at)) {
+      // See chains.ts: where a walk is damaged it must not go on.
+      if (node === mark || !chains.holds(node)) throw chains.broken(now, hash, node)
       if (chains.hashOf(node) === hash && this.key.equals(memory, node, key)) return at
+      steps++
+      if ((steps & (steps - 1)) === 0) mark = node
       at = node + link
     }
     return at
@@ -382,31 +403,130 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * What of `set` may fail once it has memory: fills the record, and locks and returns the stripe.
-   * Nobody can see the item yet; on failure it goes back as raw memory, whatever is in it. Room for
-   * the record that it may replace is made after the allocation, which may have sent the free bucket
-   * off: from here on nothing takes it away.
+   * Memory for a record, and room for the one that it may replace. That is made after the allocation,
+   * which may have sent the free bucket off: from here on nothing takes it away.
    */
-  private prepare(item: Item, values: readonly unknown[], hash: number): number {
-    let stripe = -1
+  private obtain(): Item {
+    const { zone } = this
+    const item = zone.zallocSmr()
+    this.made = item
+    let ready = false
     try {
-      this.zone.makeRoom()
-      this.schema.store(this.memory, item, values)
-      this.chains.setHash(item, hash)
-      stripe = this.stripes.lockFor(hash)
+      zone.makeRoom()
+      ready = true
     } finally {
-      if (stripe < 0) this.zone.giveBackRaw(item)
+      if (!ready) this.settle()
     }
-    return stripe
+    if (this.made === item) return item
+    throw new Misuse(
+      `table.set: table ${show(this.name)}: a hook of its zone has written to the table meanwhile; a hook may use other zones, not its own`,
+      { table: this.name },
+    )
+  }
+
+  /** Makes a record of the item and puts it into the table. Runs nobody's code. */
+  private link(item: Item, values: readonly unknown[], key: ValueOf<F[N]>): void {
+    const { chains, memory, stripes } = this
+    const hash = this.key.hash(key)
+    this.schema.store(memory, item, values)
+    chains.setHash(item, hash)
+    const stripe = stripes.lockFor(hash)
+    let whole = false
+    try {
+      const now = chains.current()
+      const link = chains.linkOffset(now)
+      const at = this.place(now, hash, key)
+      const old = memory.load(at)
+      const head = chains.headFor(now, hash)
+      // Publication: who loads the new pointer sees the fields and the link, who loads the old one
+      // sees the old record. Otherwise (a plain store) a reader could find one not yet filled.
+      memory.poke(item + link, memory.load(old === 0 ? head : old + link))
+      memory.store(old === 0 ? head : at, item)
+      this.made = NULL_ITEM
+      this.replaced = old as Item
+      if (old === 0) stripes.count(stripe, 1)
+      whole = true
+    } finally {
+      stripes.release(stripe, whole)
+    }
+    this.freeReplaced()
+  }
+
+  /** Takes the record with this key out. Whether there was one. Runs nobody's code. */
+  private unlink(key: ValueOf<F[N]>): boolean {
+    const { chains, memory, stripes } = this
+    const hash = this.key.hash(key)
+    const stripe = stripes.lockFor(hash)
+    let old = 0
+    let whole = false
+    try {
+      const now = chains.current()
+      const link = chains.linkOffset(now)
+      const at = this.place(now, hash, key)
+      old = memory.load(at)
+      if (old !== 0) {
+        // The record keeps its own link: a reader that stands on it finds its way on.
+        memory.store(at, memory.load(old + link))
+        this.replaced = old as Item
+        stripes.count(stripe, -1)
+      }
+      whole = true
+    } finally {
+      stripes.release(stripe, whole)
+    }
+    this.freeReplaced()
+    return old !== 0
+  }
+
+  private freeReplaced(): void {
+    if (this.replaced === NULL_ITEM) return
+    this.zone.zfreeSmr(this.replaced)
+    this.replaced = NULL_ITEM
+  }
+
+  /** Finishes what an exception has stopped, of this call or of one before: see `made`. */
+  private settle(): void {
+    const { made, replaced, zone } = this
+    if (made !== NULL_ITEM) {
+      const held = zone.holdRaw(made)
+      this.made = NULL_ITEM
+      zone.giveHeldBack(held)
+    }
+    if (replaced === NULL_ITEM) return
+    zone.makeRoom()
+    if (this.replaced !== replaced) return // A hook has called, and that call has done it.
+    zone.zfreeSmrAgain(replaced)
+    this.replaced = NULL_ITEM
+  }
+
+  /** What to throw for `error`, which may come of damage in the chain of this key. */
+  private explained(error: unknown, key: ValueOf<F[N]>): unknown {
+    if (!isTrap(error)) return error
+    return this.inside(() => this.chains.explain(error, this.key.hash(key)))
+  }
+
+  /** The same for a lookup that has left the section open which it opened itself. */
+  private trapped(error: unknown, key: ValueOf<F[N]>): unknown {
+    this.memory.store(this.smr.seqAt, 0)
+    return this.explained(error, key)
   }
 
   private assertWritable(verb: string): void {
     const { space } = this.arena
-    if (space.isOpen && !this.smr.inside) return
+    if (space.isOpen && !this.smr.inside) {
+      if (this.made !== NULL_ITEM || this.replaced !== NULL_ITEM) this.settle()
+      return
+    }
     space.assertOpen(`table.${verb}`)
     throw new Misuse(
       `table.${verb}: table ${show(this.name)}: a section of domain ${show(this.smr.name)} is open; exit first`,
       { table: this.name, domain: this.smr.name },
     )
   }
+}
+
+/** Whether a wild address may have ended this call, in the engine or in memory.ts. */
+function isTrap(error: unknown): boolean {
+  if (error instanceof Corruption) return !('table' in error.facts)
+  return error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')
 }

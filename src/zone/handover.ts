@@ -43,15 +43,23 @@ export function construct(parts: Parts, verb: string, item: Item): Item {
   return item
 }
 
-/** Takes back an item whose owner never made a record of it: the destructor hears nothing. */
-export function giveBackRaw(parts: Parts, verb: string, item: Item): void {
+/**
+ * Takes an item in hand whose owner never made a record of it: the destructor hears nothing. When this
+ * has returned, the zone has it; an exception before that has changed nothing. `giveHeldBack` follows.
+ */
+export function holdRaw(parts: Parts, item: Item): number {
   const { frames, records, space } = parts
-  if (space.checks) release(parts, verb, records.addresses.slabOf(item), item)
+  if (space.checks) setIdle(parts, records.addresses.slabOf(item), item)
   const held = frames.hold(item)
   frames.open++
+  return held
+}
+
+/** Puts it where it belongs; if an exception ends this, the next slow path does it. */
+export function giveHeldBack(parts: Parts, held: number): void {
   const failure = new Failure()
   settle(parts, held, failure)
-  frames.open--
+  parts.frames.open--
   failure.surface()
 }
 

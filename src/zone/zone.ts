@@ -31,7 +31,7 @@ import { allocBatch, freeBatch } from './batch.ts'
 import type { Cache } from './cache.ts'
 import { destroyZone } from './destroy.ts'
 import { Failure } from './failure.ts'
-import { construct, giveBackRaw, release, setBusy } from './handover.ts'
+import { construct, giveHeldBack, holdRaw, release, setBusy, setIdle } from './handover.ts'
 import type { Parts } from './parts.ts'
 import type { PresetName } from './presets.ts'
 import { reachUnderPressure } from './pressure.ts'
@@ -311,10 +311,26 @@ export class Zone {
 
   /**
    * Takes back an item that was allocated and never became a record: nobody has seen it, so it need
-   * not wait for readers, and there is nothing in it for a destructor. Never blocks. @internal
+   * not wait for readers, and there is nothing in it for a destructor. In two calls, so that it is the
+   * caller's until the first has returned, and the zone's from then on. Never block. @internal
    */
-  giveBackRaw(item: Item): void {
-    giveBackRaw(this.parts, 'giveBackRaw', item)
+  holdRaw(item: Item): number {
+    return holdRaw(this.parts, item)
+  }
+
+  /** The second: what `holdRaw` has returned goes back. @internal */
+  giveHeldBack(held: number): void {
+    giveHeldBack(this.parts, held)
+  }
+
+  /**
+   * `zfreeSmr` once more, for one that an exception has ended before the item was in the bucket; then a
+   * checked arena may have taken note of it already. There is room for it. @internal
+   */
+  zfreeSmrAgain(item: Item): void {
+    const slab = this.addresses.slabOf(item)
+    if (this.checks) setIdle(this.parts, slab, item)
+    if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
   }
 
   /** Whether the handle still leads to its zone. @internal */

@@ -47,7 +47,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
     'table: fields after publication',
     TABLE,
     PUBLISH,
-    `${PUBLISH} this.schema.write(this.arena, item, object)`,
+    `${PUBLISH} this.schema.store(memory, item, values)`,
   ]),
   byKeys('keys of one hash', [
     'table: hash after publication',
@@ -70,8 +70,8 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byLookup('lookup in place against insert and delete', [
     'table: freed before it is unlinked',
     TABLE,
-    `${UNLINK}\n                stripes.count(stripe, -1);`,
-    `zone.zfreeSmr(old); zone.seal(); ${UNLINK} stripes.count(stripe, -1); old = 0`,
+    `${UNLINK}\n                this.replaced = old;`,
+    `this.zone.zfreeSmr(old); this.zone.seal(); ${UNLINK}`,
   ]),
   byLookup('many lookups at once against replace', [
     'table: many are copied after their section',
@@ -82,8 +82,8 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byLookup('lookup against replace', [
     'table: what is replaced is given back at once',
     TABLE,
-    'zone.zfreeSmr(old);\n        return this;',
-    'zone.giveBackRaw(old);\n        return this;',
+    'this.zone.zfreeSmr(this.replaced);',
+    'this.zone.giveHeldBack(this.zone.holdRaw(this.replaced));',
   ]),
   byLookup('lookup against writers of its chain', [
     'table: delete clears the link of its own record',
@@ -100,7 +100,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byLookup('one reader, two writers of its chain', [
     'table: no stripe lock',
     STRIPES,
-    'const taken = this.space.locks.acquire(this.at(index) + StripeWords.lock, this.what);',
+    'const taken = locks.acquire(at, this.what);',
     `const taken = 'ok';`,
   ]),
   byLookup('lookup against replace', [
@@ -138,7 +138,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byResize('lookup against there and back', [
     'resize: threads without the grace period',
     RESIZE,
-    'if (!collect(parts))\n            return false;',
+    "if (!collect(parts))\n            return 'readers';",
     'collect(parts); if (memory.peek(at + TableWords.retired) !== 0) memory.poke(at + TableWords.retired, 0)',
   ]),
   byResize('lookup against there and back', [
@@ -176,14 +176,14 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byDeath('death in insert', [
     'death: the count is not made again',
     STRIPES,
-    `if (taken === 'owner-died')`,
-    'if (index < 0)',
+    `const taken = locks.acquire(at, this.what);\n        if (taken === 'owner-died')`,
+    'if (locks.acquire(at, this.what) === undefined)',
   ]),
   byDeath('death in insert', [
     'death: counted after the lock is given back',
     TABLE,
-    'if (old === 0)\n                stripes.count(stripe, 1);\n        }\n        finally {\n            stripes.unlock(stripe);\n        }',
-    '}\n        finally {\n            stripes.unlock(stripe);\n        } if (old === 0) stripes.count(stripe, 1);',
+    'if (old === 0)\n                stripes.count(stripe, 1);\n            whole = true;\n        }\n        finally {\n            stripes.release(stripe, whole);\n        }',
+    'whole = true;\n        }\n        finally {\n            stripes.release(stripe, whole);\n        } if (this.replaced === 0) stripes.count(stripe, 1);',
   ]),
   byDeath('death in grow, the next resizes too', [
     'death: an array half built is forgotten',

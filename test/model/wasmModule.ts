@@ -53,6 +53,7 @@ const OPCODES: ReadonlyMap<number, readonly [name: string, immediate: Immediate]
   [0x22, ['local.tee', 'index']],
   [0x28, ['i32.load', 'access']],
   [0x36, ['i32.store', 'access']],
+  [0x3f, ['memory.size', 'index']],
   [0x41, ['i32.const', 'constant']],
   [0x45, ['i32.eqz', 'none']],
   [0x46, ['i32.eq', 'none']],

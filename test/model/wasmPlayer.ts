@@ -15,6 +15,8 @@ import type { Instruction, WasmFunction, WasmModule } from './wasmModule.ts'
 
 const WORD_SHIFT = 2
 const WORD_BYTES = 4
+/** Of WebAssembly's pages. */
+const WORDS_PER_PAGE = 2 ** 14
 
 interface WasmScope {
   readonly WebAssembly: { readonly RuntimeError: new (message: string) => Error }
@@ -135,6 +137,9 @@ function call(
         break
       case 'i32.const':
         stack.push(a)
+        break
+      case 'memory.size':
+        stack.push(Math.ceil(memory.words.length / WORDS_PER_PAGE))
         break
       case 'i32.eqz':
         stack.push(pop() === 0 ? 1 : 0)

@@ -159,7 +159,8 @@ function hurry({ memory }: Arena): void {
 const MADE_BY_USERS = /^(?:Smr(?:S?List|S?TailQ|StailQ)|smrq_\w+|smr_entry|smr_tracker)$/
 
 /** Of no use outside, or with an effect on the whole process. */
-const LEFT_OUT = /\.(?:constructor|take|store|bind|memory|space|parts|links|undo|giveBack)$/
+const LEFT_OUT =
+  /\.(?:constructor|take|store|bind|memory|space|parts|links|undo|giveBackRaw|giveHeldBack|holdRaw|zfreeSmrAgain)$/
 
 const MODULES = { root, freebsd, netbsd, openbsd, xnu }
 

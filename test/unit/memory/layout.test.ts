@@ -113,7 +113,7 @@ it('every offset stands where the layout version says', () => {
     table: 48
       0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen
       16 chains shared
-      32 retired locked, 33 goal locked, 34 building locked
+      32 retired locked, 33 goal locked, 34 building locked, 35 progress shared
     stripe: 16
       0 lock shared, 1 records shared
     table node: 16

@@ -15,8 +15,8 @@ const RECORD_WORDS = 6
 
 /** Chains over pages that lie where the test says; they have no words, only addresses. */
 function chainsAt(base: number): Chains {
-  const memory = { peek: () => RECORD_WORDS, fill: () => {} }
-  return new Chains({ memory, pages: { reserve: () => base } } as unknown as Space, 0)
+  const memory = { peek: () => RECORD_WORDS, fill: () => {}, words: { length: 2 ** 31 } }
+  return new Chains({ memory, pages: { reserve: () => base } } as unknown as Space, 0, 'test')
 }
 
 /** Pages at the edges of 30, 31 and - the last one there can be - almost 2^31 words. */

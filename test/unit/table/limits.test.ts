@@ -167,8 +167,8 @@ function starved(config: Config, deleted = 4) {
   const { arena, other, table, theirs } = all
   fillTable(table, 40)
   for (let id = 20; id < 20 + deleted; id++) theirs.delete(id)
-  const filler = arena.zone('filler', { bytes: 4000 })
-  while (filler.tryZalloc() !== 0);
+  // Page by page: a zone that wants memory would make the others give theirs up.
+  while (arena.space.pages.reserve(1) !== 0);
   while (table.zone.parts.buckets.make(freeHome(arena.workerId)) !== 0);
   const hoard = []
   while (table.zone.stats().inSlabs > 0) hoard.push(table.zone.zallocSmr())

@@ -6,7 +6,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BucketWords, DepotWords, zoneParts } from '#src/memory/layout.ts'
-import { giveBackRaw } from '#src/zone/handover.ts'
+import { giveHeldBack, holdRaw } from '#src/zone/handover.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import {
   type Actor,
@@ -112,7 +112,7 @@ describe.each(CONFIGS)('a range of bucket sizes, sequences $name', (config) => {
               const { parts } = actor.zone
               for (const item of held.splice(-many)) {
                 parts.hooks.dtor?.(item)
-                giveBackRaw(parts, 'test', item)
+                giveHeldBack(parts, holdRaw(parts, item))
               }
             } else if (deed === 'tune') {
               actor.zone.tune({ bucket: { min, max: Math.max(min, max - many) }, depot: many })
