@@ -261,7 +261,11 @@ export function format(
   sequence: { first: number; step: number },
   dirty: boolean,
 ): void {
-  if (dirty) memory.fill(0, geo.pagesAt, 0)
+  if (dirty) {
+    // But for the magic word, which others may be looking at.
+    memory.fill(0, Header.magic, 0)
+    memory.fill(Header.magic + 1, geo.pagesAt - Header.magic - 1, 0)
+  }
   memory.poke(Header.version, LAYOUT_VERSION)
   memory.poke(Header.words, geo.words)
   memory.poke(Header.maxWorkers, geo.maxWorkers)
@@ -286,14 +290,22 @@ export function attachSpace(
   if (!isHandle(handle)) {
     throw new Misuse(`${ATTACH}: ${show(handle)} is not an arena's handle; pass arena.handle`)
   }
-  const { buffer, umaSmr } = handle
+  const { umaSmr } = handle
   if (umaSmr !== LAYOUT_VERSION) throw otherVersion('handle', umaSmr)
-  const tooShort = buffer.byteLength < Header.WORDS * BYTES_PER_WORD
   const memory = memoryAt(ATTACH, handle, options.intrinsics)
+  assertArena(memory, handle.buffer.byteLength)
+  return { space: new Space(ATTACH, memory), handle }
+}
+
+/**
+ * Misuse unless an arena of this library lies here. The load of the magic word has two cases: it
+ * returns what `format` stored last, then all that it wrote before is there; or something else, and
+ * this is no arena, or none yet. Otherwise (a plain load) half a header could be taken for a whole one.
+ */
+export function assertArena(memory: Memory, bytes: number): void {
+  const tooShort = memory.words.length < Header.WORDS
   if (tooShort || memory.load(Header.magic) !== MAGIC) {
-    throw new Misuse(`${ATTACH}: the buffer of ${buffer.byteLength} bytes holds no arena`, {
-      bytes: buffer.byteLength,
-    })
+    throw new Misuse(`${ATTACH}: the buffer of ${bytes} bytes holds no arena`, { bytes })
   }
   const version = memory.peek(Header.version)
   if (version !== LAYOUT_VERSION) throw otherVersion('arena', version)
@@ -302,11 +314,10 @@ export function attachSpace(
   const differs = (word: keyof Geometry): boolean => geo[word] !== memory.peek(Header[word])
   if (words !== memory.words.length || (Object.keys(geo) as (keyof Geometry)[]).some(differs)) {
     throw new Misuse(
-      `${ATTACH}: the arena was made with ${words * BYTES_PER_WORD} bytes, this buffer has ${buffer.byteLength}; it has been truncated or damaged`,
-      { bytes: buffer.byteLength, expected: words * BYTES_PER_WORD },
+      `${ATTACH}: the arena was made with ${words * BYTES_PER_WORD} bytes, this buffer has ${bytes}; it has been truncated or damaged`,
+      { bytes, expected: words * BYTES_PER_WORD },
     )
   }
-  return { space: new Space(ATTACH, memory), handle }
 }
 
 function otherVersion(what: string, version: unknown): Misuse {

@@ -15,6 +15,7 @@ const GROUPS = [
   'async sections',
   'callbacks',
   'memory',
+  'never blocking',
   'zone',
   'zone, mixtures',
   'not in time',

@@ -7,6 +7,7 @@
  */
 
 import { arenaDeaths, REAPER, reaperDeaths } from './arenaDeaths.ts'
+import { birthDeaths, birthScenarios, edgeScenarios, undoScenarios } from './arenaScenarios.ts'
 import { asyncDeaths, asyncScenarios } from './asyncScenarios.ts'
 import { batchDeaths } from './batchDeaths.ts'
 import { callDeaths, callScenarios } from './callScenarios.ts'
@@ -49,6 +50,11 @@ function inManyWays<W>(
 }
 
 const FEW = 50
+/** As in a browser's page, which breathes where others sleep. */
+const NEVER_BLOCKING: More = {
+  rules: { bound: 1, blocking: false },
+  quick: sampled(10, 1),
+}
 /** One call, as a stack overflow; three, so that those in a `finally` fail too; a time limit. */
 const HOW: readonly Throws[] = [{ kind: 'throw' }, { kind: 'throw', calls: 3 }, { kind: 'cut' }]
 
@@ -79,11 +85,20 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
     { bound: 1, delayed: true },
   ]),
   callbacks: inManyWays(callScenarios(shipped), 1, [{ bound: 2 }, { bound: 1, delayed: true }]),
-  memory: inManyWays(memoryScenarios(shipped), 1, [
-    { bound: 2 },
-    { bound: 1, delayed: true },
-    { bound: 1, hostile: true },
-  ]),
+  memory: [
+    ...inManyWays([...memoryScenarios(shipped), ...edgeScenarios(shipped)], 1, [
+      { bound: 2 },
+      { bound: 1, delayed: true },
+      { bound: 1, hostile: true },
+    ]),
+    ...inManyWays(birthScenarios(shipped), 1, [{ bound: 2 }, { bound: 1, delayed: true }]),
+    ...entries(undoScenarios(shipped), { quick: sampled(FEW, 1) }),
+  ],
+  'never blocking': [
+    ...entries([...memoryScenarios(shipped), ...edgeScenarios(shipped)], NEVER_BLOCKING),
+    ...entries(zoneScenarios(shipped), NEVER_BLOCKING),
+    ...entries(smrScenarios(shipped), NEVER_BLOCKING),
+  ],
   zone: inManyWays(zoneScenarios(shipped), 1, [{ bound: 2 }, { bound: 1, delayed: true }]),
   'zone, mixtures': [
     ...entries(zoneMixtures(shipped), { rules: sampled(5000, 1), quick: sampled(100, 1) }),
@@ -100,6 +115,7 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(deathScenarios(shipped), { victim: VICTIM }),
     ...entries(batchDeaths(shipped), { victim: VICTIM }),
     ...entries(arenaDeaths(shipped), { victim: VICTIM }),
+    ...entries(birthDeaths(shipped), { victim: VICTIM }),
     ...entries([asyncDeaths(shipped).alone, callDeaths(shipped).alone], { victim: VICTIM }),
   ],
   'death beside a third': [

@@ -5,6 +5,7 @@
  * not kept: either the line is not needed, or the alarm is missing.
  */
 
+import { birthScenarios, edgeScenarios, undoScenarios } from './arenaScenarios.ts'
 import { clockScenarios } from './clockScenarios.ts'
 import { memoryScenarios } from './memoryScenarios.ts'
 import { DEATH_TRIALS } from './mutantDeaths.ts'
@@ -17,6 +18,9 @@ export type { Trial } from './trial.ts'
 const bySmr = caught(smrScenarios)
 const byClock = caught(clockScenarios)
 const byMemory = caught(memoryScenarios)
+const byEdge = caught(edgeScenarios)
+const byBirth = caught(birthScenarios)
+const byUndo = caught(undoScenarios)
 const byZone = caught(zoneScenarios)
 
 const DOMAIN = 'smr/sections'
@@ -25,6 +29,7 @@ const COMPOUND = 'memory/compound'
 const CLOCK = 'smr/clock'
 const POLL = 'smr/poll'
 const LOCK = 'memory/lock'
+const SPACE = 'memory/space'
 const PAGES = 'memory/pages'
 const SUPPLY = 'zone/supply'
 const KEG = 'zone/keg'
@@ -228,6 +233,36 @@ export const TRIALS: readonly Trial[] = [
     LOCK,
     'if (memory.cas(at, FREE, this.token | SLEEPERS) === FREE)',
     'if (memory.cas(at, FREE, this.token) === FREE)',
+  ]),
+  byEdge('a lock of a dead owner that is only tried for', [
+    'the lock: who only tries does not hear of a death',
+    LOCK,
+    "return this.takeOver(at, seen) ? 'owner-died' : false",
+    "return this.takeOver(at, seen) ? 'ok' : false",
+  ]),
+  byEdge('a lock that two only try for', [
+    'the lock: who only tries takes it by a load and a store',
+    LOCK,
+    'const seen = this.memory.cas(at, FREE, this.token);\n        if (seen === FREE)',
+    'const seen = this.memory.load(at);\n        if (seen === FREE) this.memory.store(at, this.token);\n        if (seen === FREE)',
+  ]),
+  byBirth('attaching while the arena is made', [
+    'an arena: the magic word is stored plainly',
+    SPACE,
+    'memory.store(Header.magic, MAGIC)',
+    'memory.poke(Header.magic, MAGIC)',
+  ]),
+  byBirth('attaching while the arena is made', [
+    'an arena: the magic word before the rest',
+    SPACE,
+    'memory.poke(Header.version, LAYOUT_VERSION)',
+    'memory.store(Header.magic, MAGIC); memory.poke(Header.version, LAYOUT_VERSION)',
+  ]),
+  byUndo('a table that cannot be had beside one who makes it', [
+    'a table that cannot be had: the zone stays',
+    'zone/open',
+    'zone.undo()',
+    'zone.isAlive()',
   ]),
   byMemory('one zone of two makers', [
     'the directory is not locked',

@@ -24,7 +24,7 @@ import * as compound from '#src/memory/compound.ts'
 import { geometry, Header } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { checkPages } from '#src/memory/pages.ts'
-import { format, type Handle, Space } from '#src/memory/space.ts'
+import { assertArena, format, type Handle, Space } from '#src/memory/space.ts'
 import { reapSlot } from '#src/reap.ts'
 import { Queued } from '#src/smr/barrier.ts'
 import { checkTable } from '#src/table/stats.ts'
@@ -44,6 +44,7 @@ export interface Library {
   readonly utf8: typeof utf8
   readonly Space: typeof Space
   readonly compound: Compound
+  readonly assertArena: typeof assertArena
   readonly format: typeof format
   readonly geometry: typeof geometry
   readonly reapSlot: typeof reapSlot
@@ -67,6 +68,7 @@ export const shipped: Library = {
   utf8,
   Space,
   compound,
+  assertArena,
   format,
   geometry,
   reapSlot,
