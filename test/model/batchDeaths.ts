@@ -108,6 +108,13 @@ const DEEDS: readonly Deed[] = [
     hands: 5,
   },
   {
+    name: 'free: no bucket but the one it allocates from',
+    first: both(taking(2), filling),
+    body: both(freeing, sealing),
+    limit: 2,
+    knobs: PAGEFUL,
+  },
+  {
     name: 'free: no bucket but one that is pending',
     first: both(taking(3), filling, freeingOne, sealing),
     body: freeing,

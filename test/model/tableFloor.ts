@@ -22,9 +22,9 @@ function entries<W>(scenarios: readonly Scenario<W>[], more: More): Entry[] {
   return scenarios.map((scenario) => ({ scenario: scenario as unknown as Scenario, ...more }))
 }
 
-const sampled = (schedules: number): Rules => ({
+const sampled = (schedules: number, depth = 5): Rules => ({
   bound: Number.POSITIVE_INFINITY,
-  sample: { schedules, depth: 5 },
+  sample: { schedules, depth },
 })
 const VICTIM = 'victim'
 
@@ -35,7 +35,7 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(lookups, { quick: sampled(100) }),
     ...entries(keyScenarios(shipped), { quick: { bound: 1 } }),
     ...entries(createScenarios(shipped), { quick: sampled(100) }),
-    ...entries([sweptDuringResize(shipped)], { quick: sampled(2000) }),
+    ...entries([sweptDuringResize(shipped)], { quick: sampled(1000, 12) }),
   ],
   'table, late': [
     ...entries(lookups, { rules: { ...sampled(1000), delayed: true }, quick: sampled(20) }),

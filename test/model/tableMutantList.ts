@@ -19,7 +19,7 @@ const FEW = { victim: 'victim', rules: { sample: { schedules: 20 } } }
 const byReaping = caught((lib) => [{ ...reapedDuringResize(lib), rules: { bound: 2 } }])
 /** As the tests explore it. */
 const bySweep = caught((lib) => [sweptDuringResize(lib)], {
-  rules: { bound: Number.POSITIVE_INFINITY, sample: { schedules: 2000, depth: 5 } },
+  rules: { bound: Number.POSITIVE_INFINITY, sample: { schedules: 1000, depth: 12 } },
 })
 /** The first dies where it has written down what it retires, and has not published yet. */
 const byTwo = caught((lib) => [twoDeaths(lib)], { victim: 'rescuer' })

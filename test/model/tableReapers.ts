@@ -2,6 +2,7 @@
  * Reaping that is not undisturbed: another worker resizes the table meanwhile, or the reaper dies.
  */
 
+import { Header } from '#src/memory/layout.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
 import { deathScene, reap, rescue, VICTIM } from './tableDeathStage.ts'
@@ -42,7 +43,11 @@ export function sweptDuringResize(lib: Library): Scenario<TableWorld> {
     holds: [[b, 1]],
     threads: [
       member(lib, 'gone', () => {}),
-      member(lib, 'sweeper', (hand) => reap(lib, hand, VICTIM)),
+      member(lib, 'sweeper', (hand) => {
+        // Somebody has left something half made: without that nobody sweeps.
+        hand.memory.store(Header.unswept, 1)
+        reap(lib, hand, VICTIM)
+      }),
       member(lib, 'resizer', ({ table }) => table.resize(MORE_CHAINS)),
     ],
     rules: { bound: 2 },
