@@ -55,7 +55,7 @@ export const assembledFloor: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(lookups, { quick: sampled(30) }),
     ...entries(keyScenarios(assembled), { quick: sampled(30) }),
     ...entries(lookups, { rules: { ...sampled(1000), delayed: true }, quick: sampled(5) }),
-    ...entries(lookups, { rules: { ...sampled(1000), stale: true }, quick: sampled(5) }),
+    ...entries(lookups, { rules: { ...sampled(1000), hostile: true }, quick: sampled(5) }),
   ],
   'wasm, death': entries(lookupDeaths, { victim: 'victim', quick: sampled(2) }),
 }
