@@ -262,7 +262,8 @@ export function format(
   dirty: boolean,
 ): void {
   if (dirty) {
-    // But for the magic word, which others may be looking at.
+    // Others may be looking at the magic word: it is no plain store's.
+    memory.store(Header.magic, 0)
     memory.fill(0, Header.magic, 0)
     memory.fill(Header.magic + 1, geo.pagesAt - Header.magic - 1, 0)
   }

@@ -122,7 +122,7 @@ export function hasScenarios(lib: Library): readonly Scenario<TableWorld>[] {
         }),
         replacer(a, 3),
       ],
-      rules: { bound: 2, hostile: true },
+      rules: { bound: 1, hostile: true },
     }),
     scene(lib, 'has inside a section', {
       ...held,
