@@ -27,7 +27,7 @@
  */
 
 import { Misuse, show } from './errors.ts'
-import { UNKNOWN_THREAD } from './host.ts'
+import { report, UNKNOWN_THREAD } from './host.ts'
 import type { Listing } from './memory/directory.ts'
 import {
   BucketWords,
@@ -78,16 +78,28 @@ export function reapSlot(
   others: (report: ReapReport) => void = () => {},
 ): ReapReport {
   const { locks, workers } = space
-  const report = reapOne(space, workers.beginReap(slot, locks.signature, generation))
-  if (report === undefined) return nothing(slot)
+  const did = reapOne(space, workers.beginReap(slot, locks.signature, generation))
+  if (did === undefined) return nothing(slot)
+  reapOthers(space, others)
+  return did
+}
+
+/** Each by itself, and each once: what goes wrong with them is not about who was to be reaped. */
+function reapOthers(space: Space, tell: (report: ReapReport) => void): void {
+  const { locks, workers } = space
+  const tried = new Set<number>()
+  const next = (): Seen | undefined => workers.unreaped().find(({ slot }) => !tried.has(slot))
   // Each of them may bring more.
-  for (let more = workers.unreaped(); more.length > 0; more = workers.unreaped()) {
-    for (const each of more) {
-      const also = reapOne(space, workers.beginReap(each.slot, locks.signature, each.generation))
-      if (also !== undefined) others(also)
+  for (let seen = next(); seen !== undefined; seen = next()) {
+    tried.add(seen.slot)
+    try {
+      const dead = workers.beginReap(seen.slot, locks.signature, seen.generation)
+      const did = reapOne(space, dead)
+      if (did !== undefined) tell(did)
+    } catch (error) {
+      report(error)
     }
   }
-  return report
 }
 
 function reapOne(space: Space, dead: Seen | undefined): ReapReport | undefined {
@@ -96,7 +108,7 @@ function reapOne(space: Space, dead: Seen | undefined): ReapReport | undefined {
   let over = false
   try {
     // Nothing may be destroyed, and its pages used again, while we visit it; and one reaps at a time.
-    const report = directory.whileLocked((names) => {
+    const did = directory.whileLocked((names) => {
       // Somebody may have taken us for dead, and gone on for us.
       if (!workers.isBuried(dead)) return undefined
       const done = reapNames(space, dead, names)
@@ -104,7 +116,7 @@ function reapOne(space: Space, dead: Seen | undefined): ReapReport | undefined {
       return done
     })
     over = true
-    return report
+    return did
   } finally {
     if (!over) workers.giveUp(dead, locks.signature)
   }
@@ -169,7 +181,7 @@ export function assertReapable(space: Space, { slot, generation }: Seen, thread:
   const warden = workers.wardenOf(slot)
   const alive =
     warden === undefined
-      ? showsLife(space, slot) && 'its words have just changed'
+      ? showsLife(space, { slot, generation }) && 'its words have just changed'
       : `it is supervised${warden === space.slot ? '' : ` by worker ${workers.idOf(warden)}`} and has not exited`
   if (alive === false) return
   throw new Misuse(`${CALL}: worker ${id} is alive: ${alive}`, { worker: id })
@@ -181,12 +193,14 @@ const WATCH_MS = 10
  * Whether the worker did anything while we watched. A worker that idles cannot be told from a dead
  * one like this: it only catches the wrong number for a busy one. `supervise` knows.
  */
-function showsLife(space: Space, slot: number): boolean {
+function showsLife(space: Space, { slot, generation }: Seen): boolean {
   if (!space.workers.isAttached(slot)) return false
   const before = pulse(space, slot)
   space.beforeSleep()
   space.memory.nap(WATCH_MS)
-  return pulse(space, slot) !== before
+  const same = pulse(space, slot) === before
+  // If somebody else has it by now, it is not the one whose words have changed.
+  return !same && space.workers.generation(slot) === generation
 }
 
 /** A sum over words that only the slot's worker changes. */

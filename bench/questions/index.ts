@@ -13,6 +13,7 @@ const questions: Readonly<Record<string, () => Promise<Question>>> = {
   'table-lookup': async () => (await import('./table-lookup.ts')).default,
   'table-update': async () => (await import('./table-update.ts')).default,
   knobs: async () => (await import('./knobs.ts')).default,
+  reap: async () => (await import('./reap.ts')).default,
   footprint: async () => (await import('./footprint.ts')).default,
 }
 

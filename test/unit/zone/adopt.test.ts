@@ -5,6 +5,7 @@
 
 import { describe, expect, it } from 'vitest'
 import type { Item } from '#src/index.ts'
+import { DepotWords, KegWords, zoneParts } from '#src/memory/layout.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import {
   type Actor,
@@ -72,6 +73,19 @@ const lasts: readonly Last[] = [
   },
 ]
 
+/** Locks of the zone that a worker which is gone still holds. */
+function orphaned({ arena, zone }: Actor): string[] {
+  const parts = zoneParts(zone.parts.at, arena.space.maxWorkers)
+  const locks = {
+    records: parts.records + KegWords.lock,
+    buckets: parts.buckets + KegWords.lock,
+    depot: parts.depot + DepotWords.lock,
+  }
+  return Object.entries(locks).flatMap(([name, at]) =>
+    arena.space.locks.isOrphaned(at) ? [name] : [],
+  )
+}
+
 describe.each(CONFIGS)('a worker that dies, sequences $name', (config) => {
   describe.each(KINDS)('$kind zone', ({ stage }) => {
     it.each(lasts)('in $verb, at whatever write, loses nothing', ({ before, act }) => {
@@ -84,6 +98,8 @@ describe.each(CONFIGS)('a worker that dies, sequences $name', (config) => {
         died = dieAfter(b.arena, writes, () => act(b, items))
         if (!died) break
         bury(a.arena, b.arena)
+        // Before anybody takes these locks: what they guard is looked at without them too.
+        expect(orphaned(a)).toEqual([])
         a.zone.check()
         const { live, cached, pending, safe } = a.zone.stats()
         // Only the item that was in its hands can be in doubt, and `audit` finds it.
