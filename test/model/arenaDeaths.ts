@@ -3,7 +3,7 @@
  * reaping itself, where the reaper dies as well and a third worker starts over.
  */
 
-import type { Arena, Item } from '#src/index.ts'
+import type { Arena, Item, Zone } from '#src/index.ts'
 import { RunKind } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { HEIR, VICTIM, work } from './deathStage.ts'
@@ -37,6 +37,16 @@ const zoneOf = (arena: Arena) => arena.zone('new', { bytes: 512, bucket: 2, smr:
 function useZone(arena: Arena): void {
   const zone = zoneOf(arena)
   zone.zfreeSmr(zone.zallocSmr())
+}
+
+function otherZone(arena: Arena): Zone {
+  return arena.zone('other', { bytes: 512, bucket: 2 })
+}
+
+/** All named things are gone: so is every run that is in use. */
+function noRunIsLost(arena: Arena): void {
+  const used = arena.space.pages.runs().filter(({ state }) => state === 'used')
+  if (used.length > 0) throw new Error(`${used.length} runs are nobody's`)
 }
 
 /** Ends it as often as somebody has left it. */
@@ -110,6 +120,28 @@ export const ARENA_DEEDS: readonly ArenaDeed[] = [
       takeOne(arena)
       const idle = idleZone(arena)
       idle.zfreeSmr(idle.zallocSmr())
+    },
+  },
+  {
+    name: 'ending a zone, and another is made before it is reaped',
+    setup: useZone,
+    first(arena) {
+      const zone = zoneOf(arena)
+      const items = [zone.zallocSmr(), zone.zallocSmr(), zone.zallocSmr()]
+      for (const item of items) zone.zfreeSmr(item)
+    },
+    body: endZone,
+    // Where the dead one's words were, if it had given them back.
+    before: (arena) => otherZone(arena).check(),
+    again(arena) {
+      const zone = otherZone(arena)
+      zone.check()
+      zone.zfree(zone.zalloc())
+      useZone(arena)
+      endZone(arena)
+      zone.destroy()
+      arena.smr('own').destroy()
+      noRunIsLost(arena)
     },
   },
   { name: 'making a lock', body: (arena) => void arena.lock('counter'), again: count },

@@ -7,14 +7,17 @@ import { describe, expect, it } from 'vitest'
 import { catalog, quick } from './catalog.ts'
 import { runEntry } from './table.ts'
 
-describe.each(['death', 'death beside a third', 'two deaths', 'exceptions'])('%s', (group) => {
-  it.each((catalog[group] ?? []).map((each) => [each.scenario.name, each] as const))(
-    '%s',
-    (_name, each) => {
-      const { failure, schedules, verdict } = runEntry(quick(each), {}, each.stride)
-      expect(failure && `${failure.message} ${failure.replay}`).toBeUndefined()
-      expect(verdict).toBe('holds')
-      expect(schedules).toBeGreaterThan(5)
-    },
-  )
-})
+describe.each(['death', 'death beside a third', 'two deaths', 'successors', 'exceptions'])(
+  '%s',
+  (group) => {
+    it.each((catalog[group] ?? []).map((each) => [each.scenario.name, each] as const))(
+      '%s',
+      (_name, each) => {
+        const { failure, schedules, verdict } = runEntry(quick(each), {}, each.stride)
+        expect(failure && `${failure.message} ${failure.replay}`).toBeUndefined()
+        expect(verdict).toBe('holds')
+        expect(schedules).toBeGreaterThan(5)
+      },
+    )
+  },
+)

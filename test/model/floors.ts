@@ -22,6 +22,7 @@ import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { smrScenarios } from './smrScenarios.ts'
 import { shipped } from './stage.ts'
+import { successorScenarios } from './successorScenarios.ts'
 import { holdingThrows } from './throwScenarios.ts'
 import type { Throws } from './throws.ts'
 import { timeLimitScenarios } from './timeLimitScenarios.ts'
@@ -139,5 +140,9 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
       quickThrows: { every: scenario.name.includes('lazy') ? 50 : 1 },
     })),
   ),
+  successors: inManyWays(successorScenarios(shipped), 1, [
+    { bound: 2 },
+    { bound: 1, delayed: true },
+  ]),
   'two deaths': entries(reaperDeaths(shipped), { first: VICTIM, victim: REAPER, stride: 20 }),
 }

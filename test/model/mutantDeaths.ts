@@ -6,12 +6,14 @@ import { arenaDeaths, REAPER, reaperDeaths } from './arenaDeaths.ts'
 import { batchDeaths } from './batchDeaths.ts'
 import { accompaniedDeaths, deathScenarios } from './deathScenarios.ts'
 import { VICTIM } from './deathStage.ts'
+import { successorScenarios } from './successorScenarios.ts'
 import { caught, type Trial } from './trial.ts'
 
 const byDeath = caught(deathScenarios, { victim: VICTIM })
 const byBatch = caught(batchDeaths, { victim: VICTIM })
 const byCompany = caught(accompaniedDeaths, { victim: VICTIM })
 const byArena = caught(arenaDeaths, { victim: VICTIM })
+const bySuccessors = caught(successorScenarios)
 const byTwo = caught(reaperDeaths, { victim: REAPER })
 
 const PAGES = 'memory/pages'
@@ -133,12 +135,31 @@ export const DEATH_TRIALS: readonly Trial[] = [
   ]),
   byTwo(
     'two deaths: frees',
-    [
-      'a dead reaper: its work is not taken over',
-      'reap',
-      'let more = workers.unreaped()',
-      'let more = []',
-    ],
+    ['a dead reaper: its work is not taken over', 'reap', 'workers.unreaped().find(', '[].find('],
     { rules: { kill: { thread: VICTIM, afterStep: 7 } } },
   ),
+  bySuccessors('two reapers and a successor', [
+    'a reaper goes by the slot, not by the worker that was seen',
+    'reap',
+    'workers.beginReap(slot, locks.signature, generation)',
+    'workers.beginReap(slot, locks.signature)',
+  ]),
+  bySuccessors('two reapers and a successor', [
+    '[B] a worker is buried by a store',
+    'memory/workers',
+    'this.step(slot, generation, 1)',
+    '(this.memory.store(this.address(slot), (generation + 1) | 0), true)',
+  ]),
+  byArena('death in ending a zone, and another is made before it is reaped', [
+    'zone: its own words go back before its slabs',
+    'zone/destroy',
+    'records.abolish();\n        buckets.keg.abolish();\n        if (domain !== undefined)\n            memory.add(domain.address + DomainWords.users, -1);\n        pages.release(at);',
+    'if (domain !== undefined)\n            memory.add(domain.address + DomainWords.users, -1);\n        pages.release(at);\n        records.abolish();\n        buckets.keg.abolish();',
+  ]),
+  byArena('death in ending a zone, and another is made before it is reaped', [
+    'the directory forgets what a dead worker had left unswept',
+    'memory/directory',
+    'memory.store(Header.unswept, unswept);\n            return this.listing(entry, true);',
+    'memory.store(Header.unswept, 0);\n            return this.listing(entry, true);',
+  ]),
 ]
