@@ -278,7 +278,10 @@ export function reaperDeath(
 ): Scenario<undefined> {
   const watched = { hooks: watching }
   const heirs: Body = (memory, hired, hand) => {
-    for (const slot of [0, 1, 0]) reap(lib, hired.arena, slot)
+    // What the reaper had begun is nobody's any more, and nobody comes back for it by name.
+    for (const slot of [0, 1]) reap(lib, hired.arena, slot)
+    const left = hired.arena.space.workers.unreaped()
+    if (left.length > 0) throw new Error(`slot ${left.map(({ slot }) => slot)} is left unreaped`)
     work(memory, hired, hand, false)
   }
   const reaps: Body = (memory, hired, hand) => {
