@@ -29,7 +29,7 @@ import { parseArgs } from 'node:util'
 import { catalog } from './catalog.ts'
 import { Effects } from './effects.ts'
 import { reasonFor, unused } from './equivalents.ts'
-import type { Message, Place } from './mutantChild.ts'
+import type { Message, Place, Reached } from './mutantChild.ts'
 import { formatScore, formatSurvivors, type Result } from './mutantScore.ts'
 import { ROOT, Slot, scripts, YARD } from './mutantYard.ts'
 import { applied, keyOf, type MachineMutant, mutantsOf, type Operator } from './mutate.ts'
@@ -60,6 +60,8 @@ const MORE_SCHEDULES = 1000
 const DEEP_SCHEDULES = 200_000
 /** How many ms of scenarios a mutant gets in each round. */
 const ROUNDS: readonly number[] = [1000, 6000, Number.POSITIVE_INFINITY]
+/** Scenarios whose setup alone reaches a mutant differ little: so many of them are enough. */
+const SETUPS = 6
 const DEATH = /death|exceptions/
 /** What is likely to catch a kind of mutant, and is looked at sooner. */
 const SUITED: Readonly<Record<Operator, RegExp>> = {
@@ -87,8 +89,10 @@ interface Covered extends Place {
   readonly name: string
   readonly ms: number
   readonly schedules: number
-  /** Keys of mutants whose place is executed. */
+  /** Keys of mutants whose place is executed by a thread. */
   readonly reaches: ReadonlySet<string>
+  /** Of those whose place only setup executes. */
+  readonly before: ReadonlySet<string>
   /** How many of them are in a file. */
   readonly inFile: ReadonlyMap<string, number>
 }
@@ -154,7 +158,7 @@ async function fingerprint(library: ReadonlyMap<string, string>): Promise<string
   const hash = createHash('sha256')
   const model = await scripts(new URL('build/test/model/', ROOT))
   for (const [file, text] of [...library, ...model]) {
-    if (!/^(?:machineMutants|mutantScore|equivalents)$/.test(file))
+    if (!/^(?:machineMutants|mutantYard|mutantScore|equivalents)$/.test(file))
       hash.update(`${file}\n${text}\n`)
   }
   return hash.digest('hex').slice(0, 16)
@@ -175,14 +179,17 @@ async function coverage(
   await writeFile(kept, JSON.stringify(messages))
   return messages
     .filter(({ place }) => expectsNothing(place))
-    .map(({ place, name, ms, schedules, reached }) => {
-      const reaches = Object.entries(reached).flatMap(([file, offsets]) =>
-        offsets.map((i) => files.get(file)?.[i]?.key ?? ''),
-      )
+    .map(({ place, name, ms, schedules, reached, before }) => {
+      const keys = (of: Reached): ReadonlySet<string> =>
+        new Set(
+          Object.entries(of).flatMap(([file, offsets]) =>
+            offsets.map((i) => files.get(file)?.[i]?.key ?? ''),
+          ),
+        )
       const inFile = Object.entries(reached).map(
         ([file, offsets]) => [file, offsets.length] as const,
       )
-      const covered = { reaches: new Set(reaches), inFile: new Map(inFile) }
+      const covered = { reaches: keys(reached), before: keys(before), inFile: new Map(inFile) }
       return { ...place, name, ms, schedules, ...covered }
     })
 }
@@ -216,8 +223,9 @@ async function measure(
       return outcome.messages.flatMap((message) => {
         if (message.says !== 'covered') return []
         if (!message.good) throw new Error(`${message.name} fails without a mutant`)
-        const reached = Object.entries(message.reached).map(([at, list]) => [names.get(at), list])
-        return [{ ...message, reached: Object.fromEntries(reached) as typeof message.reached }]
+        const named = (of: Reached): Reached =>
+          Object.fromEntries(Object.entries(of).map(([at, list]) => [names.get(at) ?? '', list]))
+        return [{ ...message, reached: named(message.reached), before: named(message.before) }]
       })
     }),
   )
@@ -352,7 +360,7 @@ async function tryOut(
 }
 
 /**
- * Who has caught its like first. Then those that are cheap for what they do in this file, one of each
+ * Some whose setup executes it. Then who has caught its like. Then those that are cheap for what they do in this file, one of each
  * group before the second of one.
  */
 function inOrder(
@@ -371,7 +379,7 @@ function inOrder(
     }))
     .sort((one, other) => one.price - other.price)
   const ofGroup = new Map<string, number>()
-  return ranked
+  const ordered = ranked
     .map(({ each, price }) => {
       const before = (ofGroup.get(each.group) ?? 0) + 1
       ofGroup.set(each.group, before)
@@ -380,6 +388,11 @@ function inOrder(
     })
     .sort((one, other) => one.rank - other.rank)
     .map(({ each }) => each)
+  const setups = covered
+    .filter(({ before }) => before.has(key))
+    .sort((one, other) => one.ms - other.ms)
+    .slice(0, SETUPS)
+  return [...setups, ...ordered]
 }
 
 async function explore(

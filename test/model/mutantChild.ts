@@ -30,6 +30,8 @@ export interface Task {
   readonly cover?: Readonly<Record<string, readonly number[]>>
 }
 
+export type Reached = Readonly<Record<string, readonly number[]>>
+
 export type Message =
   | { readonly says: 'begin' | 'alive' | 'end' }
   | { readonly says: 'caught'; readonly by: Place; readonly name: string; readonly as: string }
@@ -40,8 +42,10 @@ export type Message =
       readonly ms: number
       readonly schedules: number
       readonly good: boolean
-      /** By address: places in the list of offsets. */
-      readonly reached: Readonly<Record<string, readonly number[]>>
+      /** By address, what threads execute: places in the list of offsets. */
+      readonly reached: Reached
+      /** What only setup does. */
+      readonly before: Reached
     }
 
 const SIGN_OF_LIFE_MS = 1000
@@ -126,23 +130,60 @@ function cover({ entries }: Task, wanted: NonNullable<Task['cover']>): void {
     })
     return scripts
   }
+  const note = (into: Map<string, Set<number>>): void => {
+    for (const script of take()) {
+      const offsets = wanted[script.url]
+      if (offsets === undefined) continue
+      const known = into.get(script.url) ?? new Set()
+      into.set(script.url, known)
+      for (const i of executed(script, offsets)) known.add(i)
+    }
+  }
   for (const { group, index } of entries) {
     take()
+    const threads = new Map<string, Set<number>>()
+    const setup = new Map<string, Set<number>>()
     const entry = quick(find({ group, index }))
+    // A death is many explorations, each with its setup: too many to ask before and after each.
+    const scenario =
+      entry.victim === undefined ? told(entry.scenario, threads, setup) : entry.scenario
     // Of the processor: others may keep it busy.
-    const before = process.cpuUsage()
-    const { name, schedules, good } = runEntry(entry, {}, entry.stride)
-    const { user, system } = process.cpuUsage(before)
+    const begin = process.cpuUsage()
+    const { name, schedules, good } = runEntry({ ...entry, scenario }, {}, entry.stride)
+    const { user, system } = process.cpuUsage(begin)
+    note(threads)
     const ms = (user + system) / MICROSECONDS
-    const scripts = take().filter(({ url }) => wanted[url] !== undefined)
-    const reached = scripts.map((script) => [
-      script.url,
-      executed(script, wanted[script.url] ?? []),
-    ])
-    const all = Object.fromEntries(reached) as Record<string, number[]>
-    say({ says: 'covered', place: { group, index }, name, ms, schedules, good, reached: all })
+    const [reached, all] = [plain(threads), plain(setup)]
+    const before = Object.fromEntries(
+      Object.entries(all).map(([url, list]) => [
+        url,
+        list.filter((i) => threads.get(url)?.has(i) !== true),
+      ]),
+    )
+    say({ says: 'covered', place: { group, index }, name, ms, schedules, good, reached, before })
   }
   say({ says: 'end' })
+
+  /** Setup is told from what follows. */
+  function told(
+    scenario: Scenario,
+    threads: Map<string, Set<number>>,
+    setup: Map<string, Set<number>>,
+  ): Scenario {
+    return {
+      ...scenario,
+      setup(memory) {
+        note(threads)
+        const world = scenario.setup(memory)
+        note(setup)
+        return world
+      },
+    }
+  }
+}
+
+function plain(sets: ReadonlyMap<string, ReadonlySet<number>>): Record<string, number[]> {
+  return Object.fromEntries([...sets].map(([url, set]) => [url, [...set]]))
 }
 
 /** The innermost range around an offset says how often it was executed. */
