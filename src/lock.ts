@@ -122,6 +122,7 @@ export class NamedLock {
   private take(call: string, options: WaitOptions | undefined): Taken {
     this.space.assertOpen(call)
     const timeoutMs = timeoutOf(call, options)
+    this.space.assertSleepable(call)
     // Without a time-out the worker's own patience counts, which is shorter in one that supervises.
     const patience = options?.timeoutMs === undefined ? undefined : timeoutMs
     return this.space.locks.lock(this.at, `${call}: ${this.what}`, patience)

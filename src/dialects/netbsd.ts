@@ -18,7 +18,8 @@
  *   - A cache is shared, and found by its name, at its first use: see cold.ts. A second worker makes
  *     the same calls with the same arguments. Water marks, limit and domain come before the first use.
  *   - PR_WAITOK waits 30 s, then throws Exhausted; inside a section of the domain it is Misuse.
- *   - pool_cache_sethiwat is left out: the core has no bound on what the depot keeps. So are the
+ *   - pool_cache_sethiwat is left out: what the depot keeps is bounded in items, by the zone's knob
+ *     `depot` (`zone.tune`), not in buckets. So are the
  *     *_paddr verbs, and pool_cache_destruct_object.
  *
  * What the review asks for first is rules of use; examples/netbsd has them as programs.

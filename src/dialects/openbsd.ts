@@ -25,13 +25,13 @@
  *   - smr_barrier and smr_flush cannot sleep here, for callbacks run between turns: they return promises
  *     and reject with Exhausted after 30 s, naming the workers in the way. They also wait for the
  *     callbacks that other workers have queued before; the manual promises readers only.
- *   - smr_call is legal in a section, as in the kernel, but begins to count when the outermost one ends:
- *     the core takes no callbacks inside. smr_barrier and smr_flush in a section are Misuse.
+ *   - smr_call is legal in a section, as in the kernel, and counts at once: a barrier of any worker
+ *     waits for it. smr_barrier and smr_flush in a section are Misuse.
  *   - A callback runs on the worker that queued it, not in one kernel thread, and not before its
  *     turn has ended; that it is late is for lack of turns, not for a pause of 100 ms. If the worker
  *     dies, or detaches before it may run, it never does. One that throws is reported as a warning.
- *   - An `await` in a section is not noticed, as it would be if sections did not nest: another task's
- *     section becomes part of it. It is safe, and holds memory back for as long as it takes.
+ *   - An `await` in a section is reported, once, as a warning: another task's section becomes part of
+ *     it. It is safe, and holds memory back for as long as it takes.
  *   - An entry is a private object: a function cannot be shared. It is beside the item, not in it.
  *   - No interrupts, and no autoconf: all is process context. All assertions hold in every build, and
  *     throw Misuse (or Corruption, where a list's words are wrong) with the core's name of the verb.
@@ -78,9 +78,8 @@ export function smr_startup(arena: Arena): OpenBsd {
 export class OpenBsd extends OpenBsdLists {
   /** The domain itself, for all that the kernel has no name for: `stats`, `stalled`, zones. */
   readonly smr: Smr
+  /** How many sections are open around each other. Means nothing when the core has none open. */
   private depth = 0
-  /** Callbacks of this section, for the core to have when it ends. */
-  private held: (() => void)[] = []
 
   /** @internal */
   constructor(arena: Arena, smr: Smr) {
@@ -90,16 +89,22 @@ export class OpenBsd extends OpenBsdLists {
 
   /** Opens a section, or one more around the same things. Never blocks; do not `await` inside. */
   readonly smr_read_enter = (): void => {
-    if (this.depth === 0) this.smr.enter()
-    this.depth++
+    if (this.depth > 0 && this.smr.inside) {
+      this.depth++
+      return
+    }
+    this.smr.enter()
+    this.depth = 1
   }
 
   /** Closes the innermost section. Never blocks. Misuse when none is open. */
   readonly smr_read_leave = (): void => {
-    if (this.depth === 0) throw new Misuse('smr_read_leave: no section is open')
-    if (this.depth === 1) this.smr.exit()
-    this.depth--
-    if (this.depth === 0 && this.held.length > 0) this.handOver()
+    if (!this.smr.inside) throw new Misuse('smr_read_leave: no section is open')
+    if (this.depth > 1) this.depth--
+    else {
+      this.depth = 0
+      this.smr.exit()
+    }
   }
 
   /** Makes the entry ready for `smr_call`. Misuse while it is queued: its callback would be lost. */
@@ -122,8 +127,7 @@ export class OpenBsd extends OpenBsdLists {
       smr.queued = false // It may be initialised and queued again by its own callback.
       fn(arg)
     }
-    if (this.depth > 0) this.held.push(run)
-    else this.smr.call(run)
+    this.smr.callAnywhere(run)
     smr.smr_func = fn
     smr.smr_arg = arg
     smr.queued = true
@@ -163,12 +167,6 @@ export class OpenBsd extends OpenBsdLists {
   /** Publishes an item, with all that was written to it before. Misuse for what is no item or 0. */
   readonly SMR_PTR_SET_LOCKED = (pptr: number, val: Item): void =>
     pointer(this.arena, pptr).serializedStore(val)
-
-  private handOver(): void {
-    const runs = this.held
-    this.held = []
-    for (const run of runs) this.smr.call(run)
-  }
 
   private checkEntry(call: string, smr: unknown): void {
     if (smr instanceof smr_entry) return

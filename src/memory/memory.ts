@@ -219,6 +219,11 @@ export class Memory {
     spinHint()
   }
 
+  /** Whether `nap` sleeps, and does not only breathe. */
+  get sleeps(): boolean {
+    return this.blocking
+  }
+
   /** Sleeps for `ms` where this thread may block; where it may not, breathes once. */
   nap(ms: number): void {
     if (this.blocking) Atomics.wait(this.pillow, 0, 0, ms)

@@ -69,6 +69,45 @@ export interface Sleeper {
   beforeSleep(): void
 }
 
+/** Where a thread cannot sleep: a clock that stands for so many looks in a row has been stopped. */
+const FROZEN_PROBES = 2 ** 24
+
+/**
+ * How much of a time-out is left. By the clock; and by what was slept, for a program may have stopped
+ * its clock (tests do, with fake timers that were there before us): the wait ends all the same.
+ */
+export class Deadline {
+  private readonly memory: Memory
+  private readonly timeoutMs: number
+  private readonly end: number
+  private slept = 0
+  private last: number
+  private frozen = 0
+
+  constructor(memory: Memory, timeoutMs: number) {
+    this.memory = memory
+    this.timeoutMs = timeoutMs
+    this.last = memory.now()
+    this.end = this.last + timeoutMs
+  }
+
+  /** Milliseconds; 0 and less: it is over. */
+  left(): number {
+    const now = this.memory.now()
+    this.frozen = now === this.last ? this.frozen + 1 : 0
+    if (this.frozen === 0) this.slept = 0
+    this.last = now
+    const stands = this.slept >= this.timeoutMs || this.frozen >= FROZEN_PROBES
+    if (stands && Number.isFinite(this.timeoutMs)) return 0
+    return this.end - now
+  }
+
+  /** So long was slept since `left` was last asked. */
+  sleeping(ms: number): void {
+    this.slept += ms
+  }
+}
+
 /** Probes until it says yes (true) or the time is over (false). Blocks this thread. */
 export function until(sleeper: Sleeper, timeoutMs: number, probe: () => boolean): boolean {
   const { memory } = sleeper
@@ -77,13 +116,15 @@ export function until(sleeper: Sleeper, timeoutMs: number, probe: () => boolean)
     if (timeoutMs === 0) return false
     memory.pause()
   }
-  const deadline = memory.now() + timeoutMs
+  const deadline = new Deadline(memory, timeoutMs)
   for (let napMs = FIRST_NAP_MS; ; napMs = Math.min(napMs * 2, LONGEST_NAP_MS)) {
     if (probe()) return true
-    const left = deadline - memory.now()
+    const left = deadline.left()
     if (left <= 0) return false
     sleeper.beforeSleep()
-    memory.nap(Math.min(napMs, left))
+    const ms = Math.min(napMs, left)
+    memory.nap(ms)
+    deadline.sleeping(memory.sleeps ? ms : 0)
   }
 }
 
@@ -94,14 +135,16 @@ export async function untilAsync(
   options: AsyncWaitOptions | undefined,
   probe: () => boolean,
 ): Promise<boolean> {
-  const deadline = memory.now() + timeoutMs
+  const deadline = new Deadline(memory, timeoutMs)
   for (let sleepMs = 0; ; sleepMs = Math.min(sleepMs * 2 || 1, LONGEST_SLEEP_MS)) {
     const signal = options?.signal
     if (signal?.aborted) throw signal.reason ?? new Exhausted('the wait was aborted')
     if (probe()) return true
-    const left = deadline - memory.now()
+    const left = deadline.left()
     if (left <= 0) return false
-    await sleep(Math.min(sleepMs, left))
+    const ms = Math.min(sleepMs, left)
+    await sleep(ms)
+    deadline.sleeping(ms)
   }
 }
 

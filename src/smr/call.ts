@@ -77,7 +77,11 @@ export class Calls {
   private sealed = 0
   /** Up to this batch, somebody is in a hurry. */
   private urgent = 0
-  private scheduled = false
+  /** The number of the pump that is due; 0 when none is. An older one that comes late does nothing. */
+  private due = 0
+  /** Milliseconds that it was put off for. */
+  private dueIn = 0
+  private pumps = 0
   private running = false
   private closed = false
   /** How often, and since when, the oldest batch has been polled in vain. */
@@ -97,14 +101,28 @@ export class Calls {
 
   queue(callback: () => void, bytes: number, expedite: boolean): void {
     const { memory, reader } = this
+    // Counted before it waits here: a barrier never takes for settled what is still to run. If an
+    // exception comes in between, one is counted that nobody has: see `reconcile`.
+    memory.add(reader + ReaderWords.queued, 1)
     this.open.push(callback)
     this.openBytes += bytes
     memory.tally(reader + ReaderWords.calls, 1)
-    memory.add(reader + ReaderWords.queued, 1)
     const full = this.open.length >= BATCH_CALLBACKS || this.openBytes >= BATCH_BYTES
     if (full || expedite) this.seal(true)
-    if (expedite) this.urgent = this.sealed
-    this.schedule(0)
+    if (expedite) this.hurry()
+    else if (this.due === 0) this.schedule(0)
+  }
+
+  /** Somebody waits for what is sealed: no batch up to it is polled patiently, or after a pause. */
+  hurry(): void {
+    this.urgent = this.sealed
+    const isDueNow = this.due !== 0 && this.dueIn === 0
+    if (this.batches.length > 0 && !isDueNow) this.schedule(0)
+  }
+
+  /** In a turn of its own: callbacks that were queued by a call which has then failed get their turn. */
+  check(): void {
+    if (this.due === 0 && this.batches.length + this.open.length > 0) this.schedule(0)
   }
 
   /** Closes the open batch under a goal. `force`: the write hand shall get there. */
@@ -114,26 +132,33 @@ export class Calls {
     goals.makeRoom()
     const goal = goals.stamp()
     if (force) goals.commit(goal)
+    // No call from here on, so nothing can come in between: each callback is in one batch.
     this.sealed++
-    this.batches.push({ number: this.sealed, goal, callbacks: this.open, next: 0 })
+    this.batches[this.batches.length] = {
+      number: this.sealed,
+      goal,
+      callbacks: this.open,
+      next: 0,
+    }
     this.open = []
     this.openBytes = 0
   }
 
   /** What the worker does between two turns. @internal */
   pump(): void {
-    this.scheduled = false
+    this.due = 0
     if (this.closed) return
     if (!this.isAlive()) {
       this.forget()
       return
     }
+    this.reconcile()
     this.seal(false)
     const hurry = this.memory.load(this.hurryAt)
     if (hurry !== this.hurried) this.urgent = this.sealed
     this.hurried = hurry
     const inTime = this.runExpired(this.memory.now() + BUDGET_MS)
-    if (this.batches.length > 0 || this.open.length > 0) {
+    if (this.due === 0 && (this.batches.length > 0 || this.open.length > 0)) {
       this.schedule(inTime ? Math.min(2 ** this.polls, LONGEST_DELAY_MS) : 0)
     }
   }
@@ -211,6 +236,20 @@ export class Calls {
     this.settleRunning()
   }
 
+  /**
+   * Between two turns nothing of this queue is under way: what was queued is settled, or waits here.
+   * What is more was counted by a call that has then failed, or lost in one; nobody shall wait for it.
+   */
+  private reconcile(): void {
+    const { memory, reader } = this
+    this.settleRunning()
+    let left = this.open.length
+    for (const { callbacks, next } of this.batches) left += callbacks.length - next
+    const settled = memory.load(reader + ReaderWords.settled)
+    const lost = (memory.load(reader + ReaderWords.queued) - settled - left) | 0
+    if (lost > 0) memory.add(reader + ReaderWords.settled, lost)
+  }
+
   private settleRunning(): void {
     if (!this.running) return
     this.running = false
@@ -228,9 +267,14 @@ export class Calls {
 
   /** In a later turn, which is nobody's task: it serves callbacks of many. */
   private schedule(ms: number): void {
-    if (this.scheduled || this.closed) return
-    this.scheduled = true
+    if (this.closed) return
+    const pump = ++this.pumps
     const stuck = this.since !== undefined && this.memory.now() - this.since > KEEP_ALIVE_MS
-    outside(() => this.turn.later(() => this.pump(), ms, !stuck))
+    const run = (): void => {
+      if (pump === this.pumps) this.pump()
+    }
+    outside(() => this.turn.later(run, ms, !stuck))
+    this.dueIn = ms
+    this.due = pump
   }
 }

@@ -24,7 +24,8 @@ export function destroySmr(smr: Smr, options: WaitOptions | undefined): void {
       },
     )
   }
-  if (!smr.synchronize({ timeoutMs: timeoutOf('smr.destroy', options) })) {
+  const timeoutMs = smr.timeout(timeoutOf('smr.destroy', options), options)
+  if (!smr.synchronize({ timeoutMs })) {
     throw new Exhausted(
       `smr.destroy: domain ${show(name)}: sections are still open after the wait`,
       {

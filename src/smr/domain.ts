@@ -115,6 +115,21 @@ export class Smr extends Sections {
   }
 
   /**
+   * `call`, inside a section as well: its goal is taken after the unlink like any other, and is not met
+   * before the section ends. It counts at once, so a barrier of whomever waits for it. @internal
+   */
+  callAnywhere(callback: () => void): void {
+    if (!this.inside) this.assertOutside('call')
+    this.myCalls().queue(callback, 0, false)
+  }
+
+  /** @internal */
+  override check(): void {
+    super.check()
+    if (this.isAlive()) this.calls?.check()
+  }
+
+  /**
    * Resolves when all callbacks that any worker has queued before are run, and all readers of that
    * time have left. Answers as `waitAsync`: true, or false when `timeoutMs` is over; Exhausted after
    * 30 s without it, naming the workers that are in the way: busy ones, or dead ones that nobody has
@@ -189,6 +204,7 @@ export class Smr extends Sections {
     this.assertOutside('wait')
     const seq = this.taken('wait', goal)
     if (this.trackers?.holdsBack(seq)) throw this.ownSection('wait')
+    this.space.assertSleepable('smr.wait')
     return this.goals.outlast('wait', seq, options, (it) => this.foreignGoal('wait', it))
   }
 
@@ -210,6 +226,7 @@ export class Smr extends Sections {
     this.assertOutside('synchronize')
     this.assertNoneOpen('synchronize')
     timeoutOf('smr.synchronize', options) // Before the clock moves.
+    this.space.assertSleepable('smr.synchronize')
     this.goals.makeRoom()
     return this.goals.outlast('synchronize', this.goals.stamp(), options, undefined)
   }
@@ -255,6 +272,7 @@ export class Smr extends Sections {
   destroy(options?: WaitOptions): void {
     this.assertOutside('destroy')
     this.assertNoneOpen('destroy')
+    this.space.assertSleepable('smr.destroy')
     destroySmr(this, options)
   }
 
@@ -291,6 +309,11 @@ export class Smr extends Sections {
   /** `expired` for somebody who waits: moves the write hand to a goal ahead of it. @internal */
   expiredUrgently(goal: Seq): boolean {
     return this.goals.look(goal, URGENT, undefined)
+  }
+
+  /** How long a wait takes at most: a lazy clock needs its ticks besides. @internal */
+  timeout(ms: number, options: WaitOptions | undefined): number {
+    return this.goals.timeout(ms, options)
   }
 
   /** Runs this worker's callbacks that may run now; it is about to leave. @internal */
@@ -352,6 +375,7 @@ export class Smr extends Sections {
     const timeoutMs = asyncTimeoutOf(`smr.${verb}`, options)
     if (verb === 'flush') memory.add(this.address + DomainWords.hurry, 1)
     this.calls?.seal(true)
+    if (verb === 'flush') this.calls?.hurry()
     const queued = new Queued(this.space, goals.readers)
     goals.makeRoom()
     const deadline = memory.now() + timeoutMs

@@ -13,6 +13,7 @@ import type { Memory } from '../memory/memory.ts'
 import {
   type AsyncWaitOptions,
   asyncTimeoutOf,
+  DEFAULT_TIMEOUT_MS,
   timeoutOf,
   until,
   untilAsync,
@@ -38,6 +39,9 @@ export interface Own {
 export const PATIENT = 0
 /** Moves the write hand there if that is the clock's way: somebody is waiting. */
 export const URGENT = 1
+
+/** A goal of a lazy clock lies two ticks ahead of one that has begun already. */
+const GRACE_TICKS_AT_MOST = 3
 
 /** In a checked arena a goal is serial x 2^32 + sequence; serials repeat after 2^20. */
 const SEQUENCES = 2 ** 32
@@ -197,7 +201,7 @@ export class Goals {
     options: WaitOptions | undefined,
     foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined,
   ): boolean {
-    const timeoutMs = timeoutOf(`smr.${verb}`, options)
+    const timeoutMs = this.timeout(timeoutOf(`smr.${verb}`, options), options)
     const met = until(this.space, timeoutMs, () => this.look(goal, URGENT, foreign))
     return this.answer(verb, goal, options, met)
   }
@@ -208,7 +212,7 @@ export class Goals {
     options: AsyncWaitOptions | undefined,
     foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined,
   ): Promise<boolean> {
-    const timeoutMs = asyncTimeoutOf(`smr.${verb}`, options)
+    const timeoutMs = this.timeout(asyncTimeoutOf(`smr.${verb}`, options), options)
     const met = await untilAsync(this.memory, timeoutMs, options, () => {
       this.own.assertOpen(verb) // Detached or destroyed between two turns.
       return this.look(goal, URGENT, foreign)
@@ -220,10 +224,21 @@ export class Goals {
     if (met || options?.timeoutMs !== undefined) return met
     const rd = this.clock.rd()
     const workers = this.readers.holders(rd, goal, this.space.workers.attached())
-    throw new Exhausted(
-      `smr.${verb}: goal ${goal} is not met after 30 s; sections of worker ${workers.join(', ')} are still open`,
-      { domain: this.name, goal, workers: workers.join(',') },
-    )
+    const seconds = this.timeout(DEFAULT_TIMEOUT_MS, undefined) / 1000
+    const why =
+      workers.length > 0
+        ? `sections of worker ${workers.join(', ')} are still open`
+        : `no section is in the way, but the clock has not got there: ${this.pace.tickMs === 0 ? 'commit the goal' : `its tick is ${this.pace.tickMs} ms, and a goal lies two ticks ahead`}`
+    throw new Exhausted(`smr.${verb}: goal ${goal} is not met after ${seconds} s; ${why}`, {
+      domain: this.name,
+      goal,
+      workers: workers.join(','),
+    })
+  }
+
+  /** The usual time, unless the caller has named one: and what a lazy clock needs in any case. */
+  timeout(ms: number, options: WaitOptions | undefined): number {
+    return options?.timeoutMs === undefined ? ms + GRACE_TICKS_AT_MOST * this.pace.tickMs : ms
   }
 
   // ---- what callers hold ---------------------------------------------------------------------

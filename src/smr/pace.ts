@@ -38,6 +38,8 @@ export interface Pace {
   readonly reach: number
   /** Whether a goal ahead of the hand is this clock's way of keeping its pace. */
   readonly keeps: boolean
+  /** Milliseconds per tick, where only time moves the hand; else 0. */
+  readonly tickMs: number
   /** Steps of the write hand that the last `goal`, `urge` or `pass` made. */
   steps: number
   /** The goal for what the caller has unlinked. */
@@ -62,6 +64,7 @@ export function paceOf(memory: Memory, domain: number, clock: Clock): Pace {
 class DefaultPace implements Pace {
   readonly reach: number
   readonly keeps: boolean = false
+  readonly tickMs = 0
   steps = 0
   protected readonly clock: Clock
   private readonly memory: Memory
@@ -125,7 +128,7 @@ class LazyPace implements Pace {
   private readonly memory: Memory
   private readonly clock: Clock
   private readonly tickAt: number
-  private readonly tickMs: number
+  readonly tickMs: number
 
   constructor(memory: Memory, domain: number, clock: Clock) {
     this.memory = memory

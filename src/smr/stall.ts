@@ -81,7 +81,8 @@ export function noteHolder(memory: Memory, reader: number, wr: Seq): void {
   for (const { seq: at, heldSeq, heldSince } of WATCHED) {
     const seq = memory.load(reader + at)
     if (seq === INVALID || !lt(seq as Seq, wr) || memory.load(reader + heldSeq) === seq) continue
-    // The time first: whoever sees the new sequence sees no older time with it.
+    // The time first: whoever sees the new sequence sees no older time with it. The other way round he
+    // could report a stall as old as the one noted before: wrong in print, and nothing rests on it.
     memory.store(reader + heldSince, clockWord(memory))
     memory.store(reader + heldSeq, seq)
   }

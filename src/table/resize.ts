@@ -29,6 +29,7 @@ export function resizeTable(
   options: WaitOptions | undefined,
 ): void {
   const timeoutMs = timeoutOf(CALL, options)
+  parts.arena.space.assertSleepable(CALL)
   let outcome: Outcome = 'readers'
   until(parts.arena.space, timeoutMs, () => {
     outcome = attempt(parts, bits)

@@ -223,6 +223,7 @@ export class Zone {
     this.assertOpen('reclaim')
     this.assertOutside('reclaim')
     assertLevel(`zone.reclaim: zone ${show(this.name)}`, level)
+    if (level !== 'trim') this.parts.space.assertSleepable('zone.reclaim')
     const { parts, supply } = this
     return reclaim(parts, supply, level, options, () => {
       const { cached, pending, safe } = this.stats()
@@ -288,6 +289,7 @@ export class Zone {
   destroy(options?: WaitOptions): void {
     this.assertOpen('destroy')
     this.assertOutside('destroy')
+    this.parts.space.assertSleepable('zone.destroy')
     const { live } = this.stats()
     if (live !== 0) {
       throw misuse(this.parts, 'destroy', `${live} items are live; free them first`)

@@ -11,6 +11,7 @@ import {
   exitingThread,
   later,
   now,
+  repeat,
   report,
   sleep,
   threadId,
@@ -149,6 +150,37 @@ describe('the end of a turn', () => {
       vi.unstubAllGlobals()
     }
   })
+})
+
+describe('repeat', () => {
+  it('calls back until the answer is no, from a microtask, and keeps nobody alive', async () => {
+    let calls = 0
+    await new Promise<void>((resolve) => {
+      repeat(() => {
+        calls++
+        if (calls === 3) resolve()
+        return calls < 3
+      }, 1)
+      setTimeout(() => {}, 1000).unref()
+      const alive = setInterval(() => {
+        if (calls >= 3) clearInterval(alive)
+      }, 1)
+    })
+    await sleep(5)
+    expect(calls).toBe(3)
+  })
+})
+
+it('timers and clocks that are exchanged later do not stop time', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate', 'performance', 'Date'] })
+  try {
+    const begun = now()
+    await sleep(2)
+    await new Promise<void>((resolve) => endOfTurn(resolve))
+    expect(now()).toBeGreaterThan(begun)
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 describe('asyncScope', () => {

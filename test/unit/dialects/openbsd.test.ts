@@ -66,6 +66,31 @@ describe('sections', () => {
     SMR_ASSERT_NONCRITICAL()
   })
 
+  it('protect after an exception in the one before', () => {
+    const { memory } = arena
+    const { smr } = kernel
+    for (const verb of ['glance', 'load', 'store'] as const) {
+      for (const act of [kernel.smr_read_enter, kernel.smr_read_leave]) {
+        const original = memory[verb]
+        memory[verb] = (): never => {
+          throw new RangeError('Maximum call stack size exceeded')
+        }
+        try {
+          act()
+        } catch {
+          // Survived.
+        } finally {
+          memory[verb] = original as never
+        }
+        if (!smr.entered) kernel.smr_read_enter()
+        const goal = smr_startup(there).smr.advance()
+        expect(smr_startup(there).smr.poll(goal), verb).toBe(false)
+        kernel.smr_read_leave()
+        arena.space.turn.letGo()
+      }
+    }
+  })
+
   it('cannot be left when none is open', () => {
     unchanged(arena, () => misuse(kernel.smr_read_leave))
     kernel.smr_read_enter()
@@ -195,6 +220,19 @@ describe.each(['smr_barrier', 'smr_flush'] as const)('%s', (verb) => {
     other.smr_call(entry, () => (called = true), undefined)
     expect(await kernel[verb]()).toBeUndefined()
     expect(called).toBe(true)
+  })
+
+  it('waits for a callback that another worker has queued inside a section', async () => {
+    const theirs = smr_startup(there)
+    const entry = new smr_entry()
+    let ran = false
+    theirs.smr_init(entry)
+    theirs.smr_read_enter()
+    theirs.smr_call(entry, () => (ran = true), 0)
+    const over = kernel[verb]().then(() => ran)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    theirs.smr_read_leave()
+    expect(await over).toBe(true)
   })
 
   it('rejects inside a section', async () => {

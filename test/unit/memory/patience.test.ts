@@ -88,6 +88,13 @@ describe('until', () => {
     expect(until(awake(memory), 10, () => slept() > 9.99)).toBe(true)
   })
 
+  it('ends when it has slept for so long, though the clock stands still', () => {
+    const { memory, naps } = patient()
+    vi.spyOn(memory, 'now').mockImplementation(() => 7)
+    expect(until(awake(memory), 50, () => false)).toBe(false)
+    expect(naps.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThanOrEqual(50)
+  })
+
   it('measures its time from the real clock', () => {
     const begun = performance.now()
     expect(until(awake(make()), 20, () => false)).toBe(false)
@@ -109,6 +116,12 @@ describe('untilAsync', () => {
     const probe = vi.fn(() => false)
     expect(await untilAsync(make(), 0, {}, probe)).toBe(false)
     expect(probe).toHaveBeenCalledTimes(1)
+  })
+
+  it('ends when it has slept for so long, though the clock stands still', async () => {
+    const memory = make()
+    vi.spyOn(memory, 'now').mockImplementation(() => 7)
+    expect(await untilAsync(memory, 20, undefined, () => false)).toBe(false)
   })
 
   it('lets the event loop run in between', async () => {

@@ -9,7 +9,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { asyncScope, sleep } from '#src/host.ts'
 import type { Arena, Smr } from '#src/index.ts'
 import { DomainWords, ReaderWords } from '#src/memory/layout.ts'
+import { Queued } from '#src/smr/barrier.ts'
 import { BATCH_BYTES, BATCH_CALLBACKS, KEEP_ALIVE_MS } from '#src/smr/call.ts'
+import { Readers } from '#src/smr/poll.ts'
 import { ALL_CASES, CASES, Stage } from '../../helpers/combos.ts'
 import { pair } from '../../helpers/company.ts'
 import { Loop } from '../../helpers/loop.ts'
@@ -333,6 +335,62 @@ describe('in a domain of the default kind', () => {
       y.exit()
       loop.run()
       clock.mockRestore()
+    }
+  })
+
+  it('expedited, it does not wait for the pause that an earlier one has made', () => {
+    const loop = new Loop(a)
+    const reader = b.smr(x.name)
+    reader.enter()
+    x.call(nothing)
+    for (let i = 0; i < 6; i++) loop.turn()
+    expect(loop.due.map(({ ms }) => ms)).toEqual([8])
+    reader.exit()
+    let ran = false
+    x.call(() => (ran = true), { expedite: true })
+    const soon = loop.due.filter(({ ms }) => ms === 0)
+    expect(soon.length).toBe(1)
+    soon[0]?.deed()
+    expect([ran, x.stats().callsPending]).toEqual([true, 0])
+    loop.run() // The pause ends, and finds nothing.
+  })
+
+  it('whose call has failed is never settled before others, and holds nobody up', () => {
+    const verbs = ['add', 'tally', 'load'] as const
+    for (const verb of verbs) {
+      for (let nth = 0; nth < 12; nth++) {
+        const loop = new Loop(a)
+        const original = a.memory[verb] as (...args: number[]) => number
+        let done = 0
+        a.memory[verb] = ((...args: number[]) => {
+          if (done++ === nth) throw new RangeError('Maximum call stack size exceeded')
+          return original.apply(a.memory, args)
+        }) as never
+        try {
+          x.call(nothing)
+        } catch {
+          // Survived.
+        } finally {
+          a.memory[verb] = original as never
+        }
+        let ran = 0
+        x.call(() => ran++)
+        const queued = new Queued(
+          a.space,
+          new Readers(a.memory, x.address + DomainWords.WORDS, 4, false),
+        )
+        for (let i = 0; i < 20 && ran === 0; i++) {
+          expect(queued.areSettled()).toBe(false)
+          loop.turn()
+          a.space.watch.check()
+        }
+        loop.run()
+        expect([ran, queued.areSettled(), x.stats().callsPending], `${verb} ${nth}`).toEqual([
+          1,
+          true,
+          0,
+        ])
+      }
     }
   })
 
