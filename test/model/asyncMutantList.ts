@@ -201,7 +201,7 @@ const CALL_TRIALS: readonly Trial[] = [
   byCallDeath('calls, default, fenced: death beside a barrier', [
     'the dead: nobody settles for them',
     'reap',
-    'const lost = dropCallsOf(space, each.address, slot);',
+    'const lost = dropCallsOf(space, address, slot);',
     'const lost = 0;',
   ]),
 ]
