@@ -249,7 +249,7 @@ describe('in a domain of the default kind', () => {
     await sleep(0)
     expect(ran).toEqual([1, 2, 3])
     expect(sums(x)).toEqual({ calls: 7, pending: 0, lost: 0, errors: 4 })
-    expect(warnings).toEqual([error, 'uma-smr: "text"', error])
+    expect(warnings).toEqual([error, 'uma-smr: object', 'uma-smr: "text"', error])
   })
 
   it('a host that cannot be told does not keep the others from running', () => {
