@@ -40,9 +40,9 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
   const { at, cache, frames, hooks, name, space } = parts
   const careful = space.checks || hooks.ctor !== undefined
   // Until the batch is whole its items are held: whatever ends this call, they go back.
+  supply.begin()
   const first = frames.held
   const end = first + count
-  supply.begin()
   const { open } = frames
   let why = ''
   try {

@@ -53,6 +53,12 @@ export class Supply {
     const failure = new Failure()
     frames.open++
     this.followFlush()
+    // An item that was given back late may have come to lie in the bucket that was empty before.
+    const late = cache.pop()
+    if (late !== 0) {
+      frames.open--
+      return late
+    }
     this.idle.refilling()
     cache.count(CacheWords.refills, 1)
     const filled =
