@@ -99,6 +99,12 @@ const DEEDS: readonly Deed[] = [
     hooks: bare,
     hands: 6,
   },
+  {
+    name: 'alloc: a batch that is not to be had, in small buckets',
+    body: takingAll(9),
+    hooks: bare,
+    hands: 6,
+  },
   { name: 'free: a batch', first: taking(5), body: freeingAll, hooks: bare, hands: 5 },
   {
     name: 'free: a batch, checked',
