@@ -182,7 +182,8 @@ export class Arena {
    * one of this thread goes on; a supervisor that dies takes its children along, and they are reaped
    * with it. Errors in reaping and in `onReaped` are process warnings: nobody is there to catch them.
    * A thread that supervises hears of a death only when its event loop turns: so its own verbs wait for
-   * a lock for 1 s at most, then throw Exhausted, and may be tried again after a turn. Misuse for
+   * a lock, and its frees for readers, for 1 s at most, then throw Exhausted, and may be tried again
+   * after a turn; give its other waits a `timeoutMs`. Misuse for
    * anything that does not tell its exit. Node before 20.16 does not tell a worker which thread it is:
    * there, and in browsers, call `reap`.
    */

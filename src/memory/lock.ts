@@ -59,8 +59,9 @@ export class Locks {
   private readonly beforeSleep: () => void
   private readonly whenGone: (what: string) => Misuse
   /**
-   * How long a lock is waited for unless the caller says. A thread that supervises others sets less:
-   * while it blocks it cannot hear that the owner has died.
+   * How long a lock is waited for unless the caller says; and how long frees wait for readers when there
+   * is no memory for a bucket. A thread that supervises others sets less: while it blocks it cannot
+   * hear that the owner, or the reader, has died.
    */
   patienceMs: number = DEFAULT_TIMEOUT_MS
   /** The library's own locks that this worker holds or is about to take: the first `holding` of it. */

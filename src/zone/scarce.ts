@@ -3,7 +3,6 @@
  */
 
 import { ZoneWords } from '../memory/layout.ts'
-import { DEFAULT_TIMEOUT_MS } from '../memory/patience.ts'
 import type { Item } from '../words.ts'
 import { bucketsFor } from './bucket.ts'
 import type { Failure } from './failure.ts'
@@ -30,7 +29,8 @@ export function freeAlone(parts: Parts, item: Item, failure: Failure): boolean {
   const { depot, domain, frames, hooks, recordWords, space, trashing } = parts
   if (domain !== undefined) {
     // Where something is pending still, we have waited for its readers already.
-    const timeoutMs = domain.patience(DEFAULT_TIMEOUT_MS)
+    // In a thread that supervises the reader may be one whose death it has to hear of first.
+    const timeoutMs = domain.patience(space.locks.patienceMs)
     if (depot.hasPending() || timeoutMs === 0 || !domain.synchronize({ timeoutMs })) return false
     failure.run(parts, hooks.dtor, item)
     if (trashing) fillTrash(space.memory, item, recordWords)

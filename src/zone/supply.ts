@@ -15,7 +15,7 @@ import { Misuse, show } from '../errors.ts'
 import { BucketWords, CacheWords, NO_LIMIT, RunKind, ZoneWords } from '../memory/layout.ts'
 import { isTimeOut } from '../memory/lock.ts'
 import type { Memory } from '../memory/memory.ts'
-import { DEFAULT_TIMEOUT_MS, until } from '../memory/patience.ts'
+import { until } from '../memory/patience.ts'
 import { allocHome, freeHome } from './bucket.ts'
 import { destroyItems, finiItems, initItems } from './bucketHooks.ts'
 import { Failure } from './failure.ts'
@@ -305,7 +305,8 @@ export class Supply {
     }
     if (!depot.hasPending() && depot.counts().safe === 0) return false
     let bucket = 0
-    until(space, domain.patience(DEFAULT_TIMEOUT_MS), () => {
+    // In a thread that supervises the reader may be one whose death it has to hear of first.
+    until(space, domain.patience(space.locks.patienceMs), () => {
       depot.urge()
       bucket = depot.fetch(0)
       return bucket !== 0

@@ -5,6 +5,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { Exhausted, type Item } from '#src/index.ts'
+import { exhausted } from '../../helpers/refusals.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import {
   alloc,
@@ -170,6 +171,22 @@ describe.each(CONFIGS)('no memory for any bucket, sequences $name', (config) => 
   const starve = ({ arena }: { arena: Parameters<typeof join>[0] }) => {
     while (arena.space.pages.reserve(1) !== 0);
   }
+
+  it('keeps a thread that supervises from hearing of a death for as long as it may be deaf, no more', () => {
+    const { a, b } = smrStage(config, { bytes: 600, bucket: 2 })
+    const items = allocMany(a, 4)
+    a.zone.reclaim('all')
+    starve(a)
+    b.smr.enter()
+    // With the usual 30 s this test would not end in time.
+    a.arena.space.locks.patienceMs = 20
+    exhausted(() => free(a, items[0] as Item))
+    expect(a.zone.stats()).toMatchObject({ live: 4, frees: 0 })
+    b.smr.exit()
+    free(a, items[0] as Item)
+    expect(a.zone.stats()).toMatchObject({ live: 3, frees: 1 })
+    a.zone.check()
+  })
 
   describe.each(KINDS)('$kind zone', ({ stage }) => {
     it('does not keep an item from being freed: unused slabs make room for one', () => {
