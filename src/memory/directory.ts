@@ -11,8 +11,8 @@
  * something destroyed - even if a namesake has taken its place - is told apart.
  */
 
-import { Exhausted, Misuse, show } from '../errors.ts'
-import { Entry, Header, type Named } from './layout.ts'
+import { Corruption, Exhausted, Misuse, show } from '../errors.ts'
+import { Entry, Header, Named } from './layout.ts'
 import type { Locks } from './lock.ts'
 import { BYTES_PER_WORD, LINE_WORDS, type Memory } from './memory.ts'
 import { decodeText, encodeText } from './utf8.ts'
@@ -194,8 +194,15 @@ export class Directory {
   private listing(entry: number, created: boolean): Listing {
     const { memory } = this
     const length = memory.peek(entry + Entry.nameBytes)
+    const kind = memory.load(entry + Entry.kind) as NamedKind
+    if (kind < Named.lock || kind > Named.root || !(length > 0 && length <= NAME_BYTES)) {
+      throw new Corruption(
+        `arena directory: the entry at ${entry} is none: kind ${kind}, a name of ${length} bytes`,
+        { entry, kind, nameBytes: length },
+      )
+    }
     return {
-      kind: memory.load(entry + Entry.kind) as NamedKind,
+      kind,
       name: decodeText(memory.readBytes(entry + Entry.name, 0, length)),
       address: memory.peek(entry + Entry.address),
       serial: memory.peek(entry + Entry.serial),

@@ -48,7 +48,9 @@ export class PageTable {
   put(base: number, entry: number): void {
     const page = this.pageOf(base)
     decode(entry, page, base, this.count)
-    // The first page last: it is the one that a walk reads, perhaps meanwhile.
+    // The first page last: it is the one that a walk reads, perhaps meanwhile. Whoever dies before it
+    // leaves a run that is reserved, and goes back. Otherwise the run would be used, and items in its
+    // other pages nobody's.
     for (let inner = page + sizeOf(orderOf(entry)) - 1; inner >= page; inner--) {
       this.set(inner, entry)
     }

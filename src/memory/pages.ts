@@ -294,12 +294,22 @@ export class Pages {
   }
 }
 
+/** Every page of a used run leads to it: an item may lie in any of them. */
+function checkInside(pages: Pages, { base, order, who }: Run): void {
+  for (let page = 0; page < sizeOf(order); page++) {
+    const found = pages.find(base + page * PAGE_WORDS, who as Kind)
+    if (found === base) continue
+    throw new Corruption(`page ${page} of the run at ${base} leads to ${found}`, { base, page })
+  }
+}
+
 /** Conservation: below brk every page is in exactly one run; free ones are counted and listed. */
 export function checkPages(memory: Memory, pages: Pages): void {
   let free = 0
   let all = 0
   for (const run of pages.runs()) {
     all += sizeOf(run.order)
+    if (run.state === 'used') checkInside(pages, run)
     if (run.state === 'free') free += sizeOf(run.order)
   }
   const listed = listedPages(memory)

@@ -29,6 +29,8 @@ export class SmrCursor implements Iterable<Item> {
   /** The pointer word that leads to the element of this turn, or to that of the next one. */
   private at: number
   private item: Item = NULL_ITEM
+  /** Turns so far: more than there can be elements, and the queue is a circle. */
+  private steps = 0
   /** Whether `next` or `erase` has been called for it. */
   private decided = true
 
@@ -49,6 +51,7 @@ export class SmrCursor implements Iterable<Item> {
       throw this.misuse('advance', 'neither next nor erase was called for it; call one of them')
     }
     this.item = this.links.follow(this.at)
+    this.links.assertStep(++this.steps, this.item)
     this.decided = this.item === 0
     return this.item
   }

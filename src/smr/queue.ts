@@ -92,7 +92,11 @@ export abstract class SmrQueue {
    * do not. XNU smrq_entered_foreach.
    */
   *entered(): Generator<Item, void, void> {
-    for (let item = this.enteredFirst(); item !== 0; item = this.enteredNext(item)) yield item
+    let steps = 0
+    for (let item = this.enteredFirst(); item !== 0; item = this.enteredNext(item)) {
+      this.links.assertStep(++steps, item)
+      yield item
+    }
   }
 
   // ---- the writer whose turn it is -------------------------------------------------------------
@@ -109,7 +113,11 @@ export abstract class SmrQueue {
 
   /** The elements. The current one must not be removed. XNU smrq_serialized_foreach. */
   *serialized(): Generator<Item, void, void> {
-    for (let item = this.serializedFirst(); item !== 0; item = this.serializedNext(item)) yield item
+    let steps = 0
+    for (let item = this.serializedFirst(); item !== 0; item = this.serializedNext(item)) {
+      this.links.assertStep(++steps, item)
+      yield item
+    }
   }
 
   /**
@@ -118,7 +126,8 @@ export abstract class SmrQueue {
    */
   *serializedSafe(): Generator<Item, void, void> {
     let item = this.serializedFirst()
-    while (item !== 0) {
+    for (let steps = 1; item !== 0; steps++) {
+      this.links.assertStep(steps, item)
       const next = this.serializedNext(item)
       yield item
       item = next

@@ -38,6 +38,9 @@ export interface QueueOptions {
   readonly link: number
 }
 
+/** No item is smaller. */
+const WORDS_PER_ITEM = 2
+
 /** From a pointer word of an element to its `prev`, and from `first` to `last`. */
 const SECOND = 1
 
@@ -122,14 +125,31 @@ export class QueueWords {
 
   /** The first pointer word that leads to what `found` accepts, or else the last one. */
   protected seek(found: (item: Item, at: number) => boolean): number {
-    let left = this.memory.words.length
+    // Brent's: nothing changes meanwhile, so an element that is met again is met for ever. Some
+    // element is kept in mind for twice as long as the last one.
+    let steps = 0
+    let mark: Item | 0 = 0
     let at = this.head
     for (let item = this.follow(at); item !== 0; item = this.follow(at)) {
       if (found(item, at)) break
-      if (left-- === 0) throw this.broken(at, item, '0 somewhere: this queue runs in a circle')
+      if (item === mark) throw this.circle(at, item)
+      steps++
+      if ((steps & (steps - 1)) === 0) mark = item
       at = this.after(item)
     }
     return at
+  }
+
+  /**
+   * For walks that others may change the queue under: Corruption after more steps than the arena has
+   * room for elements, which are not met twice.
+   */
+  assertStep(steps: number, item: Item): void {
+    if (steps > this.memory.words.length / WORDS_PER_ITEM) throw this.circle(this.head, item)
+  }
+
+  private circle(at: number, item: Item): Corruption {
+    return this.broken(at, item, '0 somewhere: this queue runs in a circle')
   }
 
   /** The address of a pointer word that stands in word `at`. */

@@ -7,10 +7,12 @@
  *
  * Everything here is done with the depot's lock held, and all of it only indexes what the buckets
  * themselves say, their homes and goals: after a death under the lock it is made again (`rebuild`).
- * So a bucket's home is stored before the first link to it. Two cases for whoever rebuilds: it says that
- * the bucket is here, then its goal was stored before, and it is put where that belongs; or it still
- * says whose hand it was in, then it is in none of the new lists. Otherwise (a link before the home) a
- * bucket could be handed out from here that its last owner still calls his.
+ * So a bucket's goal is stored before its home. Two cases for whoever rebuilds: the home says that the
+ * bucket is here, then its goal was stored before, and it is put where that belongs; or it still says
+ * whose hand it was in, then it is in none of the new lists. Otherwise (the home before the goal) a
+ * bucket could be put in front of the queue, and handed out, under no goal or an old one. Home and
+ * links may come in any order: both are under the lock, and after a death there the links are made
+ * anew, from homes alone.
  *
  * What a list leads to must be a bucket of this zone that says that it is in this list. So no walk can
  * go round: a bucket that was taken says so, and is Corruption when it is met again.

@@ -7,9 +7,9 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Arena } from '#src/index.ts'
 import type { Directory, Listing } from '#src/memory/directory.ts'
-import { Header, Named } from '#src/memory/layout.ts'
+import { Entry, Header, Named } from '#src/memory/layout.ts'
 import { pair } from '../../helpers/company.ts'
-import { exhausted, misuse, unchanged, wild } from '../../helpers/refusals.ts'
+import { corruption, exhausted, misuse, unchanged, wild } from '../../helpers/refusals.ts'
 
 let arena: Arena
 let one: Directory
@@ -30,6 +30,20 @@ function open(directory: Directory, name: string, address = 1000): Listing {
   if (found === undefined) expect.unreachable(`${name} was not made`)
   return found
 }
+
+describe('a damaged entry', () => {
+  it.each([
+    ['of no kind', Entry.kind, 77],
+    ['of a kind below all', Entry.kind, -1],
+    ['without a name', Entry.nameBytes, 0],
+    ['with a name longer than there is room for', Entry.nameBytes, 2 ** 30],
+  ])('%s is told to whoever meets it', (_, word, value) => {
+    const { entry } = open(one, 'name')
+    arena.memory.store(entry + word, value)
+    expect(corruption(() => two.list()).message).toContain(`the entry at ${entry} is none`)
+    expect(arena.space.locks.holds(Header.directoryLock)).toBe(false)
+  })
+})
 
 describe('open', () => {
   it('makes a thing once; the second worker gets the same', () => {
