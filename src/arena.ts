@@ -360,7 +360,7 @@ const FEW_HANDLES = 64
 
 /** Nothing is asked for but the thing itself, so the handle at hand will do. */
 function isEmpty(options: object): boolean {
-  if (typeof options !== 'object' || options === null) return false
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return false
   for (const _ in options) return false
   return true
 }

@@ -111,7 +111,7 @@ export function onlyOptions(call: string, options: unknown, known: readonly stri
 
 /** Misuse unless options were given, whatever they are. */
 export function assertObject(call: string, options: unknown): asserts options is object {
-  if (typeof options === 'object' && options !== null) return
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return
   throw new Misuse(`${call}: options are ${show(options)}; give an object`)
 }
 

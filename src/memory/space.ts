@@ -221,7 +221,7 @@ export function createSpace(options: SpaceOptions): { space: Space; handle: Hand
   const maxWorkers = integer(
     CREATE,
     'maxWorkers',
-    options.maxWorkers ?? DEFAULT_WORKERS,
+    options.maxWorkers === undefined ? DEFAULT_WORKERS : options.maxWorkers,
     1,
     MAX_WORKERS,
   )
@@ -358,7 +358,13 @@ function obtain(options: SpaceOptions): Handle {
     }
     return handleOf(own, memory)
   }
-  const bytes = integer(CREATE, 'bytes', options.bytes ?? DEFAULT_BYTES, MIN_BYTES, MAX_BYTES)
+  const bytes = integer(
+    CREATE,
+    'bytes',
+    options.bytes === undefined ? DEFAULT_BYTES : options.bytes,
+    MIN_BYTES,
+    MAX_BYTES,
+  )
   const wasm = wasmMemory(Math.ceil(bytes / WASM_PAGE))
   if (wasm !== undefined) return handleOf(wasm.buffer as SharedArrayBuffer, wasm)
   try {

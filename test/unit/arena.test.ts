@@ -23,6 +23,21 @@ beforeEach(() => {
   ;[a, b] = pair()
 })
 
+it.each<[string, () => unknown]>([
+  ['bytes of null', () => Arena.create({ bytes: wild(null) })],
+  ['maxWorkers of null', () => Arena.create({ bytes: 2 ** 18, maxWorkers: wild(null) })],
+  ['an array of options', () => Arena.create(wild([]))],
+  [
+    'an array of options to wait with',
+    () =>
+      Arena.create({ bytes: 2 ** 18 })
+        .smr('d')
+        .synchronize(wild([])),
+  ],
+])('%s is refused, and not taken for nothing', (_, verb) => {
+  expect(misuse(verb).message).toMatch(/null|Array/)
+})
+
 it('handles of what is gone are let go of, and what is made of them refuses by itself', () => {
   const arena = Arena.create({ bytes: 2 ** 20 })
   const other = Arena.attach(arena.handle)

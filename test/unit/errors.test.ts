@@ -99,6 +99,12 @@ describe('onlyOptions', () => {
     expect(error.facts).toEqual({ option: 'clokc' })
   })
 
+  it('refuses an array, which has none of them', () => {
+    expect(misuse(() => onlyOptions('arena.smr', [], [])).message).toMatch(
+      /^arena.smr: options are/,
+    )
+  })
+
   it.each([null, undefined, 5, 'text', true])('refuses %s, which is no object', (options) => {
     expect(misuse(() => onlyOptions('arena.smr', options, [])).message).toBe(
       `arena.smr: options are ${show(options)}; give an object`,
