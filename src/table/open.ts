@@ -12,6 +12,7 @@ import {
   RunKind,
   StripeWords,
   TableWords,
+  ZoneWords,
 } from '../memory/layout.ts'
 import { BYTES_PER_WORD, memoryOf } from '../memory/memory.ts'
 import type { Space } from '../memory/space.ts'
@@ -67,7 +68,8 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   const key = keyOf(checked(CREATE, record), keyName)
   const stripeBits = space.maxWorkers <= FEW_WORKERS ? FEW_STRIPES_BITS : MANY_STRIPES_BITS
   const bits = bitsFor(CREATE, capacity, stripeBits)
-  if (space.directory.find(CREATE, Named.table, name) !== undefined) throw exists(name)
+  const namesake = space.directory.find(CREATE, Named.table, name)
+  if (namesake !== undefined && !endWithoutZone(space, namesake)) throw exists(name)
   // Memory first: what fails after the zone is made could take it from another worker's table.
   const runs = reserveRuns(space, name, { bits, stripeBits, words: record.words })
   if (runs === undefined) {
@@ -91,6 +93,30 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
     undo(zone)
     throw error
   }
+}
+
+/**
+ * A table ends with its zone: if that was destroyed, what is left of the table goes back, and its name
+ * is free again. False while the zone lives.
+ */
+function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean {
+  const { directory, memory, pages } = space
+  if (zoneLives(space, at)) return false
+  directory.remove(serial, () => {
+    // The entry is gone: who dies here leaves what nothing leads to, and sweeping finds that.
+    for (const word of [TableWords.building, TableWords.retired, TableWords.chains]) {
+      const array = memory.peek(at + word) & ChainsWord.pageMask
+      if (array !== 0) pages.release(array)
+    }
+    pages.release(at)
+  })
+  return true
+}
+
+function zoneLives({ memory, pages }: Space, table: number): boolean {
+  const zone = memory.peek(table + TableWords.zone)
+  const serial = memory.peek(table + TableWords.zoneSerial)
+  return pages.find(zone, RunKind.zone) === zone && memory.peek(zone + ZoneWords.serial) === serial
 }
 
 /**
@@ -190,9 +216,10 @@ export function openTable<F extends Fields, N extends KeyNames<F>>(
     : undefined
   const smr = zone?.parts.domain
   if (zone === undefined || smr === undefined) {
-    throw new Misuse(`${OPEN}: the zone of table ${show(name)} was destroyed`, {
-      table: name,
-    })
+    throw new Misuse(
+      `${OPEN}: the zone of table ${show(name)} was destroyed, and the table with it; create it again`,
+      { table: name },
+    )
   }
   return { parts: partsOf(arena, found, zone, smr), key }
 }

@@ -11,8 +11,10 @@
  *   as long as nobody writes to that part.
  */
 
-import { show } from '../errors.ts'
+import { Exhausted, show } from '../errors.ts'
 import { StripeWords, TableWords } from '../memory/layout.ts'
+import type { Taken } from '../memory/lock.ts'
+import { DEFAULT_TIMEOUT_MS } from '../memory/patience.ts'
 import type { Space } from '../memory/space.ts'
 import { bitsOf, type Chains } from './chains.ts'
 
@@ -26,6 +28,8 @@ export class Stripes {
   private readonly first: number
   /** How a lock is called in errors: made once, since every write takes one. */
   private readonly what: string
+  /** How far a resize was when we last waited for one. */
+  private progressSeen = 0
 
   constructor(space: Space, table: number, name: string, chains: Chains, bits: number) {
     this.space = space
@@ -45,8 +49,34 @@ export class Stripes {
   lock(index: number): void {
     const { locks } = this.space
     const at = this.lockAt(index)
-    const taken = locks.acquire(at, this.what)
+    let taken: Taken
+    try {
+      taken = locks.acquire(at, this.what)
+    } catch (error) {
+      taken = this.outlastResize(at, error)
+    }
     if (taken === 'owner-died') this.recount(index)
+  }
+
+  /**
+   * The lock was not to be had in time. Where a resize is at work that is no sign of a death: as long as
+   * it gets on, we wait again, for as long in all as anybody waits. What we saw last may be of an
+   * earlier resize, and then we wait once more in vain.
+   */
+  private outlastResize(at: number, timedOut: unknown): Taken {
+    const { locks, memory } = this.space
+    const deadline = memory.now() + DEFAULT_TIMEOUT_MS
+    for (let error = timedOut; ; ) {
+      const { progress } = this.chains
+      const isStuck = progress === this.progressSeen || memory.now() >= deadline
+      if (!(error instanceof Exhausted) || isStuck) throw error
+      this.progressSeen = progress
+      try {
+        return locks.acquire(at, this.what)
+      } catch (again) {
+        error = again
+      }
+    }
   }
 
   /** Gives it back; unless all of what was begun was done, the next owner has to count. */

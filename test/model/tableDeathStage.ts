@@ -74,7 +74,7 @@ export function deathScene(lib: Library, name: string, of: Death): Scenario<Tabl
 }
 
 /** Waits for the victim's end, reaps it, looks at all, writes to its stripe, and leaves. */
-export function rescue(lib: Library, { versions = [1], next }: Death): Thread<TableWorld> {
+export function rescue(lib: Library, { versions = [1], next, others }: Death): Thread<TableWorld> {
   return member(
     lib,
     'rescuer',
@@ -84,6 +84,12 @@ export function rescue(lib: Library, { versions = [1], next }: Death): Thread<Ta
       holds(table, [b, 1], [d, 1])
       const found = look(table, a)
       if (!versions.includes(found)) throw new Error(`key ${a} has version ${found}`)
+      // Before anybody writes; with nobody else about, the number can only be one.
+      const { size } = table
+      const walked = table.items().length
+      if (others === undefined && size !== walked) {
+        throw new Error(`${size} records by count, ${walked} by walk`)
+      }
       next?.(hand)
       put(table, a, 7)
       put(table, e, 1)

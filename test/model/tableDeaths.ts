@@ -99,6 +99,26 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       ],
       rules: { sample: { schedules: 60 } },
     }),
+    death('death in grow of a table resized before', {
+      before: thereAndBack,
+      dies: ({ table }) => table.resize(MORE_CHAINS),
+      next({ table }) {
+        table.resize(2 * MORE_CHAINS)
+        table.resize(FEW_CHAINS)
+      },
+    }),
+    death('death in grow of a table resized before, beside a reader', {
+      before: thereAndBack,
+      dies: ({ table }) => table.resize(MORE_CHAINS),
+      next: ({ table }) => table.resize(2 * MORE_CHAINS),
+      others: [
+        member(lib, 'reader', ({ arena, table }) => {
+          holds(table, [b, 1], [d, 1])
+          arena.detach()
+        }),
+      ],
+      rules: { sample: { schedules: 60 } },
+    }),
     death('death in replace, others go on', {
       dies: ({ table }) => put(table, a, 2),
       versions: [1, 2],
@@ -137,6 +157,12 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
     }),
     createDeath(lib),
   ]
+}
+
+/** Then there is a goal of a resize before, long met. */
+function thereAndBack(table: Rows): void {
+  table.resize(MORE_CHAINS)
+  table.resize(FEW_CHAINS)
 }
 
 /** A killed call may have taken effect or not; the rest must be explained all the same. */

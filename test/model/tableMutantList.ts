@@ -100,8 +100,8 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byLookup('one reader, two writers of its chain', [
     'table: no stripe lock',
     STRIPES,
-    'const taken = locks.acquire(at, this.what);',
-    `const taken = 'ok';`,
+    'taken = locks.acquire(at, this.what);',
+    `taken = 'ok';`,
   ]),
   byLookup('lookup against replace', [
     'table: lookup outside of a section',
@@ -176,8 +176,14 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byDeath('death in insert', [
     'death: the count is not made again',
     STRIPES,
-    `const taken = locks.acquire(at, this.what);\n        if (taken === 'owner-died')`,
-    'if (locks.acquire(at, this.what) === undefined)',
+    `taken = this.outlastResize(at, error);\n        }\n        if (taken === 'owner-died')`,
+    'taken = this.outlastResize(at, error);\n        }\n        if (index < 0)',
+  ]),
+  byDeath('death in insert', [
+    'death: nobody counts before the next write',
+    STRIPES,
+    'this.settle(i);',
+    '',
   ]),
   byDeath('death in insert', [
     'death: counted after the lock is given back',

@@ -209,6 +209,33 @@ describe.each(CONFIGS)('a table whose stripe is taken, sequences $name', (config
     arena.space.locks.unlock(stripeLock(table, 5))
   })
 
+  it('waits for a resize that gets on, longer than for a lock that may be a dead worker’s', () => {
+    const { arena, other, table, theirs } = pair(config)
+    fillTable(table, 30)
+    const { at } = table.parts
+    const lock = stripeLock(table, 5)
+    arena.space.locks.lock(lock, 'test')
+    let sleeps = 0
+    skipWaits(other, () => {
+      sleeps++
+      arena.memory.add(at + TableWords.progress, 1)
+      if (sleeps === 5) arena.space.locks.unlock(lock)
+    })
+    other.space.locks.patienceMs = 1000
+    theirs.set(account(5, 1))
+    expect(sleeps).toBeGreaterThanOrEqual(5)
+    expect(table.get(5)).toEqual(account(5, 1))
+    // It does not get on any more.
+    arena.space.locks.lock(lock, 'test')
+    skipWaits(other)
+    expect(() => theirs.set(account(5, 2))).toThrow(/has held the lock for over 1000 ms/)
+    // And not for ever.
+    skipWaits(other, () => arena.memory.add(at + TableWords.progress, 1))
+    expect(() => theirs.set(account(5, 2))).toThrow(Exhausted)
+    arena.space.locks.unlock(lock)
+    expectIntact(table)
+  })
+
   it('is resized only when all its stripes can be had', () => {
     const { arena, other, table, theirs } = pair(config)
     fillTable(table, 30)

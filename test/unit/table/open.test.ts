@@ -5,10 +5,12 @@
 
 import { describe, expect, it } from 'vitest'
 import { Arena, Exhausted, HashTable, i32, Misuse, record, u32, utf8 } from '#src/index.ts'
+import { RunKind } from '#src/memory/layout.ts'
 import { CONFIGS, tinyArena } from '../../helpers/tiny.ts'
 import { Account, account, expectIntact, fillTable, pair, room, state } from './fixture.ts'
 
 const Small = record({ id: u32, word: utf8(5) })
+const WHAT = { record: Account, key: 'id' } as const
 const small = { record: Small, key: 'id', capacity: 16 } as const
 
 /** All that a call which fails must leave as it was. */
@@ -119,6 +121,25 @@ describe.each(CONFIGS)('a table, sequences $name', (config) => {
     expect(open).toThrow(/HashTable\.open: the zone of table "accounts" was destroyed/)
     expect(world(arena)).toEqual(before)
     expect(() => table.set(account(1))).toThrow(Misuse)
+  })
+
+  it('a table ends with its zone, and its name is free again', () => {
+    const { arena, table } = pair(config)
+    for (let i = 0; i < 20; i++) {
+      const again = i === 0 ? table : HashTable.create(arena, 'accounts', { ...WHAT, capacity: 16 })
+      again.set(account(1)).resize(64)
+      again.resize(16)
+      again.delete(1)
+      expect(() => HashTable.create(arena, 'accounts', { ...WHAT, capacity: 16 })).toThrow(/exists/)
+      again.zone.destroy()
+      expect(() => HashTable.open(arena, 'accounts', WHAT)).toThrow(/create it again/)
+      expect(arena.space.pages.runs().filter(({ who }) => who === RunKind.table)).toHaveLength(1)
+    }
+    const last = HashTable.create(arena, 'accounts', { ...WHAT, capacity: 16 })
+    expectIntact(last.set(account(5)))
+    const runs = arena.space.pages.runs().filter(({ state }) => state === 'used')
+    expect(runs.filter(({ who }) => who === RunKind.table)).toHaveLength(1)
+    expect(runs.filter(({ who }) => who === RunKind.chains)).toHaveLength(1)
   })
 })
 
