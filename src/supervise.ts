@@ -38,6 +38,8 @@ export class Supervision {
 
   /** This thread attaches once more: what nobody could do meanwhile is done. */
   join(space: Space): void {
+    // Of those that were reaped nobody says that they leave.
+    for (const each of this.members) if (!each.isOpen || !each.isOurs) this.members.delete(each)
     this.members.add(space)
     if (this.wards.size > 0 && this.members.size === 1) this.watchAll(space)
     for (const ward of this.unreaped.splice(0)) this.exited(ward)
