@@ -10,7 +10,8 @@ import { spawn } from '../helpers/spawn.ts'
 import type { Task } from './reapers.worker.ts'
 import { SEED } from './torture.ts'
 
-const SECONDS = Number(process.env['TORTURE_SECONDS'] ?? 0.5)
+const { TORTURE_SECONDS } = process.env
+const SECONDS = Number(TORTURE_SECONDS ?? 0.5)
 const TIMEOUT_MS = (SECONDS + 60) * 1000
 
 it('two reapers and a successor', { timeout: TIMEOUT_MS }, async () => {
