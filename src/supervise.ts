@@ -35,6 +35,8 @@ export class Supervision {
   private readonly wards = new Set<Ward>()
   /** Those that exited while this thread had no attachment. */
   private readonly unreaped: Ward[] = []
+  /** Whom to tell of workers that are dead and not reaped yet, by their names. */
+  private readonly dying = new Map<number, Ward>()
 
   /** This thread attaches once more: what nobody could do meanwhile is done. */
   join(space: Space): void {
@@ -99,6 +101,7 @@ export class Supervision {
         .claimedBy(ward.thread)
         .flatMap(({ slot, generation }) => workers.beginReap(slot, signature, generation) ?? [])
       for (const each of this.members) each.workers.unwatch(each.locks.signature, ward.thread)
+      for (const seen of dead) this.dying.set(workers.nameOf(seen), ward)
       for (const seen of dead) this.reap(ward, seen)
     } catch (error) {
       report(error)
@@ -107,27 +110,34 @@ export class Supervision {
 
   /**
    * Reaps now or, where a lock is held by another worker that may have died too, after its exit has
-   * had a chance to be heard.
+   * had a chance to be heard. Whoever reaps one reaps all that are dead: each is told of its own.
    */
   private reap(ward: Ward, seen: Seen): void {
     const space = this.reaper(ward.thread)
     // Without one left, the next to attach to the arena takes over what is buried.
     if (space === undefined) return
     const { slot, generation } = seen
-    const tell = (done: ReapReport): void => {
-      try {
-        ward.onReaped?.(done)
-      } catch (error) {
-        report(error)
-      }
-    }
+    const workerId = space.workers.nameOf(seen) as ReapReport['workerId']
+    if (!this.dying.has(workerId)) return
     try {
-      const reap = () => reapSlot(space, slot, generation, tell)
-      const workerId = space.workers.nameOf(seen) as ReapReport['workerId']
-      tell({ ...space.locks.withPatience(REAPER_PATIENCE_MS, reap), workerId })
+      const others = (done: ReapReport): void => this.tell(ward, done)
+      const reap = () => reapSlot(space, slot, generation, others)
+      const done = space.locks.withPatience(REAPER_PATIENCE_MS, reap)
+      this.tell(ward, { ...done, workerId })
     } catch (error) {
       if (!isLocked(error)) report(error)
       else void sleep(REAP_AGAIN_MS).then(() => this.reap(ward, seen))
+    }
+  }
+
+  /** Tells who asked to hear of this worker; of one that died with another's thread, who asked for that. */
+  private tell(ward: Ward, done: ReapReport): void {
+    const { onReaped } = this.dying.get(done.workerId) ?? ward
+    this.dying.delete(done.workerId)
+    try {
+      onReaped?.(done)
+    } catch (error) {
+      report(error)
     }
   }
 
