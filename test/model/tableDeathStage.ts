@@ -40,6 +40,8 @@ export interface Death extends Knobs {
   readonly before?: (table: Rows) => void
   /** What its table may hold for the key `a` afterwards. Default: 1. */
   readonly versions?: readonly number[]
+  /** Whether the rescuer asks for the number of records before anybody writes. */
+  readonly counts?: boolean
   /** What the rescuer does after it has reaped. */
   readonly next?: (hand: Hand) => void
   /** Others that know nothing of it. */
@@ -74,7 +76,10 @@ export function deathScene(lib: Library, name: string, of: Death): Scenario<Tabl
 }
 
 /** Waits for the victim's end, reaps it, looks at all, writes to its stripe, and leaves. */
-export function rescue(lib: Library, { versions = [1], next, others }: Death): Thread<TableWorld> {
+export function rescue(
+  lib: Library,
+  { versions = [1], next, counts = false }: Death,
+): Thread<TableWorld> {
   return member(
     lib,
     'rescuer',
@@ -84,11 +89,8 @@ export function rescue(lib: Library, { versions = [1], next, others }: Death): T
       holds(table, [b, 1], [d, 1])
       const found = look(table, a)
       if (!versions.includes(found)) throw new Error(`key ${a} has version ${found}`)
-      // Before anybody writes; with nobody else about, the number can only be one.
-      const { size } = table
-      const walked = table.items().length
-      if (others === undefined && size !== walked) {
-        throw new Error(`${size} records by count, ${walked} by walk`)
+      if (counts && table.size !== table.items().length) {
+        throw new Error(`${table.size} records by count, ${table.items().length} by walk`)
       }
       next?.(hand)
       put(table, a, 7)

@@ -43,6 +43,17 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       dies: ({ table }) => put(table, a, 2),
       versions: [0, 2],
     }),
+    death('death in insert, counted at once', {
+      before: (table) => table.delete(a),
+      dies: ({ table }) => put(table, a, 2),
+      versions: [0, 2],
+      counts: true,
+    }),
+    death('death in delete, counted at once', {
+      dies: ({ table }) => table.delete(a),
+      versions: [0, 1],
+      counts: true,
+    }),
     death('death in replace', {
       dies: ({ table }) => put(table, a, 2),
       versions: [1, 2],

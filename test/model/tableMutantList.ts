@@ -179,7 +179,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
     `taken = this.outlastResize(at, error);\n        }\n        if (taken === 'owner-died')`,
     'taken = this.outlastResize(at, error);\n        }\n        if (index < 0)',
   ]),
-  byDeath('death in insert', [
+  byDeath('death in insert, counted at once', [
     'death: nobody counts before the next write',
     STRIPES,
     'this.settle(i);',
