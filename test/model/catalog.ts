@@ -10,6 +10,7 @@ import { assembledFloor } from './assembledFloor.ts'
 import { floors } from './floors.ts'
 import { graceBad, graceBadPoison, graceGood } from './gracePeriod.ts'
 import { litmusScenarios, messagePassing } from './litmus.ts'
+import { SHAPES } from './litmusShapes.ts'
 import { queueFloor } from './queueFloor.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
@@ -37,6 +38,7 @@ export interface Entry {
 export const catalog: Readonly<Record<string, readonly Entry[]>> = {
   litmus: [
     ...litmusScenarios.map((scenario) => ({ scenario })),
+    ...SHAPES.map(({ scenario }) => ({ scenario })),
     { scenario: messagePassing, rules: { delayed: true } },
   ],
   'grace period': [

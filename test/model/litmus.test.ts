@@ -13,6 +13,7 @@ import { explore, prove, replay } from './explorer.ts'
 import { graceBad, graceBadPoison, graceGood } from './gracePeriod.ts'
 import * as programs from './litmus.ts'
 import { litmus, litmusScenarios, X, Y, Z } from './litmus.ts'
+import { SHAPES } from './litmusShapes.ts'
 import type { Scenario } from './scenario.ts'
 
 /** All results that the threads can have together. */
@@ -38,6 +39,21 @@ describe('litmus', () => {
       prove(program)
     })
   }
+
+  it.each(SHAPES.map((each) => [each.scenario.name, each] as const))(
+    '%s has exactly its legal outcomes',
+    (_name, { scenario, allowed, outcomeOf }) => {
+      const seen = new Set<string>()
+      prove({
+        ...scenario,
+        final(memory, results) {
+          seen.add(outcomeOf(memory, results))
+        },
+      })
+      expect([...seen].sort()).toEqual(allowed)
+      prove(scenario)
+    },
+  )
 
   it('an atomic flag takes earlier delayed stores with it', () => {
     prove(programs.messagePassing, { delayed: true })
