@@ -27,7 +27,7 @@ import {
   settle,
   type TableWorld,
 } from './tableStage.ts'
-import { assertHoldsNothing } from './world.ts'
+import { assertHoldsNothing, endTurn, endTurnIfCut } from './world.ts'
 
 export const SURVIVOR = 'survivor'
 /** The item that the survivor had in its hands. */
@@ -53,8 +53,10 @@ function arenaThrow(lib: Library, deed: ArenaDeed): Scenario<undefined> {
       prepare,
       body(memory: Memory, control, arena: Arena) {
         const ended = control.attempt(() => body(arena, memory))
+        endTurnIfCut(control, arena)
         if (!ended) mayBeDone(() => body(arena, memory))
         again?.(arena, memory)
+        endTurn(arena)
         assertHoldsNothing(memory, { arena })
         arena.detach()
       },
@@ -170,7 +172,9 @@ function tableThrow(lib: Library, deed: Deed): Scenario<TableWorld> {
   const threads = [
     member(lib, SURVIVOR, (hand) => {
       hand.control.attempt(() => body(hand))
+      endTurnIfCut(hand.control, hand.arena)
       goesOn(hand)
+      endTurn(hand.arena)
       assertHoldsNothing(hand.memory, hand)
       hand.arena.detach()
     }),
@@ -219,10 +223,12 @@ function creating(lib: Library): Scenario<TableWorld> {
     prepare: (memory: Memory, _world: TableWorld) => join(lib, memory),
     body(memory: Memory, control, arena: Arena) {
       const ended = control.attempt(() => void createRows(lib, arena))
+      endTurnIfCut(control, arena)
       if (!ended) mayBeDone(() => void createRows(lib, arena))
       const table = openRows(lib, arena)
       put(table, a, 7)
       look(table, a)
+      endTurn(arena)
       assertHoldsNothing(memory, { arena })
       arena.detach()
     },

@@ -135,6 +135,11 @@ export class Control {
     return false
   }
 
+  /** Whether an attempt was ended by a cut: what it has left is mended in a turn of its own. */
+  get wasCut(): boolean {
+    return this.t.struck && this.t.fault?.kind === 'cut'
+  }
+
   /** One of 0 .. n-1; the explorer tries them all. */
   choose(n: number): number {
     const { engine, t } = this

@@ -10,7 +10,7 @@ import { sectionThrows } from './sectionThrows.ts'
 import type { Library } from './stage.ts'
 import { SURVIVOR, throwScene } from './throwStage.ts'
 
-const HOLD = /^an exception in (advance|clock)/
+const HOLD = /^an exception in (advance|clock|sections,)/
 
 /** The scenario, and whose calls fail. */
 export interface ThrowScenario {

@@ -13,7 +13,14 @@ import type { Deed } from './deathStage.ts'
 import { work } from './deathStage.ts'
 import { type Scenario, type Thread, thread } from './scenario.ts'
 import type { Library } from './stage.ts'
-import { assertHoldsNothing, hire, type Worker, ZONE_STAGE } from './world.ts'
+import {
+  assertHoldsNothing,
+  endTurn,
+  endTurnIfCut,
+  hire,
+  type Worker,
+  ZONE_STAGE,
+} from './world.ts'
 import { Hand, reachable, reading, watching, worker, zoneScene } from './zoneStage.ts'
 
 export const SURVIVOR = 'survivor'
@@ -36,12 +43,14 @@ export function throwScene(lib: Library, deed: Deed): Scenario<undefined> {
     body(memory: Memory, control, hired: Worker) {
       const hand = new Hand(memory, 0)
       const ended = control.attempt(() => body(memory, hired, hand))
+      endTurnIfCut(control, hired.arena)
       if (leaves(deed)) {
         if (!ended) leaveAgain(hired)
         return
       }
       if (!plain) reading(2, ...heads)(memory, hired, hand)
       work(memory, hired, hand, plain)
+      endTurn(hired.arena)
       assertHoldsNothing(memory, hired)
       hired.arena.detach()
     },

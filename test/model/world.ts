@@ -19,6 +19,7 @@ import {
   zoneParts,
 } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
+import type { Control } from './history.ts'
 import { join, type Library, SMALL, type Stage } from './stage.ts'
 
 export const DOMAIN = 'domain'
@@ -118,6 +119,16 @@ function checkSections(arena: Arena, name: string, address: number): void {
     const seq = arena.memory.load(reader + ReaderWords.seq)
     if (seq !== 0) throw new Error(`domain ${name}: the section of worker ${slot} is still open`)
   }
+}
+
+/** The turn ends, and the worker looks after what calls that were ended have left. */
+export function endTurn({ space }: Arena): void {
+  space.watch.check()
+}
+
+/** After a cut at once: a section that it has left open is closed by nobody else. */
+export function endTurnIfCut(control: Control, arena: Arena): void {
+  if (control.wasCut) endTurn(arena)
 }
 
 /** Throws when this worker holds a lock, or is in a section, which it should not be any more. */
