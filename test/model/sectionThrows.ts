@@ -8,6 +8,7 @@ import { DomainWords, ReaderWords } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { scene as asyncScene, begin, end, type Open, sleepable } from './asyncScenarios.ts'
 import {
+  assertCounted,
   scene as callScene,
   endTurn as endTasks,
   idle,
