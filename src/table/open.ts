@@ -26,6 +26,7 @@ import {
 } from '../record.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { ZoneOptions } from '../zone/options.ts'
+import { relieve } from '../zone/pressure.ts'
 import type { Zone } from '../zone/zone.ts'
 import { Chains, MAX_CHAIN_BITS } from './chains.ts'
 import { Stripes } from './stripes.ts'
@@ -71,7 +72,9 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   const namesake = space.directory.find(CREATE, Named.table, name)
   if (namesake !== undefined && !endWithoutZone(space, namesake)) throw exists(name)
   // Memory first: what fails after the zone is made could take it from another worker's table.
-  const runs = reserveRuns(space, name, { bits, stripeBits, words: record.words })
+  const size = { bits, stripeBits, words: record.words }
+  const reserve = (): Runs | undefined => reserveRuns(space, name, size)
+  const runs = reserve() ?? (relieve(space, runWords(size)) ? reserve() : undefined)
   if (runs === undefined) {
     throw new Exhausted(`${CREATE}: no memory for table ${show(name)} of ${capacity} records`, {
       table: name,
@@ -153,13 +156,22 @@ interface TableSize {
   readonly words: number
 }
 
+function tableWords(stripeBits: number): number {
+  return TableWords.WORDS + 2 ** stripeBits * StripeWords.WORDS
+}
+
+/** Words of both runs: the table's own, and the chains. */
+function runWords({ bits, stripeBits }: TableSize): number[] {
+  return [tableWords(stripeBits), 2 ** bits]
+}
+
 function reserveRuns(
   space: Space,
   name: string,
   { bits, stripeBits, words }: TableSize,
 ): Runs | undefined {
   const { memory, pages } = space
-  const own = TableWords.WORDS + 2 ** stripeBits * StripeWords.WORDS
+  const own = tableWords(stripeBits)
   const table = pages.reserve(own)
   if (table === 0) return undefined
   memory.fill(table, own, 0)

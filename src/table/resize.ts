@@ -14,6 +14,7 @@ import { Exhausted, show } from '../errors.ts'
 import { ChainsWord, TableWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
 import type { Seq } from '../seq.ts'
+import { relieve } from '../zone/pressure.ts'
 import { bitsOf } from './chains.ts'
 import type { Stripes } from './stripes.ts'
 import type { TableParts } from './table.ts'
@@ -28,13 +29,19 @@ export function resizeTable(
   bits: number,
   options: WaitOptions | undefined,
 ): void {
+  const { space } = parts.arena
   const timeoutMs = timeoutOf(CALL, options)
-  parts.arena.space.assertSleepable(CALL)
+  space.assertSleepable(CALL)
   let outcome: Outcome = 'readers'
-  until(parts.arena.space, timeoutMs, () => {
+  const attempted = (): boolean => {
     outcome = attempt(parts, bits)
     return outcome !== 'readers'
-  })
+  }
+  until(space, timeoutMs, attempted)
+  // With no stripe locked: idle zones may give up the pages that are missing.
+  if ((outcome as Outcome) === 'no memory' && relieve(space, [2 ** bits])) {
+    until(space, timeoutMs, attempted)
+  }
   if ((outcome as Outcome) === 'done') return
   if ((outcome as Outcome) === 'no memory') {
     throw new Exhausted(`${CALL}: table ${show(parts.name)}: no memory for 2^${bits} chains`, {

@@ -79,11 +79,31 @@ describe.each([
     other.zone.check()
   })
 
-  it('makes room for a new zone, domain and table', () => {
+  it('makes room for a new zone and a new domain', () => {
     const { arena } = start()
     arena.smr('another')
     arena.zone('another', { bytes: 8 })
-    HashTable.create(arena, 'table', { record: record({ id: u32 }), key: 'id', capacity: 100 })
+  })
+
+  it('makes room for a table', () => {
+    const { arena } = start()
+    const table = HashTable.create(arena, 'table', {
+      record: record({ id: u32 }),
+      key: 'id',
+      capacity: 30_000,
+    })
+    expect(table.stats().chains).toBe(32_768)
+  })
+
+  it('makes room for a resize', () => {
+    const arena = tiny(checks)
+    open.push(arena)
+    const options = { record: record({ id: u32 }), key: 'id', capacity: 100 } as const
+    const table = HashTable.create(arena, 'table', options)
+    const smr = hasSmr ? { smr: arena.smr('clock') } : {}
+    fillAndFree(arena, smr)
+    table.resize(60_000)
+    expect(table.stats().chains).toBe(65_536)
   })
 
   it('makes room for a reserve', () => {
