@@ -78,7 +78,8 @@ export class Idle {
     const { sealAfterMs, trimEveryMs } = knobs
     if (sealAfterMs === 0 || cache.free === 0) return
     const left = this.loadedAt + sealAfterMs - this.memory.now()
-    if (left > 0) this.aging.set(Math.ceil(left))
+    // No later than from now: the clock may have been set back.
+    if (left > 0) this.aging.set(Math.min(Math.ceil(left), sealAfterMs))
     else if (domain?.inside) this.aging.set(sealAfterMs)
     else {
       this.supply.ageOut()
