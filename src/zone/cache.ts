@@ -64,6 +64,13 @@ export class Cache {
     return true
   }
 
+  /** Whether one more item fits into the free bucket. */
+  get hasRoom(): boolean {
+    const { memory } = this
+    const bucket = memory.peek(this.freeAt)
+    return memory.peek(bucket + COUNT) < memory.peek(bucket + CAPACITY)
+  }
+
   /** Fills `into` from index `from` to `end`, as far as the alloc bucket goes. Returns how many. */
   popMany(into: number[], from: number, end: number): number {
     const { memory } = this

@@ -29,11 +29,14 @@ import { shrink } from './scarce.ts'
 export class Supply {
   private readonly parts: Parts
   private readonly memory: Memory
+  /** How the cache is called in errors. */
+  private readonly what: string
   private readonly idle: Idle
 
   constructor(parts: Parts) {
     this.parts = parts
     this.memory = parts.space.memory
+    this.what = `zone ${show(parts.name)} cache`
     this.idle = new Idle(parts, this)
   }
 
@@ -183,6 +186,15 @@ export class Supply {
     const made = this.findRoom(failure)
     this.parts.frames.open--
     return made
+  }
+
+  /** Whether there is room, and nothing else that a slow path would see to: so most calls end. */
+  get hasRoom(): boolean {
+    const { at, cache, frames } = this.parts
+    if (!cache.hasRoom || frames.isTorn || !this.isAlive()) return false
+    return (
+      this.memory.load(at + ZoneWords.flush) === this.memory.peek(cache.at + CacheWords.flushed)
+    )
   }
 
   private findRoom(failure: Failure): boolean {
@@ -408,10 +420,9 @@ export class Supply {
 
   /** Corruption unless what this worker's cache leads to are buckets, and its own. */
   private assertOwnBuckets(): void {
-    const { buckets, cache, name, space } = this.parts
-    const what = `zone ${show(name)} cache`
-    if (cache.alloc !== 0) buckets.assertAt(cache.alloc, allocHome(space.slot), what)
-    if (cache.free !== 0) buckets.assertAt(cache.free, freeHome(space.slot), what)
+    const { buckets, cache, space } = this.parts
+    if (cache.alloc !== 0) buckets.assertAt(cache.alloc, allocHome(space.slot), this.what)
+    if (cache.free !== 0) buckets.assertAt(cache.free, freeHome(space.slot), this.what)
   }
 
   private isFull(bucket: number): boolean {

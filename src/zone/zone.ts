@@ -194,6 +194,11 @@ export class Zone {
    * Exhausted where that free would; Misuse inside a section.
    */
   makeRoom(): void {
+    if (this.readyToFree && !(this.domain as Smr).inside && this.supply.hasRoom) return
+    this.makeRoomSlowly()
+  }
+
+  private makeRoomSlowly(): void {
     this.assertOpen('makeRoom')
     this.assertOutside('makeRoom')
     // A plain zone can always give an item back to its slab.
