@@ -6,7 +6,8 @@
  *   ... zone/depot "smr/goals | Goals.seal"                    mutants whose key begins so, in this order
  *   ... --list                                                 their keys, and nothing else
  *   ... --jobs 1                                               so many processes at a time (2)
- *   ... --budget 2000                                          scenarios of so many ms for each mutant, at most
+ *   ... --budget 2000                                          scenarios of so many ms for each mutant, at most;
+ *                                                              a third of that, for coverage makes them slow
  *   ... --deep                                                 survivors also with the rules of npm run model
  *   ... --no-units                                             survivors are not shown to the unit tests
  *   ... --again                                                forget what the last run has found

@@ -139,14 +139,13 @@ function cover({ entries }: Task, wanted: NonNullable<Task['cover']>): void {
       for (const i of executed(script, offsets)) known.add(i)
     }
   }
+  take()
   for (const { group, index } of entries) {
-    take()
     const threads = new Map<string, Set<number>>()
     const setup = new Map<string, Set<number>>()
     const entry = quick(find({ group, index }))
     // A death is many explorations, each with its setup: too many to ask before and after each.
-    const scenario =
-      entry.victim === undefined ? told(entry.scenario, threads, setup) : entry.scenario
+    const scenario = entry.victim === undefined ? told(entry.scenario, setup) : entry.scenario
     // Of the processor: others may keep it busy.
     const begin = process.cpuUsage()
     const { name, schedules, good } = runEntry({ ...entry, scenario }, {}, entry.stride)
@@ -164,16 +163,11 @@ function cover({ entries }: Task, wanted: NonNullable<Task['cover']>): void {
   }
   say({ says: 'end' })
 
-  /** Setup is told from what follows. */
-  function told(
-    scenario: Scenario,
-    threads: Map<string, Set<number>>,
-    setup: Map<string, Set<number>>,
-  ): Scenario {
+  /** Setup is told from what follows. One exploration has one. */
+  function told(scenario: Scenario, setup: Map<string, Set<number>>): Scenario {
     return {
       ...scenario,
       setup(memory) {
-        note(threads)
         const world = scenario.setup(memory)
         note(setup)
         return world
