@@ -7,7 +7,7 @@ import type { Item, ZoneOptions } from '#src/index.ts'
 import { PAGE_WORDS } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { type Deed, deathScene } from './deathStage.ts'
-import { both, churning, freeing, sealing, taking } from './deeds.ts'
+import { both, churning, freeing, reclaiming, sealing, taking } from './deeds.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
 import { boardAt, CHECKED_STAGE } from './world.ts'
@@ -104,6 +104,12 @@ const DEEDS: readonly Deed[] = [
     body: takingAll(9),
     hooks: bare,
     hands: 6,
+  },
+  {
+    name: 'free: no bucket at all',
+    first: both(taking(2), reclaiming('all'), filling),
+    body: freeing,
+    knobs: PAGEFUL,
   },
   { name: 'free: a batch', first: taking(5), body: freeingAll, hooks: bare, hands: 5 },
   {

@@ -91,6 +91,12 @@ export const DEATH_TRIALS: readonly Trial[] = [
     'this.set(this.keg + KegWords.step, KegStep.give)',
     '',
   ]),
+  byBatch('death in alloc: a batch that is not to be had, in small buckets', [
+    'the keg: an item that goes back by itself is not written down',
+    MOVES,
+    'this.set(this.keg + KegWords.step, KegStep.giveOne)',
+    '',
+  ]),
   byDeath('death in alloc: fresh items', [
     'the keg: counts are not made anew',
     KEG,
@@ -153,8 +159,8 @@ export const DEATH_TRIALS: readonly Trial[] = [
   byArena('death in ending a zone, and another is made before it is reaped', [
     'zone: its own words go back before its slabs',
     'zone/destroy',
-    'records.abolish();\n        buckets.keg.abolish();\n        if (domain !== undefined)\n            memory.add(domain.address + DomainWords.users, -1);\n        pages.release(at);',
-    'if (domain !== undefined)\n            memory.add(domain.address + DomainWords.users, -1);\n        pages.release(at);\n        records.abolish();\n        buckets.keg.abolish();',
+    'records.abolish();\n            buckets.keg.abolish();\n            if (domain !== undefined)\n                memory.add(domain.address + DomainWords.users, -1);\n            pages.release(at);',
+    'if (domain !== undefined)\n                memory.add(domain.address + DomainWords.users, -1);\n            pages.release(at);\n            records.abolish();\n            buckets.keg.abolish();',
   ]),
   byArena('death in ending a zone, and another is made before it is reaped', [
     'the directory forgets what a dead worker had left unswept',
