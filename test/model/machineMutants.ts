@@ -59,6 +59,8 @@ const DIST = new URL('dist/', ROOT)
 const LONGER = 4
 const MORE_SCHEDULES = 1000
 const DEEP_SCHEDULES = 200_000
+/** Explorations under coverage in one process. */
+const AT_ONCE = 20
 /** How many ms of scenarios a mutant gets in each round. */
 const ROUNDS: readonly number[] = [1000, 6000, Number.POSITIVE_INFINITY]
 /** Scenarios whose setup alone reaches a mutant differ little: so many of them are enough. */
@@ -85,6 +87,8 @@ interface Numbered extends MachineMutant {
   readonly key: string
   readonly line: number
 }
+
+type Covering = Extract<Message, { says: 'covered' }>
 
 interface Covered extends Place {
   readonly name: string
@@ -172,12 +176,10 @@ async function coverage(
   all: readonly Numbered[],
   world: string,
 ): Promise<readonly Covered[]> {
-  const kept = new URL(`cover-${world}.json`, YARD)
+  const kept = new URL(`cover-${world}.jsonl`, YARD)
   const files = new Map<string, Numbered[]>()
   for (const mutant of all) files.set(mutant.file, [...(files.get(mutant.file) ?? []), mutant])
-  const messages =
-    (await load<Extract<Message, { says: 'covered' }>[]>(kept)) ?? (await measure(slots, files))
-  await writeFile(kept, JSON.stringify(messages))
+  const messages = await measure(slots, files, await loadLines<Covering>(kept), kept)
   return messages
     .filter(({ place }) => expectsNothing(place))
     .map(({ place, name, ms, schedules, reached, before }) => {
@@ -202,35 +204,45 @@ function expectsNothing({ group, index }: Place): boolean {
   return catalog[group]?.[index]?.scenario.expect !== 'fails'
 }
 
+/**
+ * Few entries for each process: under coverage the engine keeps something of every function that was
+ * ever made. What is found is kept at once.
+ */
 async function measure(
   slots: readonly Slot[],
   files: ReadonlyMap<string, readonly Numbered[]>,
-): Promise<Extract<Message, { says: 'covered' }>[]> {
+  known: readonly Covering[],
+  kept: URL,
+): Promise<readonly Covering[]> {
+  const done = new Set(known.map(({ place }) => placeOf(place)))
   const entries = Object.entries(catalog)
     .filter(([group]) => !NOT_OURS.has(group))
     .flatMap(([group, list]) => list.map((_, index) => ({ group, index })))
-    .filter(expectsNothing)
-  const found = await Promise.all(
-    slots.map(async (slot, n) => {
-      const cover = Object.fromEntries(
-        [...files].map(([file, list]) => [slot.address(file), list.map(({ offset }) => offset)]),
-      )
-      const outcome = await slot.run({
-        entries: entries.filter((_, i) => i % slots.length === n),
-        cover,
-      })
+    .filter((each) => expectsNothing(each) && !done.has(placeOf(each)))
+  const found = [...known]
+  const work = async (slot: Slot): Promise<void> => {
+    const cover = Object.fromEntries(
+      [...files].map(([file, list]) => [slot.address(file), list.map(({ offset }) => offset)]),
+    )
+    const names = new Map([...files.keys()].map((file) => [slot.address(file), file]))
+    const named = (of: Reached): Reached =>
+      Object.fromEntries(Object.entries(of).map(([at, list]) => [names.get(at) ?? '', list]))
+    while (entries.length > 0) {
+      const outcome = await slot.run({ entries: entries.splice(0, AT_ONCE), cover })
       if (outcome.broken !== undefined) throw new Error(`${outcome.broken}: ${outcome.error}`)
-      const names = new Map([...files.keys()].map((file) => [slot.address(file), file]))
-      return outcome.messages.flatMap((message) => {
-        if (message.says !== 'covered') return []
+      for (const message of outcome.messages) {
+        if (message.says !== 'covered') continue
         if (!message.good) throw new Error(`${message.name} fails without a mutant`)
-        const named = (of: Reached): Reached =>
-          Object.fromEntries(Object.entries(of).map(([at, list]) => [names.get(at) ?? '', list]))
-        return [{ ...message, reached: named(message.reached), before: named(message.before) }]
-      })
-    }),
-  )
-  return found.flat()
+        const { reached, before } = message
+        const each = { ...message, reached: named(reached), before: named(before) }
+        found.push(each)
+        await appendFile(kept, `${JSON.stringify(each)}\n`)
+      }
+      console.log(`${found.length} explorations, ${entries.length} to come`)
+    }
+  }
+  await Promise.all(slots.map(work))
+  return found
 }
 
 // ---- who catches them -------------------------------------------------------------------------
@@ -446,14 +458,6 @@ function describe({ by, name, as, reaching }: Result): string {
 
 function firstLine(text: string): string {
   return (text.split('\n').find((line) => line.trim() !== '') ?? '').slice(0, 120)
-}
-
-async function load<T>(from: URL): Promise<T | undefined> {
-  try {
-    return JSON.parse(await readFile(from, 'utf8')) as T
-  } catch {
-    return undefined
-  }
 }
 
 async function loadLines<T>(from: URL): Promise<T[]> {
