@@ -92,6 +92,16 @@ const DEEDS: readonly Deed[] = [
     hands: 6,
   },
   {
+    // What goes back comes to lie where one has lain that somebody has now.
+    name: 'alloc: a batch that is not to be had, the last bucket part-filled',
+    first: taking(1),
+    body: takingAll(9),
+    knobs: { bucket: 3 },
+    limit: 8,
+    hooks: bare,
+    hands: 7,
+  },
+  {
     name: 'alloc: a batch that is not to be had, checked',
     body: takingAll(9),
     knobs: WIDE,

@@ -73,7 +73,7 @@ export const DEATH_TRIALS: readonly Trial[] = [
     'cache.finishMove();\n    cache.unloadAlloc()',
     'cache.unloadAlloc()',
   ]),
-  byBatch('death in alloc: a batch that is not to be had, of expired items', [
+  byBatch('death in alloc: a batch that is not to be had, the last bucket part-filled', [
     'the cache: what goes back is counted before it is there',
     CACHE,
     UNPOP,

@@ -158,8 +158,8 @@ export const TRIALS: readonly Trial[] = [
   byZone('recycling under a reader', [
     'the door: a full bucket is called safe',
     SUPPLY,
-    'const empty = domain === undefined\n',
-    'const empty = true\n',
+    'return domain === undefined\n            ? depot.putSafe(bucket, exchangeHome)',
+    'return true\n            ? depot.putSafe(bucket, exchangeHome)',
   ]),
   byZone('detach with buckets', [
     'the door: leaving does not seal',
@@ -170,7 +170,7 @@ export const TRIALS: readonly Trial[] = [
   byZone('destructors', [
     'items are handed out without their destructor',
     SUPPLY,
-    'destroyItems(this.parts, bucket, () => this.loadAlloc(bucket))',
+    'destroyItems(this.parts, bucket, failure);\n        this.loadAlloc(bucket)',
     'this.loadAlloc(bucket)',
   ]),
   byZone('recycling under a reader, paced', [
@@ -182,8 +182,8 @@ export const TRIALS: readonly Trial[] = [
   byZone("another's bucket is not due", [
     'nobody makes the step that is missing',
     SUPPLY,
-    'depot.urge();\n        if (this.reuse())',
-    'if (this.reuse())',
+    'depot.urge();\n        return this.reuse(failure)',
+    'return this.reuse(failure)',
   ]),
   byZone('depot full and empty', [
     'a bucket grows beyond its room',
@@ -225,8 +225,20 @@ export const TRIALS: readonly Trial[] = [
   byMemory('lock, sleepers are woken', [
     'the lock: nobody is woken',
     LOCK,
-    'const seen = this.memory.swap(at, FREE)',
-    'const seen = this.memory.swap(at, FREE) & ~SLEEPERS',
+    'if (slept)\n            memory.notify(at, 1);',
+    '',
+  ]),
+  byMemory('lock of a worker that was reaped although it lives', [
+    '[U] a lock is given back by an exchange',
+    LOCK,
+    'const seen = memory.cas(at, token, word);',
+    'const seen = memory.swap(at, word);',
+  ]),
+  byMemory('lock of a worker that was reaped although it lives', [
+    "[U] a lock is given back from whatever the sleepers' bit stands beside",
+    LOCK,
+    'const slept = seen === (token | SLEEPERS) &&',
+    'const slept = (seen & SLEEPERS) !== 0 &&',
   ]),
   byMemory('lock, sleepers are woken', [
     'the lock: who was woken forgets the other sleepers',
