@@ -5,8 +5,8 @@
  *   token             held by the worker that signed
  *   token + SLEEPERS  held, and somebody may be asleep on the word
  *
- * Taking is one CAS and giving back is one exchange; only the exchange that finds the sleepers' bit
- * pays for a wake-up. (Drepper, "Futexes Are Tricky", the second mutex.) The owner's token makes
+ * Taking is one CAS and giving back is one CAS [U]; only where the sleepers' bit is found is there a
+ * second one, and a wake-up. (Drepper, "Futexes Are Tricky", the second mutex.) The owner's token makes
  * the lock robust: where a kernel lock would be lost with its thread, a waiter here sees that the
  * signature belongs to a worker that is gone and takes over, and `lock` says 'owner-died', as
  * POSIX's EOWNERDEAD does. Whoever hears that repairs what the lock protects before going on.
@@ -14,6 +14,12 @@
  * A take-over [T] is a CAS from the very word that was seen. Two cases: if the word is still the
  * dead owner's, exactly one waiter's CAS succeeds; if another waiter was first, ours fails and we
  * look again. Otherwise (a plain store) two waiters could both believe they own it.
+ *
+ * Giving back [U] is a CAS from our own signature, first without the sleepers' bit, then with it. Who
+ * sleeps sets that bit, and nobody but the owner's own giving back clears it. So of the second there
+ * are two cases: the word is ours with the bit, for that was all that could have changed, and the CAS
+ * succeeds; or we were reaped although we live, and somebody has taken the lock over: both fail, and
+ * the lock stays his. Otherwise (an exchange) we would free it while he is inside, and let a third in.
  *
  * Nobody waits for ever: a lock that is not to be had within `timeoutMs` is an error that names
  * the holder. Do not hold one across an `await`.
@@ -28,7 +34,8 @@
  *   a call of ours holds it now - that cannot be, for it would have to be on the stack below us.
  *   Otherwise (Misuse, as for a lock that the user has) nobody could ever have it again.
  * While we do not come for it others wait in vain; so these locks are written down, in private, from
- * before the CAS until after the exchange, and `check`, in a turn of its own, abandons what is left.
+ * before the CAS that takes them until after the one that gives them back, and `check`, in a turn of
+ * its own, abandons what is left.
  */
 
 import { Exhausted, Misuse } from '../errors.ts'
@@ -152,9 +159,7 @@ export class Locks {
 
   /** Gives the lock back as a dead worker would: whoever takes it next hears 'owner-died'. */
   abandon(at: number): void {
-    const seen = this.memory.swap(at, NOBODY)
-    this.forget(at)
-    if ((seen & SLEEPERS) !== 0) this.memory.notify(at, 1)
+    this.giveUp(at, NOBODY)
   }
 
   /** Takes the lock if that needs no waiting. */
@@ -165,9 +170,7 @@ export class Locks {
   }
 
   unlock(at: number): void {
-    const seen = this.memory.swap(at, FREE)
-    this.forget(at)
-    if ((seen & SLEEPERS) !== 0) this.memory.notify(at, 1)
+    this.giveUp(at, FREE)
   }
 
   /** The end of what `acquire` began: unless all of it was done, the next owner has to repair. */
@@ -238,6 +241,15 @@ export class Locks {
       if ((seen & SLEEPERS) === 0 && memory.cas(at, seen, seen | SLEEPERS) !== seen) continue
       memory.wait(at, seen | SLEEPERS, Math.min(left, LOOK_AGAIN_MS))
     }
+  }
+
+  /** The word is ours no more, unless it was not ours any longer [U]. */
+  private giveUp(at: number, word: number): void {
+    const { memory, token } = this
+    const seen = memory.cas(at, token, word)
+    const slept = seen === (token | SLEEPERS) && memory.cas(at, seen, word) === seen
+    this.forget(at)
+    if (slept) memory.notify(at, 1)
   }
 
   /** No longer ours. Locks are given back in the order in which they were taken, last first. */

@@ -14,6 +14,7 @@ import { join, type Library, raise } from './stage.ts'
 import { boardAt, checkArena, reap, WORDS, ZONE_STAGE } from './world.ts'
 
 const COUNTER = boardAt(0)
+const LOCK_WORD = boardAt(1)
 /** A sleeper asks by itself after 20 ms; whoever was woken is there at once. */
 const LATE_MS = 10
 /** Longer than all the breaths that are taken before going to sleep. */
@@ -95,6 +96,21 @@ export function memoryScenarios(lib: Library): readonly Scenario<World>[] {
     memory.poke(COUNTER, memory.peek(COUNTER) + 1)
     arena.lock('lock').unlock()
     return taken
+  }
+  /** Reaped while it has one of the library's own locks, or gives it back: `unlock` asks nobody. */
+  const mistaken = ({ space }: Arena): void => {
+    try {
+      space.locks.acquire(LOCK_WORD, 'it')
+    } catch {
+      return // It was told, and has no lock.
+    }
+    space.locks.unlock(LOCK_WORD)
+  }
+  /** Alone in there, although somebody else may think that he is. */
+  const succeeds = ({ space }: Arena, memory: Memory): void => {
+    space.locks.acquire(LOCK_WORD, 'it')
+    memory.poke(COUNTER, memory.peek(COUNTER) + 1)
+    space.locks.unlock(LOCK_WORD)
   }
   const oneHeir = (memory: Memory, results: readonly unknown[]): void => {
     const told = results.filter((taken) => taken === 'owner-died').length
@@ -193,6 +209,19 @@ export function memoryScenarios(lib: Library): readonly Scenario<World>[] {
         by('waiter', inherits, { ...opened, after: 'holder' }),
       ],
       { final: oneHeir },
+    ),
+    scene(
+      'lock of a worker that was reaped although it lives',
+      () => {},
+      [
+        by('mistaken', mistaken),
+        by('reaper', (arena, memory) => {
+          reap(lib, arena, 0)
+          succeeds(arena, memory)
+        }),
+        by('third', succeeds),
+      ],
+      { final: countIs(2) },
     ),
     scene('two attach and detach', () => {}, [by('one', claims), by('two', claims)]),
     scene('one zone of two makers', () => {}, [by('one', openZone), by('two', openZone)], {

@@ -280,6 +280,47 @@ describe('a lock whose owner is gone', () => {
     expect(locks(b).tryLock(at)).toBe('owner-died')
   })
 
+  // Somebody has been told that the owner is dead, and it lives.
+  describe.each([
+    ['given back', () => locks(a).unlock(at)],
+    ['abandoned', () => locks(a).abandon(at)],
+  ])('is not its former owner’s to be %s', (_, giveBack) => {
+    it('when somebody has taken it over', () => {
+      bury(a)
+      expect(locks(b).tryLock(at)).toBe('owner-died')
+      const taken = word()
+      giveBack()
+      expect(word()).toBe(taken)
+      expect(locks(c).tryLock(at)).toBe(false)
+    })
+
+    it('when it is free again', () => {
+      bury(a)
+      expect(locks(b).tryLock(at)).toBe('owner-died')
+      locks(b).unlock(at)
+      giveBack()
+      expect(locks(c).tryLock(at)).toBe('ok')
+    })
+
+    it('when it is taken over between the two looks at it', () => {
+      a.memory.or(at, SLEEPERS)
+      const { cas } = a.memory
+      let looks = 0
+      a.memory.cas = (...args) => {
+        if (++looks === 2) {
+          a.memory.cas = cas
+          bury(a)
+          expect(locks(b).tryLock(at)).toBe('owner-died')
+        }
+        return cas.apply(a.memory, args)
+      }
+      const notify = vi.spyOn(a.memory, 'notify')
+      giveBack()
+      expect([looks, locks(b).holds(at)]).toEqual([2, true])
+      expect(notify).not.toHaveBeenCalled()
+    })
+  })
+
   it('is not taken from one that lives', () => {
     expect(locks(b).tryLock(at)).toBe(false)
     expect(() => locks(b).lock(at, 'it', 5)).toThrow(Exhausted)
