@@ -267,7 +267,12 @@ export class Pages {
     memory.poke(Header.receipt, receipt)
   }
 
-  /** Does what was written down; may be done again after a death at any point. */
+  /**
+   * Does what was written down; may be done again after a death at any point, and has no order among
+   * its steps before the last: it begins with words that stay as they are, and who dies on the way has
+   * the lock, so the next to take it does all of it again before anybody acts on run or word. Whoever
+   * reads the word without the lock takes it first, for a moment (`settle`).
+   */
   private keepPromise(): void {
     const { memory } = this
     const receipt = memory.peek(Header.receipt)
@@ -278,8 +283,8 @@ export class Pages {
       this.table.put(base, entry)
       memory.poke(receipt, base)
     } else {
-      // The word first: once the run is free it must not be freed again from this word.
       memory.poke(receipt, 0)
+      // It is free, or reserved by who died in freeing it: then it was done before.
       if (this.table.entryOf(base) > 0) this.table.release(base)
     }
     memory.poke(Header.receipt, 0)

@@ -122,6 +122,11 @@ export class Workers {
   /**
    * Becomes the one who reaps the worker, in the name of him who signs with `token`. Undefined when
    * there is nothing to reap, or somebody who lives has set out to do it.
+   *
+   * That only keeps two from doing it one after the other: with the directory locked who comes second
+   * finds the worker buried no more, whether or not the heir's word has stopped him, and however that
+   * was written. But he must not stay in that word: if the successor is buried in turn, nobody would
+   * reap it who thinks that its heir lives.
    */
   beginReap(slot: number, token: number, generation = this.generation(slot)): Seen | undefined {
     const { memory } = this

@@ -106,6 +106,8 @@ function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean
   const { directory, memory, pages } = space
   if (zoneLives(space, at)) return false
   directory.remove(serial, () => {
+    // Who died in giving an array back may have promised to clear its word, and not done it.
+    pages.settle()
     // The entry is gone: who dies here leaves what nothing leads to, and sweeping finds that.
     for (const word of [TableWords.building, TableWords.retired, TableWords.chains]) {
       const array = memory.peek(at + word) & ChainsWord.pageMask

@@ -76,7 +76,8 @@ export function adoptCache(
     adopted.pending += pending
     adopted.safe += safe
   }
-  // The last full bucket it retired may be waiting for a step that it would have made.
+  // The last full bucket it retired may be waiting for a step that it would have made. Nobody waits in
+  // vain without this: who finds nothing makes that step himself. But the zone would grow before that.
   depot.urge()
   memory.poke(cache.at + CacheWords.opened, 0)
   return adopted

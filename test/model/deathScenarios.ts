@@ -37,6 +37,12 @@ export const DEEDS: readonly Deed[] = [
   { name: 'alloc: fresh items, checked', body: taking(1), stage: CHECKED_STAGE },
   { name: 'alloc: expired items', first: churning(2, 3), body: taking(3), heads: [0] },
   {
+    name: 'alloc: fresh items, in slabs of several pages',
+    body: taking(1),
+    limit: 3,
+    knobs: { bytes: 4096, align: 4096 },
+  },
+  {
     name: 'alloc: expired items, checked',
     first: churning(2, 3),
     body: taking(3),

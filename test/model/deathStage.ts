@@ -8,7 +8,7 @@
  * at most the items in the dead worker's hands, mostly one, are unaccounted for.
  */
 
-import type { Item, TuneOptions, ZoneOptions } from '#src/index.ts'
+import type { Item, ZoneOptions } from '#src/index.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { freeing } from './deeds.ts'
 import type { Scenario, Thread } from './scenario.ts'
@@ -44,8 +44,8 @@ export interface Deed {
   readonly limit?: number
   /** Items that it may have in its hands when it dies. Default: one. */
   readonly hands?: number
-  /** Knobs that the deed is about. */
-  readonly knobs?: TuneOptions
+  /** Knobs, or a shape, that the deed is about. */
+  readonly knobs?: ZoneOptions
   readonly stage?: Stage
   /** Hooks other than those that watch destructors. */
   readonly hooks?: (memory: Memory) => ZoneOptions

@@ -129,6 +129,14 @@ export function memoryScenarios(lib: Library): readonly Scenario<World>[] {
     arena.lock('new')
     return arena.smr('new').serial * 2 ** 16 + arena.zone('new', { bytes: 512 }).serial
   }
+  /** Of two who come to the same thing at once one may be told so. */
+  const unlessRefused = (body: (arena: Arena) => void) => (arena: Arena) => {
+    try {
+      body(arena)
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'Misuse')) throw error
+    }
+  }
   const same = (memory: Memory, [one, other]: readonly unknown[]): void => {
     if (one !== other) throw new Error(`the same name led to ${one} and to ${other}`)
     checkArena(lib, memory)
@@ -245,6 +253,22 @@ export function memoryScenarios(lib: Library): readonly Scenario<World>[] {
     scene('a domain is made while its namesake ends', (arena) => void arena.smr('new'), [
       by('maker', (arena) => void arena.smr('new')),
       by('ender', (arena) => arena.smr('new').destroy()),
+    ]),
+    // In the end a zone that was made has its domain: checkArena opens it.
+    scene('a zone is bound to a domain that another ends', (arena) => void arena.smr('new'), [
+      by(
+        'binder',
+        unlessRefused((arena) => {
+          const zone = arena.zone('bound', { bytes: 512, bucket: 2, smr: arena.smr('new') })
+          zone.zfreeSmr(zone.zallocSmr())
+        }),
+        { first: (arena) => void arena.smr('new') },
+      ),
+      by(
+        'ender',
+        unlessRefused((arena) => arena.smr('new').destroy()),
+        { first: (arena) => void arena.smr('new') },
+      ),
     ]),
     scene(
       'pages of two',

@@ -85,6 +85,12 @@ export const DEATH_TRIALS: readonly Trial[] = [
     'this.set(this.keg + KegWords.step, KegStep.take)',
     '',
   ]),
+  byDeath('death in alloc: fresh items, in slabs of several pages', [
+    'pages: the first page of a run is written first',
+    'memory/pageTable',
+    'for (let inner = page + sizeOf(orderOf(entry)) - 1; inner >= page; inner--) {',
+    'for (let inner = page; inner < page + sizeOf(orderOf(entry)); inner++) {',
+  ]),
   byDeath('death in reclaim: drain', [
     'the keg: a batch back is not written down',
     MOVES,
@@ -149,6 +155,12 @@ export const DEATH_TRIALS: readonly Trial[] = [
     'reap',
     'workers.beginReap(slot, locks.signature, generation)',
     'workers.beginReap(slot, locks.signature)',
+  ]),
+  bySuccessors('two reapers of one who was buried, and a successor who is buried too', [
+    'a reaper who comes too late stays the heir of the successor',
+    'memory/workers',
+    'if (this.isBuried({ slot, generation }))\n            return { slot, generation };',
+    'return { slot, generation };',
   ]),
   bySuccessors('two reapers and a successor', [
     '[B] a worker is buried by a store',

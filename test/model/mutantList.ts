@@ -282,6 +282,18 @@ export const TRIALS: readonly Trial[] = [
     "this.locks.acquire(Header.directoryLock, 'arena directory')",
     '',
   ]),
+  byMemory('a zone is bound to a domain that another ends', [
+    'the end of a domain: its zones are not counted again under the lock',
+    'smr/destroy',
+    ', unused))',
+    '))',
+  ]),
+  byMemory('a zone is bound to a domain that another ends', [
+    'a zone: its domain is not looked at again under the lock',
+    'zone/open',
+    'if (smr !== undefined && !smr.isAlive())\n',
+    'if (false)\n',
+  ]),
   byMemory('two attach and detach', [
     'a slot is claimed by a store',
     'memory/workers',

@@ -24,8 +24,9 @@ function watching(lib: Library, memory: Memory): Eye {
   return { arena, seen: arena.space.workers.generation(DEAD_SLOT) }
 }
 
-const reaping = (lib: Library, { arena, seen }: Eye): boolean =>
-  lib.reapSlot(arena.space, DEAD_SLOT, seen).reaped
+/** `later`: so many generations after the one that was seen. */
+const reaping = (lib: Library, { arena, seen }: Eye, later: number): boolean =>
+  lib.reapSlot(arena.space, DEAD_SLOT, seen + later).reaped
 
 /** Attaches, opens a section, and insists on being what it is until the end. */
 function succeed(lib: Library, memory: Memory): void {
@@ -39,38 +40,67 @@ function succeed(lib: Library, memory: Memory): void {
 
 /** The dead worker left a section open. */
 export function successorScenarios(lib: Library): readonly Scenario<undefined>[] {
-  const dead = thread({
-    name: 'dead',
-    prepare(memory: Memory, _world: undefined): Arena {
-      const arena = join(lib, memory)
-      arena.smr(DOMAIN)
-      return arena
-    },
-    body(_memory: Memory, _control, arena: Arena) {
-      arena.smr(DOMAIN).enter()
-    },
-  })
-  const reapers = ['one reaper', 'another'].map((name) =>
+  const dying = (then: (arena: Arena) => void) =>
     thread({
-      name,
-      after: 'dead',
-      prepare: (memory: Memory, _world: undefined) => watching(lib, memory),
-      body(memory: Memory, _control, eye: Eye) {
-        if (reaping(lib, eye)) succeed(lib, memory)
+      name: 'dead',
+      prepare(memory: Memory, _world: undefined): Arena {
+        const arena = join(lib, memory)
+        arena.smr(DOMAIN)
+        return arena
       },
-    }),
-  )
-  return [
+      body(_memory: Memory, _control, arena: Arena) {
+        arena.smr(DOMAIN).enter()
+        then(arena)
+      },
+    })
+  /** As whoever reaps its supervisor does it; who reaps the worker itself comes later. */
+  const buried = ({ space: { slot, workers } }: Arena): void => {
+    workers.bury({ slot, generation: workers.generation(slot) })
+  }
+  const scene = (
+    name: string,
+    threads: Scenario<undefined>['threads'],
+    final: (memory: Memory) => void,
+  ): Scenario<undefined> =>
     scenario<undefined>({
-      name: 'two reapers and a successor',
+      name,
       words: WORDS,
       setup(memory) {
         raise(lib, memory, ZONE_STAGE, (arena) => void arena.smr(DOMAIN))
         return undefined
       },
-      threads: [dead, ...reapers],
-      final: (memory) => checkArena(lib, memory, { thorough: true }),
+      threads,
+      final,
       rules: { bound: 2 },
-    }),
+    })
+  const reapers = (later: number, then: (memory: Memory) => void) =>
+    ['one reaper', 'another'].map((name) =>
+      thread({
+        name,
+        after: 'dead',
+        prepare: (memory: Memory, _world: undefined) => watching(lib, memory),
+        body(memory: Memory, _control, eye: Eye) {
+          if (reaping(lib, eye, later)) then(memory)
+        },
+      }),
+    )
+  return [
+    scene(
+      'two reapers and a successor',
+      [dying(() => {}), ...reapers(0, (memory) => succeed(lib, memory))],
+      (memory) => checkArena(lib, memory, { thorough: true }),
+    ),
+    scene(
+      'two reapers of one who was buried, and a successor who is buried too',
+      [dying(buried), ...reapers(1, (memory) => void join(lib, memory))],
+      (memory) => {
+        const { workers } = join(lib, memory).space
+        const seen = { slot: DEAD_SLOT, generation: workers.generation(DEAD_SLOT) }
+        // As a reaper does with those who were supervised by the dead.
+        if (!workers.bury(seen)) throw new Error('there is no successor')
+        if (workers.unreaped().some(({ slot }) => slot === DEAD_SLOT)) return
+        throw new Error('the successor is left to one who has no such thing in mind')
+      },
+    ),
   ]
 }

@@ -21,6 +21,13 @@ const byReaping = caught((lib) => [{ ...reapedDuringResize(lib), rules: { bound:
 const bySweep = caught((lib) => [sweptDuringResize(lib)], {
   rules: { bound: Number.POSITIVE_INFINITY, sample: { schedules: 1000, depth: 12 } },
 })
+/** He dies where the new array is published, and the old one has no goal yet. */
+const byGoal = caught(deathScenarios, {
+  rules: {
+    kill: { thread: 'victim', afterStep: 83 },
+    sample: { schedules: 300, seed: 5, depth: 4 },
+  },
+})
 /** The first dies where it has written down what it retires, and has not published yet. */
 const byTwo = caught((lib) => [twoDeaths(lib)], { victim: 'rescuer' })
 
@@ -229,6 +236,12 @@ export const TABLE_TRIALS: readonly Trial[] = [
     ],
     FEW,
   ),
+  byGoal('death in grow of a table resized before, beside a reader', [
+    'death: the goal of the resize before is taken for that of this one',
+    RESIZE,
+    'memory.poke(at + TableWords.goal, 0);\n',
+    '\n',
+  ]),
   byTwo(
     'death in grow, then death of the rescuer in resize',
     [
