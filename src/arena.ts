@@ -14,6 +14,7 @@ import { type SupervisedWorker, threadId } from './host.ts'
 import { type ArenaStats, arenaStats } from './inspect.ts'
 import type { NamedLock } from './lock.ts'
 import { openLock, openRoot } from './lock.ts'
+import { CLAIMS } from './memory/claims.ts'
 import type { Listing } from './memory/directory.ts'
 import { Named, ZoneWords } from './memory/layout.ts'
 import type { Memory } from './memory/memory.ts'
@@ -80,7 +81,11 @@ export class Arena {
     this.floats = space.memory.floats
     space.pendingIn = (domain) => pendingIn(space, domain)
     space.sweep = () => {
-      space.directory.whileLocked((names) => sweepOrphans(space, names))
+      const { directory } = space
+      directory.whileLocked((names) => {
+        sweepOrphans(space, names)
+        directory.swept()
+      })
     }
     space.whenTaken = () => this.stop()
     this.supervision = supervisionOf(handle)
@@ -98,8 +103,10 @@ export class Arena {
    * cannot be had; Exhausted when the host has no such memory.
    */
   static create(options: ArenaOptions = {}): Arena {
-    const { space, handle } = createSpace(options)
-    return new Arena(space, handle)
+    return CLAIMS.make((claim) => {
+      const { space, handle } = createSpace(options, claim)
+      return new Arena(space, handle)
+    })
   }
 
   /**
@@ -108,8 +115,7 @@ export class Arena {
    * `intrinsics` as for `create`: each worker chooses for itself.
    */
   static attach(handle: Handle, options: AttachOptions = {}): Arena {
-    const { space } = attachSpace(handle, options)
-    return new Arena(space, handle)
+    return CLAIMS.make((claim) => new Arena(attachSpace(handle, options, claim).space, handle))
   }
 
   /** The shared buffer itself. */
@@ -124,7 +130,7 @@ export class Arena {
    * FreeBSD smr_create(9).
    */
   smr(name: string, options: SmrOptions = {}): Smr {
-    this.space.assertOpen('arena.smr')
+    this.begin('arena.smr')
     const known = this.domains.get(name)
     if (known?.isAlive() && isEmpty(options)) return known
     const opened = this.openDomain(name, options)
@@ -144,8 +150,7 @@ export class Arena {
 
   /** `zone` in the name of another call, for structures that keep their records in one. @internal */
   openZone(call: string, name: string, options: ZoneOptions): Zone {
-    this.space.assertOpen(call)
-    this.space.watch.start()
+    this.begin(call)
     const known = this.zones.get(name)
     if (known?.isAlive() && isEmpty(options)) return known
     const opened = openZone(call, this.space, name, options, known, (at) => this.domainAt(at))
@@ -156,8 +161,7 @@ export class Arena {
 
   /** Opens the named lock, or creates it. Errors and blocking as `smr`. */
   lock(name: string): NamedLock {
-    this.space.assertOpen('arena.lock')
-    this.space.watch.start()
+    this.begin('arena.lock')
     const known = this.locks.get(name)
     if (known !== undefined) return known
     const opened = openLock(this.space, name)
@@ -171,7 +175,7 @@ export class Arena {
    * Errors and blocking as `smr`.
    */
   root(name: string): number {
-    this.space.assertOpen('arena.root')
+    this.begin('arena.root')
     return openRoot(this.space, name)
   }
 
@@ -200,7 +204,7 @@ export class Arena {
    * Blocks for some 10 ms, to see whether the worker does anything, and on locks that it held.
    */
   reap(workerId: WorkerId): ReapReport {
-    this.space.assertOpen('arena.reap')
+    this.begin('arena.reap')
     assertWorkerId(this.space, workerId)
     const seen = this.space.workers.named(workerId)
     // It was reaped, or has left, and somebody else may have its slot.
@@ -226,6 +230,12 @@ export class Arena {
     for (const smr of this.domains.values()) smr.leave()
     this.supervision.leave(this.space)
     this.space.close()
+  }
+
+  /** First of all in what takes a lock: from now on somebody looks after what it may leave. */
+  private begin(call: string): void {
+    this.space.assertOpen(call)
+    this.space.watch.start()
   }
 
   /** This worker was reaped while it lives: its handles refuse, and touch nothing any more. */
@@ -255,7 +265,7 @@ export class Arena {
    */
   reclaim(level: ReclaimLevel, options?: WaitOptions): ArenaReclaimed {
     const { memory } = this.space
-    this.space.assertOpen(RECLAIM)
+    this.begin(RECLAIM)
     assertLevel(RECLAIM, level)
     const deadline = memory.now() + timeoutOf(RECLAIM, options)
     for (const smr of this.domains.values()) {
@@ -306,7 +316,7 @@ export class Arena {
    * directory's lock: what other workers do meanwhile may be a moment old. Legal inside a section.
    */
   stats(): ArenaStats {
-    this.space.assertOpen('arena.stats')
+    this.begin('arena.stats')
     return arenaStats(this.space)
   }
 

@@ -38,6 +38,8 @@ export class Directory {
   private readonly locks: Locks
   private readonly at: number
   private readonly entries: number
+  /** Whether this worker makes or ends something, or was thrown out of doing so. */
+  private begun = false
 
   constructor(memory: Memory, locks: Locks) {
     this.memory = memory
@@ -77,7 +79,7 @@ export class Directory {
       const unswept = this.begin()
       const address = this.built(build, serial, unswept)
       if (address === 0) {
-        memory.store(Header.unswept, unswept)
+        this.end(unswept)
         return undefined
       }
       memory.poke(entry + Entry.address, address)
@@ -86,7 +88,7 @@ export class Directory {
       memory.writeBytes(entry + Entry.name, 0, text)
       memory.store(entry + Entry.word, 0)
       memory.store(entry + Entry.kind, kind)
-      memory.store(Header.unswept, unswept)
+      this.end(unswept)
       return this.listing(entry, true)
     })
   }
@@ -111,11 +113,16 @@ export class Directory {
         const unswept = this.begin()
         this.memory.store(entry + Entry.kind, FREE)
         dismantle()
-        this.memory.store(Header.unswept, unswept)
+        this.end(unswept)
         return true
       }
       return false
     })
+  }
+
+  /** Whether the thing with this serial has a name still. */
+  names(serial: number): boolean {
+    return this.list().some((each) => each.serial === serial)
   }
 
   /** Everything that has a name now. */
@@ -133,19 +140,31 @@ export class Directory {
     return this.memory.load(Header.unswept) !== 0
   }
 
+  /** Whether a call of this worker has left something so. In a turn of its own. */
+  get isTorn(): boolean {
+    return this.begun
+  }
+
   /** Nothing is half made or half ended any more. The directory is locked. */
   swept(): void {
-    this.memory.store(Header.unswept, 0)
+    this.end(0)
   }
 
   /**
    * Says that something is being made or ended, and returns what was said before: for when it is done.
-   * Whoever dies, or throws, in between leaves it said, and the next reaper sweeps.
+   * Whoever dies, or throws, in between leaves it said, and the next reaper sweeps; a worker that
+   * goes on does it itself, in a turn of its own.
    */
   private begin(): number {
     const before = this.memory.load(Header.unswept)
+    this.begun = true
     this.memory.store(Header.unswept, 1)
     return before
+  }
+
+  private end(unswept: number): void {
+    this.memory.store(Header.unswept, unswept)
+    this.begun = false
   }
 
   /** What is refused has left nothing half made. */
@@ -153,7 +172,7 @@ export class Directory {
     try {
       return build(serial)
     } catch (error) {
-      if (error instanceof Misuse) this.memory.store(Header.unswept, unswept)
+      if (error instanceof Misuse) this.end(unswept)
       throw error
     }
   }

@@ -14,6 +14,7 @@
 import { Exhausted, integer, Misuse, onlyOptions, show } from '../errors.ts'
 import { threadId } from '../host.ts'
 import { MAX_DELTA, type Seq } from '../seq.ts'
+import { Claim } from './claims.ts'
 import { Directory } from './directory.ts'
 import { type Geometry, geometry, Header, LAYOUT_VERSION, MAGIC, MAX_WORKERS } from './layout.ts'
 import { Locks } from './lock.ts'
@@ -111,14 +112,14 @@ export class Space {
   sweep: () => void = () => {}
   private open = true
 
-  /** `memory` holds an arena already: see `format`. Claims a slot. */
-  constructor(call: string, memory: Memory) {
+  /** `memory` holds an arena already: see `format`. Claims a slot, and says so in `claim`. */
+  constructor(call: string, memory: Memory, claim: Claim = new Claim()) {
     this.memory = memory
     this.maxWorkers = memory.peek(Header.maxWorkers)
     this.checks = memory.peek(Header.checks) !== 0
     this.sequence = { first: memory.peek(Header.first) as Seq, step: memory.peek(Header.step) }
     this.workers = new Workers(memory, memory.peek(Header.workersAt), this.maxWorkers)
-    this.slot = this.workers.claim(call, threadId())
+    this.slot = this.workers.claim(call, threadId(), claim)
     this.generation = this.workers.generation(this.slot)
     this.locks = new Locks(
       memory,
@@ -131,6 +132,8 @@ export class Space {
     this.watch.add(this.locks)
     this.watch.add(this.pages)
     this.directory = new Directory(memory, this.locks)
+    this.watch.add({ check: () => this.checkNames() })
+    claim.space = this
   }
 
   /** Whether this worker is still attached. */
@@ -162,6 +165,11 @@ export class Space {
       `${call}: worker ${worker} was reaped while it was alive: what it held belongs to others now, and it has stopped; attach again, and do not reap a worker that has not exited`,
       { worker },
     )
+  }
+
+  /** In a turn of its own: what calls that failed have left half made, or half ended, goes back. */
+  private checkNames(): void {
+    if (this.directory.isTorn) this.sweep()
   }
 
   /** Lets go of what would hold others up while this thread blocks. */
@@ -197,11 +205,23 @@ export class Space {
     }
   }
 
-  /** Gives the slot back. The floors above have emptied the worker's caches before. */
+  /**
+   * Gives the slot back. The floors above have emptied the worker's caches before. It is closed by the
+   * same step: one that throws before has not left, and may leave again.
+   */
   close(): void {
+    this.workers.release(this.slot, this.generation)
     this.open = false
     this.watch.stop()
-    this.workers.release(this.slot, this.generation)
+  }
+
+  /** The call that has made it ends without having returned it: nobody will ever use it. */
+  giveUp(): void {
+    if (!this.isOurs) return
+    this.whenTaken()
+    this.locks.check()
+    this.pages.check()
+    this.close()
   }
 
   /**
@@ -216,7 +236,10 @@ export class Space {
 }
 
 /** Makes an arena and returns what it lies in. */
-export function createSpace(options: SpaceOptions): { space: Space; handle: Handle } {
+export function createSpace(
+  options: SpaceOptions,
+  claim?: Claim,
+): { space: Space; handle: Handle } {
   onlyOptions(CREATE, options, KNOWN)
   const maxWorkers = integer(
     CREATE,
@@ -250,7 +273,7 @@ export function createSpace(options: SpaceOptions): { space: Space; handle: Hand
     sequence,
     options.buffer !== undefined || options.memory !== undefined,
   )
-  return { space: new Space(CREATE, memory), handle }
+  return { space: new Space(CREATE, memory, claim), handle }
 }
 
 /** Writes the words of an empty arena. `dirty`: the memory may hold something else. */
@@ -286,6 +309,7 @@ export function format(
 export function attachSpace(
   handle: unknown,
   options: AttachOptions = {},
+  claim?: Claim,
 ): { space: Space; handle: Handle } {
   onlyOptions(ATTACH, options, ['intrinsics'])
   if (!isHandle(handle)) {
@@ -295,7 +319,7 @@ export function attachSpace(
   if (umaSmr !== LAYOUT_VERSION) throw otherVersion('handle', umaSmr)
   const memory = memoryAt(ATTACH, handle, options.intrinsics)
   assertArena(memory, handle.buffer.byteLength)
-  return { space: new Space(ATTACH, memory), handle }
+  return { space: new Space(ATTACH, memory, claim), handle }
 }
 
 /**

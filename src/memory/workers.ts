@@ -38,6 +38,7 @@
 
 import { Misuse } from '../errors.ts'
 import { UNKNOWN_THREAD } from '../host.ts'
+import { Claim } from './claims.ts'
 import { Header, MAX_WORKERS, WorkerSlot } from './layout.ts'
 import type { Memory } from './memory.ts'
 
@@ -77,8 +78,11 @@ export class Workers {
 
   // ---- coming and going --------------------------------------------------------------------
 
-  /** Claims a free slot. Misuse when there is none: more workers than the arena was made for. */
-  claim(call: string, thread: number): number {
+  /**
+   * Claims a free slot, and says so in `claim` by the same step. Misuse when there is none: more workers
+   * than the arena was made for.
+   */
+  claim(call: string, thread: number, claim: Claim = new Claim()): number {
     const { memory, max } = this
     for (let slot = 0; slot < max; slot++) {
       const at = this.address(slot) + WorkerSlot.owner
@@ -86,7 +90,11 @@ export class Workers {
       const seen = memory.load(at)
       if (!isEven(generation) || isOf(seen, generation)) continue
       // From an owner of an earlier generation: so if it succeeds, the generation has not changed.
-      if (memory.cas(at, seen, ownerOf(generation, thread)) !== seen) continue
+      const owner = ownerOf(generation, thread)
+      claim.workers = this
+      claim.generation = generation
+      if (memory.cas(at, seen, owner) !== seen) continue
+      claim.slot = slot
       memory.store(this.address(slot) + WorkerSlot.heir, NOBODY)
       memory.or(this.activeWord(slot), bitOf(slot)) // [A]
       return slot

@@ -88,6 +88,9 @@ export class Calls {
   private polls = 0
   private since: number | undefined
   private hurried = 0
+  /** Callbacks that wait here, and that have run, since the tallies of these were last written. */
+  private uncounted = 0
+  private uncountedRun = 0
 
   constructor(space: Space, goals: Goals, hurryAt: number, isAlive: () => boolean) {
     this.memory = space.memory
@@ -105,8 +108,9 @@ export class Calls {
     // exception comes in between, one is counted that nobody has: see `reconcile`.
     memory.add(reader + ReaderWords.queued, 1)
     this.open.push(callback)
+    this.uncounted++
     this.openBytes += bytes
-    memory.tally(reader + ReaderWords.calls, 1)
+    this.count()
     const full = this.open.length >= BATCH_CALLBACKS || this.openBytes >= BATCH_BYTES
     if (full || expedite) this.seal(true)
     if (expedite) this.hurry()
@@ -178,7 +182,9 @@ export class Calls {
   /** The worker leaves: what has not run never will. Returns how many that were. */
   drop(): number {
     this.settleRunning()
-    const lost = this.closed || !this.isAlive() ? 0 : dropCalls(this.memory, this.reader)
+    const isOver = this.closed || !this.isAlive()
+    if (!isOver) this.count()
+    const lost = isOver ? 0 : dropCalls(this.memory, this.reader)
     this.forget()
     return lost
   }
@@ -243,6 +249,7 @@ export class Calls {
   private reconcile(): void {
     const { memory, reader } = this
     this.settleRunning()
+    this.count()
     let left = this.open.length
     for (const { callbacks, next } of this.batches) left += callbacks.length - next
     const settled = memory.load(reader + ReaderWords.settled)
@@ -250,11 +257,25 @@ export class Calls {
     if (lost > 0) memory.add(reader + ReaderWords.settled, lost)
   }
 
+  /** Both tallies. If an exception keeps one from being written, the next to count does that. */
+  private count(): void {
+    if (this.closed) return
+    const { memory, reader } = this
+    if (this.uncounted > 0) {
+      memory.tally(reader + ReaderWords.calls, this.uncounted)
+      this.uncounted = 0
+    }
+    if (this.uncountedRun === 0) return
+    memory.tally(reader + ReaderWords.callsRun, this.uncountedRun)
+    this.uncountedRun = 0
+  }
+
   private settleRunning(): void {
     if (!this.running) return
     this.running = false
+    this.uncountedRun++
+    this.count()
     if (this.closed) return
-    this.memory.tally(this.reader + ReaderWords.callsRun, 1)
     this.memory.add(this.reader + ReaderWords.settled, 1) // [C]
   }
 

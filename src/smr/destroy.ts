@@ -35,10 +35,14 @@ export function destroySmr(smr: Smr, options: WaitOptions | undefined): void {
   }
   smr.runAllCalls(timeoutOf('smr.destroy', options))
   const unused = (): boolean => space.memory.load(address + DomainWords.users) === 0
-  if (space.directory.remove(smr.serial, () => space.pages.release(address), unused)) smr.close()
-  else if (smr.isAlive())
+  const { directory } = space
+  const ended = directory.remove(smr.serial, () => space.pages.release(address), unused)
+  if (!ended && directory.names(smr.serial)) {
     throw new Misuse(`smr.destroy: domain ${show(name)}: a zone was bound to it meanwhile`, {
       domain: name,
     })
-  else smr.close()
+  }
+  // Its name is gone. If its memory is not, a call that was to end it has failed in the middle.
+  if (!ended && smr.isAlive()) space.sweep()
+  smr.close()
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Arena } from '#src/index.ts'
+import type { Claims } from '#src/memory/claims.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { ARENA_DEEDS, type ArenaDeed, arenaScene } from './arenaDeaths.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
@@ -79,25 +80,51 @@ function mayBeDone(deed: () => void): void {
   }
 }
 
-/** Attaches again: a slot that was claimed in vain is given back, or reaped in the end. */
+/** What a thread that attaches has to itself. */
+interface Attaching {
+  readonly claims: Claims
+  /** What it was given, if it was. */
+  arena: Arena | undefined
+}
+
+/**
+ * Attaches again: a slot that was claimed in vain is given back, with what had been locked by then. An
+ * arena that was delivered is the thread's to leave.
+ */
 function attaching(lib: Library): Scenario<undefined> {
   return arenaScene(lib, 'an exception in attaching', undefined, { thorough: true }, [
     thread({
       name: SURVIVOR,
-      body(_memory: Memory, control, _world: undefined) {
+      prepare(_memory: Memory, _world: undefined): Attaching {
+        const claims = new lib.Claims()
+        claims.every = () => {}
+        return { claims, arena: undefined }
+      },
+      body(_memory: Memory, control, own: Attaching) {
         const use = (): void => {
-          const arena = join(lib, control.library)
-          arena.smr('own').read(() => 0)
-          arena.detach()
+          own.arena = own.claims.make((claim) => join(lib, control.library, claim))
+          own.arena.smr('own').read(() => 0)
+          own.arena.detach()
         }
-        if (!control.attempt(use)) use()
+        const leave = (): void => own.arena?.detach()
+        if (control.attempt(use)) return
+        if (own.claims.check()) throw new Error('a slot was not given back')
+        if (own.arena !== undefined) endTurn(own.arena)
+        mayBeDone(leave)
+        use()
       },
     }),
     thread({
       name: 'heir',
       after: SURVIVOR,
       prepare: (memory: Memory, _world: undefined) => join(lib, memory),
-      body: (_memory: Memory, _control, arena: Arena) => void arena.smr('own').synchronize(),
+      body(_memory: Memory, _control, arena: Arena) {
+        arena.smr('own').synchronize()
+        const { slot, workers } = arena.space
+        for (let other = 0; other < workers.max; other++) {
+          if (other !== slot && workers.isClaimed(other)) throw new Error(`slot ${other} is lost`)
+        }
+      },
     }),
   ])
 }

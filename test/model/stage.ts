@@ -20,6 +20,7 @@ import {
   u32,
   utf8,
 } from '#src/index.ts'
+import { type Claim, Claims } from '#src/memory/claims.ts'
 import * as compound from '#src/memory/compound.ts'
 import { geometry, Header } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
@@ -42,6 +43,7 @@ export interface Library {
   readonly SmrTailQ: typeof SmrTailQ
   readonly u32: typeof u32
   readonly utf8: typeof utf8
+  readonly Claims: typeof Claims
   readonly Space: typeof Space
   readonly compound: Compound
   readonly assertArena: typeof assertArena
@@ -66,6 +68,7 @@ export const shipped: Library = {
   SmrTailQ,
   u32,
   utf8,
+  Claims,
   Space,
   compound,
   assertArena,
@@ -111,11 +114,11 @@ export function raise<W>(
 }
 
 /** Attaches a worker. Its handle cannot be sent anywhere: there is one memory, and it is here. */
-export function join(lib: Library, memory: Memory): Arena {
+export function join(lib: Library, memory: Memory, claim?: Claim): Arena {
   lendCompound(memory, lib.compound)
   // A buffer of its own: what a thread supervises is kept by buffer, and not in memory.
   const handle = { umaSmr: memory.peek(Header.version), buffer: {} } as Handle
-  const space = new lib.Space('model', lib.memoryOf?.(memory) ?? memory)
+  const space = new lib.Space('model', lib.memoryOf?.(memory) ?? memory, claim)
   // A timer of the host's would act when the schedule is over; what it would do, a deed does.
   space.turn.after = () => {}
   space.watch.every = () => {}

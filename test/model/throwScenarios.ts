@@ -10,7 +10,8 @@ import { sectionThrows } from './sectionThrows.ts'
 import type { Library } from './stage.ts'
 import { SURVIVOR, throwScene } from './throwStage.ts'
 
-const HOLD = /^an exception in (advance|clock|sections,)/
+const HOLD =
+  /^(an exception in (advance|clock|sections,|attaching|(making|ending) a domain)|calls, )/
 
 /** The scenario, and whose calls fail. */
 export interface ThrowScenario {
