@@ -10,13 +10,14 @@
  */
 
 import { Exhausted, Misuse, show } from './errors.ts'
-import { type SupervisedWorker, threadId } from './host.ts'
+import { report, type SupervisedWorker, threadId } from './host.ts'
 import { type ArenaStats, arenaStats } from './inspect.ts'
 import type { NamedLock } from './lock.ts'
 import { openLock, openRoot } from './lock.ts'
 import { CLAIMS } from './memory/claims.ts'
 import type { Listing } from './memory/directory.ts'
 import { Named, ZoneWords } from './memory/layout.ts'
+import { isTimeOut } from './memory/lock.ts'
 import type { Memory } from './memory/memory.ts'
 import { timeoutOf, type WaitOptions } from './memory/patience.ts'
 import {
@@ -218,6 +219,11 @@ export class Arena {
    * its handles are closed. Callbacks of `smr.call` that may run now are run; the others never will,
    * which is reported as a warning and counted in `smr.stats()`: `await smr.flush()` first. Misuse
    * with a section open or a lock held. Waits for no reader.
+   *
+   * If a lock is not to be had in time, what could not be given back stays in the slot as a dead worker
+   * would leave it: whoever attaches next, or reaps anybody, takes over, and a warning says so. So does
+   * any other error, which is thrown. If that hits so late, or so hard, that not even the slot could be
+   * left, the handles stay open: call it again.
    */
   detach(): void {
     this.space.assertOpen('arena.detach')
@@ -226,10 +232,49 @@ export class Arena {
     for (const smr of this.domains.values()) smr.runDueCalls()
     if (!this.space.isOpen) return // One of them has left for us.
     this.assertAtRest()
-    for (const zone of this.zones.values()) zone.close()
+    let whole = false
+    let late: Exhausted | undefined
+    try {
+      late = this.emptyCaches()
+      whole = late === undefined
+    } finally {
+      this.leave(whole)
+    }
+    if (late !== undefined) report(leftBehind(this.workerId, late))
+  }
+
+  /**
+   * All that this worker caches goes to where others can have it. Answers with the first lock that was
+   * not to be had: after one time-out no other is waited for.
+   */
+  private emptyCaches(): Exhausted | undefined {
+    const { locks } = this.space
+    let late: Exhausted | undefined
+    for (const zone of this.zones.values()) {
+      try {
+        if (late === undefined) zone.close()
+        else locks.withPatience(0, () => zone.close())
+      } catch (error) {
+        if (!isTimeOut(error)) throw error
+        late ??= error
+      }
+    }
+    return late
+  }
+
+  /**
+   * The slot is left, and then the handles are closed: in this order all of it can be done twice. Whom
+   * this worker supervises another does before the slot is anybody's: with a dead worker those die whom
+   * it supervised, and these live.
+   */
+  private leave(whole: boolean): void {
+    const { space } = this
+    if (!space.isOpen) return // It was reaped meanwhile.
     for (const smr of this.domains.values()) smr.leave()
-    this.supervision.leave(this.space)
-    this.space.close()
+    this.supervision.leave(space)
+    if (whole) space.close()
+    else space.abandon()
+    for (const zone of this.zones.values()) zone.forget()
   }
 
   /** First of all in what takes a lock: from now on somebody looks after what it may leave. */
@@ -373,4 +418,10 @@ function isEmpty(options: object): boolean {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return false
   for (const _ in options) return false
   return true
+}
+
+/** What a worker could not give back when it left: no error of its own, for somebody else will. */
+function leftBehind(workerId: WorkerId, { facts, message }: Exhausted): Exhausted {
+  const what = `what worker ${workerId} has cached is left in its slot: whoever attaches next takes over, or arena.reap(${workerId})`
+  return new Exhausted(`arena.detach: ${message}; ${what}`, { ...facts, left: workerId })
 }

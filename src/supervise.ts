@@ -103,6 +103,7 @@ export class Supervision {
       for (const each of this.members) each.workers.unwatch(each.locks.signature, ward.thread)
       for (const seen of dead) this.dying.set(workers.nameOf(seen), ward)
       for (const seen of dead) this.reap(ward, seen)
+      this.reapAbandoned(space)
     } catch (error) {
       report(error)
     }
@@ -144,7 +145,10 @@ export class Supervision {
   /** What a reaper left that died, or gave up, or a worker that could not finish its leaving. */
   private reapAbandoned(space: Space): void {
     const { locks, workers } = space
-    for (const { slot, generation } of workers.unreaped()) {
+    for (const seen of workers.unreaped()) {
+      // It is tried again, and then somebody is told.
+      if (this.dying.has(workers.nameOf(seen))) continue
+      const { slot, generation } = seen
       try {
         locks.withPatience(REAPER_PATIENCE_MS, () => reapSlot(space, slot, generation))
       } catch (error) {

@@ -47,7 +47,7 @@ import { slotOf, type Workers } from './workers.ts'
 export type Taken = 'ok' | 'owner-died'
 
 /** Whether this says that a lock was not to be had in time. */
-export function isTimeOut(error: unknown): boolean {
+export function isTimeOut(error: unknown): error is Exhausted {
   return error instanceof Exhausted && 'lock' in error.facts
 }
 

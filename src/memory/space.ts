@@ -211,8 +211,7 @@ export class Space {
    */
   close(): void {
     this.workers.release(this.slot, this.generation)
-    this.open = false
-    this.watch.stop()
+    this.end()
   }
 
   /** The call that has made it ends without having returned it: nobody will ever use it. */
@@ -226,12 +225,17 @@ export class Space {
 
   /**
    * Leaves the slot as a dead worker would, for one that cannot empty its caches, a lock being held by
-   * somebody else: whoever reaps next, or attaches, takes over what is left in it.
+   * somebody else: whoever reaps next, or attaches, takes over what is left in it. Those whom this
+   * worker supervises must be another's before: a reaper takes them for dead.
    */
   abandon(): void {
+    this.workers.bury(this)
+    this.end()
+  }
+
+  private end(): void {
     this.open = false
     this.watch.stop()
-    this.workers.bury(this)
   }
 }
 

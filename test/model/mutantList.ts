@@ -10,6 +10,7 @@ import { clockScenarios } from './clockScenarios.ts'
 import { memoryScenarios } from './memoryScenarios.ts'
 import { DEATH_TRIALS } from './mutantDeaths.ts'
 import { smrScenarios } from './smrScenarios.ts'
+import { timeLimitScenarios } from './timeLimitScenarios.ts'
 import { caught, type Trial } from './trial.ts'
 import { zoneScenarios } from './zoneScenarios.ts'
 
@@ -22,6 +23,10 @@ const byEdge = caught(edgeScenarios)
 const byBirth = caught(birthScenarios)
 const byUndo = caught(undoScenarios)
 const byZone = caught(zoneScenarios)
+/** As the catalog samples it. */
+const byTime = caught(timeLimitScenarios, {
+  rules: { impatience: 2, sample: { schedules: 2000, depth: 12 } },
+})
 
 const DOMAIN = 'smr/sections'
 const GOALS = 'smr/goals'
@@ -305,6 +310,12 @@ export const TRIALS: readonly Trial[] = [
     PAGES,
     'this.locks.acquireAndRepair(Header.pageLock, LOCK, this.whenDead)',
     '',
+  ]),
+  byTime('not in time: detach', [
+    'who could not give back what it has cached frees its slot',
+    'arena',
+    'if (whole)\n            space.close();\n        else\n            space.abandon();',
+    'space.close();',
   ]),
   ...DEATH_TRIALS,
 ]

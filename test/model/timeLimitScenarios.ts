@@ -10,6 +10,7 @@
 
 import type { Item, Smr } from '#src/index.ts'
 import type { Memory } from '#src/memory/memory.ts'
+import { quietly } from './callStage.ts'
 import type { Rules } from './rules.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'
@@ -117,10 +118,10 @@ const DUELS: readonly Duel[] = [
     name: 'detach',
     first: then(takes(3), frees, takes(1), frees),
     one: churns,
-    // Not in time: it is still attached, and may try again.
+    // Not in time: it has left all the same, and whoever comes next takes over what it had.
     other: (memory, hired, hand) => {
       frees(memory, hired, hand)
-      if (!inTime(() => hired.arena.detach())) hired.arena.detach()
+      quietly(() => hired.arena.detach())
     },
   },
   {
