@@ -141,7 +141,7 @@ const CALL_TRIALS: readonly Trial[] = [
   byCalls('calls, default, fenced: a worker leaves', [
     'who leaves settles nothing',
     CALL,
-    'const lost = this.closed || !this.isAlive() ? 0 : dropCalls(this.memory, this.reader);',
+    'const lost = isOver ? 0 : dropCalls(this.memory, this.reader);',
     'const lost = 0;',
   ]),
   byCalls(A_BARRIER, [
@@ -195,7 +195,7 @@ const CALL_TRIALS: readonly Trial[] = [
   byCallDeath('calls, default, fenced: death', [
     'the dead: what they ran is not counted',
     CALL,
-    'this.memory.tally(this.reader + ReaderWords.callsRun, 1);',
+    'memory.tally(reader + ReaderWords.callsRun, this.uncountedRun);',
     '',
   ]),
   byCallDeath('calls, default, fenced: death beside a barrier', [

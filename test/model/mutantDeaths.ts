@@ -177,7 +177,7 @@ export const DEATH_TRIALS: readonly Trial[] = [
   byArena('death in ending a zone, and another is made before it is reaped', [
     'the directory forgets what a dead worker had left unswept',
     'memory/directory',
-    'memory.store(Header.unswept, unswept);\n            return this.listing(entry, true);',
-    'memory.store(Header.unswept, 0);\n            return this.listing(entry, true);',
+    'this.memory.store(Header.unswept, unswept);',
+    'this.memory.store(Header.unswept, 0);',
   ]),
 ]

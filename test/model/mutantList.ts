@@ -290,8 +290,8 @@ export const TRIALS: readonly Trial[] = [
   byMemory('a zone is bound to a domain that another ends', [
     'the end of a domain: its zones are not counted again under the lock',
     'smr/destroy',
-    ', unused))',
-    '))',
+    ', unused);',
+    ');',
   ]),
   byMemory('a zone is bound to a domain that another ends', [
     'a zone: its domain is not looked at again under the lock',
@@ -302,8 +302,8 @@ export const TRIALS: readonly Trial[] = [
   byMemory('two attach and detach', [
     'a slot is claimed by a store',
     'memory/workers',
-    'if (memory.cas(at, seen, ownerOf(generation, thread)) !== seen)',
-    'if ((memory.store(at, ownerOf(generation, thread)), false))',
+    'if (memory.cas(at, seen, owner) !== seen)',
+    'if ((memory.store(at, owner), false))',
   ]),
   byMemory('pages of two', [
     'pages are not locked',
