@@ -39,7 +39,7 @@ export function initItems(parts: Parts, bucket: number, failure: Failure): void 
  * whole bucket is dealt with all the same, and `failure` has its error.
  */
 export function destroyItems(parts: Parts, bucket: number, failure: Failure): void {
-  const { buckets, domain, hooks, recordWords, space, trashing } = parts
+  const { buckets, domain, frames, hooks, recordWords, space, trashing } = parts
   const { memory } = space
   const count = memory.peek(bucket + BucketWords.count)
   // A plain zone has dealt with each item when it was freed.
@@ -47,10 +47,14 @@ export function destroyItems(parts: Parts, bucket: number, failure: Failure): vo
     const begun = memory.peek(bucket + BucketWords.destroyed)
     assertItems(parts, bucket)
     for (let i = begun; i < count; i++) {
+      const item = memory.peek(bucket + BucketWords.entries + i) as Item
       // Marked first: a destructor that its worker dies in is not run again.
+      frames.begun = i
+      frames.marked = bucket
       memory.poke(bucket + BucketWords.destroyed, i + 1)
-      failure.run(parts, hooks.dtor, memory.peek(bucket + BucketWords.entries + i) as Item)
+      failure.run(parts, hooks.dtor, item)
     }
+    frames.marked = 0
     if (trashing && begun < count) {
       for (const item of buckets.items(bucket)) fillTrash(memory, item, recordWords)
     }

@@ -127,6 +127,11 @@ export class Cache {
 
   // A tally and a bucket move together: what is about to happen is written down first, and each
   // part of doing it can be done twice. So a dead worker's numbers are as exact as a living one's.
+  // One that survives an exception here may pop and push before its next slow path finishes the move:
+  // the fast path does not look for it. Two cases: the cache leads to the bucket, then its count may
+  // have changed, and it is counted only once the cache leads to it no more, or was before it did; or
+  // it does not, then the count stands still until the move is finished. Otherwise (counted while the
+  // fast path has it) the tally would be that of another count.
 
   /** Takes the alloc bucket out of the worker's use; 0 if there is none. */
   unloadAlloc(): number {
@@ -165,27 +170,41 @@ export class Cache {
     // Nothing was under way, and the bucket that was moved last may be another worker's by now.
     if (what === CacheMove.none) return
     const bucket = memory.peek(at + CacheWords.moved)
-    const count = memory.peek(bucket + BucketWords.count)
-    const before = memory.peekFloat(at + CacheWords.before)
     switch (what) {
       case CacheMove.loadAlloc:
-        memory.pokeFloat(at + CacheWords.loaded, before + count)
-        memory.poke(at + CacheWords.alloc, bucket)
+        this.finishLoad(CacheWords.alloc, CacheWords.loaded, bucket, 1)
         break
       case CacheMove.unloadAlloc:
-        memory.pokeFloat(at + CacheWords.loaded, before - count)
-        memory.poke(at + CacheWords.alloc, 0)
+        this.finishUnload(CacheWords.alloc, CacheWords.loaded, bucket, -1)
         break
       case CacheMove.reloadFree:
-        memory.pokeFloat(at + CacheWords.freed, before - count)
-        memory.poke(at + CacheWords.free, bucket)
+        this.finishLoad(CacheWords.free, CacheWords.freed, bucket, -1)
         break
       case CacheMove.unloadFree:
-        memory.pokeFloat(at + CacheWords.freed, before + count)
-        memory.poke(at + CacheWords.free, 0)
+        this.finishUnload(CacheWords.free, CacheWords.freed, bucket, 1)
         break
     }
     memory.poke(at + CacheWords.move, CacheMove.none)
+  }
+
+  /** Where the cache has the bucket already, its items were counted before, and may be fewer now. */
+  private finishLoad(place: number, tally: number, bucket: number, sign: 1 | -1): void {
+    if (this.memory.peek(this.at + place) === bucket) return
+    this.addCount(tally, bucket, sign)
+    this.memory.poke(this.at + place, bucket)
+  }
+
+  /** Out of the cache first, and counted then: nobody takes items out of it any more, or puts one in. */
+  private finishUnload(place: number, tally: number, bucket: number, sign: 1 | -1): void {
+    this.memory.poke(this.at + place, 0)
+    this.addCount(tally, bucket, sign)
+  }
+
+  private addCount(tally: number, bucket: number, sign: 1 | -1): void {
+    const { memory, at } = this
+    const before = memory.peekFloat(at + CacheWords.before)
+    const count = memory.peek(bucket + BucketWords.count)
+    memory.pokeFloat(at + tally, before + sign * count)
   }
 
   private move(what: number, bucket: number, tally: number): void {

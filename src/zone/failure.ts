@@ -15,6 +15,7 @@ export class Failure {
     if (hook === undefined) return
     const { frames } = parts
     const base = frames.enter()
+    frames.marked = 0
     try {
       hook(item)
     } catch (error) {

@@ -23,6 +23,8 @@
  * nowhere to come from.
  */
 
+import { BucketWords } from '../memory/layout.ts'
+import { allocHome } from './bucket.ts'
 import type { Parts } from './parts.ts'
 
 export class Frames {
@@ -35,6 +37,13 @@ export class Frames {
   held = 0
   /** Of these, items that were freed: they must not be handed out again before their slab has them. */
   readonly freed: boolean[] = []
+  /**
+   * The bucket of an item that is marked as destroyed although its destructor has not been called yet,
+   * and what the mark was before; 0 for none. After a death it is not called any more. A worker that
+   * lives takes the mark back, and whoever goes on with the bucket calls it.
+   */
+  marked = 0
+  begun = 0
 
   /** Whether a call of this worker was cut off. */
   get isTorn(): boolean {
@@ -72,7 +81,19 @@ export class Frames {
     this.base = 0
     this.lost = false
     this.held = 0
+    this.marked = 0
   }
+}
+
+/** Takes back the mark of a destructor that an exception has kept from being called: see `marked`. */
+export function unmark({ frames, space }: Parts): void {
+  const { marked } = frames
+  if (marked === 0) return
+  const { memory, slot } = space
+  // With another home it is not in our hands any more: the zone was being ended.
+  if (memory.peek(marked + BucketWords.home) === allocHome(slot))
+    memory.poke(marked + BucketWords.destroyed, frames.begun)
+  frames.marked = 0
 }
 
 /**
@@ -80,9 +101,11 @@ export class Frames {
  * have called was cut off: what they, and the next, must not meet half done. The rest is for when all
  * have ended. Throws Exhausted when a lock is not to be had.
  */
-export function mend({ buckets, cache, depot, frames, records }: Parts): void {
+export function mend(parts: Parts): void {
+  const { buckets, cache, depot, frames, records } = parts
   frames.lost = true
   for (const keg of [records, buckets.keg]) keg.settle()
   depot.settle()
   cache.finishMove()
+  unmark(parts)
 }

@@ -7,7 +7,7 @@ import { Corruption } from '../errors.ts'
 import { CacheWords } from '../memory/layout.ts'
 import type { Item } from '../words.ts'
 import { Failure } from './failure.ts'
-import { mend } from './frames.ts'
+import { mend, unmark } from './frames.ts'
 import type { Parts } from './parts.ts'
 import { doubleFree } from './refuse.ts'
 import { markBusy, markIdle } from './slab.ts'
@@ -71,6 +71,9 @@ export function giveHeldBack(parts: Parts, held: number): void {
 export function settle(parts: Parts, held: number, failure: Failure | undefined): void {
   const { cache, frames, hooks, records, recordWords, space, trashing } = parts
   frames.held = held + 1
+  // Nothing has come by here yet that would see to what an earlier call has left, if one has.
+  cache.finishMove()
+  unmark(parts)
   const item = frames.items[held] as Item
   if (frames.freed[held] === true) {
     records.giveCounted(item, cache.at + CacheWords.freed, 1, frames)

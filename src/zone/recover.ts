@@ -5,6 +5,7 @@
 import { ZoneWords } from '../memory/layout.ts'
 import { COLLECTING, collect, takeOver } from './adopt.ts'
 import { allocHome, freeHome } from './bucket.ts'
+import { unmark } from './frames.ts'
 import { settle } from './handover.ts'
 import type { Parts } from './parts.ts'
 
@@ -33,6 +34,7 @@ export function recover(parts: Parts): boolean {
   for (const keg of [records, buckets.keg]) keg.settle()
   depot.settle()
   cache.finishMove()
+  unmark(parts)
   while (frames.held > 0) settle(parts, frames.held - 1, undefined)
   for (const { bucket, home } of buckets.all()) {
     if (home !== allocHome(slot) && home !== freeHome(slot)) continue

@@ -68,7 +68,7 @@ const REASONS: readonly Reason[] = [
     why: "Two words of the worker's own, read one after the other: nobody else writes them meanwhile.",
     mutants: [
       'zone/kegMoves | KegMoves.redo | exchange | const [first, end] = step === KegStep.take ? [0, wanted] : [wanted, this.get(bucket + BucketWords.count)]; const room = this.get(bucket + BucketWords.capacity);',
-      'zone/cache | Cache.finishMove | exchange | const count = memory.peek(bucket + BucketWords.count); const before = memory.peekFloat(at + CacheWords.before);',
+      'zone/cache | Cache.addCount | exchange | const before = memory.peekFloat(at + CacheWords.before); const count = memory.peek(bucket + BucketWords.count);',
     ],
   },
   {

@@ -8,6 +8,7 @@
  * in the survivor's hands is unaccounted for.
  */
 
+import type { Item, ZoneOptions } from '#src/index.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import type { Deed } from './deathStage.ts'
 import { work } from './deathStage.ts'
@@ -33,15 +34,17 @@ export function throwScene(lib: Library, deed: Deed): Scenario<undefined> {
   const { name, body, first, heads = [], plain = false, other, limit = LIMIT, knobs } = deed
   const { hooks = plain ? undefined : watching, stage = ZONE_STAGE } = deed
   const hooked = hooks === undefined ? {} : { hooks }
+  const witness = hooks && new Witness(hooks)
   const survivor: Thread<undefined> = thread({
     name: SURVIVOR,
     prepare(memory: Memory): Worker {
-      const hired = hire(lib, memory, hooks?.(memory))
+      const hired = hire(lib, memory, witness?.hooks(memory))
       first?.(memory, hired, new Hand(memory, 0))
       return hired
     },
     body(memory: Memory, control, hired: Worker) {
       const hand = new Hand(memory, 0)
+      witness?.sees(memory)
       const ended = control.attempt(() => body(memory, hired, hand))
       endTurnIfCut(control, hired.arena)
       if (leaves(deed)) {
@@ -85,6 +88,34 @@ export function throwScene(lib: Library, deed: Deed): Scenario<undefined> {
     },
     { rules: { bound: other === undefined ? 0 : 1, maxVerbs: 30_000 } },
   )
+}
+
+/**
+ * Hooks whose own work never fails, and that fail in the end: what they have seen is in the scenario's
+ * memory then. A hook that fails before it has done its work is the user's.
+ */
+class Witness {
+  private readonly of: (memory: Memory) => ZoneOptions
+  private own: ZoneOptions = {}
+
+  constructor(of: (memory: Memory) => ZoneOptions) {
+    this.of = of
+  }
+
+  /** From now on, in this memory. */
+  sees(memory: Memory): void {
+    this.own = this.of(memory)
+  }
+
+  hooks(library: Memory): ZoneOptions {
+    this.sees(library)
+    const hook = (name: 'ctor' | 'dtor' | 'init' | 'fini') => (item: Item) => {
+      this.own[name]?.(item)
+      library.peek(item)
+    }
+    const names = (['ctor', 'dtor', 'init', 'fini'] as const).filter((name) => this.own[name])
+    return Object.fromEntries(names.map((name) => [name, hook(name)]))
+  }
 }
 
 /** Whether the deed is to leave: then nothing is left to do but to leave again. */

@@ -124,6 +124,35 @@ describe('a cache', () => {
     }
   })
 
+  /** A move, what the fast path does when it has been cut off, and where the cache stands before. */
+  const torn = [
+    { name: 'unloadAlloc', act: (cache: Cache) => cache.unloadAlloc() },
+    { name: 'loadAlloc', act: (cache: Cache) => cache.loadAlloc(cache.unloadAlloc()) },
+    { name: 'unloadFree', act: (cache: Cache) => cache.unloadFree() },
+    {
+      name: 'reloadFree',
+      act: (cache: Cache) => cache.reloadFree(cache.unloadFree()),
+    },
+  ]
+  it.each(torn)('counts what the fast path does before $name is finished', ({ act }) => {
+    let died = true
+    for (let stores = 0; died; stores++) {
+      const { cache, bucket, memory } = setUp(4)
+      for (const item of [11, 12, 13]) {
+        memory.poke(bucket(0) + BucketWords.entries + item - 11, item)
+        memory.poke(bucket(0) + BucketWords.count, item - 10)
+      }
+      cache.loadAlloc(bucket(0))
+      cache.loadFree(bucket(1))
+      cache.push(10)
+      died = dieAfter(memory, stores, (mortal) => act(new Cache(mortal, AT)))
+      const allocs = cache.pop() === 0 ? 0 : 1
+      const frees = cache.push(14) ? 2 : 1
+      cache.finishMove()
+      expect(cache.counts()).toMatchObject({ allocs, frees })
+    }
+  })
+
   it('adds up many workers', () => {
     const { memory, cache, bucket } = setUp(3)
     const other = new Cache(memory, AT + CacheWords.WORDS)

@@ -70,6 +70,14 @@ class World {
     free(b, held.pop() as Item)
   }
 
+  /** The next verbs find what they need in the cache, and do not see what was left. */
+  goOn(): void {
+    const { a, held } = this
+    const item = tryAlloc(a)
+    if (item !== 0) held.push(item)
+    free(a, held.pop() as Item)
+  }
+
   /** All laws, once this worker has had a slow path, or a turn of its own and another worker one. */
   settle(byTurn: boolean): void {
     const { a, b, held } = this
@@ -166,6 +174,7 @@ describe.each(KINDS)('$name', (kind) => {
         on = interrupted
         after?.(world, value, error === undefined)
         try {
+          if (step % 4 >= 2) world.goOn()
           world.settle(step % 2 === 1)
         } catch (failed) {
           throw new Error(`${name}, ${manner} at step ${step}: ${(failed as Error).message}`, {
@@ -175,5 +184,21 @@ describe.each(KINDS)('$name', (kind) => {
       }
       expect(step).toBeGreaterThan(1)
     })
+  })
+})
+
+describe.each(MANNERS)('destructors, %s at any step', (manner) => {
+  it('are called once for each item, and before it can be had again', () => {
+    for (let step = 0, on = true; on; step++) {
+      const seen: Item[] = []
+      const { a } = smrStage(CONFIG, { bucket: 4, bytes: 64, dtor: (item) => void seen.push(item) })
+      const items = Array.from({ length: 10 }, () => tryAlloc(a))
+      for (const item of items) free(a, item)
+      const reclaim = (): unknown => a.zone.reclaim('drain')
+      on = interrupt(a.arena, step, manner, reclaim).interrupted
+      reclaim()
+      expect(seen.toSorted(), `step ${step}`).toEqual(items.toSorted())
+      a.zone.check()
+    }
   })
 })
