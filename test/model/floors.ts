@@ -130,14 +130,13 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
     rules: { ...sampled(2000, 1), impatience: 2 },
     quick: sampled(FEW, 1),
   }),
-  exceptions: holdingThrows(shipped).flatMap(({ scenario, thread }) =>
+  exceptions: holdingThrows(shipped).flatMap(({ scenario, thread, every }) =>
     HOW.map((throws) => ({
       scenario,
       thrower: thread,
       throws,
       quick: { bound: 0 },
-      // Somebody who waits for time makes a thousand calls, all alike.
-      quickThrows: { every: scenario.name.includes('clock, lazy') ? 50 : 1 },
+      quickThrows: { every },
     })),
   ),
   successors: inManyWays(successorScenarios(shipped), 1, [
