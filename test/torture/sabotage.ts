@@ -31,7 +31,7 @@ export const TURN_SABOTAGES: readonly Sabotage[] = ['a turn forgets that it let 
 
 /** The private parts of a domain that are replaced. */
 interface Insides {
-  enter(): void
+  open(how: number): void
   exit(): void
   readonly memory: { store(at: number, value: number): void }
   /** Address of this worker's words, of which the first is what it publishes. */
@@ -67,9 +67,10 @@ export function sabotage(kind: Sabotage | undefined, zone?: Zone, smr?: Smr): vo
       return this.clock.rd()
     })
   } else if (kind === 'enter publishes nothing') {
-    const { enter } = domain
-    replace(domain, 'enter', function (this: Insides): void {
-      enter.call(this)
+    // What all sections are opened by, those of a table's own calls too.
+    const { open } = domain
+    replace(domain, 'open', function (this: Insides, how): void {
+      open.call(this, how)
       this.memory.store(this.reader, 0)
     })
   } else if (kind === 'a turn forgets that it let go') {

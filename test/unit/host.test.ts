@@ -263,7 +263,8 @@ describe('report', () => {
     vi.stubGlobal('process', undefined)
     vi.stubGlobal('reportError', fail)
     report('text')
-    expect(told).toEqual([])
+    // What cannot be shown is told as what it is.
+    expect(told).toEqual(['uma-smr: object'])
   })
 })
 
