@@ -33,7 +33,7 @@ import type { Smr } from './smr/domain.ts'
 import { domainWords, openSmr } from './smr/open.ts'
 import type { SmrOptions } from './smr/options.ts'
 import { type Supervision, supervisionOf } from './supervise.ts'
-import { sweepOrphans } from './sweep.ts'
+import { dropUnfinished, sweepOrphans } from './sweep.ts'
 import type { WorkerId } from './words.ts'
 import { openZone } from './zone/open.ts'
 import type { ZoneOptions } from './zone/options.ts'
@@ -81,10 +81,10 @@ export class Arena {
     this.words = space.memory.words
     this.floats = space.memory.floats
     space.pendingIn = (domain) => pendingIn(space, domain)
-    space.sweep = () => {
+    space.sweep = (given) => {
       const { directory } = space
       directory.whileLocked((names) => {
-        sweepOrphans(space, names)
+        sweepOrphans(space, dropUnfinished(space, names, given))
         directory.swept()
       })
     }
@@ -150,11 +150,12 @@ export class Arena {
   }
 
   /** `zone` in the name of another call, for structures that keep their records in one. @internal */
-  openZone(call: string, name: string, options: ZoneOptions): Zone {
+  openZone(call: string, name: string, options: ZoneOptions, forTable = false): Zone {
     this.begin(call)
     const known = this.zones.get(name)
     if (known?.isAlive() && isEmpty(options)) return known
-    const opened = openZone(call, this.space, name, options, known, (at) => this.domainAt(at))
+    const domainAt = (at: number): Smr | undefined => this.domainAt(at)
+    const opened = openZone(call, this.space, name, options, known, domainAt, forTable)
     if (known !== opened) known?.close()
     this.zones.set(name, opened)
     return opened

@@ -42,7 +42,7 @@ import type { Space } from './memory/space.ts'
 import { type Seen, tokenOf } from './memory/workers.ts'
 import { Smr } from './smr/domain.ts'
 import { clearReader, dropCallsOf, readerPulse } from './smr/reap.ts'
-import { sweepOrphans } from './sweep.ts'
+import { dropUnfinished, sweepOrphans } from './sweep.ts'
 import type { WorkerId } from './words.ts'
 import { type Adopted, adoptCache } from './zone/adopt.ts'
 import { liveIn } from './zone/stats.ts'
@@ -146,8 +146,9 @@ function reapNames(space: Space, dead: Seen, names: readonly Listing[]): ReapRep
     zones.push({ name, ...adopted, live: liveIn(space, address) })
   }
   let runs = pages.releaseReservedBy(slot)
+  const left = dropUnfinished(space, names)
   if (directory.isUnswept) {
-    runs += sweepOrphans(space, names)
+    runs += sweepOrphans(space, left)
     directory.swept()
   }
   buryWards(space, dead)

@@ -14,6 +14,7 @@
 
 import type { Listing } from './memory/directory.ts'
 import {
+  CacheWords,
   ChainsWord,
   DomainWords,
   Named,
@@ -24,6 +25,7 @@ import {
   zoneParts,
 } from './memory/layout.ts'
 import type { Space } from './memory/space.ts'
+import { liveIn } from './zone/stats.ts'
 
 /** Returns how many runs went back. The directory is locked, and `names` is all that is in it. */
 export function sweepOrphans(space: Space, names: readonly Listing[]): number {
@@ -34,6 +36,48 @@ export function sweepOrphans(space: Space, names: readonly Listing[]): number {
   })
   countUsers(space, names)
   return swept
+}
+
+/**
+ * Takes the names of zones away that were made for a table which never came to be; what is swept next
+ * gives them back. Returns the names that are left. The directory is locked.
+ *
+ * A zone is made before its table: whoever dies in between leaves it, with all the pages of its reserve.
+ * It says who made it for a table. There is a table of it: then it is finished, whoever made it, for
+ * another may have gone on. There is none, and its maker is gone, or is this worker and has given it
+ * up (`given`): nobody will finish it but one who has opened it meanwhile, and then it is left to him.
+ * Otherwise it is being made.
+ */
+export function dropUnfinished(
+  space: Space,
+  names: readonly Listing[],
+  given: ReadonlySet<string> = new Set(),
+): readonly Listing[] {
+  const { directory, locks, memory, workers } = space
+  const isDead = ({ address, kind, name }: Listing): boolean => {
+    const maker = kind === Named.zone ? memory.peek(address + ZoneWords.maker) : 0
+    if (maker === 0) return false
+    return workers.isGone(maker) || (maker === locks.signature && given.has(name))
+  }
+  const dead = names.filter(isDead)
+  if (dead.length === 0) return names
+  const finished = new Set(
+    names
+      .filter(({ kind }) => kind === Named.table)
+      .map(({ address }) => memory.peek(address + TableWords.zoneSerial)),
+  )
+  const unfinished = dead.filter((each) => !finished.has(each.serial) && !isWanted(space, each))
+  for (const each of unfinished) directory.drop(each)
+  return names.filter((each) => !unfinished.includes(each))
+}
+
+/** Whether another worker that lives has opened the zone, or somebody has items of it. */
+function isWanted(space: Space, { address }: Listing): boolean {
+  const { memory, maxWorkers, slot, workers } = space
+  const { caches } = zoneParts(address, maxWorkers)
+  const opened = (other: number): boolean =>
+    other !== slot && memory.glance(caches + other * CacheWords.WORDS + CacheWords.opened) !== 0
+  return workers.attached().some(opened) || liveIn(space, address) !== 0
 }
 
 /** Everything that a named thing leads to: its own run, the kegs of its slabs, its arrays. */

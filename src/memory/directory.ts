@@ -125,6 +125,12 @@ export class Directory {
     return this.list().some((each) => each.serial === serial)
   }
 
+  /** Takes the name of a thing away; who sweeps next has its memory. The directory is locked. */
+  drop({ entry }: Listing): void {
+    this.begin()
+    this.memory.store(entry + Entry.kind, FREE)
+  }
+
   /** Everything that has a name now. */
   list(): Listing[] {
     return this.locked(() => this.listAll())

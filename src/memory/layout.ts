@@ -14,7 +14,7 @@ import { LINE_WORDS } from './units.ts'
 
 /** Spells "uMaS": the word that tells an arena from any other buffer. */
 export const MAGIC = 0x754d6153
-export const LAYOUT_VERSION = 3
+export const LAYOUT_VERSION = 4
 
 /** 4 KiB. The unit of growth: what an arena hands to zones and tables, in runs of 2^k. */
 export const PAGE_WORDS = 1024
@@ -174,6 +174,7 @@ export const ZoneWords = struct(
     reserve: frozen('items whose slabs stay in the zone'),
     schemaBytes: frozen('length of the schema text behind the caches, 0 none'),
     align: frozen('words that the address of an item is a multiple of'),
+    maker: frozen('token of the worker that made it for a table of its name, 0: for none'),
   }),
   line({
     state: shared('0 open, 1 destroyed'),

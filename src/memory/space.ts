@@ -108,8 +108,13 @@ export class Space {
   pendingIn: (domain: number) => { items: number; bytes: number } = () => ({ items: 0, bytes: 0 })
   /** Closes the handles of the floors above, without a look at shared memory. */
   whenTaken: () => void = () => {}
-  /** Gives back what nothing leads to; likewise. */
-  sweep: () => void = () => {}
+  /**
+   * Gives back what nothing leads to, and the zones that this worker has made for tables of these names
+   * and given up; likewise.
+   */
+  sweep: (given?: ReadonlySet<string>) => void = () => {}
+  /** Names of tables that this worker is making. */
+  readonly making: Set<string> = new Set()
   private open = true
 
   /** `memory` holds an arena already: see `format`. Claims a slot, and says so in `claim`. */
@@ -169,7 +174,9 @@ export class Space {
 
   /** In a turn of its own: what calls that failed have left half made, or half ended, goes back. */
   private checkNames(): void {
-    if (this.directory.isTorn) this.sweep()
+    if (!this.directory.isTorn && this.making.size === 0) return
+    this.sweep(this.making)
+    this.making.clear()
   }
 
   /** Lets go of what would hold others up while this thread blocks. */

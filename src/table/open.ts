@@ -71,6 +71,7 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   const bits = bitsFor(CREATE, capacity, stripeBits)
   const namesake = space.directory.find(CREATE, Named.table, name)
   if (namesake !== undefined && !endWithoutZone(space, namesake)) throw exists(name)
+  if (isAbandoned(space, name)) space.sweep()
   // Memory first: what fails after the zone is made could take it from another worker's table.
   const size = { bits, stripeBits, words: record.words }
   const reserve = (): Runs | undefined => reserveRuns(space, name, size)
@@ -83,19 +84,30 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   }
   const undo = undoer(arena, name, given)
   let zone: Zone | undefined
+  // Until it is done or undone: if this call is cut off, a turn of its own sees to what it has made.
+  const outermost = !space.making.has(name)
+  space.making.add(name)
   try {
     const smr = given ?? arena.smr(name)
     const shape = nodeShape(record, keyName)
-    zone = arena.openZone(CREATE, name, { ...knobs, record: shape, smr })
+    zone = arena.openZone(CREATE, name, { ...knobs, record: shape, smr }, true)
     const found = buildTable(arena, name, zone, runs)
     if (!found?.created) throw exists(name)
-    return { parts: partsOf(arena, found, zone, smr), key }
+    const parts = partsOf(arena, found, zone, smr)
+    if (outermost) space.making.delete(name)
+    return { parts, key }
   } catch (error) {
-    space.pages.release(runs.table)
-    space.pages.release(runs.chains & ChainsWord.pageMask)
-    undo(zone)
+    undo(zone, runs)
+    if (outermost) space.making.delete(name)
     throw error
   }
+}
+
+/** Whether there is a zone of this name that its maker has left behind: without a table. */
+function isAbandoned({ directory, memory, workers }: Space, name: string): boolean {
+  const zone = directory.find(CREATE, Named.zone, name)
+  const maker = zone === undefined ? 0 : memory.peek(zone.address + ZoneWords.maker)
+  return maker !== 0 && workers.isGone(maker)
 }
 
 /**
@@ -126,21 +138,32 @@ function zoneLives({ memory, pages }: Space, table: number): boolean {
 
 /**
  * How to leave nothing behind: the domain and the zone go, unless they were there before, or another
- * worker has made a table of them meanwhile.
+ * worker has made a table of them meanwhile. An exception may have come when the table was there
+ * already: then it is, and can be opened.
  */
 function undoer(
   arena: Arena,
   name: string,
   given: Smr | undefined,
-): (zone: Zone | undefined) => void {
-  const { directory } = arena.space
+): (zone: Zone | undefined, runs: Runs) => void {
+  const { space } = arena
+  const { directory, pages } = space
   const missing = (kind: NamedKind): boolean => directory.find(CREATE, kind, name) === undefined
   const madeZone = missing(Named.zone)
   const madeDomain = given === undefined && missing(Named.domain)
-  return (zone) => {
-    if (!missing(Named.table)) return
+  return (zone, runs) => {
+    const table = directory.find(CREATE, Named.table, name)
+    if (table?.address !== runs.table) {
+      pages.release(runs.table)
+      pages.release(runs.chains & ChainsWord.pageMask)
+    }
+    if (table !== undefined) return
     if (madeZone && zone?.isAlive()) zone.undo()
-    if (madeDomain && !missing(Named.domain)) arena.smr(name).destroy()
+    // It was made and nobody was told, or half made, and counted for its domain.
+    const untold = madeZone && zone === undefined && !missing(Named.zone)
+    if (untold || directory.isTorn) space.sweep(untold ? new Set([name]) : undefined)
+    const isBound = madeZone && !missing(Named.zone)
+    if (madeDomain && !isBound && !missing(Named.domain)) arena.smr(name).destroy()
   }
 }
 

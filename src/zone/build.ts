@@ -66,6 +66,7 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   memory.poke(zone + ZoneWords.recordWords, shape.words)
   memory.poke(zone + ZoneWords.recordBytes, shape.bytes)
   memory.poke(zone + ZoneWords.align, align)
+  memory.poke(zone + ZoneWords.maker, shape.forTable === true ? space.locks.signature : 0)
   memory.poke(zone + ZoneWords.capacity, capacity)
   memory.poke(zone + ZoneWords.domain, shape.smr?.address ?? 0)
   memory.poke(zone + ZoneWords.hooks, hookBits(shape.hooks))

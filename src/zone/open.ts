@@ -28,9 +28,11 @@ export function openZone(
   options: ZoneOptions,
   known: Zone | undefined,
   domainAt: (address: number) => Smr | undefined,
+  forTable = false,
 ): Zone {
   const call = `${caller}: zone ${show(name)}`
-  const shape = zoneShape(call, options, space.memory.words.length * BYTES_PER_WORD)
+  const asked = zoneShape(call, options, space.memory.words.length * BYTES_PER_WORD)
+  const shape = { ...asked, forTable }
   const { smr, hooks } = shape
   if (smr !== undefined && smr.space !== space) {
     throw new Misuse(`${call}: smr ${show(smr.name)} is another arena handle's; use the same one`)

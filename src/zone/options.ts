@@ -78,6 +78,8 @@ export interface ZoneShape {
   readonly preset: PresetName | undefined
   readonly knobs: KnobWish
   readonly hooks: Hooks
+  /** Whether a table of the same name is to have it: until there is one, it is the maker's alone. */
+  readonly forTable?: boolean
 }
 
 const KNOWN = [

@@ -3,8 +3,11 @@
  * and goes on; see tableDeathStage.ts. Each scenario is explored once per step of its victim (kill.ts).
  */
 
+import type { Arena } from '#src/index.ts'
+import { Named } from '#src/memory/layout.ts'
+import type { Memory } from '#src/memory/memory.ts'
 import { assertLinearizable } from './linearizable.ts'
-import { type Scenario, scenario, type Thread } from './scenario.ts'
+import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'
 import { type Death, deathScene, HELD, reap, VICTIM } from './tableDeathStage.ts'
 import { holds, walk } from './tableScenarios.ts'
@@ -167,6 +170,7 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       rules: { sample: { schedules: 60 } },
     }),
     createDeath(lib),
+    unfinished(lib),
   ]
 }
 
@@ -235,6 +239,43 @@ function createDeath(lib: Library): Scenario<TableWorld> {
     final(memory) {
       holds(settle(lib, memory, 0), [a, 7])
     },
+    rules: { bound: 0 },
+  })
+}
+
+/**
+ * The victim's zone has a reserve: what it leaves would keep the pages, and the name, for ever. Whoever
+ * comes next makes a table of another shape, unless the victim's is there.
+ */
+function unfinished(lib: Library): Scenario<TableWorld> {
+  const prepare = (memory: Memory, _world: TableWorld): Arena => join(lib, memory)
+  return scenario<TableWorld>({
+    name: 'death in create, and another shape takes the name',
+    words: STAGE.words,
+    setup: (memory) => raise(lib, memory, STAGE, () => ({ at: 0 })),
+    threads: [
+      thread({
+        name: 'victim',
+        prepare,
+        body: (_memory: Memory, _control, arena: Arena) =>
+          void createRows(lib, arena, { reserve: 4 }),
+      }),
+      thread({
+        name: 'rescuer',
+        after: 'victim',
+        prepare,
+        body(_memory: Memory, _control, arena: Arena) {
+          lib.reapSlot(arena.space, VICTIM)
+          const kinds = arena.space.directory.list().map(({ kind }) => kind)
+          const isThere = kinds.includes(Named.table)
+          if (kinds.includes(Named.zone) !== isThere) throw new Error('a zone has no table')
+          const table = isThere ? openRows(lib, arena) : createRows(lib, arena, { limit: 7 })
+          put(table, a, 7)
+          arena.detach()
+        },
+      }),
+    ],
+    final: (memory) => holds(settle(lib, memory, 0), [a, 7]),
     rules: { bound: 0 },
   })
 }

@@ -50,6 +50,7 @@ export interface Knobs {
   readonly capacity?: number
   readonly bucket?: number
   readonly limit?: number
+  readonly reserve?: number
   /** Options of the table's domain, where they matter. */
   readonly domain?: SmrOptions
 }
@@ -62,8 +63,9 @@ function schemaOf(lib: Library) {
 }
 
 export function createRows(lib: Library, arena: Arena, knobs: Knobs = {}): Rows {
-  const { capacity = FEW_CHAINS, bucket = 2, limit, domain } = knobs
-  const sizes = limit === undefined ? { capacity, bucket } : { capacity, bucket, limit }
+  const { capacity = FEW_CHAINS, bucket = 2, reserve = 0, limit, domain } = knobs
+  const few = { capacity, bucket, reserve }
+  const sizes = limit === undefined ? few : { ...few, limit }
   const own = domain === undefined ? {} : { smr: arena.smr(NAME, domain) }
   return lib.HashTable.create(arena, NAME, { record: schemaOf(lib), key: 'key', ...sizes, ...own })
 }

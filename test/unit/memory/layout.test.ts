@@ -64,7 +64,7 @@ function drawing(each: AnyStruct): string {
 it('every offset stands where the layout version says', () => {
   const all = [`version ${LAYOUT_VERSION}`, ...STRUCTS.map(drawing)].join('\n')
   expect(all).toMatchInlineSnapshot(`
-    "version 3
+    "version 4
     header: 96
       0 nothing*16 frozen
       16 magic frozen, 17 version frozen, 18 words frozen, 19 maxWorkers frozen, 20 checks frozen, 21 first frozen, 22 step frozen, 23 names frozen, 24 workersAt frozen, 25 directoryAt frozen, 26 pageTableAt frozen, 27 pagesAt frozen, 28 pages frozen
@@ -90,7 +90,7 @@ it('every offset stands where the layout version says', () => {
       32 heldSeq shared, 33 heldSince shared, 34 asyncHeldSeq shared, 35 asyncHeldSince shared, 36 labelSeq shared, 37 labelBytes shared, 38 label*10 shared
       48 queued shared, 49 settled shared
     zone: 32
-      0 serial frozen, 1 recordWords frozen, 2 recordBytes frozen, 3 capacity frozen, 4 domain frozen, 5 hooks frozen, 6 noFree frozen, 7 reserve frozen, 8 schemaBytes frozen, 9 align frozen
+      0 serial frozen, 1 recordWords frozen, 2 recordBytes frozen, 3 capacity frozen, 4 domain frozen, 5 hooks frozen, 6 noFree frozen, 7 reserve frozen, 8 schemaBytes frozen, 9 align frozen, 10 maker frozen
       16 state shared, 17 flush shared, 18 trimmedAt shared
     knobs: 16
       0 preset shared, 1 bucketMin shared, 2 bucketMax shared, 3 bucketNow shared, 4 advanceEvery shared, 5 sealAfterMs shared, 6 trimEveryMs shared, 7 depotItems shared, 8 pendingItems shared
