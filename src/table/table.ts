@@ -22,6 +22,7 @@
 import type { Arena } from '../arena.ts'
 import { Corruption, Misuse, noFunction, show } from '../errors.ts'
 import { ENDLESS as IMPORTED_ENDLESS } from '../memory/compound.ts'
+import { isTimeOut } from '../memory/lock.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { WaitOptions } from '../memory/patience.ts'
 import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record.ts'
@@ -250,6 +251,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * stripe and, only when there is no memory even for a bucket of freed records, until readers
    * leave; for 30 s at most. Misuse for a record that does not fit the schema, before memory is taken
    * for it, and inside a section of the table's domain; Exhausted when there is no memory for it.
+   * A record that was replaced and cannot be freed for a lock of the zone is freed by the next write.
    * When it throws nothing has changed: what the record refers to is still the caller's, for the
    * destructor hears only of records that were in the table. The constructor runs when memory is
    * taken, before the fields are written, and is not undone.
@@ -263,7 +265,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       this.link(item, values, key)
     } catch (error) {
       const isIn = this.made !== item
-      this.settle()
+      this.settleAfter(isIn)
       if (!isIn) throw this.explained(error, key)
     }
     return this
@@ -278,7 +280,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       return this.unlink(key)
     } catch (error) {
       const isOut = this.replaced !== 0
-      this.settle()
+      this.settleAfter(isOut)
       if (!isOut) throw this.explained(error, key)
       return true
     }
@@ -482,6 +484,18 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     if (this.replaced === NULL_ITEM) return
     this.zone.zfreeSmr(this.replaced)
     this.replaced = NULL_ITEM
+  }
+
+  /**
+   * `settle` when a write was stopped. One that has happened does not fail because a lock is not to be
+   * had for what it replaced: that stays here, and the next write frees it.
+   */
+  private settleAfter(happened: boolean): void {
+    try {
+      this.settle()
+    } catch (error) {
+      if (!happened || !isTimeOut(error)) throw error
+    }
   }
 
   /** Finishes what an exception has stopped, of this call or of one before: see `made`. */

@@ -25,11 +25,11 @@ import {
   u32,
   utf8,
 } from '#src/index.ts'
-import { StripeWords, TableWords } from '#src/memory/layout.ts'
+import { DepotWords, StripeWords, TableWords, zoneParts } from '#src/memory/layout.ts'
 import { keyOf } from '#src/record.ts'
 import { checkTable } from '#src/table/stats.ts'
 import { CONFIGS, type Config, tinyArena } from '../../helpers/tiny.ts'
-import { skipWaits } from './fixture.ts'
+import { account, expectIntact, fillTable, pair, skipWaits, state } from './fixture.ts'
 
 const Parent = record({
   word: u32,
@@ -288,3 +288,48 @@ describe.each(CONFIGS)(
     })
   },
 )
+
+describe.each([
+  ['set', 0],
+  ['delete', -1],
+] as const)('a %s that has happened', (verb, more) => {
+  it.each([false, true])(
+    'returns when a lock is not to be had for what it replaced, which the next write frees; checks: %s',
+    (checks) => {
+      const config = CONFIGS[0] as Config
+      const { arena, other, table, theirs } = pair(config, { bucket: 2, checks, dtor: () => {} })
+      fillTable(table, 8)
+      fillTable(theirs, 8)
+      const { parts } = theirs.zone
+      const lock = zoneParts(parts.at, arena.space.maxWorkers).depot + DepotWords.lock
+      other.space.locks.patienceMs = 0
+      // Between the store and the free, the room for the record is taken, and a rival has the lock.
+      const spare = Array.from({ length: 4 }, () => theirs.zone.zallocSmr())
+      const { stripes } = theirs.parts
+      const release = stripes.release.bind(stripes)
+      let hits = 0
+      stripes.release = (stripe, whole) => {
+        release(stripe, whole)
+        if (hits++ > 0) return
+        while (parts.cache.hasRoom) theirs.zone.zfreeSmr(spare.pop() as Item)
+        arena.space.locks.lock(lock, 'test')
+      }
+      if (verb === 'set') expect(theirs.set(account(3, 7))).toBe(theirs)
+      else expect(theirs.delete(3)).toBe(true)
+      const now = verb === 'set' ? account(3, 7) : undefined
+      expect(table.get(3)).toEqual(now)
+      expect(table.size).toBe(8 + more)
+      const before = state(table)
+      // Nothing has changed where the lock is still not to be had.
+      expect(() => theirs.set(account(4, 9))).toThrow(Exhausted)
+      expect(() => theirs.delete(4)).toThrow(Exhausted)
+      expect(state(table)).toEqual(before)
+      arena.space.locks.unlock(lock)
+      theirs.set(account(5, 1))
+      expect(table.get(3)).toEqual(now)
+      for (const item of spare) theirs.zone.zfreeSmr(item)
+      theirs.zone.seal()
+      expectIntact(table)
+    },
+  )
+})
