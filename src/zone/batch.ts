@@ -44,6 +44,8 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
   const first = frames.held
   const end = first + count
   const { open } = frames
+  // Of these the constructor came to its end: the only ones that a destructor may hear of.
+  let made = 0
   let why = ''
   try {
     for (;;) {
@@ -53,11 +55,12 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
       const item = cache.pop() || supply.refillWithin()
       if (item === 0) break
       frames.hold(careful ? construct(parts, ALLOC, item as Item) : item)
+      made++
     }
     if (frames.held < end) why = whyEmpty(parts, supply, zoneStats(space, at, name))
   } catch (error) {
     if (frames.open !== open) mend(parts)
-    giveAllBack(parts, first)
+    giveAllBack(parts, first, made)
     frames.open = open - 1
     throw error
   }
@@ -69,7 +72,7 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
     frames.open--
     return items
   }
-  const failure = giveAllBack(parts, first)
+  const failure = giveAllBack(parts, first, made)
   cache.count(CacheWords.fails, 1)
   frames.open--
   failure.surface()
@@ -78,17 +81,20 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
 }
 
 /**
- * Each that is held from `first` on is destroyed and goes back; what a destructor throws is for the
- * caller to surface.
+ * Each that is held from `first` on goes back. The first `made` of them are records if the zone has a
+ * constructor: those are destroyed. Without one nobody has made a record of them: what they say is what
+ * the last owner left, and a destructor would free that owner's children once more. What a destructor
+ * throws is for the caller to surface.
  */
-function giveAllBack(parts: Parts, first: number): Failure {
+function giveAllBack(parts: Parts, first: number, made: number): Failure {
   const { frames, hooks, records, space } = parts
   const failure = new Failure()
-  const { held } = frames
-  for (let i = first; i < held; i++) {
+  const dtor = hooks.ctor === undefined ? undefined : hooks.dtor
+  const end = first + made
+  for (let i = first; i < end; i++) {
     const item = frames.items[i] as Item
     if (space.checks) setIdle(parts, records.addresses.slabOf(item), item)
-    failure.run(parts, hooks.dtor, item)
+    failure.run(parts, dtor, item)
   }
   while (frames.held > first) settle(parts, frames.held - 1, failure)
   return failure

@@ -129,8 +129,9 @@ export class Zone {
 
   /**
    * `count` records at once, 0 to 1,048,576, or none: where `zallocSmr` would throw before the last,
-   * those that were made go back, destructors and all, and the same error surfaces; Exhausted says
-   * `asked` too. Does not wait, legal inside a section, Misuse in a zone without smr. For all or
+   * those that were made go back, and the same error surfaces; Exhausted says `asked` too. In a zone
+   * with a constructor the destructor undoes it for each of them; without one nobody has made records
+   * of them, and it hears nothing. Does not wait, legal inside a section, Misuse in a zone without smr. For all or
    * nothing, not for speed: it costs what so many single verbs do. Linux kmem_cache_alloc_bulk().
    */
   zallocSmrBatch(count: number): Item[] {

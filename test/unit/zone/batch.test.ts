@@ -245,12 +245,99 @@ describe.each(CONFIGS)('batches, sequences $name', (config) => {
     const dtor = (): void => {
       throw new Error('a bad destructor')
     }
-    const { a } = smrStage(config, { bucket: B, limit: 10, dtor })
+    const { a } = smrStage(config, { bucket: B, limit: 10, ctor: () => {}, dtor })
     expect(() => a.zone.zallocSmrBatch(11)).toThrow('a bad destructor')
     expect(a.zone.stats()).toMatchObject({ live: 0, allocs: 0, fails: 1 })
     a.zone.check()
     expect(a.zone.zallocSmrBatch(10).length).toBe(10)
   })
+
+  describe.each([{ checks: false }, { checks: true }])(
+    'a refused batch, checks $checks',
+    (each) => {
+      it('destroys nothing where nobody has constructed: no child is freed twice', () => {
+        const children = new Set<number>()
+        const twice: number[] = []
+        // As of a parent that owns the child of which it has the number.
+        const dtor = (item: Item): void => {
+          const child = a.arena.words[item + 1] as number
+          if (child !== 0 && !children.delete(child)) twice.push(child)
+        }
+        const { a } = smrStage(config, { bucket: B, limit: 10, dtor }, each)
+        for (let child = 100; child < 120; ) {
+          const items = a.zone.zallocSmrBatch(10)
+          for (const item of items) {
+            children.add(child)
+            a.arena.words[item + 1] = child++
+          }
+          a.zone.zfreeSmrBatch(items)
+          a.zone.reclaim('drain')
+          expect(children.size).toBe(0)
+          for (let round = 0; round < 2; round++) {
+            thrown(Exhausted, () => a.zone.zallocSmrBatch(11), '10 could be had and went back')
+          }
+          a.zone.check()
+        }
+        expect(twice).toEqual([])
+      })
+
+      it('destroys what was constructed to the end, once, and nothing else', () => {
+        const made: Item[] = []
+        const destroyed: Item[] = []
+        let left = 10
+        const ctor = (item: Item): void => {
+          if (left-- === 0) throw new Error('no record today')
+          made.push(item)
+        }
+        const dtor = (item: Item): void => void destroyed.push(item)
+        const { a } = smrStage(config, { bucket: B, limit: 10, ctor, dtor }, each)
+        for (const [good, error] of [
+          [7, 'no record today'],
+          [10, 'its limit of 10'],
+          [0, 'no record today'],
+        ] as const) {
+          left = good
+          expect(() => a.zone.zallocSmrBatch(11)).toThrow(error)
+          expect(made.length).toBe(good)
+          expect(destroyed.splice(0).sort()).toEqual(made.splice(0).sort())
+          expect(a.zone.stats().live).toBe(0)
+          a.zone.check()
+        }
+      })
+
+      it('does not destroy the one whose constructor threw, though it cannot go back at once', () => {
+        const made: Item[] = []
+        const destroyed: Item[] = []
+        let bad = true
+        const ctor = (item: Item): void => {
+          if (bad && made.length === B + 1) {
+            stuck()
+            throw new Error('no record today')
+          }
+          made.push(item)
+        }
+        const dtor = (item: Item): void => void destroyed.push(item)
+        const { a } = smrStage(config, { bucket: B, limit: 3 * B, ctor, dtor }, each)
+        const { cache } = a.zone.parts
+        const finishMove = cache.finishMove.bind(cache)
+        // Putting the item back is cut short, once.
+        const stuck = (): void => {
+          cache.finishMove = () => {
+            cache.finishMove = finishMove
+            throw new Error('cut short')
+          }
+        }
+        expect(() => a.zone.zallocSmrBatch(2 * B)).toThrow('cut short')
+        bad = false
+        expect(destroyed.sort()).toEqual(made.splice(0).sort())
+        destroyed.length = 0
+        const items = a.zone.zallocSmrBatch(3 * B)
+        expect(new Set(items).size).toBe(3 * B)
+        expect(destroyed).toEqual([])
+        a.zone.check()
+      })
+    },
+  )
 
   it('finds a write to freed memory, and keeps the others', () => {
     const { a } = smrStage(config, { bucket: B, limit: B }, { checks: true })
