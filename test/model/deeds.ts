@@ -48,9 +48,14 @@ export const both =
 
 export const unlinking: Body = (memory, { zone }) => unlink(memory, zone, 0)
 export const sealing: Body = (_memory, { zone }) => zone.seal()
-/** What a timer does when a bucket has grown old. */
-export const aging: Body = (_memory, { zone }) =>
-  (zone as unknown as { readonly supply: Supply }).supply.ageOut()
+/** What a timer does when a bucket has grown old: a call, of which the next one knows if it is cut off. */
+export const aging: Body = (_memory, { zone }) => {
+  const { supply } = zone as unknown as { readonly supply: Supply }
+  supply.run((failure) => {
+    supply.ageOut()
+    supply.easeDepot(failure)
+  })
+}
 export const leaving: Body = (_memory, { arena }) => arena.detach()
 export const reclaiming =
   (level: 'trim' | 'drain' | 'all'): Body =>

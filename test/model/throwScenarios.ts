@@ -11,7 +11,7 @@ import type { Library } from './stage.ts'
 import { SURVIVOR, throwScene } from './throwStage.ts'
 
 const HOLD =
-  /^(an exception in (advance|clock|sections,|attaching|(making|ending) a domain|create|alloc: |free: full|reclaim)|calls, )/
+  /^(an exception in (advance|age$|clock|sections,|attaching|(making|ending) a domain|create|alloc: |free: full|reclaim)|calls, )/
 
 /** The scenario, and whose calls fail. */
 export interface ThrowScenario {
