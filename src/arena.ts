@@ -187,11 +187,12 @@ export class Arena {
    * `new Worker`: from then on nobody can reap it by hand while it lives. If this handle leaves, another
    * one of this thread goes on; a supervisor that dies takes its children along, and they are reaped
    * with it. Errors in reaping and in `onReaped` are process warnings: nobody is there to catch them.
-   * A thread that supervises hears of a death only when its event loop turns: so its own verbs wait for
-   * a lock, and its frees for readers, for 1 s at most, then throw Exhausted, and may be tried again
-   * after a turn; give its other waits a `timeoutMs`. Misuse for
-   * anything that does not tell its exit. Node before 20.16 does not tell a worker which thread it is:
-   * there, and in browsers, call `reap`.
+   * A thread that supervises hears of a death only when its event loop turns: so this worker blocks
+   * for a lock, and in `smr.wait`, `synchronize`, `destroy` and frees for readers, for 1 s at most (a
+   * lazy clock has its ticks besides), then throws Exhausted, and may try again after a turn. A
+   * `timeoutMs` that is given counts; async twins wait 30 s as ever. Give `reclaim` and `resize` a
+   * `timeoutMs`. Misuse for anything that does not tell its exit. Node before 20.16 does not tell a
+   * worker which thread it is: there, and in browsers, call `reap`.
    */
   supervise(worker: SupervisedWorker, onReaped?: (report: ReapReport) => void): void {
     this.space.assertOpen('arena.supervise')

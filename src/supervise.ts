@@ -71,6 +71,7 @@ export class Supervision {
     const [heir] = this.members
     if (heir !== undefined) {
       heir.locks.patienceMs = Math.min(heir.locks.patienceMs, locks.patienceMs)
+      heir.locks.supervises ||= locks.supervises
       workers.handOver(locks.signature, heir.locks.signature)
       return
     }
@@ -171,6 +172,7 @@ export class Supervision {
   /** Beyond as many threads as there are slots others do not see that one is supervised. */
   private watch({ locks, workers }: Space, { thread }: Ward): void {
     locks.patienceMs = Math.min(locks.patienceMs, SUPERVISOR_PATIENCE_MS)
+    locks.supervises = true
     workers.watch(locks.signature, thread)
   }
 }

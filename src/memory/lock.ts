@@ -66,11 +66,13 @@ export class Locks {
   private readonly beforeSleep: () => void
   private readonly whenGone: (what: string) => Misuse
   /**
-   * How long a lock is waited for unless the caller says; and how long frees wait for readers when there
-   * is no memory for a bucket. A thread that supervises others sets less: while it blocks it cannot
-   * hear that the owner, or the reader, has died.
+   * How long a lock is waited for, and how long a call blocks for readers, unless the caller says. A
+   * thread that supervises others sets less: while it blocks it cannot hear that the owner, or the
+   * reader, has died.
    */
   patienceMs: number = DEFAULT_TIMEOUT_MS
+  /** Whether it is less for that reason: errors say so. */
+  supervises = false
   /** The library's own locks that this worker holds or is about to take: the first `holding` of it. */
   private readonly own: number[] = []
   private holding = 0

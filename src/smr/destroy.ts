@@ -24,7 +24,8 @@ export function destroySmr(smr: Smr, options: WaitOptions | undefined): void {
       },
     )
   }
-  const timeoutMs = smr.timeout(timeoutOf('smr.destroy', options), options)
+  timeoutOf('smr.destroy', options)
+  const timeoutMs = smr.patience(options?.timeoutMs)
   if (!smr.synchronize({ timeoutMs })) {
     throw new Exhausted(
       `smr.destroy: domain ${show(name)}: sections are still open after the wait`,
@@ -33,7 +34,7 @@ export function destroySmr(smr: Smr, options: WaitOptions | undefined): void {
       },
     )
   }
-  smr.runAllCalls(timeoutOf('smr.destroy', options))
+  smr.runAllCalls(timeoutMs)
   const unused = (): boolean => space.memory.load(address + DomainWords.users) === 0
   const { directory } = space
   const ended = directory.remove(smr.serial, () => space.pages.release(address), unused)

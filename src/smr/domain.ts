@@ -196,8 +196,9 @@ export class Smr extends Sections {
 
   /**
    * Blocks until the goal is met. With `timeoutMs` it answers false when the time is over; without,
-   * it throws Exhausted after 30 s and names the workers that hold the goal back. Moves a deferred
-   * clock itself; on a lazy one it waits for its ticks. Misuse inside a section of this domain.
+   * it throws Exhausted after 30 s and names the workers that hold the goal back; after 1 s in a worker
+   * that supervises, which cannot hear of a death while it blocks. Moves a deferred clock itself; on a
+   * lazy one it waits for its ticks, up to three more. Misuse inside a section of this domain.
    * FreeBSD smr_wait(9), which a lazy clock does not have there.
    */
   wait(goal: Goal, options?: WaitOptions): boolean {
@@ -208,7 +209,10 @@ export class Smr extends Sections {
     return this.goals.outlast('wait', seq, options, (it) => this.foreignGoal('wait', it))
   }
 
-  /** `wait` between turns of the event loop. Rejects with its reason when `signal` aborts. */
+  /**
+   * `wait` between turns of the event loop, 30 s also in a worker that supervises. Rejects with its
+   * reason when `signal` aborts.
+   */
   async waitAsync(goal: Goal, options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('waitAsync')
     const seq = this.taken('waitAsync', goal)
@@ -267,7 +271,7 @@ export class Smr extends Sections {
    * Ends the domain: waits for its readers and for all callbacks, then gives its memory back. All
    * workers must have stopped using it. Misuse while zones are bound to it, and in a section of
    * either kind; Exhausted if sections are still open, or callbacks have not run, after `timeoutMs`
-   * (default 30 s), the domain then goes on. FreeBSD smr_destroy(9), which does not ask.
+   * (default as for `wait`), the domain then goes on. FreeBSD smr_destroy(9), which does not ask.
    */
   destroy(options?: WaitOptions): void {
     this.assertOutside('destroy')
@@ -283,9 +287,13 @@ export class Smr extends Sections {
     this.goals.makeRoom()
   }
 
-  /** How long to wait for readers: not at all for one of this worker's own async sections. @internal */
-  patience(timeoutMs: number): number {
-    return this.trackers !== undefined && this.trackers.size > 0 ? 0 : timeoutMs
+  /**
+   * How long to block for readers: not at all for one of this worker's own async sections; else as
+   * `wait` does when it is given this for a time. @internal
+   */
+  patience(timeoutMs: number | undefined): number {
+    if (this.trackers !== undefined && this.trackers.size > 0) return 0
+    return this.goals.patience(timeoutMs)
   }
 
   /**
@@ -309,11 +317,6 @@ export class Smr extends Sections {
   /** `expired` for somebody who waits: moves the write hand to a goal ahead of it. @internal */
   expiredUrgently(goal: Seq): boolean {
     return this.goals.look(goal, URGENT, undefined)
-  }
-
-  /** How long a wait takes at most: a lazy clock needs its ticks besides. @internal */
-  timeout(ms: number, options: WaitOptions | undefined): number {
-    return this.goals.timeout(ms, options)
   }
 
   /** Runs this worker's callbacks that may run now; it is about to leave. @internal */

@@ -13,7 +13,6 @@ import type { Memory } from '../memory/memory.ts'
 import {
   type AsyncWaitOptions,
   asyncTimeoutOf,
-  DEFAULT_TIMEOUT_MS,
   timeoutOf,
   until,
   untilAsync,
@@ -42,6 +41,9 @@ export const URGENT = 1
 
 /** A goal of a lazy clock lies two ticks ahead of one that has begun already. */
 const GRACE_TICKS_AT_MOST = 3
+
+const DEAF =
+  '; this thread supervises others and cannot hear of a death while it blocks: give timeoutMs, or wait between turns'
 
 /** In a checked arena a goal is serial x 2^32 + sequence; serials repeat after 2^20. */
 const SEQUENCES = 2 ** 32
@@ -201,9 +203,12 @@ export class Goals {
     options: WaitOptions | undefined,
     foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined,
   ): boolean {
-    const timeoutMs = this.timeout(timeoutOf(`smr.${verb}`, options), options)
+    timeoutOf(`smr.${verb}`, options)
+    const timeoutMs = this.patience(options?.timeoutMs)
     const met = until(this.space, timeoutMs, () => this.look(goal, URGENT, foreign))
-    return this.answer(verb, goal, options, met)
+    if (met || options?.timeoutMs !== undefined) return met
+    const why = this.space.locks.supervises ? DEAF : ''
+    throw this.unmet(verb, goal, timeoutMs, why)
   }
 
   async outlastAsync(
@@ -212,33 +217,43 @@ export class Goals {
     options: AsyncWaitOptions | undefined,
     foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined,
   ): Promise<boolean> {
-    const timeoutMs = this.timeout(asyncTimeoutOf(`smr.${verb}`, options), options)
+    // Between turns a thread hears of deaths: one that supervises waits as long as any other.
+    const usualMs = asyncTimeoutOf(`smr.${verb}`, options)
+    const timeoutMs = options?.timeoutMs ?? usualMs + this.graceMs
     const met = await untilAsync(this.memory, timeoutMs, options, () => {
       this.own.assertOpen(verb) // Detached or destroyed between two turns.
       return this.look(goal, URGENT, foreign)
     })
-    return this.answer(verb, goal, options, met)
+    if (met || options?.timeoutMs !== undefined) return met
+    throw this.unmet(verb, goal, timeoutMs, '')
   }
 
-  private answer(verb: string, goal: Seq, options: WaitOptions | undefined, met: boolean): boolean {
-    if (met || options?.timeoutMs !== undefined) return met
+  private unmet(verb: string, goal: Seq, timeoutMs: number, more: string): Exhausted {
     const rd = this.clock.rd()
     const workers = this.readers.holders(rd, goal, this.space.workers.attached())
-    const seconds = this.timeout(DEFAULT_TIMEOUT_MS, undefined) / 1000
     const why =
       workers.length > 0
         ? `sections of worker ${workers.join(', ')} are still open`
         : `no section is in the way, but the clock has not got there: ${this.pace.tickMs === 0 ? 'commit the goal' : `its tick is ${this.pace.tickMs} ms, and a goal lies two ticks ahead`}`
-    throw new Exhausted(`smr.${verb}: goal ${goal} is not met after ${seconds} s; ${why}`, {
+    const what = `goal ${goal} is not met after ${timeoutMs / 1000} s`
+    return new Exhausted(`smr.${verb}: ${what}; ${why}${more}`, {
       domain: this.name,
       goal,
       workers: workers.join(','),
     })
   }
 
-  /** The usual time, unless the caller has named one: and what a lazy clock needs in any case. */
-  timeout(ms: number, options: WaitOptions | undefined): number {
-    return options?.timeoutMs === undefined ? ms + GRACE_TICKS_AT_MOST * this.pace.tickMs : ms
+  /**
+   * How long to block for readers: the time that the caller has named; else this worker's patience,
+   * which is shorter where it supervises, and what a lazy clock needs in any case.
+   */
+  patience(timeoutMs: number | undefined): number {
+    return timeoutMs ?? this.space.locks.patienceMs + this.graceMs
+  }
+
+  /** What a lazy clock needs to reach a goal, be there readers or not. */
+  private get graceMs(): number {
+    return GRACE_TICKS_AT_MOST * this.pace.tickMs
   }
 
   // ---- what callers hold ---------------------------------------------------------------------

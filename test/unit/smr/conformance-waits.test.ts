@@ -116,6 +116,35 @@ describe.each([...CASES, ...casesOf(SLEEPABLE)])('$name', (each) => {
     }
   })
 
+  it('in a thread that supervises, without a time, they throw after 1 s and say why', () => {
+    const ms = 1000 + (clock === 'lazy' ? 3 * TICK_MS : 0)
+    stage.workers[0].arena.supervise({ threadId: 4711, once: () => {} })
+    y.enter()
+    const goal = x.advance()
+    for (const act of [() => x.wait(goal), () => x.synchronize()]) {
+      const begun = stage.time
+      const { message } = exhausted(act)
+      expect(message).toContain(`is not met after ${ms / 1000} s; sections of worker 1 are`)
+      expect(message).toMatch(/this thread supervises others .*: give timeoutMs, or wait between/)
+      expect(stage.time - begun).toBeCloseTo(ms)
+    }
+    // A time that is named counts; and others, who can hear of nothing anyway, have as long as ever.
+    const begun = stage.time
+    expect(x.wait(goal, { timeoutMs: 5000 })).toBe(false)
+    expect(stage.time - begun).toBeCloseTo(5000)
+    expect(exhausted(() => z.wait(goal)).message).not.toMatch(/supervises/)
+    expect(stage.time - begun).toBeCloseTo(5000 + ms + 29_000)
+  })
+
+  it('the end of a domain waits no longer than that either', () => {
+    stage.workers[0].arena.supervise({ threadId: 4711, once: () => {} })
+    y.enter()
+    const begun = stage.time
+    exhausted(() => x.destroy())
+    expect(stage.time - begun).toBeCloseTo(1000 + (clock === 'lazy' ? 3 * TICK_MS : 0))
+    y.exit()
+  })
+
   it('a wait does not wait for what its own worker has published and left', () => {
     x.read(() => {})
     expect(hands.seq(0) !== 0).toBe(sections === 'turn')
@@ -214,6 +243,24 @@ describe.each([...CASES, ...casesOf(SLEEPABLE)])('$name', (each) => {
       })
       for (const wait of [x.waitAsync(goal), x.synchronizeAsync()]) {
         expect((await rejected(Exhausted, wait)).message).toMatch(/sections of worker 1 are still/)
+      }
+    })
+
+    it('in a thread that supervises they have their 30 s: they hear of deaths', async () => {
+      stage.workers[0].arena.supervise({ threadId: 4711, once: () => {} })
+      y.enter()
+      const goal = x.advance()
+      vi.spyOn(stage.workers[0].arena.memory, 'now').mockImplementation(() => {
+        stage.time += 5_000
+        return stage.time
+      })
+      const ms = 30_000 + (clock === 'lazy' ? 3 * TICK_MS : 0)
+      for (const act of [() => x.waitAsync(goal), () => x.synchronizeAsync()]) {
+        const begun = stage.time
+        const { message } = await rejected(Exhausted, act())
+        expect(message).toContain(`is not met after ${ms / 1000} s; sections of worker 1 are`)
+        expect(message).not.toMatch(/supervises/)
+        expect(stage.time - begun).toBeGreaterThan(29_000)
       }
     })
   })
