@@ -40,7 +40,7 @@
 
 import { Exhausted, Misuse } from '../errors.ts'
 import type { Memory } from './memory.ts'
-import { DEFAULT_TIMEOUT_MS } from './patience.ts'
+import { DEFAULT_TIMEOUT_MS, Deadline } from './patience.ts'
 import { slotOf, type Workers } from './workers.ts'
 
 /** What taking a lock tells: after 'owner-died', what it protects may be half done. */
@@ -229,7 +229,7 @@ export class Locks {
       memory.pause()
     }
     // From here on we sign with the sleepers' bit: we cannot know that we are the only ones asleep.
-    const deadline = memory.now() + timeoutMs
+    const deadline = new Deadline(memory, timeoutMs)
     for (;;) {
       const seen = memory.load(at)
       if (seen === FREE) {
@@ -237,11 +237,14 @@ export class Locks {
         continue
       }
       if (this.takeOver(at, seen)) return 'owner-died'
-      const left = deadline - memory.now()
+      const left = deadline.left()
       if (left <= 0) throw this.timedOut(what, seen, timeoutMs)
       this.beforeSleep()
       if ((seen & SLEEPERS) === 0 && memory.cas(at, seen, seen | SLEEPERS) !== seen) continue
-      memory.wait(at, seen | SLEEPERS, Math.min(left, LOOK_AGAIN_MS))
+      const ms = Math.min(left, LOOK_AGAIN_MS)
+      memory.wait(at, seen | SLEEPERS, ms)
+      // It may have been less, which matters only where the clock stands.
+      if (memory.sleeps) deadline.sleeping(ms)
     }
   }
 

@@ -169,6 +169,31 @@ describe('a lock that is held', () => {
     exhausted(() => locks(b).lock(at, 'it', 50))
     expect(naps.map(Math.round)).toEqual([20, 20, 10])
   })
+
+  it('is refused when it has been waited for so long, though the clock stands still', () => {
+    let slept = 0
+    vi.spyOn(b.memory, 'now').mockImplementation(() => 7)
+    b.memory.wait = (_at, _value, ms) => {
+      slept += ms
+      if (slept > 1000) throw new Error('it would wait for ever')
+    }
+    expect(exhausted(() => locks(b).lock(at, 'it', 50)).facts).toMatchObject({ timeoutMs: 50 })
+    expect(slept).toBeGreaterThanOrEqual(50)
+    expect(locks(a).holds(at)).toBe(true)
+  })
+
+  it('what was slept counts only while the clock stands: else the clock says how long it was', () => {
+    let time = 7
+    let sleeps = 0
+    vi.spyOn(b.memory, 'now').mockImplementation(() => time)
+    // Woken early each time, as by others who wait for the lock too.
+    b.memory.wait = () => {
+      time += 1
+      sleeps++
+    }
+    exhausted(() => locks(b).lock(at, 'it', 50))
+    expect(sleeps).toBe(50)
+  })
 })
 
 describe('a lock of the library’s own', () => {
