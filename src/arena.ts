@@ -238,7 +238,7 @@ export class Arena {
     let late: Exhausted | undefined
     try {
       late = this.emptyCaches()
-      whole = late === undefined
+      whole = late === undefined && this.space.visits.length === 0
     } finally {
       this.leave(whole)
     }
@@ -252,6 +252,7 @@ export class Arena {
   private emptyCaches(): Exhausted | undefined {
     const { locks } = this.space
     let late: Exhausted | undefined
+    this.space.endVisits()
     for (const zone of this.zones.values()) {
       try {
         if (late === undefined) zone.close()

@@ -17,7 +17,7 @@ import { MAX_DELTA, type Seq } from '../seq.ts'
 import { Claim } from './claims.ts'
 import { Directory } from './directory.ts'
 import { type Geometry, geometry, Header, LAYOUT_VERSION, MAGIC, MAX_WORKERS } from './layout.ts'
-import { Locks } from './lock.ts'
+import { isTimeOut, Locks } from './lock.ts'
 import type { Memory } from './memory.ts'
 import { Pages } from './pages.ts'
 import { memoryAt } from './swift.ts'
@@ -85,6 +85,13 @@ export interface OwnSections extends Watched {
   readonly inside: boolean
 }
 
+/** A zone that a call of another zone takes buckets of: see `Space.visits`. */
+export interface Visit {
+  readonly serial: number
+  /** Puts back the bucket that may be in hand. Can be done again. The directory is locked. */
+  end(): void
+}
+
 export class Space {
   readonly memory: Memory
   readonly slot: number
@@ -115,6 +122,11 @@ export class Space {
   sweep: (given?: ReadonlySet<string>) => void = () => {}
   /** Names of tables that this worker is making. */
   readonly making: Set<string> = new Set()
+  /**
+   * Zones that are not this call's own and that it may have a bucket of: from before it takes the first
+   * until all are in a place again. Whatever is here while no such call is running was left behind.
+   */
+  readonly visits: Visit[] = []
   private open = true
 
   /** `memory` holds an arena already: see `format`. Claims a slot, and says so in `claim`. */
@@ -138,6 +150,7 @@ export class Space {
     this.watch.add(this.pages)
     this.directory = new Directory(memory, this.locks)
     this.watch.add({ check: () => this.checkNames() })
+    this.watch.add({ check: () => this.endVisits() })
     claim.space = this
   }
 
@@ -177,6 +190,27 @@ export class Space {
     if (!this.directory.isTorn && this.making.size === 0) return
     this.sweep(this.making)
     this.making.clear()
+  }
+
+  /**
+   * Puts back what a call that was ended has left in this worker's hands. First of all in each slow path,
+   * and in a turn of its own. Where a lock is not to be had, the next one does it.
+   */
+  endVisits(): void {
+    const { directory, visits } = this
+    if (visits.length === 0 || !this.isOurs) return
+    try {
+      // No zone can end meanwhile. What has ended has taken its buckets along.
+      directory.whileLocked((names) => {
+        for (let last = visits.at(-1); last !== undefined; last = visits.at(-1)) {
+          const { serial } = last
+          if (names.some((each) => each.serial === serial)) last.end()
+          visits.pop()
+        }
+      })
+    } catch (error) {
+      if (!isTimeOut(error)) throw error
+    }
   }
 
   /** Lets go of what would hold others up while this thread blocks. */

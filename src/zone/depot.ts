@@ -219,7 +219,15 @@ export class Depot {
   /** Gives all spare buckets' memory back. */
   discardEmpties(): void {
     const pop = (): number => this.locked(() => this.lists.popEmpty())
-    for (let bucket = pop(); bucket !== 0; bucket = pop()) this.buckets.discard(bucket)
+    for (let bucket = pop(); bucket !== 0; bucket = pop()) {
+      this.buckets.discard(bucket)
+      this.lists.taken = 0
+    }
+  }
+
+  /** The bucket that came from here last and has not come back; 0 for none: see pressure.ts. */
+  get taken(): number {
+    return this.lists.taken
   }
 
   counts(): DepotCounts {

@@ -31,6 +31,11 @@ export class DepotLists {
   /** Of a bucket that this worker takes to allocate from. */
   private readonly home: number
 
+  /**
+   * The bucket that this worker has taken to allocate from, or to discard, and not brought back: set with
+   * its home, by the next step, and no call lies between. For a worker that visits a zone: pressure.ts.
+   */
+  taken = 0
   /** How the depot is called in errors. */
   private readonly what: string
 
@@ -48,6 +53,7 @@ export class DepotLists {
   append(bucket: number): void {
     const tail = this.checked(DepotWords.pendingTail, Home.pending)
     this.set(bucket + BucketWords.home, Home.pending)
+    if (bucket === this.taken) this.taken = 0
     this.set(bucket + BucketWords.next, 0)
     if (tail === 0) this.set(this.at + DepotWords.pendingHead, bucket)
     else this.set(tail + BucketWords.next, bucket)
@@ -71,6 +77,7 @@ export class DepotLists {
   /** Takes the first, whose goal is met. */
   removeFirst(bucket: number): void {
     this.set(bucket + BucketWords.home, this.home)
+    this.taken = bucket
     this.set(bucket + BucketWords.goal, INVALID)
     const next = this.get(bucket + BucketWords.next)
     this.set(this.at + DepotWords.pendingHead, next)
@@ -93,6 +100,7 @@ export class DepotLists {
 
   pushSafe(bucket: number): void {
     this.set(bucket + BucketWords.home, Home.safe)
+    if (bucket === this.taken) this.taken = 0
     this.push(DepotWords.safeHead, bucket)
     this.bump(DepotWords.safeBuckets, 1)
     this.bump(DepotWords.safeItems, this.buckets.count(bucket))
@@ -110,6 +118,7 @@ export class DepotLists {
 
   pushEmpty(bucket: number): void {
     this.set(bucket + BucketWords.home, Home.empty)
+    if (bucket === this.taken) this.taken = 0
     this.push(DepotWords.emptyHead, bucket)
     this.bump(DepotWords.emptyBuckets, 1)
   }
@@ -242,6 +251,7 @@ export class DepotLists {
     const bucket = this.checked(head, from)
     if (bucket === 0) return 0
     this.set(bucket + BucketWords.home, home)
+    this.taken = bucket
     this.set(this.at + head, this.get(bucket + BucketWords.next))
     return bucket
   }

@@ -11,7 +11,13 @@
  * are asked to empty their caches, as `lookHarder` in supply.ts asks, and do so at their next slow path.
  *
  * The directory is locked meanwhile, so no zone can end under our hands. A worker that dies here has
- * at most one bucket in hand, whose home is this worker's slot: reaping finds it there.
+ * at most one bucket in hand, whose home is this worker's slot: reaping finds it there. A worker that an
+ * exception throws out of here lives on, and no call of its own ever comes by that zone again: so each
+ * zone is noted in `space.visits` before it is touched, and its depot knows which bucket is out. Two
+ * cases for whoever finds such a note: that bucket is not in use, or its home is the depot, then it was
+ * given back, or never left; or its home is our slot, then it is the one that we had, for every slow path
+ * ends the visits before it takes a bucket itself. Otherwise (by the home alone) a bucket would be taken
+ * away from a call of ours that runs in the very zone.
  *
  * UMA: uma_reclaim(9) from the page daemon's low-memory event. There is no page daemon here: the
  * worker that is short of pages does it.
@@ -20,8 +26,10 @@
 import type { Listing } from '../memory/directory.ts'
 import { Named, ZoneWords } from '../memory/layout.ts'
 import { isTimeOut } from '../memory/lock.ts'
-import type { Space } from '../memory/space.ts'
+import type { Space, Visit } from '../memory/space.ts'
 import { Smr } from '../smr/domain.ts'
+import { takeOver } from './adopt.ts'
+import { allocHome } from './bucket.ts'
 import { destroyItems } from './bucketHooks.ts'
 import { Failure } from './failure.ts'
 import type { Keg } from './keg.ts'
@@ -46,8 +54,10 @@ export function reachUnderPressure({ at, space }: Parts, keg: Keg, items: number
  */
 export function relieve(space: Space, runs: readonly number[], asking = 0): boolean {
   const suffices = (): boolean => hasRoom(space, runs)
+  space.endVisits()
+  const before = space.visits.length
   try {
-    return space.directory.whileLocked((names) => {
+    const enough = space.directory.whileLocked((names) => {
       const zones = names
         .filter(({ address, kind }) => kind === Named.zone && address !== asking)
         .map((each) => visit(space, each, domainOf(space, names, each.address)))
@@ -56,6 +66,8 @@ export function relieve(space: Space, runs: readonly number[], asking = 0): bool
         zones.some((zone) => emptyDepot(zone) && shrink(zone) > 0 && suffices())
       )
     })
+    space.visits.length = before
+    return enough
   } catch (error) {
     if (isTimeOut(error)) return false
     throw error
@@ -71,16 +83,36 @@ function hasRoom({ pages }: Space, runs: readonly number[]): boolean {
 
 /** Gives the empty slabs of a zone that this worker has not opened back. Returns pages. */
 export function shrinkUnopened(space: Space, zone: Listing): number {
-  return space.directory.whileLocked((names) =>
+  space.endVisits()
+  const before = space.visits.length
+  const pages = space.directory.whileLocked((names) =>
     names.some((each) => each.serial === zone.serial) ? shrink(visit(space, zone, undefined)) : 0,
   )
+  space.visits.length = before
+  return pages
 }
 
 /** The parts of a zone that this worker may not have opened. The directory is locked. */
 function visit(space: Space, zone: Listing, domain: Smr | undefined): Parts {
   const parts = partsOf(space, zone, NO_HOOKS, domain)
+  space.visits.push(visitOf(parts))
   markOpened(parts)
   return parts
+}
+
+/** What ends a visit that was cut off. */
+function visitOf(parts: Parts): Visit {
+  const { buckets, cache, depot, records, serial, space } = parts
+  const end = (): void => {
+    for (const keg of [records, buckets.keg]) keg.settle()
+    depot.settle()
+    const { taken } = depot
+    if (taken === 0 || taken === cache.alloc || taken === cache.free) return
+    const home = allocHome(space.slot)
+    const isOurs = buckets.all().some((each) => each.bucket === taken && each.home === home)
+    if (isOurs) takeOver(parts, taken, home)
+  }
+  return { serial, end }
 }
 
 function domainOf(space: Space, names: readonly Listing[], zone: number): Smr | undefined {

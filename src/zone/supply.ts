@@ -372,8 +372,9 @@ export class Supply {
 
   /** First of all, what an earlier call has left is put in order. */
   begin(): void {
-    const { frames } = this.parts
+    const { frames, space } = this.parts
     this.assertAlive()
+    if (space.visits.length > 0) space.endVisits()
     if (frames.isTorn) {
       if (frames.base !== 0) {
         mend(this.parts)

@@ -13,6 +13,8 @@ import {
   type Zone,
   type ZoneOptions,
 } from '#src/index.ts'
+import { relieve } from '#src/zone/pressure.ts'
+import { interrupt, MANNERS } from '../../helpers/interrupt.ts'
 import { type Actor, allocAll, allocMany, freeMany, thrown } from './stage.ts'
 
 /** Small enough that one zone fills it at once; big enough for slabs of several pages. */
@@ -250,4 +252,61 @@ it('Exhausted comes when nobody has anything left', () => {
   thrown(Exhausted, () => other.zalloc(), 'zone.zalloc', 'other')
   freeMany({ arena, zone }, items)
   expect(other.zalloc()).not.toBe(0)
+})
+
+describe.each([
+  ['plain, of another worker', false, false, false],
+  ['smr, of another worker', true, false, false],
+  ['smr, checked, of another worker', true, false, true],
+  ['smr, opened by this worker too', true, true, false],
+])('an exception while a zone gives up what it has: %s', (_, hasSmr, isOpened, checks) => {
+  /** A zone with buckets of each kind, and a worker that has another one. */
+  const start = () => {
+    const owner = Arena.create({ bytes: 2 ** 17, maxWorkers: 2, checks })
+    const smr = hasSmr ? { smr: owner.smr('clock') } : {}
+    const knobs = { bytes: 16, bucket: 2, sealAfterMs: 0, trimEveryMs: 0 }
+    const zone = owner.zone('idle', { ...knobs, ...smr })
+    const idle = { arena: owner, zone }
+    for (const many of [9, 3]) {
+      freeMany(idle, allocMany(idle, many))
+      zone.seal()
+    }
+    zone.reclaim('trim')
+    const arena = Arena.attach(owner.handle)
+    if (isOpened) arena.zone('idle', { ...knobs, ...(hasSmr && { smr: arena.smr('clock') }) })
+    const other = { arena, zone: arena.zone('other', { bytes: 200, bucket: 2 }) }
+    freeMany(other, allocMany(other, 1))
+    open.push(arena, owner)
+    return { idle, other }
+  }
+  const expectWhole = ({ idle, other }: ReturnType<typeof start>, what: string): void => {
+    if (other.arena.space.isOpen) other.arena.space.watch.check() // For locks and pages.
+    idle.zone.check()
+    if (other.arena.space.isOpen) other.zone.check()
+    expect(idle.zone.audit([]).leaked, what).toEqual([])
+    const { slot } = other.arena.space
+    const homes = idle.zone.parts.buckets.all().map(({ home }) => home)
+    // This worker has never taken a bucket there for itself.
+    expect(homes, what).not.toContain(1 + slot)
+    expect(other.arena.space.visits, what).toEqual([])
+  }
+
+  it.each(MANNERS)('%s at each step; what it had in hand is put back', (manner) => {
+    let step = 0
+    let lost = 0
+    for (let interrupted = true; interrupted; step++) {
+      const world = start()
+      const { arena, zone } = world.other
+      const { space } = arena
+      const act = () => relieve(space, [Number.POSITIVE_INFINITY], zone.parts.at)
+      interrupted = interrupt(arena, step, manner, act).interrupted
+      if (space.visits.length > 0) lost++
+      const ways = [() => void space.watch.check(), () => zone.seal(), () => arena.detach()]
+      ways[step % 3]?.()
+      expectWhole(world, `${manner} at step ${step}`)
+      for (const each of open.splice(0)) if (each.space.isOpen) each.detach()
+    }
+    expect(step).toBeGreaterThan(100)
+    expect(lost).toBeGreaterThan(50)
+  })
 })
