@@ -188,11 +188,12 @@ export class Arena {
    * one of this thread goes on; a supervisor that dies takes its children along, and they are reaped
    * with it. Errors in reaping and in `onReaped` are process warnings: nobody is there to catch them.
    * A thread that supervises hears of a death only when its event loop turns: so this worker blocks
-   * for a lock, and in `smr.wait`, `synchronize`, `destroy` and frees for readers, for 1 s at most (a
-   * lazy clock has its ticks besides), then throws Exhausted, and may try again after a turn. A
-   * `timeoutMs` that is given counts; async twins wait 30 s as ever. Give `reclaim` and `resize` a
-   * `timeoutMs`. Misuse for anything that does not tell its exit. Node before 20.16 does not tell a
-   * worker which thread it is: there, and in browsers, call `reap`.
+   * for a lock, and for readers, for 1 s at most (in waits, `reclaim` and `destroy` of a lazy domain
+   * and its zones three ticks more), then throws Exhausted or says what remains, and may try again
+   * after a turn. A `timeoutMs` that is given counts, and async twins wait 30 s as ever. Give
+   * `arena.reclaim` and `table.resize` a `timeoutMs`. Misuse for anything that does not tell its
+   * exit. Node before 20.16 does not tell a worker which thread it is: there, and in browsers, call
+   * `reap`.
    */
   supervise(worker: SupervisedWorker, onReaped?: (report: ReapReport) => void): void {
     this.space.assertOpen('arena.supervise')

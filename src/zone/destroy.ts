@@ -18,7 +18,7 @@ export function destroyZone(
 ): number {
   const { at, depot, domain, buckets, records, serial, space } = parts
   const { directory, memory, pages } = space
-  const timeoutMs = timeoutOf('zone.destroy', options)
+  timeoutOf('zone.destroy', options)
   return supply.run((failure) => {
     supply.flush()
     // A reaper may be visiting the zone for a dead worker: one of us at a time.
@@ -27,7 +27,7 @@ export function destroyZone(
       collect(parts)
       memory.store(at + ZoneWords.state, 0)
     })
-    drain(parts, supply, timeoutMs, failure)
+    drain(parts, supply, options?.timeoutMs, failure)
     if (failure.any) return 1
     const left = depot.counts().pending
     if (left > 0) return left

@@ -45,7 +45,8 @@ export function reclaim(
   options: WaitOptions | undefined,
   remaining: () => number,
 ): Reclaimed {
-  const timeoutMs = timeoutOf('zone.reclaim', options)
+  timeoutOf('zone.reclaim', options)
+  const timeoutMs = options?.timeoutMs
   const done = supply.run((failure) => reclaimNow(parts, supply, level, timeoutMs, failure))
   return { ...done, remaining: remaining() }
 }
@@ -54,7 +55,7 @@ function reclaimNow(
   parts: Parts,
   supply: Supply,
   level: ReclaimLevel,
-  timeoutMs: number,
+  timeoutMs: number | undefined,
   failure: Failure,
 ): Omit<Reclaimed, 'remaining'> {
   if (level === 'all') {
@@ -86,11 +87,18 @@ export function trim(parts: Parts, supply: Supply, failure: Failure): number {
 
 /**
  * Everything in the depot goes to the slabs, as its readers leave; also for the end of a zone. It ends
- * with the first bucket in which a hook throws.
+ * with the first bucket in which a hook throws. Without a time it waits as long as `smr.wait` does: a
+ * lazy clock needs its ticks besides.
  */
-export function drain(parts: Parts, supply: Supply, timeoutMs: number, failure: Failure): number {
+export function drain(
+  parts: Parts,
+  supply: Supply,
+  timeoutMs: number | undefined,
+  failure: Failure,
+): number {
   const { depot, domain, space } = parts
-  const patienceMs = domain?.patience(timeoutMs) ?? timeoutMs
+  // Without readers there is nothing to wait for.
+  const patienceMs = domain?.patience(timeoutMs) ?? 0
   let released = 0
   const takeAll = (): boolean => {
     depot.urge()

@@ -222,7 +222,8 @@ export class Zone {
 
   /**
    * Gives memory back: see reclaim.ts. `trim` does not wait; `drain` and `all` block until readers
-   * have left, at most `timeoutMs` (default 30 s), and report what remains. Misuse inside a section.
+   * have left, at most `timeoutMs` (default as for `smr.wait`: 30 s, on a lazy clock three ticks more,
+   * 1 s instead of 30 in a worker that supervises), and report what remains. Misuse inside a section.
    * FreeBSD uma_zone_reclaim(9), which says neither.
    */
   reclaim(level: ReclaimLevel, options?: WaitOptions): Reclaimed {
@@ -290,7 +291,7 @@ export class Zone {
   /**
    * Ends the zone: destructors and `fini` run, and its memory goes back to the arena. All workers
    * must have stopped using it. Misuse while items are live; Exhausted if readers do not leave
-   * within `timeoutMs` (default 30 s), the zone then goes on. FreeBSD uma_zdestroy(9).
+   * within `timeoutMs` (default as for `reclaim`), the zone then goes on. FreeBSD uma_zdestroy(9).
    */
   destroy(options?: WaitOptions): void {
     this.assertOpen('destroy')

@@ -4,7 +4,8 @@
  */
 
 import { describe, expect, it } from 'vitest'
-import type { Item } from '#src/index.ts'
+import { Exhausted, type Item, type WaitOptions } from '#src/index.ts'
+import { Stage } from '../../helpers/combos.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import {
   alloc,
@@ -15,6 +16,7 @@ import {
   outside,
   pagesInUse,
   smrStage,
+  thrown,
   tryAlloc,
 } from './stage.ts'
 
@@ -197,5 +199,73 @@ describe.each(CONFIGS)('reclaim, sequences $name', (config) => {
     expect(a.zone.stats().retired).toBe(0)
     a.zone.reclaim('drain')
     expect(a.zone.stats()).toMatchObject({ retired: 1, pending: 0 })
+  })
+})
+
+describe.each(CONFIGS)('zones of a slow lazy domain, sequences $name', (config) => {
+  const TICK = 20_000
+  const USUAL = 30_000 + 3 * TICK
+
+  /** Three workers, a zone in which all is freed and sealed, and naps that take half a second. */
+  function slow() {
+    const options = { clock: 'lazy', sections: 'fenced', tickMs: TICK } as const
+    const combo = { name: 'slow', clock: 'lazy', sections: 'fenced', options } as const
+    const stage = new Stage({ combo, config })
+    const [{ arena, smr }, reader] = stage.workers
+    const zone = arena.zone('things', { bytes: 16, smr, bucket: 2 })
+    stage.onNap = () => {
+      stage.time += 500
+    }
+    zone.zfreeSmrBatch(zone.zallocSmrBatch(7))
+    /** How long it takes, in whole seconds: the last nap ends up to half a second late. */
+    const took = (act: () => void): number => {
+      const begun = stage.time
+      act()
+      return Math.floor((stage.time - begun) / 1000)
+    }
+    return { arena, zone, reader: reader.smr, took }
+  }
+
+  it('`drain` and `all` wait for the ticks that the clock needs', () => {
+    for (const level of ['drain', 'all'] as const) {
+      const { zone, took } = slow()
+      const seconds = took(() => zone.reclaim(level))
+      expect(zone.stats()).toMatchObject({ pending: 0, safe: 0 })
+      expect(seconds).toBeGreaterThanOrEqual(TICK / 1000)
+      expect(seconds).toBeLessThan(USUAL / 1000)
+    }
+  })
+
+  it('so does destroy', () => {
+    const { arena, zone } = slow()
+    zone.destroy()
+    expect(arena.stats().zones).toEqual([])
+  })
+
+  it('with a reader they end after 30 s and three ticks; after the time that is named, if one is', () => {
+    const { zone, reader, took } = slow()
+    reader.enter()
+    const drain = (options?: WaitOptions) => () =>
+      expect(zone.reclaim('drain', options).remaining).toBeGreaterThan(0)
+    const destroy = (options?: WaitOptions) => () =>
+      thrown(Exhausted, () => zone.destroy(options), 'are still pending after the wait')
+    for (const verb of [drain, destroy]) {
+      expect(took(verb())).toBe(USUAL / 1000)
+      expect(took(verb({}))).toBe(USUAL / 1000)
+      expect(took(verb({ timeoutMs: 7000 }))).toBe(7)
+      expect(took(verb({ timeoutMs: 0 }))).toBe(0)
+    }
+    reader.exit()
+    zone.destroy()
+  })
+
+  it('in a worker that supervises, after 1 s and three ticks', () => {
+    const { arena, zone, reader, took } = slow()
+    arena.supervise({ threadId: 4711, once: () => {} })
+    reader.enter()
+    const drain = (): void => void zone.reclaim('drain')
+    expect(took(drain)).toBe(1 + (3 * TICK) / 1000)
+    expect(zone.stats().pending).toBeGreaterThan(0)
+    reader.exit()
   })
 })
