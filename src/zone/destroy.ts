@@ -10,6 +10,34 @@ import type { Parts } from './parts.ts'
 import { drain } from './reclaim.ts'
 import type { Supply } from './supply.ts'
 
+/**
+ * Runs the destructors of what waits in the depot and in this worker's cache: each may free what its
+ * record owns, also in this zone, so level by level, as long as each leaves less live: a hook that
+ * frees what it has itself allocated brings no end nearer. What other workers have freed and not sealed
+ * stays where it is: what is live could be in use by them. False when readers did not leave in time.
+ */
+export function freeOwned(
+  parts: Parts,
+  supply: Supply,
+  options: WaitOptions | undefined,
+  live: () => number,
+): boolean {
+  const { depot, space } = parts
+  const { memory } = space
+  const deadline = memory.now() + timeoutOf('zone.destroy', options)
+  const left = (): number | undefined =>
+    options?.timeoutMs === undefined ? undefined : Math.max(0, deadline - memory.now())
+  return supply.run((failure) => {
+    let before = Number.POSITIVE_INFINITY
+    for (let now = live(); now > 0 && now < before && !failure.any; now = live()) {
+      before = now
+      supply.flush()
+      drain(parts, supply, left(), failure)
+    }
+    return !depot.hasPending()
+  })
+}
+
 /** Returns how many items could not be reclaimed in time: 0, and the zone is gone. */
 export function destroyZone(
   parts: Parts,

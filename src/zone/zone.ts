@@ -29,7 +29,7 @@ import type { Addresses } from './addresses.ts'
 import { auditZone, checkZone } from './audit.ts'
 import { allocBatch, freeBatch } from './batch.ts'
 import type { Cache } from './cache.ts'
-import { destroyZone } from './destroy.ts'
+import { destroyZone, freeOwned } from './destroy.ts'
 import { Failure } from './failure.ts'
 import { construct, giveHeldBack, holdRaw, release, setBusy, setIdle } from './handover.ts'
 import type { Parts } from './parts.ts'
@@ -290,14 +290,22 @@ export class Zone {
 
   /**
    * Ends the zone: destructors and `fini` run, and its memory goes back to the arena. All workers
-   * must have stopped using it. Misuse while items are live; Exhausted if readers do not leave
+   * must have stopped using it. Misuse while items are live - but for those that destructors free, which
+   * wait in the depot or with this worker, and run first -; Exhausted if readers do not leave
    * within `timeoutMs` (default as for `reclaim`), the zone then goes on. FreeBSD uma_zdestroy(9).
    */
   destroy(options?: WaitOptions): void {
     this.assertOpen('destroy')
     this.assertOutside('destroy')
     this.parts.space.assertSleepable('zone.destroy')
-    const { live } = this.stats()
+    const { domain, hooks } = this.parts
+    const inUse = (): number => this.stats().live
+    // Items that are live may be owned by others that wait for their destructors.
+    const owns = domain !== undefined && hooks.dtor !== undefined
+    const isDrained = !owns || inUse() === 0 || freeOwned(this.parts, this.supply, options, inUse)
+    const { live, pending } = this.stats()
+    if (live !== 0 && !isDrained)
+      throw exhausted(this.parts, 'destroy', `${pending} items are still pending after the wait`)
     if (live !== 0) {
       throw misuse(this.parts, 'destroy', `${live} items are live; free them first`)
     }

@@ -205,3 +205,62 @@ describe.each(CONFIGS)('destroy, sequences $name', (config) => {
     a.zone.check()
   })
 })
+
+describe('records of one zone that own each other', () => {
+  /** A chain of records whose destructor frees the next. */
+  const chain = (config: (typeof CONFIGS)[number], length: number, checks: boolean) => {
+    const destroyed: Item[] = []
+    const hook = (item: Item): void => {
+      destroyed.push(item)
+      const child = a.arena.memory.peek(item) as Item
+      if (child !== 0) a.zone.zfreeSmr(child)
+    }
+    const knobs = { bucket: 2, ctor: () => {}, dtor: hook }
+    const { a, b } = smrStage(config, knobs, { checks })
+    const items: Item[] = []
+    for (let i = 0; i < length; i++) {
+      const item = a.zone.zallocSmr()
+      a.arena.memory.poke(item, items.at(-1) ?? 0)
+      items.push(item)
+    }
+    return { a, b, destroyed, items, root: items.at(-1) as Item }
+  }
+
+  describe.each(CONFIGS)('sequences $name', (config) => {
+    it.each([
+      [1, false],
+      [2, false],
+      [7, false],
+      [7, true],
+    ])('destroy frees all of %s, each once; checks: %s', (length, checks) => {
+      const { a, destroyed, items, root } = chain(config, length, checks)
+      a.zone.zfreeSmr(root)
+      a.zone.destroy()
+      expect(destroyed).toEqual(items.reverse())
+      expect(pagesInUse(a.arena)).toBe(1)
+    })
+
+    it('destroy refuses while one is live that none of those freed owns', () => {
+      const { a, destroyed, items, root } = chain(config, 4, false)
+      const mine = a.zone.zallocSmr()
+      a.zone.zfreeSmr(root)
+      thrown(Misuse, () => a.zone.destroy(), 'zone.destroy', '1 items are live')
+      expect(destroyed).toEqual(items.reverse())
+      a.zone.check()
+      a.arena.memory.poke(mine, 0)
+      a.zone.zfreeSmr(mine)
+      a.zone.destroy()
+    })
+
+    it('destroy says so when readers stay, and can be called again', () => {
+      const { a, b, root } = chain(config, 4, false)
+      b.smr.enter()
+      a.zone.zfreeSmr(root)
+      const destroy = () => a.zone.destroy({ timeoutMs: 5 })
+      thrown(Exhausted, destroy, 'zone.destroy', '1 items are still pending')
+      a.zone.check()
+      b.smr.exit()
+      a.zone.destroy()
+    })
+  })
+})

@@ -452,3 +452,54 @@ describe.each(CONFIGS)('hooks that throw, sequences $name', (config) => {
     ledger.expectBalanced()
   })
 })
+
+describe.each(['init', 'ctor', 'dtor', 'fini'] as const)('%s', (name) => {
+  describe.each([
+    ['smr', smrStage],
+    ['plain', plainStage],
+  ] as const)('in a %s zone', (_, stage) => {
+    it.each([
+      [1, false],
+      [3, false],
+      [3, true],
+    ])(
+      'may allocate from its own zone and free into it; %s at once, checks: %s',
+      (many, checks) => {
+        let depth = 0
+        let calls = 0
+        const hook = (): void => {
+          // What it allocates calls it too.
+          if (depth > 0 || calls++ > 40) return
+          depth++
+          const own = allocMany(a, many)
+          expect(new Set(own).size).toBe(many)
+          freeMany(a, own)
+          depth--
+        }
+        const { a, b } = stage(
+          CONFIGS[0] as (typeof CONFIGS)[number],
+          { bucket: 2, [name]: hook },
+          { checks },
+        )
+        const ledger = new Set<Item>()
+        for (let round = 0; round < 6; round++) {
+          for (const item of allocMany(a, 7)) {
+            expect(ledger.has(item)).toBe(false)
+            ledger.add(item)
+          }
+          a.zone.check()
+          expect(a.zone.stats().live).toBe(7)
+          freeMany(a, [...ledger])
+          ledger.clear()
+          a.zone.check()
+          a.zone.reclaim(round % 2 === 0 ? 'all' : 'drain')
+          a.zone.check()
+        }
+        expect(calls).toBeGreaterThan(3)
+        expect(a.zone.audit([]).leaked).toEqual([])
+        b.zone.seal()
+        a.zone.destroy()
+      },
+    )
+  })
+})
