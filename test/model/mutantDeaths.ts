@@ -142,7 +142,7 @@ export const DEATH_TRIALS: readonly Trial[] = [
   byArena('death in ending a zone', [
     'the dead: half-ended things stay',
     'reap',
-    'runs += sweepOrphans(space, names);',
+    'runs += sweepOrphans(space, left);',
     '',
   ]),
   byTwo(
