@@ -7,17 +7,21 @@ import { describe, expect, it } from 'vitest'
 import { catalog, quick } from './catalog.ts'
 import { runEntry } from './table.ts'
 
+/** The other exceptions keep too much memory for one process of the tests: `npm run model` has them. */
+const SMALL = /^an exception in (?:advance|clock|sections)/
+
 describe.each(['death', 'death beside a third', 'two deaths', 'successors', 'exceptions'])(
   '%s',
   (group) => {
-    it.each((catalog[group] ?? []).map((each) => [each.scenario.name, each] as const))(
-      '%s',
-      (_name, each) => {
-        const { failure, schedules, verdict } = runEntry(quick(each), {}, each.stride)
-        expect(failure && `${failure.message} ${failure.replay}`).toBeUndefined()
-        expect(verdict).toBe('holds')
-        expect(schedules).toBeGreaterThan(5)
-      },
-    )
+    it.each(
+      (catalog[group] ?? [])
+        .filter((each) => group !== 'exceptions' || SMALL.test(each.scenario.name))
+        .map((each) => [each.scenario.name, each] as const),
+    )('%s', (_name, each) => {
+      const { failure, schedules, verdict } = runEntry(quick(each), {}, each.stride)
+      expect(failure && `${failure.message} ${failure.replay}`).toBeUndefined()
+      expect(verdict).toBe('holds')
+      expect(schedules).toBeGreaterThan(5)
+    })
   },
 )
