@@ -12,7 +12,7 @@ const SMALL = /^an exception in (?:advance|clock|sections)/
 /** So do these deaths. */
 const LARGE = /several pages|making a table|another shape|idle zone|no bucket|not to be had/
 
-describe.each(['death', 'death beside a third', 'two deaths', 'successors', 'exceptions'])(
+describe.each(['death beside a third', 'successors'])(
   '%s',
   (group) => {
     it.each(
