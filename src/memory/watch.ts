@@ -25,10 +25,10 @@ const EVERY_MS = 500
 
 export class Watch {
   /**
-   * How the check is repeated, for as long as it answers true; tests that are their own event loop
-   * take this over.
+   * Has the check called every `ms`, or once after this turn with 0; tests that are their own event
+   * loop take this over.
    */
-  every: (check: () => boolean, ms: number) => void = repeat
+  every: (watch: Watch, ms: number) => void = inTurns
   private readonly watched = new Set<Watched>()
   /** Whose check has failed, and has been reported. */
   private readonly failing = new Set<Watched>()
@@ -48,18 +48,13 @@ export class Watch {
   /** From now on. Called when there is something that can be left behind; again, it does nothing. */
   start(): void {
     if (this.started || this.stopped) return
-    // The timer must not keep alive an arena that the program has dropped.
-    const self = new WeakRef(this)
-    this.every(() => self.deref()?.check() ?? false, EVERY_MS)
+    this.every(this, EVERY_MS)
     this.started = true
   }
 
   /** Checks at the end of this turn as well. */
   soon(): void {
-    this.every(() => {
-      this.check()
-      return false
-    }, 0)
+    this.every(this, 0)
   }
 
   /** The worker leaves. */
@@ -82,4 +77,10 @@ export class Watch {
     }
     return !this.stopped
   }
+}
+
+function inTurns(watch: Watch, ms: number): void {
+  // The timer must not keep alive an arena that the program has dropped.
+  const self = new WeakRef(watch)
+  repeat(() => (self.deref()?.check() ?? false) && ms > 0, ms)
 }

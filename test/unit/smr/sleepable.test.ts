@@ -102,7 +102,7 @@ describe('a section that a later turn finds open', () => {
   it('is looked for by a timer that nobody waits for, until the worker leaves', () => {
     const [a, b] = pair()
     const checks: (() => boolean)[] = []
-    for (const { space } of [a, b]) space.watch.every = (check) => checks.push(check)
+    for (const { space } of [a, b]) space.watch.every = (watch) => checks.push(() => watch.check())
     for (const each of [a, b]) {
       each.smr('d')
       each.smr('e')
