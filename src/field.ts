@@ -20,7 +20,10 @@ import type { Item } from './words.ts'
 
 /** Whatever leads to shared memory: an arena, or in a test a bare `{ memory }`. */
 export interface HasMemory {
+  /** @internal */
   readonly memory: Memory
+  /** What the declarations show instead: an arena has words. */
+  readonly words?: object
 }
 
 /** Names of the field types, without the sizes of the sized ones. */

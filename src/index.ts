@@ -4,7 +4,7 @@
  */
 
 export { Arena, type ArenaOptions, type ArenaReclaimed } from './arena.ts'
-export { Corruption, Exhausted, Misuse, UmaSmrError } from './errors.ts'
+export { Corruption, Exhausted, type Facts, Misuse, UmaSmrError } from './errors.ts'
 export type { SupervisedWorker } from './host.ts'
 export { type ArenaStats, formatDomains, formatStats, formatZones } from './inspect.ts'
 export { NamedLock as Lock } from './lock.ts'
@@ -17,16 +17,21 @@ export {
   bool,
   bytes,
   type Fields,
+  type FieldType,
   f32,
   f64,
   i32,
   i64,
+  type KeyKind,
+  type KeyNames,
   type RecordOf,
   record,
   ref,
   type Schema,
   u32,
   utf8,
+  type ValueOf,
+  type Values,
 } from './record.ts'
 export type { CallOptions } from './smr/call.ts'
 export type { SmrCursor } from './smr/cursor.ts'
@@ -40,8 +45,9 @@ export type { SmrStats } from './smr/stats.ts'
 export { Tracker } from './smr/trackers.ts'
 export type { TableOptions } from './table/open.ts'
 export type { TableStats } from './table/stats.ts'
-export { HashTable } from './table/table.ts'
+export { HashTable, type TableOf } from './table/table.ts'
 export { type Goal, type Item, NULL_ITEM, type WorkerId } from './words.ts'
+export type { Adopted } from './zone/adopt.ts'
 export type { KnobStats } from './zone/knobs.ts'
 export type { Hook, ZoneOptions } from './zone/options.ts'
 export type { BucketRange, PresetName } from './zone/presets.ts'

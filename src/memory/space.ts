@@ -81,7 +81,7 @@ const MAX_BYTES = 2 ** 32 - WASM_PAGE
 /** One worker's sections in one domain, as the arena looks at them. */
 export interface OwnSections extends Watched {
   readonly name: string
-  /** Whether a synchronous one is open. */
+  /** Whether a synchronous one is open. @internal */
   readonly inside: boolean
 }
 

@@ -12,7 +12,7 @@ import { endOfTurn, later } from '../host.ts'
 
 /** Something published that a worker can do without between sections. */
 export interface Published {
-  /** Lets go of it. False while a section needs it. */
+  /** Lets go of it. False while a section needs it. @internal */
   letGo(): boolean
 }
 

@@ -16,7 +16,7 @@ import { repeat, report } from '../host.ts'
 
 /** Something that a call may leave behind. */
 export interface Watched {
-  /** Called in a turn of its own: mends what was left, reports what only the user can mend. */
+  /** Called in a turn of its own: mends what was left, reports what only the user can mend. @internal */
   check(): void
 }
 

@@ -51,11 +51,13 @@ const FEW_WORKERS = 8
 const FEW_STRIPES_BITS = 4
 const MANY_STRIPES_BITS = 6
 
+/** @internal */
 interface Opened<F extends Fields, N extends KeyNames<F>> {
   readonly parts: TableParts
   readonly key: Key<ValueOf<F[N]>>
 }
 
+/** @internal */
 export function createTable<F extends Fields, N extends KeyNames<F>>(
   arena: Arena,
   name: string,
@@ -231,6 +233,7 @@ function buildTable(
   })
 }
 
+/** @internal */
 export function openTable<F extends Fields, N extends KeyNames<F>>(
   arena: Arena,
   name: string,

@@ -21,6 +21,7 @@ export interface TableStats {
   readonly smr: SmrStats
 }
 
+/** Counts what `TableStats` tells. @internal */
 export function tableStats(parts: TableParts, size: number): TableStats {
   const chains = sizeOf(parts.chains.current())
   return {
@@ -34,7 +35,7 @@ export function tableStats(parts: TableParts, size: number): TableStats {
   }
 }
 
-/** Throws Corruption unless chains, counts and hashes agree. Only while nobody writes. */
+/** Throws Corruption unless chains, counts and hashes agree. Only while nobody writes. @internal */
 export function checkTable(table: Pick<HashTable, 'parts' | 'size'>): void {
   const { chains, name } = table.parts
   const now = chains.current()

@@ -544,3 +544,7 @@ function isTrap(error: unknown): boolean {
   if (error instanceof Corruption) return !('table' in error.facts)
   return error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')
 }
+
+/** The type of a table of records of schema `S`, keyed by its field `N`: `TableOf<typeof City, 'id'>`. */
+export type TableOf<S extends { readonly fields: unknown }, N extends string> =
+  S extends Schema<infer F> ? (N extends KeyNames<F> ? HashTable<F, N> : never) : never
