@@ -11,6 +11,7 @@ const questions: Readonly<Record<string, () => Promise<Question>>> = {
   'alloc-free': async () => (await import('./alloc-free.ts')).default,
   'frees-per-advance': async () => (await import('./frees-per-advance.ts')).default,
   'table-lookup': async () => (await import('./table-lookup.ts')).default,
+  'small-table': async () => (await import('./small-table.ts')).default,
   'table-update': async () => (await import('./table-update.ts')).default,
   knobs: async () => (await import('./knobs.ts')).default,
   reap: async () => (await import('./reap.ts')).default,

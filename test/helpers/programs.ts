@@ -13,7 +13,7 @@
  */
 
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -39,11 +39,50 @@ export async function prepare({ out }: Page): Promise<void> {
   await mkdir(out, { recursive: true })
 }
 
-/** Links to files of the repository, as the page at `path` has them, that lead nowhere. */
+/** Where the repository is on the web; links of packed pages begin so. */
+const WEB = /^https:\/\/github\.com\/uma-smr\/uma-smr\/(?:blob|tree)\/main\//
+
+/** A link of a page, the text in front of it, and where it leads in this repository, if it does. */
+export interface Link {
+  readonly said: string
+  readonly to: string
+  readonly file: URL | undefined
+  /** The heading that it names, '' for none. */
+  readonly heading: string
+}
+
+/** All links of the page at `path`, which may have brackets in their texts. */
+export function linksOf(text: string, path: string): Link[] {
+  const prose = text.replace(/^```[\s\S]*?^```/gm, '')
+  const links = prose.matchAll(/\[((?:[^[\]\n]|\[[^[\]\n]*\])*)\]\(([^)\s]+)\)/g)
+  return [...links].map(([, said = '', to = '']) => {
+    const [where = '', heading = ''] = to.split('#')
+    const from = new URL(path, ROOT)
+    if (WEB.test(where)) return { said, to, heading, file: new URL(where.replace(WEB, ''), ROOT) }
+    if (/^\w+:/.test(where)) return { said, to, heading, file: undefined }
+    return { said, to, heading, file: where === '' ? from : new URL(where, from) }
+  })
+}
+
+/** Links of the page at `path` to files of the repository, or headings in them, that are not there. */
 export function deadLinks({ text }: Page, path: string): string[] {
-  const links = [...text.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, to = '']) => to)
-  const local = links.filter((to) => !/^\w+:/.test(to))
-  return local.filter((to) => !existsSync(new URL(to, new URL(path, ROOT))))
+  const dead = linksOf(text, path).filter(({ file, heading }) => {
+    if (file === undefined) return false
+    if (!existsSync(file)) return true
+    return heading !== '' && !anchorsOf(readFileSync(file, 'utf8')).includes(heading)
+  })
+  return dead.map(({ to }) => to)
+}
+
+/** Headings as links name them: lower case, hyphens for blanks, no other signs. */
+function anchorsOf(text: string): string[] {
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading)
+  return headings.map((heading) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replace(/ /g, '-'),
+  )
 }
 
 /** Snippets that are called wrong and do not say what becomes of them. */

@@ -1,15 +1,15 @@
 /**
- * docs/ cannot rot either: the programs of its pages run, as README's do, its links and the headings
- * that they name exist, and so do the mutants that docs/rules.md calls as witnesses, and the tests and
- * names of which the tables of docs/seeds.md consist.
+ * The documents cannot rot: the programs of every page run, its counterexamples are refused or do the
+ * damage that it says, its links and the headings that they name exist, and so do the mutants that
+ * docs/rules.md calls as witnesses. How blocks are marked is told in helpers/programs.ts.
  */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import {
   deadLinks,
   like,
-  type Page,
+  linksOf,
   prepare,
   ROOT,
   readPage,
@@ -17,15 +17,19 @@ import {
   unsaid,
 } from '../helpers/programs.ts'
 
-const names = readdirSync(new URL('docs/', ROOT)).filter((name) => name.endsWith('.md'))
+const pagesIn = (folder: string): string[] =>
+  readdirSync(new URL(folder, ROOT), { recursive: folder === 'docs/', encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `${folder}${name}`)
+const paths = ['./', 'docs/', 'examples/', 'bench/', 'test/', 'test/model/'].flatMap(pagesIn)
 const pages = await Promise.all(
-  names.map(async (name) => {
-    const page = await readPage(`docs/${name}`, `docs/${name.slice(0, -'.md'.length)}`)
-    return { name, page }
+  paths.map(async (path) => {
+    const name = path.replace('./', '')
+    return { name, page: await readPage(name, name.replace(/\.md$/, '')) }
   }),
 )
 
-describe.each(pages)('docs/$name', ({ name, page }) => {
+describe.each(pages)('$name', ({ name, page }) => {
   beforeAll(() => prepare(page))
 
   it('says of everything that is wrong what becomes of it', () => {
@@ -46,19 +50,21 @@ describe.each(pages)('docs/$name', ({ name, page }) => {
   }
 
   it('links to files and headings that exist', () => {
-    expect(deadLinks(page, `docs/${name}`)).toEqual([])
-    const anchors = [...page.text.matchAll(/\]\(#([^)]+)\)/g)].map(([, to = '']) => to)
-    const known = anchorsOf(page)
-    expect(anchors.filter((to) => !known.includes(to))).toEqual([])
+    expect(deadLinks(page, name)).toEqual([])
   })
 })
 
+it('docs/README.md leads to every other document there is', () => {
+  const index = pages.find(({ name }) => name === 'docs/README.md')?.page.text ?? ''
+  const linked = linksOf(index, 'docs/README.md').map(({ file }) => file?.href)
+  const others = pages.map(({ name }) => name).filter((name) => name !== 'docs/README.md')
+  expect(others.filter((name) => !linked.includes(new URL(name, ROOT).href))).toEqual([])
+})
+
 it('docs/rules.md calls only mutants that there are', () => {
-  const rules = pages.find(({ name }) => name === 'rules.md')?.page.text ?? ''
+  const rules = pages.find(({ name }) => name === 'docs/rules.md')?.page.text ?? ''
   const model = new URL('test/model/', ROOT)
-  const lists = readdirSync(model).filter(
-    (file) => file.endsWith('MutantList.ts') || file === 'mutantList.ts',
-  )
+  const lists = readdirSync(model).filter((file) => /mutantList\.ts$/i.test(file))
   const known = lists.map((file) => readFileSync(new URL(file, model), 'utf8')).join('\n')
   const called = [
     ...rules.matchAll(/`(\[\w+\] [^`]+|table: [^`]+|the stamp: [^`]+|pinning: [^`]+)`/g),
@@ -68,100 +74,70 @@ it('docs/rules.md calls only mutants that there are', () => {
   expect(mutants.filter((mutant) => !known.includes(`'${mutant}'`))).toEqual([])
 })
 
-describe('the tables of docs/seeds.md', () => {
-  const text = pages.find(({ name }) => name === 'seeds.md')?.page.text ?? ''
-  const lines = text.split('\n').filter((line) => line.startsWith('|'))
+describe('docs/conformance/', () => {
+  const tables = pages.filter(({ name }) => name.startsWith('docs/conformance/'))
   const isRule = (line: string | undefined): boolean => /^\|[ |-]+\|$/.test(line ?? '')
-  const rows = lines.filter((line, i) => !isRule(line) && !isRule(lines[i + 1]))
-  const links = linksOf(text)
+  const rows = tables.flatMap(({ name, page }) => {
+    const lines = page.text.split('\n').filter((line) => line.startsWith('|'))
+    const told = lines.filter((line, i) => !isRule(line) && !isRule(lines[i + 1]))
+    return told.map((row) => ({ name, row, cells: cellsOf(row) }))
+  })
 
-  it('have three cells in every row, and none is empty', () => {
-    const wrong = lines.filter((line) => cellsOf(line).length !== 3 || cellsOf(line).includes(''))
-    expect(wrong).toEqual([])
+  it('has three cells in every row, and none is empty', () => {
+    expect(rows.filter(({ cells }) => cells.length !== 3 || cells.includes(''))).toEqual([])
     expect(rows.length).toBeGreaterThan(400)
   })
 
-  it('show each promise by a test, or say why not', () => {
-    const silent = rows.filter((row) => {
-      const shown = cellsOf(row)[2] ?? ''
-      return !shown.includes('](../test/') && !/^(?:not tested|nothing to test): \S/.test(shown)
+  it('shows each promise by a file of tests, or says why not', () => {
+    const silent = rows.filter(({ name, cells: [, , shown = ''] }) => {
+      const tests = linksOf(shown, name).filter(({ file }) => file?.pathname.includes('/test/'))
+      return tests.length === 0 && !/^(?:not tested|nothing to test): \S/.test(shown)
     })
     expect(silent).toEqual([])
   })
 
-  it('call tests, scenarios and mutants by titles that are in the file', () => {
-    const titles = links.filter(({ to }) => to.startsWith('../test/') && to.endsWith('.ts'))
-    expect(titles.filter(({ said, to }) => !hasTitle(fileOf(to), said))).toEqual([])
-    expect(titles.length).toBeGreaterThan(rows.length)
+  it('calls tests by their files, never by titles', () => {
+    const links = rows.flatMap(({ name, row }) => linksOf(row, name))
+    const tests = links.filter(
+      ({ file }) => file?.pathname.endsWith('.ts') && /\/test\//.test(file.pathname),
+    )
+    const path = (file: URL | undefined): string => file?.pathname.split('/test/').at(-1) ?? ''
+    const wrong = tests.filter(
+      ({ said, file }) => path(file).replace(/(?:\.test)?\.ts$/, '') !== said,
+    )
+    expect(wrong).toEqual([])
+    expect(tests.length).toBeGreaterThan(rows.length)
   })
 
-  it('call functions by names that are in the file', () => {
-    const names = links.filter(({ said, to }) => to.startsWith('../src/') && said.startsWith('`'))
-    const wrong = names.filter(({ said, to }) => {
+  it('calls functions by names that are in the file', () => {
+    const links = rows.flatMap(({ name, row }) => linksOf(row, name))
+    const names = links.filter(
+      ({ said, file }) => file?.pathname.includes('/src/') && said.startsWith('`'),
+    )
+    const wrong = names.filter(({ said, file }) => {
       const name = /(\w+)`$/.exec(said)?.[1]
-      return name === undefined || !new RegExp(`\\b${name}\\b`).test(fileOf(to))
+      if (name === undefined || file === undefined) return true
+      return !new RegExp(`\\b${name}\\b`).test(readFileSync(file, 'utf8'))
     })
     expect(wrong).toEqual([])
     expect(names.length).toBeGreaterThan(rows.length / 2)
   })
+})
 
-  it('lead to headings of other pages that exist', () => {
-    const wrong = links.filter(({ to }) => {
-      const [, file = '', heading = ''] = /^([^#]+\.md)#(.+)$/.exec(to) ?? []
-      return file !== '' && !anchorsOf({ text: fileOf(file) }).includes(heading)
-    })
-    expect(wrong).toEqual([])
-  })
-
-  it('are found out when they are wrong', () => {
-    const seq = fileOf('../test/unit/seq.test.ts')
-    const title = 'comes around to where it started'
-    expect(hasTitle(seq, title)).toBe(true)
-    for (const wrong of ['', 'comes around', `${title}s`, 'where it started', 'seq.test.ts']) {
-      expect(hasTitle(seq, wrong), wrong).toBe(false)
-    }
-    expect(fileOf('../test/unit/nowhere.test.ts')).toBe('')
-    expect(cellsOf('| one |  | three |')).toEqual(['one', '', 'three'])
-    expect(linksOf('| [a [b] `c`](d.ts); [e](f.md#g) |')).toEqual([
-      { said: 'a [b] `c`', to: 'd.ts' },
-      { said: 'e', to: 'f.md#g' },
-    ])
-  })
+it('links are read as they are written, and found out when they are wrong', () => {
+  const text = '| [a [b] `c`](d.ts); [e](README.md#nowhere); [web](https://example.org/x) |'
+  const found = linksOf(text, 'README.md')
+  expect(found.map(({ said, heading }) => [said, heading])).toEqual([
+    ['a [b] `c`', ''],
+    ['e', 'nowhere'],
+    ['web', ''],
+  ])
+  const page = { text, programs: [], out: ROOT }
+  expect(deadLinks(page, 'README.md')).toEqual(['d.ts', 'README.md#nowhere'])
+  expect(cellsOf('| one |  | three |')).toEqual(['one', '', 'three'])
 })
 
 function cellsOf(row: string): string[] {
   const cells = row.slice(1, -1).split('|')
   return cells.map((cell) => cell.trim())
-}
-
-/** What a page's links say, which may have brackets in it, and where they lead. */
-function linksOf(text: string): { said: string; to: string }[] {
-  const links = text.matchAll(/\[((?:[^[\]\n]|\[[^[\]\n]*\])*)\]\(([^)\s]+)\)/g)
-  return [...links].map(([, said = '', to = '']) => ({ said, to }))
-}
-
-/** A file, by its path from docs/; nothing if there is none. */
-function fileOf(path: string): string {
-  const url = new URL(path, new URL('docs/', ROOT))
-  return existsSync(url) ? readFileSync(url, 'utf8') : ''
-}
-
-/** Whether a string in the file is this title: all of it, but for what is filled in at either end. */
-function hasTitle(text: string, title: string): boolean {
-  const exact = title.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
-  return (
-    title !== '' &&
-    new RegExp(`(?:['"\`]|\\$\\{[^}]*\\} ?)${exact}(?:['"\`]|:? ?\\$\\{)`).test(text)
-  )
-}
-
-/** Headings as links name them: lower case, hyphens for blanks, no other signs. */
-function anchorsOf({ text }: Pick<Page, 'text'>): string[] {
-  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => heading)
-  return headings.map((heading) =>
-    heading
-      .toLowerCase()
-      .replace(/[^\w\- ]/g, '')
-      .replace(/ /g, '-'),
-  )
 }

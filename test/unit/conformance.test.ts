@@ -1,6 +1,6 @@
 /**
- * Promises of the seed documents that no source file has for itself, and the public names: what
- * docs/seeds.md says of them. Most of its other rows lead to the tests of a file.
+ * What the pages of docs/conformance/ promise and no source file shows by itself: the public names, and
+ * promises that several files keep together. Most of their other rows lead to the tests of one file.
  */
 
 import { readFileSync } from 'node:fs'
@@ -42,9 +42,8 @@ describe('public names', () => {
     table,
     zone: arena.zone('zone', { bytes: 8 }),
   }
-  const page = readFileSync(new URL('docs/seeds.md', ROOT), 'utf8')
-  const [, section = ''] = page.split('\n## Public names\n')
-  const names = [...section.matchAll(/^\| (.*?) \|/gm)].flatMap(([, cell = '']) =>
+  const page = readFileSync(new URL('docs/conformance/names.md', ROOT), 'utf8')
+  const names = [...page.matchAll(/^\| (.*?) \|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name),
   )
   const dotted = names.map((name) => /^(\w+)\.(\w+)/.exec(name)).filter((match) => match !== null)
