@@ -56,7 +56,9 @@ export class NamedLock {
    * Not recursive (Misuse). Do not hold it across an `await`.
    */
   lock(options?: WaitOptions): Taken {
-    return this.take('lock.lock', options)
+    const call = 'lock.lock'
+    const patience = this.patience(call, options)
+    return this.space.locks.lock(this.at, `${call}: ${this.what}`, patience)
   }
 
   /** Takes the lock if that needs no waiting, and tells as `lock` does; false otherwise. */
@@ -78,10 +80,17 @@ export class NamedLock {
     return this.space.locks.holds(this.at)
   }
 
-  /** Runs `fn` with the lock held. `fn` hears how it was taken. A returned promise is Misuse. */
+  /**
+   * Runs `fn` with the lock held. `fn` hears how it was taken. A returned promise is Misuse. If a time-out
+   * of `node:vm` cuts it off, no `finally` runs: the lock is given up after the turn, as by a death, and
+   * the next owner hears 'owner-died'.
+   */
   withLock<T>(fn: (taken: Taken) => T, options?: WaitOptions): T {
-    if (typeof fn !== 'function') throw noFunction('lock.withLock', fn)
-    const taken = this.take('lock.withLock', options)
+    const call = 'lock.withLock'
+    if (typeof fn !== 'function') throw noFunction(call, fn)
+    const { locks } = this.space
+    const patience = this.patience(call, options)
+    const taken = locks.lockInCall(this.at, `${call}: ${this.what}`, patience)
     try {
       const result = fn(taken)
       if (isThenable(result)) {
@@ -119,13 +128,12 @@ export class NamedLock {
     })
   }
 
-  private take(call: string, options: WaitOptions | undefined): Taken {
+  /** Without a time-out the worker's own patience counts, which is shorter in one that supervises. */
+  private patience(call: string, options: WaitOptions | undefined): number | undefined {
     this.space.assertOpen(call)
     const timeoutMs = timeoutOf(call, options)
     this.space.assertSleepable(call)
-    // Without a time-out the worker's own patience counts, which is shorter in one that supervises.
-    const patience = options?.timeoutMs === undefined ? undefined : timeoutMs
-    return this.space.locks.lock(this.at, `${call}: ${this.what}`, patience)
+    return options?.timeoutMs === undefined ? undefined : timeoutMs
   }
 
   private get what(): string {

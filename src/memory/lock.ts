@@ -100,15 +100,44 @@ export class Locks {
    * `timeoutMs`.
    */
   lock(at: number, what: string, timeoutMs: number = this.patienceMs): Taken {
-    if (this.memory.cas(at, FREE, this.token) !== FREE) {
-      if (this.holds(at)) {
-        throw new Misuse(`${what}: this worker holds the lock already; locks do not nest`, {
-          lock: what,
-        })
-      }
+    const taken = this.lockInCall(at, what, timeoutMs)
+    this.handOver(at)
+    return taken
+  }
+
+  /**
+   * The same for a call that gives it back before it returns: if it is cut off, or thrown out where it
+   * cannot unlock, `check` abandons the lock, and the next owner hears 'owner-died'.
+   */
+  lockInCall(at: number, what: string, timeoutMs: number = this.patienceMs): Taken {
+    this.own[this.holding] = at
+    this.holding++
+    try {
+      if (this.memory.cas(at, FREE, this.token) === FREE) return this.ours(at, what, 'ok')
+      if (this.holds(at)) throw this.nested(what)
       return this.ours(at, what, this.lockSlowly(at, what, timeoutMs))
+    } catch (error) {
+      // Refused: not taken by this call. Whatever else ends it may have come after that.
+      if (error instanceof Misuse || error instanceof Exhausted) this.forget(at)
+      throw error
     }
-    return this.ours(at, what, 'ok')
+  }
+
+  /** Somebody may hold it for a call of ours around this one, or one that was cut off has left it. */
+  private nested(what: string): Misuse {
+    return new Misuse(`${what}: this worker holds the lock already; locks do not nest`, {
+      lock: what,
+    })
+  }
+
+  /** It is the caller's from here on: nothing of it is left behind by a call of ours. */
+  private handOver(at: number): void {
+    const { own } = this
+    let kept = 0
+    for (let i = 0; i < this.holding; i++) {
+      if (own[i] !== at) own[kept++] = own[i] as number
+    }
+    this.holding = kept
   }
 
   /** Takes one of the library's own locks, under which nothing of the user's may run. */
@@ -129,7 +158,7 @@ export class Locks {
   tryAcquire(at: number): Taken | false {
     this.own[this.holding] = at
     this.holding++
-    const taken = this.tryLock(at)
+    const taken = this.attempt(at)
     if (taken !== false) return taken
     if (this.holds(at)) return 'owner-died'
     this.forget(at)
@@ -164,8 +193,17 @@ export class Locks {
     this.giveUp(at, NOBODY)
   }
 
-  /** Takes the lock if that needs no waiting. */
+  /** Takes the user's lock if that needs no waiting. */
   tryLock(at: number): Taken | false {
+    this.own[this.holding] = at
+    this.holding++
+    const taken = this.attempt(at)
+    if (taken === false) this.forget(at)
+    else this.handOver(at)
+    return taken
+  }
+
+  private attempt(at: number): Taken | false {
     const seen = this.memory.cas(at, FREE, this.token)
     if (seen === FREE) return 'ok'
     return this.takeOver(at, seen) ? 'owner-died' : false

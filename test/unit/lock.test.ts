@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Arena } from '#src/index.ts'
 import { Exhausted, Lock, Misuse } from '#src/index.ts'
 import { trio } from '../helpers/company.ts'
+import { interrupt, MANNERS } from '../helpers/interrupt.ts'
 import { exhausted, misuse, rejected, unchanged, wild } from '../helpers/refusals.ts'
 
 let a: Arena
@@ -136,6 +137,43 @@ describe('withLock', () => {
     expect([mine.held, theirs.tryLock()]).toEqual([false, 'ok'])
     // A rejection of the refused promise must not go unhandled: that would fail this run.
     await new Promise((resolve) => setTimeout(resolve, 5))
+  })
+
+  it.each(MANNERS)('%s anywhere: the lock is free, or the next one hears of it', (manner) => {
+    for (let step = 0; ; step++) {
+      const { interrupted } = interrupt(a, step, manner, () => mine.withLock(() => 0))
+      if (!interrupted) break
+      if (mine.held) misuse(() => mine.withLock(() => 0))
+      const isLeft = mine.held
+      a.space.watch.check()
+      expect([mine.held, theirs.withLock((taken) => taken)]).toEqual([
+        false,
+        isLeft ? 'owner-died' : 'ok',
+      ])
+    }
+    expect(mine.withLock((taken) => taken)).toBe('ok')
+  })
+
+  it('that was refused, or tried in vain, leaves the lock with whom it had', () => {
+    for (const take of [() => mine.lock(), () => mine.tryLock()]) {
+      expect(take()).toBe('ok')
+      misuse(() => mine.withLock(() => 0))
+      misuse(() => mine.lock())
+      expect(mine.tryLock()).toBe(false)
+      a.space.watch.check()
+      expect([mine.held, theirs.tryLock()]).toEqual([true, false])
+      mine.unlock()
+    }
+    mine.withLock(() => {
+      misuse(() => mine.withLock(() => 0))
+      expect([mine.tryLock(), mine.held]).toEqual([false, true])
+    })
+    theirs.lock()
+    exhausted(() => mine.withLock(() => 0, { timeoutMs: 1 }))
+    theirs.unlock()
+    mine.lock()
+    a.space.watch.check()
+    expect(mine.held).toBe(true)
   })
 
   it('waits no longer than it is told, in its own name, and does not run the function', () => {
