@@ -172,7 +172,7 @@ export class Calls {
    * nothing is left. A callback may have called for this.
    */
   runDue(): boolean {
-    this.settleRunning()
+    if (!this.closed && this.isAlive()) this.reconcile()
     this.seal(true)
     this.urgent = this.sealed
     outside(() => this.runExpired(Number.POSITIVE_INFINITY))
@@ -243,8 +243,9 @@ export class Calls {
   }
 
   /**
-   * Between two turns nothing of this queue is under way: what was queued is settled, or waits here.
-   * What is more was counted by a call that has then failed, or lost in one; nobody shall wait for it.
+   * Between two turns, and where one of the callbacks calls for the rest, nothing of this queue is under
+   * way: what was queued is settled, or waits here. What is more was counted by a call that has then
+   * failed, or lost in one; nobody shall wait for it, nor this worker itself where it blocks.
    */
   private reconcile(): void {
     const { memory, reader } = this
