@@ -25,6 +25,8 @@ export interface ArenaDeed {
   readonly body: (arena: Arena, memory: Memory) => void
   /** Items that may be in the victim's hands when it dies. */
   readonly mayLeak?: number
+  /** It takes a lock of the user's: one that a call has left locked is had again after the turn. */
+  readonly leavesLocked?: boolean
   /** What the heir looks at when the dead one's locks are anybody's, and nothing is tidied up yet. */
   readonly before?: (arena: Arena, memory: Memory) => void
   /** What the heir does when it has reaped the victim; again, to see that nothing stands in the way. */
@@ -88,6 +90,21 @@ export const ARENA_DEEDS: readonly ArenaDeed[] = [
     body: (arena) => arena.smr('new').destroy(),
     again: (arena) => arena.smr('new').destroy(),
   },
+  {
+    name: 'ending a domain with callbacks',
+    setup: (arena) => void arena.smr('new'),
+    // No turn ends here: who ends the domain runs them.
+    first(arena) {
+      arena.space.turn.later = () => {}
+    },
+    body(arena) {
+      const smr = arena.smr('new')
+      smr.call(() => void smr.advance())
+      smr.call(() => {})
+      smr.destroy()
+    },
+    again: (arena) => arena.smr('new').destroy(),
+  },
   { name: 'making a zone', setup: (arena) => void arena.smr('own'), body: zoneOf, again: useZone },
   {
     name: 'ending a zone',
@@ -149,6 +166,7 @@ export const ARENA_DEEDS: readonly ArenaDeed[] = [
     name: 'holding a lock',
     first: (arena) => void arena.lock('counter'),
     body: count,
+    leavesLocked: true,
     again: count,
   },
   { name: 'taking pages', body: takePages, again: takePages },

@@ -28,7 +28,7 @@ import {
   settle,
   type TableWorld,
 } from './tableStage.ts'
-import { assertHoldsNothing, endTurn, endTurnIfCut } from './world.ts'
+import { assertHoldsNothing, endTurn, endTurnIfCut, quietly } from './world.ts'
 
 export const SURVIVOR = 'survivor'
 /** The item that the survivor had in its hands. */
@@ -41,7 +41,7 @@ export function arenaThrows(lib: Library): readonly Scenario<undefined>[] {
 }
 
 function arenaThrow(lib: Library, deed: ArenaDeed): Scenario<undefined> {
-  const { name, setup, first, body, again, mayLeak = 0 } = deed
+  const { name, setup, first, body, again, leavesLocked = false, mayLeak = 0 } = deed
   const prepare = (memory: Memory, _world: undefined): Arena => {
     const arena = join(lib, memory)
     first?.(arena)
@@ -52,15 +52,17 @@ function arenaThrow(lib: Library, deed: ArenaDeed): Scenario<undefined> {
     thread({
       name: SURVIVOR,
       prepare,
-      body(memory: Memory, control, arena: Arena) {
-        const ended = control.attempt(() => body(arena, memory))
-        endTurnIfCut(control, arena)
-        if (!ended) mayBeDone(() => body(arena, memory))
-        again?.(arena, memory)
-        endTurn(arena)
-        assertHoldsNothing(memory, { arena })
-        arena.detach()
-      },
+      body: (memory: Memory, control, arena: Arena) =>
+        quietly(() => {
+          const ended = control.attempt(() => body(arena, memory))
+          endTurnIfCut(control, arena)
+          if (!ended) mayBeDone(() => body(arena, memory))
+          if (leavesLocked) endTurn(arena)
+          again?.(arena, memory)
+          endTurn(arena)
+          assertHoldsNothing(memory, { arena })
+          arena.detach()
+        }),
     }),
     thread({
       name: 'heir',
@@ -223,7 +225,7 @@ function tableThrow(lib: Library, deed: Deed): Scenario<TableWorld> {
     arena.detach()
   })
   return scenario<TableWorld>({
-    name: `an exception in ${name}`,
+    name: `an exception in table: ${name}`,
     words: STAGE.words,
     setup: (memory) =>
       raise(lib, memory, STAGE, (arena) => {
@@ -261,7 +263,7 @@ function creating(lib: Library): Scenario<TableWorld> {
     },
   })
   return scenario<TableWorld>({
-    name: 'an exception in create',
+    name: 'an exception in table: create',
     words: STAGE.words,
     setup: (memory) => raise(lib, memory, STAGE, () => ({ at: 0 })),
     threads: [survivor],

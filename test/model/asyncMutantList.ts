@@ -123,6 +123,7 @@ const RUNNING = 'this.running = true;'
 const DROPPED = 'memory.swap(reader + ReaderWords.settled, queued)'
 const A_CALLBACK = 'calls, default, fenced: a callback against a reader'
 const A_BARRIER = 'calls, default, fenced: a barrier'
+const HELD = 'calls, default, turn: a barrier and a callback queued in a section'
 
 const CALL_TRIALS: readonly Trial[] = [
   byCalls(A_BARRIER, [
@@ -173,6 +174,18 @@ const CALL_TRIALS: readonly Trial[] = [
     BARRIER,
     'ReaderWords.queued)',
     'ReaderWords.settled)',
+  ]),
+  byCalls(HELD, [
+    'a callback that was queued in a section counts when the section has ended',
+    'smr/domain',
+    'this.myCalls().queue(callback, 0, false);',
+    'const queue = () => this.myCalls().queue(callback, 0, false); if (this.inside) this.space.turn.later(queue, 0, true); else queue();',
+  ]),
+  byCalls(HELD, [
+    'callbacks that were queued in a section run without a poll',
+    CALL,
+    'if (batch.next === 0 && !this.isMet(batch))',
+    'if (batch.next === 0 && batch.callbacks.length > 1)',
   ]),
   byCalls('calls, default, fenced: a barrier and later ones', [
     'a barrier waits for later ones as well',

@@ -50,13 +50,17 @@ export function begin({ memory, smr }: Worker, places: readonly Place[] = [ONE],
   return { tracker, records: places.map(({ head }) => memory.load(head)) }
 }
 
+export function end(worker: Worker, { tracker, records }: Open): void {
+  lookAgain(worker, records)
+  worker.smr.exitSleepable(tracker)
+}
+
 /** Whoever is still in its section still has what it found. */
-export function end({ memory, smr }: Worker, { tracker, records }: Open): void {
+export function lookAgain({ memory }: Worker, records: readonly number[]): void {
   for (const record of records) {
     const value = record === 0 ? FRESH : memory.peek(record)
     if (value !== FRESH) throw new Error(`an async section found ${value} in the record`)
   }
-  smr.exitSleepable(tracker)
 }
 
 export function sleepable(combo: Combo): Combo {

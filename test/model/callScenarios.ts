@@ -14,13 +14,14 @@ import {
   assertDone,
   doneAt,
   endTurn,
+  finish,
   idle,
   mark,
   memberOf,
   outlast,
   pendingIn,
+  promise,
   queue,
-  quietly,
   RAN,
   scene,
   type Turning,
@@ -41,7 +42,7 @@ import {
 } from './paceStage.ts'
 import { type Scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library } from './stage.ts'
-import { DOMAIN, reap } from './world.ts'
+import { DOMAIN, quietly, reap } from './world.ts'
 
 export function callScenarios(lib: Library): readonly Scenario<World>[] {
   const plain = comboOf('default, fenced')
@@ -51,6 +52,7 @@ export function callScenarios(lib: Library): readonly Scenario<World>[] {
       setup: (memory) => build(lib, memory, plain, WIDE),
     }),
     barrier(lib, plain),
+    ...['default, fenced', 'default, turn', 'lazy, turn'].map((name) => held(lib, comboOf(name))),
     laterOnes(lib, plain),
     mutual(lib, plain),
     leaving(lib, plain),
@@ -105,6 +107,43 @@ function barrier(lib: Library, combo: Combo): Scenario<World> {
   })
   const waiting = member('waiting', (worker) => outlast(lib, worker, combo))
   return scene(lib, combo, 'a barrier', [caller, waiting], { rules: { bound: 3 } })
+}
+
+/**
+ * Queued inside a section, as OpenBSD allows: it waits for that very section, and every barrier for it,
+ * also one that another worker begins before the section has ended, or its own worker right after.
+ */
+function held(lib: Library, combo: Combo): Scenario<World> {
+  const member = memberOf(lib, combo)
+  const caller = member('caller', (worker) => {
+    const { arena, memory, smr } = worker
+    smr.read(() => {
+      look(memory)
+      memory.store(ONE.head, 0)
+      smr.callAnywhere(() => {
+        if (smr.inside) throw new Error('a callback runs in a section')
+        reuse(memory)
+        finish(memory, 0)
+      })
+      promise(memory, 0)
+      memory.peek(ONE.record)
+    })
+    arena.space.turn.letGo()
+    outlast(lib, worker, combo)
+  })
+  const reader = member('reader', ({ arena, memory, smr }) => {
+    smr.read(() => {
+      look(memory)
+      look(memory)
+    })
+    arena.space.turn.letGo()
+  })
+  const waiting = member('waiting', (worker) => outlast(lib, worker, combo))
+  return scene(lib, combo, 'a barrier and a callback queued in a section', [
+    caller,
+    waiting,
+    reader,
+  ])
 }
 
 /** A callback that queues itself again: the barrier is over when the first has run. */

@@ -50,10 +50,18 @@ export function idle(worker: Turning, combo: Combo): void {
 
 /** Queues a callback whose work can be seen, and says so. */
 export function queue({ memory, smr }: Worker, number: number): void {
-  smr.call(() => {
-    memory.poke(doneAt(number), 1)
-    memory.add(RAN, 1)
-  })
+  smr.call(() => finish(memory, number))
+  promise(memory, number)
+}
+
+/** What such a callback does. */
+export function finish(memory: Memory, number: number): void {
+  memory.poke(doneAt(number), 1)
+  memory.add(RAN, 1)
+}
+
+/** Says that it is queued. */
+export function promise(memory: Memory, number: number): void {
   memory.store(saidAt(number), 1)
 }
 
@@ -115,17 +123,6 @@ export function outlast(lib: Library, worker: Turning, combo: Combo): void {
     rest(worker.memory, combo)
   }
   assertDone(worker, said)
-}
-
-/** What is lost is said to the host; here it is lost in every other schedule. */
-export function quietly(deed: () => void): void {
-  const { emitWarning } = process
-  process.emitWarning = () => {}
-  try {
-    deed()
-  } finally {
-    process.emitWarning = emitWarning
-  }
 }
 
 function readerOf(domain: number, slot: number): number {

@@ -127,13 +127,13 @@ export function deathScenarios(lib: Library): readonly Scenario<undefined>[] {
   return DEEDS.map((deed) => deathScene(lib, { ...deed, name: `death in ${deed.name}` }))
 }
 
+export const ACCOMPANIED_DEEDS: readonly Deed[] = DEEDS.filter(({ name }) =>
+  ACCOMPANIED.includes(name),
+).map((deed) => ({ ...deed, other: deed.plain ? plainly(1, 3) : churning(1, 3) }))
+
 export function accompaniedDeaths(lib: Library): readonly Scenario<undefined>[] {
-  const accompanied = DEEDS.filter(({ name }) => ACCOMPANIED.includes(name)).map((deed) =>
-    deathScene(lib, {
-      ...deed,
-      name: `death beside a third in ${deed.name}`,
-      other: deed.plain ? plainly(1, 3) : churning(1, 3),
-    }),
+  const accompanied = ACCOMPANIED_DEEDS.map((deed) =>
+    deathScene(lib, { ...deed, name: `death beside a third in ${deed.name}` }),
   )
   return [deathScene(lib, { ...GENTLE, name: `death in ${GENTLE.name}` }), ...accompanied]
 }

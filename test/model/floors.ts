@@ -23,7 +23,7 @@ import type { Scenario } from './scenario.ts'
 import { smrScenarios } from './smrScenarios.ts'
 import { shipped } from './stage.ts'
 import { successorScenarios } from './successorScenarios.ts'
-import { holdingThrows } from './throwScenarios.ts'
+import { throwScenarios } from './throwScenarios.ts'
 import type { Throws } from './throws.ts'
 import { timeLimitScenarios } from './timeLimitScenarios.ts'
 import { turnScenarios } from './turnScenarios.ts'
@@ -130,12 +130,13 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
     rules: { ...sampled(2000, 1), impatience: 2 },
     quick: sampled(FEW, 1),
   }),
-  exceptions: holdingThrows(shipped).flatMap(({ scenario, thread, every }) =>
+  exceptions: throwScenarios(shipped).flatMap(({ scenario, thread, every, samples }) =>
     HOW.map((throws) => ({
       scenario,
       thrower: thread,
       throws,
-      quick: { bound: 0 },
+      ...(samples === undefined ? {} : { rules: sampled(samples[0], 1) }),
+      quick: samples === undefined ? { bound: 0 } : sampled(samples[1], 1),
       quickThrows: { every },
     })),
   ),

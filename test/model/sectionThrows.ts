@@ -4,18 +4,18 @@
  * and in the end nothing of it is published.
  */
 
+import type { Tracker } from '#src/index.ts'
 import { DomainWords, ReaderWords } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
-import { scene as asyncScene, begin, end, type Open, sleepable } from './asyncScenarios.ts'
 import {
-  scene as callScene,
-  endTurn as endTasks,
-  idle,
-  mark,
-  queue,
-  quietly,
-  turning,
-} from './callStage.ts'
+  scene as asyncScene,
+  begin,
+  end,
+  lookAgain,
+  type Open,
+  sleepable,
+} from './asyncScenarios.ts'
+import { scene as callScene, endTurn as endTasks, idle, mark, queue, turning } from './callStage.ts'
 import type { Control } from './history.ts'
 import {
   build,
@@ -27,6 +27,7 @@ import {
   look,
   ONE,
   OTHER,
+  type Place,
   replace,
   SETTING,
   tick,
@@ -35,7 +36,7 @@ import {
 } from './paceStage.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import type { Library } from './stage.ts'
-import { endTurnIfCut } from './world.ts'
+import { endTurnIfCut, quietly } from './world.ts'
 
 export const SURVIVOR = 'survivor'
 const WORKERS = 3
@@ -143,13 +144,24 @@ function asyncSections(lib: Library, combo: Combo): Scenario<World> {
     'an exception',
     [
       member(SURVIVOR, hired, (worker, control) => {
-        const open: Open[] = []
+        const open: { readonly tracker: Tracker; readonly records: number[] }[] = []
+        // What it is told it writes down at once, before it looks at anything.
+        const opens = (places: readonly Place[], label: string): void => {
+          const records: number[] = []
+          open.push({ tracker: worker.smr.enterSleepable(label), records })
+          for (const { head } of places) records.push(worker.memory.load(head))
+        }
+        const closes = ({ tracker, records }: (typeof open)[number]): void => {
+          lookAgain(worker, records)
+          records.length = 0 // From here on it may be closed.
+          worker.smr.exitSleepable(tracker)
+        }
         control.attempt(() => {
-          open.push(begin(worker, [ONE], 'first'))
-          open.push(begin(worker, [ONE, OTHER], 'second'))
+          opens([ONE], 'first')
+          opens([ONE, OTHER], 'second')
           worker.smr.advance()
-          while (open.length > 0) {
-            end(worker, open[0] as Open)
+          for (let each = open[0]; each !== undefined; each = open[0]) {
+            closes(each)
             open.shift()
           }
         })
@@ -172,6 +184,13 @@ function endIfOpen(worker: Worker, open: Open): void {
   }
 }
 
+/** What a barrier does before it waits. It gives up then: what would come later is no schedule's. */
+function ask({ smr }: Worker, verb: 'barrier' | 'flush'): void {
+  void smr[verb]({ signal: OVER }).catch(() => {})
+}
+
+const OVER = { aborted: true, reason: 'over' } as const
+
 function callbacks(lib: Library, combo: Combo): Scenario<World> {
   const hired = (memory: Memory, world: World) => turning(lib, memory, world, combo)
   return callScene(
@@ -183,8 +202,10 @@ function callbacks(lib: Library, combo: Combo): Scenario<World> {
         quietly(() => {
           const deeds = [
             () => queue(worker, 0),
+            () => ask(worker, 'barrier'),
             () => endTasks(worker),
             () => queue(worker, 0),
+            () => ask(worker, 'flush'),
             () => queue(worker, 0),
             () => idle(worker, combo),
           ]

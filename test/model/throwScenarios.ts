@@ -4,14 +4,11 @@
  */
 
 import { arenaThrows, tableThrows } from './arenaThrows.ts'
-import { DEEDS } from './deathScenarios.ts'
+import { ACCOMPANIED_DEEDS, DEEDS } from './deathScenarios.ts'
 import type { Scenario } from './scenario.ts'
 import { sectionThrows } from './sectionThrows.ts'
 import type { Library } from './stage.ts'
 import { SURVIVOR, throwScene } from './throwStage.ts'
-
-const HOLD =
-  /^(an exception in (advance|age$|clock|sections,|attaching|(making|ending) a domain|create|alloc: |free: full|reclaim)|calls, )/
 
 /** The scenario, and whose calls fail. */
 export interface ThrowScenario {
@@ -19,24 +16,54 @@ export interface ThrowScenario {
   readonly thread: string
   /** Where the tests try only some of the calls: every so-many-th. */
   readonly every: number
+  /** So many schedules for each call, and in the tests; without, all within the bound. */
+  readonly samples?: readonly [number, number]
 }
 
-/** Of deeds in a zone, which make hundreds of calls; somebody who waits for time makes a thousand, all alike. */
-const LONG = /(alloc|free|reclaim|seal|fini|clock, lazy)/
+/**
+ * A deed in a zone makes hundreds of calls; somebody who waits for time makes a thousand, all alike. The
+ * tests try a dozen.
+ */
+const LONG: readonly (readonly [names: RegExp, every: number])[] = [
+  [/idle zone/, 331],
+  [/beside a third in (alloc|free|replace|reclaim|plain)/, 113],
+  [/ending a zone|init and fini|clock, lazy/, 113],
+  [/table: (get|iteration)|beside a third in sections/, 1],
+  [
+    /table: (insert|replace$|delete|grow$)|domain|attaching|pages|prealloc|detach|beside a third/,
+    7,
+  ],
+  [/table|alloc|free|reclaim|replace|swap|a zone/, 37],
+]
+
+function everyOf(name: string): number {
+  return LONG.find(([names]) => names.test(name))?.[1] ?? 1
+}
 
 export function zoneThrows(lib: Library): readonly Scenario<undefined>[] {
   return DEEDS.map((deed) => throwScene(lib, { ...deed, name: `an exception in ${deed.name}` }))
 }
 
-/** Those that hold. */
-export function holdingThrows(lib: Library): readonly ThrowScenario[] {
-  return allThrowScenarios(lib).filter(({ scenario }) => HOLD.test(scenario.name))
+/** The same beside a worker who goes on all the while, and meets what the survivor left half done. */
+function accompaniedThrows(lib: Library): readonly Scenario<undefined>[] {
+  return ACCOMPANIED_DEEDS.map((deed) =>
+    throwScene(lib, { ...deed, name: `an exception beside a third in ${deed.name}` }),
+  )
 }
 
-export function allThrowScenarios(lib: Library): readonly ThrowScenario[] {
-  const all = [...sectionThrows(lib), ...arenaThrows(lib), ...tableThrows(lib), ...zoneThrows(lib)]
-  return all.map((each) => {
-    const scenario = each as unknown as Scenario
-    return { scenario, thread: SURVIVOR, every: LONG.test(scenario.name) ? 67 : 1 }
-  })
+export function throwScenarios(lib: Library): readonly ThrowScenario[] {
+  const alone = [
+    ...sectionThrows(lib),
+    ...arenaThrows(lib),
+    ...tableThrows(lib),
+    ...zoneThrows(lib),
+  ]
+  const of = (each: unknown): ThrowScenario => {
+    const scenario = each as Scenario
+    return { scenario, thread: SURVIVOR, every: everyOf(scenario.name) }
+  }
+  return [
+    ...alone.map(of),
+    ...accompaniedThrows(lib).map((each) => ({ ...of(each), samples: [10, 2] as const })),
+  ]
 }

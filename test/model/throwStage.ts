@@ -19,6 +19,7 @@ import {
   endTurn,
   endTurnIfCut,
   hire,
+  reap,
   type Worker,
   ZONE_STAGE,
 } from './world.ts'
@@ -65,9 +66,13 @@ export function throwScene(lib: Library, deed: Deed): Scenario<undefined> {
       'heir',
       1,
       (memory, hired, hand) => {
+        // One that could not give all back has left its slot as a dead worker would.
+        if (leaves(deed)) reap(lib, hired.arena, 0)
         const taken = work(memory, hired, hand, plain)
+        // Beside a third worker neither the items that it has nor what it says of them is for us.
+        if (other !== undefined) return
         const known = reachable(memory).length - hand.items().length
-        if (other !== undefined || taken + known + LEAKS >= limit) return
+        if (taken + known + LEAKS >= limit) return
         throw new Error(`of ${limit} items ${taken} are to be had`)
       },
       { ...hooked, after: SURVIVOR },

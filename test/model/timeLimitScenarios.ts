@@ -10,11 +10,10 @@
 
 import type { Item, Smr } from '#src/index.ts'
 import type { Memory } from '#src/memory/memory.ts'
-import { quietly } from './callStage.ts'
 import type { Rules } from './rules.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'
-import { boardAt, checkArena, WORDS, type Worker, ZONE_STAGE } from './world.ts'
+import { boardAt, checkArena, quietly, WORDS, type Worker, ZONE_STAGE } from './world.ts'
 import { type Body, watching, worker, zoneScene } from './zoneStage.ts'
 
 /** Two looks at a lock that is held, so that patience is soon over. */

@@ -121,9 +121,23 @@ function checkSections(arena: Arena, name: string, address: number): void {
   }
 }
 
-/** The turn ends, and the worker looks after what calls that were ended have left. */
+/**
+ * The turn ends, and the worker looks after what calls that were ended have left. What it reports is not
+ * ours to print, and would be kept, schedule by schedule, until the process has a turn of its own.
+ */
 export function endTurn({ space }: Arena): void {
-  space.watch.check()
+  quietly(() => space.watch.check())
+}
+
+/** What is lost, or was cut off, is said to the host; here it is so in every other schedule. */
+export function quietly(deed: () => void): void {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    deed()
+  } finally {
+    process.emitWarning = emitWarning
+  }
 }
 
 /** After a cut at once: a section that it has left open is closed by nobody else. */
