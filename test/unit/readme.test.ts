@@ -1,51 +1,80 @@
 /**
- * README cannot rot: its programs run and print what it says, its counterexamples are refused or do
- * the damage that it says, its links lead somewhere, and its map names every source file. How blocks
- * are marked is told in helpers/programs.ts.
+ * What README and ARCHITECTURE promise besides their programs and links, which docs.test.ts looks at:
+ * README is short, in the order in which a user needs it, and its links lead somewhere from wherever it is
+ * read; ARCHITECTURE leads to every folder of src.
  */
 
-import { readdir } from 'node:fs/promises'
-import { relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { deadLinks, like, prepare, ROOT, readPage, run, unsaid } from '../helpers/programs.ts'
+import { readdirSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { linksOf, ROOT, readPage } from '../helpers/programs.ts'
 
-const page = await readPage('README.md', 'readme')
-const { programs, text: readme } = page
-
-beforeAll(() => prepare(page))
+const readme = await readPage('README.md', 'README')
+const architecture = await readPage('ARCHITECTURE.md', 'ARCHITECTURE')
 
 describe('README', () => {
-  it('has programs, right and wrong ones', () => {
-    expect(programs.some(({ prints }) => prints !== undefined)).toBe(true)
-    expect(programs.some(({ throws }) => throws !== undefined)).toBe(true)
+  it('is short enough to be read', () => {
+    expect(readme.text.length).toBeGreaterThan(8_000)
+    expect(readme.text.length).toBeLessThan(12_000)
   })
 
-  it('says of everything that is wrong what becomes of it', () => {
-    expect(unsaid(page)).toEqual([])
+  it('says on the first screen what this is, in words that need no explanation', () => {
+    const screen = readme.text.split('\n').slice(0, 15).join('\n')
+    expect(screen).toMatch(/memory that all worker threads share/)
+    expect(screen).toMatch(/no lock/)
+    expect(screen).toMatch(/death of any worker/)
+    expect(screen.replaceAll('uma-smr', '')).not.toMatch(/\b(?:UMA|SMR|RCU|GUS|slab|epoch)\b/i)
   })
 
-  it.each(programs)('line $line: $title', async (program) => {
-    const { code, stdout, stderr } = await run(page, program)
-    if (program.throws !== undefined) {
-      expect(stderr).toMatch(like(program.throws))
-      expect(code).toBe(1)
-      return
-    }
-    expect(code, stderr).toBe(0)
-    if (program.prints !== undefined) expect(stdout).toMatch(like(program.prints))
+  it('is in the order in which a user needs it', () => {
+    const headings = [...readme.text.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)
+    expect(headings).toEqual([
+      'Install',
+      'A first program',
+      'Use it when',
+      'Do not use it when',
+      'The table',
+      'Recipes',
+      'Five rules',
+      'Sizing',
+      'Errors and debugging',
+      'Costs',
+      'More',
+    ])
   })
 
-  it('links to files that exist', () => {
-    expect(deadLinks(page, 'README.md')).toEqual([])
+  it('shows every verb of the table by a program', () => {
+    const verbs = [
+      'create',
+      'open',
+      'get',
+      'getMany',
+      'read',
+      'has',
+      'set',
+      'delete',
+      'entries',
+      'size',
+    ]
+    const titles = readme.programs.map(({ title }) => title)
+    const shown = [...verbs, 'resize', 'stats'].filter((verb) =>
+      titles.some((title) => title.startsWith(`${verb}: `)),
+    )
+    expect(shown).toEqual([...verbs, 'resize', 'stats'])
   })
 
-  it('links to every source file', async () => {
-    const src = new URL('src/', ROOT)
-    const entries = await readdir(src, { recursive: true, withFileTypes: true })
-    const files = entries
-      .filter((entry) => entry.isFile() && /(?<!\.generated)\.ts$|\.wat$/.test(entry.name))
-      .map((entry) => relative(fileURLToPath(ROOT), `${entry.parentPath}/${entry.name}`))
-    expect(files.filter((file) => !readme.includes(`](${file})`))).toEqual([])
+  it('has no link that leads nowhere on a page of the registry', () => {
+    const relative = linksOf(readme.text, 'README.md').filter(({ to }) => !/^https:|^#/.test(to))
+    expect(relative).toEqual([])
   })
+})
+
+it('ARCHITECTURE leads to every folder of src', () => {
+  const src = new URL('src/', ROOT)
+  const entries = readdirSync(src, { withFileTypes: true, recursive: true })
+  const folders = entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => new URL(`${entry.parentPath.replace(/\/?$/, '/')}${entry.name}/`, src).href)
+  const files = linksOf(architecture.text, 'ARCHITECTURE.md').map(({ file }) => file?.href)
+  expect(folders.length).toBeGreaterThan(3)
+  expect(folders.filter((folder) => !files.includes(folder))).toEqual([])
 })

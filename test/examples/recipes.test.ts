@@ -1,0 +1,26 @@
+/** The recipes of README run, end by themselves, and are what they say of themselves. */
+
+import { readdirSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { ROOT } from '../helpers/programs.ts'
+import { claims, run } from './examples.ts'
+
+/** Claims of each, and what its first line says. */
+const RECIPES: Readonly<Record<string, readonly [claims: number, says: RegExp]>> = {
+  'feature-flags.ts': [4, /^a worker read the flag [\d,]+ times$/],
+  'http-workers.ts': [3, /^120 orders confirmed, 6 workers died and were replaced$/],
+  'rate-limiter.ts': [1, /^3 workers asked 6000 times for 3 clients$/],
+  'sessions.ts': [3, /^100 logins here; the other worker knew 60, and swept 40$/],
+}
+
+it('every recipe is run', () => {
+  expect(readdirSync(new URL('examples/recipes/', ROOT)).sort()).toEqual(Object.keys(RECIPES))
+})
+
+it.each(Object.entries(RECIPES))('%s', async (name, [count, says]) => {
+  const ending = await run(`recipes/${name}`)
+  expect(ending.code, ending.stderr).toBe(0)
+  expect(claims(ending).no).toEqual([])
+  expect(claims(ending).yes).toHaveLength(count)
+  expect(ending.lines[0]).toMatch(says)
+})
