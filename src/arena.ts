@@ -35,7 +35,7 @@ import type { SmrOptions } from './smr/options.ts'
 import { type Supervision, supervisionOf } from './supervise.ts'
 import { dropUnfinished, sweepOrphans } from './sweep.ts'
 import type { WorkerId } from './words.ts'
-import { openZone } from './zone/open.ts'
+import { openZone, type Purpose } from './zone/open.ts'
 import type { ZoneOptions } from './zone/options.ts'
 import { relieve, shrinkUnopened } from './zone/pressure.ts'
 import { assertLevel, type Reclaimed, type ReclaimLevel } from './zone/reclaim.ts'
@@ -143,19 +143,21 @@ export class Arena {
 
   /**
    * Opens the zone, or creates it when `bytes` or `record` says how. Each worker brings its own of
-   * the hooks that the zone was created with. Errors and blocking as `smr`. FreeBSD uma_zcreate(9).
+   * the hooks that the zone was created with. Errors and blocking as `smr`. If whoever made it died
+   * before its `reserve` was there, the next to open it sees to that: Exhausted if it is not to be had.
+   * FreeBSD uma_zcreate(9).
    */
   zone(name: string, options: ZoneOptions = {}): Zone {
     return this.openZone('arena.zone', name, options)
   }
 
   /** `zone` in the name of another call, for structures that keep their records in one. @internal */
-  openZone(call: string, name: string, options: ZoneOptions, forTable = false): Zone {
+  openZone(call: string, name: string, options: ZoneOptions, purpose: Purpose = 'use'): Zone {
     this.begin(call)
     const known = this.zones.get(name)
     if (known?.isAlive() && isEmpty(options)) return known
     const domainAt = (at: number): Smr | undefined => this.domainAt(at)
-    const opened = openZone(call, this.space, name, options, known, domainAt, forTable)
+    const opened = openZone(call, this.space, name, options, known, domainAt, purpose)
     if (known !== opened) known?.close()
     this.zones.set(name, opened)
     return opened
@@ -347,9 +349,8 @@ export class Arena {
     try {
       if (mine !== undefined) return mine.reclaim(level, { timeoutMs })
       // Without hooks anybody may open it: for the moment, and under no name.
-      const zone = openZone(RECLAIM, this.space, each.name, {}, undefined, (at) =>
-        this.domainAt(at),
-      )
+      const domainAt = (at: number): Smr | undefined => this.domainAt(at)
+      const zone = openZone(RECLAIM, this.space, each.name, {}, undefined, domainAt, 'reclaim')
       const did = zone.reclaim(level, { timeoutMs })
       zone.close()
       return did

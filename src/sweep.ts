@@ -14,7 +14,6 @@
 
 import type { Listing } from './memory/directory.ts'
 import {
-  CacheWords,
   ChainsWord,
   DomainWords,
   Named,
@@ -25,7 +24,7 @@ import {
   zoneParts,
 } from './memory/layout.ts'
 import type { Space } from './memory/space.ts'
-import { liveIn } from './zone/stats.ts'
+import { isUsed } from './zone/stats.ts'
 
 /** Returns how many runs went back. The directory is locked, and `names` is all that is in it. */
 export function sweepOrphans(space: Space, names: readonly Listing[]): number {
@@ -66,18 +65,11 @@ export function dropUnfinished(
       .filter(({ kind }) => kind === Named.table)
       .map(({ address }) => memory.peek(address + TableWords.zoneSerial)),
   )
-  const unfinished = dead.filter((each) => !finished.has(each.serial) && !isWanted(space, each))
+  const unfinished = dead.filter(
+    (each) => !finished.has(each.serial) && !isUsed(space, each.address),
+  )
   for (const each of unfinished) directory.drop(each)
   return names.filter((each) => !unfinished.includes(each))
-}
-
-/** Whether another worker that lives has opened the zone, or somebody has items of it. */
-function isWanted(space: Space, { address }: Listing): boolean {
-  const { memory, maxWorkers, slot, workers } = space
-  const { caches } = zoneParts(address, maxWorkers)
-  const opened = (other: number): boolean =>
-    other !== slot && memory.glance(caches + other * CacheWords.WORDS + CacheWords.opened) !== 0
-  return workers.attached().some(opened) || liveIn(space, address) !== 0
 }
 
 /** Everything that a named thing leads to: its own run, the kegs of its slabs, its arrays. */

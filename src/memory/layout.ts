@@ -14,7 +14,7 @@ import { LINE_WORDS } from './units.ts'
 
 /** Spells "uMaS": the word that tells an arena from any other buffer. */
 export const MAGIC = 0x754d6153
-export const LAYOUT_VERSION = 4
+export const LAYOUT_VERSION = 5
 
 /** 4 KiB. The unit of growth: what an arena hands to zones and tables, in runs of 2^k. */
 export const PAGE_WORDS = 1024
@@ -52,6 +52,7 @@ export const Header = struct(
     unswept: shared('1: something named is being made or ended, or was by one who died'),
   }),
   line({ directoryLock: shared('lock: the directory') }),
+  line({ tableLock: shared('lock: making tables') }),
   line({
     pageLock: shared('lock: pages, their table and the words below'),
     brk: locked('pages ever used: everything from here on is untouched (pageLock)'),

@@ -205,6 +205,11 @@ export class Workers {
     return this.all().filter((slot) => this.isAttached(slot))
   }
 
+  /** The same without those that are gone, and not reaped yet. */
+  living(): number[] {
+    return this.attached().filter((slot) => isEven(this.generation(slot)))
+  }
+
   /**
    * The name of the worker that has the slot now, or of the next if it is gone: another one for each
    * generation, so that a late word about a dead worker is not taken for one about its successor.

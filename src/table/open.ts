@@ -7,6 +7,7 @@ import { assertObject, Exhausted, integer, Misuse, onlyOptions, show } from '../
 import type { Listing, NamedKind } from '../memory/directory.ts'
 import {
   ChainsWord,
+  Header,
   Named,
   NODE_WORDS,
   RunKind,
@@ -71,14 +72,48 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   const key = keyOf(checked(CREATE, record), keyName)
   const stripeBits = space.maxWorkers <= FEW_WORKERS ? FEW_STRIPES_BITS : MANY_STRIPES_BITS
   const bits = bitsFor(CREATE, capacity, stripeBits)
+  const size = { capacity, bits, stripeBits, words: record.words }
+  const shape = { ...knobs, record: nodeShape(record, keyName) }
+  const parts = whileMaking(space, () => makeTable(arena, name, size, shape, given))
+  return { parts, key }
+}
+
+/**
+ * One worker at a time makes a table. It takes several steps, which others can see: its domain, its zone
+ * with the reserve, the table. Two cases for whoever finds the name in use meanwhile: a table leads to
+ * the zone, then it exists; or none does, then we have the lock, and who began with it has died or was
+ * thrown out. Otherwise (without the lock) one that fails would undo what another goes on with, and who
+ * asks for what could be had would hear of a zone of another shape, which is gone a moment later.
+ *
+ * Nothing is to be repaired after an owner's death: the zone that it leaves is found by its mark
+ * (sweep.ts), and its domain, which is like any that a table of this name makes, is the next one's.
+ */
+function whileMaking<T>({ locks }: Space, body: () => T): T {
+  locks.acquire(Header.tableLock, 'arena tables')
+  try {
+    return body()
+  } finally {
+    locks.unlock(Header.tableLock)
+  }
+}
+
+/** The lock of tables is held. */
+function makeTable(
+  arena: Arena,
+  name: string,
+  size: TableSize,
+  shape: ZoneOptions,
+  given: Smr | undefined,
+): TableParts {
+  const { space } = arena
   const namesake = space.directory.find(CREATE, Named.table, name)
   if (namesake !== undefined && !endWithoutZone(space, namesake)) throw exists(name)
   if (isAbandoned(space, name)) space.sweep()
   // Memory first: what fails after the zone is made could take it from another worker's table.
-  const size = { bits, stripeBits, words: record.words }
   const reserve = (): Runs | undefined => reserveRuns(space, name, size)
   const runs = reserve() ?? (relieve(space, runWords(size)) ? reserve() : undefined)
   if (runs === undefined) {
+    const { capacity } = size
     throw new Exhausted(`${CREATE}: no memory for table ${show(name)} of ${capacity} records`, {
       table: name,
       capacity,
@@ -87,20 +122,18 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   const undo = undoer(arena, name, given)
   let zone: Zone | undefined
   // Until it is done or undone: if this call is cut off, a turn of its own sees to what it has made.
-  const outermost = !space.making.has(name)
   space.making.add(name)
   try {
     const smr = given ?? arena.smr(name)
-    const shape = nodeShape(record, keyName)
-    zone = arena.openZone(CREATE, name, { ...knobs, record: shape, smr }, true)
+    zone = arena.openZone(CREATE, name, { ...shape, smr }, 'table')
     const found = buildTable(arena, name, zone, runs)
     if (!found?.created) throw exists(name)
     const parts = partsOf(arena, found, zone, smr)
-    if (outermost) space.making.delete(name)
-    return { parts, key }
+    space.making.delete(name)
+    return parts
   } catch (error) {
     undo(zone, runs)
-    if (outermost) space.making.delete(name)
+    space.making.delete(name)
     throw error
   }
 }
@@ -177,6 +210,7 @@ interface Runs {
 }
 
 interface TableSize {
+  readonly capacity: number
   readonly bits: number
   readonly stripeBits: number
   /** Of a record. */

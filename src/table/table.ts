@@ -108,7 +108,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * Makes a table. `capacity` is the number of records for which lookups meet about one record
    * each; more fit, in longer chains, until `limit` or the arena ends. The zone's knobs (`bucket`,
    * `limit`, `reserve`, hooks ...) may be given too. Misuse if the name is taken; Exhausted when
-   * there is no memory for the chains, 4 bytes each.
+   * there is no memory for the chains, 4 bytes each. One worker at a time makes a table: blocks while
+   * another does. If one dies in it, the domain that it made stays, for the next table of that name.
    */
   static create<const F extends Fields, const N extends KeyNames<F>>(
     arena: Arena,

@@ -80,6 +80,8 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   initKeg(memory, parts.records, records, shape.limit ?? 0)
   initKeg(memory, parts.buckets, buckets, 0)
   memory.store(parts.depot + DepotWords.oldest, 0)
+  // Before anybody can find it: who else opens it must not take it for one that nobody has.
+  memory.poke(parts.caches + space.slot * CacheWords.WORDS + CacheWords.opened, 1)
   pages.publish(zone, RunKind.zone)
   return zone
 }

@@ -8,6 +8,7 @@ import { timeoutOf, type WaitOptions } from '../memory/patience.ts'
 import { COLLECTING, collect } from './adopt.ts'
 import type { Parts } from './parts.ts'
 import { drain } from './reclaim.ts'
+import { isUsed } from './stats.ts'
 import type { Supply } from './supply.ts'
 
 /**
@@ -36,6 +37,32 @@ export function freeOwned(
     }
     return !depot.hasPending()
   })
+}
+
+/**
+ * Ends a zone that its maker, or who was to finish it, has no use for: unless another worker has it open,
+ * or there is, or was, an item of it about. So there is nothing in it for a hook or a reader. Whether it
+ * is gone.
+ */
+export function endUnused({ at, buckets, depot, domain, records, serial, space }: Parts): boolean {
+  const { directory, memory, pages } = space
+  // With the directory locked nobody opens it. Who does so before has it marked by the same lock, and who
+  // comes later does not find it. Otherwise it would go while another fills it, and his words in it would
+  // be of whatever comes to lie there.
+  const isUnused = (): boolean => {
+    const { pending, safe } = depot.counts()
+    return pending + safe === 0 && !isUsed(space, at)
+  }
+  return directory.remove(
+    serial,
+    () => {
+      records.abolish()
+      buckets.keg.abolish()
+      if (domain !== undefined) memory.add(domain.address + DomainWords.users, -1)
+      pages.release(at)
+    },
+    isUnused,
+  )
 }
 
 /** Returns how many items could not be reclaimed in time: 0, and the zone is gone. */

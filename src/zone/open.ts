@@ -28,11 +28,11 @@ export function openZone(
   options: ZoneOptions,
   known: Zone | undefined,
   domainAt: (address: number) => Smr | undefined,
-  forTable = false,
+  purpose: Purpose = 'use',
 ): Zone {
   const call = `${caller}: zone ${show(name)}`
   const asked = zoneShape(call, options, space.memory.words.length * BYTES_PER_WORD)
-  const shape = { ...asked, forTable }
+  const shape = { ...asked, forTable: purpose === 'table' }
   const { smr, hooks } = shape
   if (smr !== undefined && smr.space !== space) {
     throw new Misuse(`${call}: smr ${show(smr.name)} is another arena handle's; use the same one`)
@@ -61,9 +61,13 @@ export function openZone(
   if (same !== undefined) return same
   const zone = handle(space, found, hooks, domainAt)
   const reserve = space.memory.peek(found.address + ZoneWords.reserve)
-  if (found.created && reserve > 0) reserveOrUndo(zone, reserve)
+  // Also where it was made by another: he may be at it still, or may have died on the way.
+  if (reserve > 0 && purpose !== 'reclaim') reserveOrUndo(zone, reserve)
   return zone
 }
+
+/** What a zone is opened for: to be used, to be a table's, or for the moment, to see what it can spare. */
+export type Purpose = 'use' | 'table' | 'reclaim'
 
 function handle(
   space: Space,
@@ -91,7 +95,7 @@ function handle(
   return new Zone(parts)
 }
 
-/** A reserve that cannot be had must not leave a zone behind. */
+/** The reserve is there, or the zone is not opened; and one that nobody else has does not stay behind. */
 function reserveOrUndo(zone: Zone, items: number): void {
   const { name, buckets, knobs, space } = zone.parts
   try {

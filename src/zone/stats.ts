@@ -91,6 +91,15 @@ export function liveIn({ maxWorkers, memory }: Space, zone: number): number {
   return live
 }
 
+/** Whether another worker that lives has opened the zone, or somebody has items of it. */
+export function isUsed(space: Space, zone: number): boolean {
+  const { memory, maxWorkers, slot, workers } = space
+  const { caches } = zoneParts(zone, maxWorkers)
+  const opened = (other: number): boolean =>
+    other !== slot && memory.glance(caches + other * CacheWords.WORDS + CacheWords.opened) !== 0
+  return workers.living().some(opened) || liveIn(space, zone) !== 0
+}
+
 /** What is freed but not reclaimed in all zones of a domain. */
 export function pendingIn(space: Space, domain: number): { items: number; bytes: number } {
   const sum = { items: 0, bytes: 0 }

@@ -29,7 +29,7 @@ import type { Addresses } from './addresses.ts'
 import { auditZone, checkZone } from './audit.ts'
 import { allocBatch, freeBatch } from './batch.ts'
 import type { Cache } from './cache.ts'
-import { destroyZone, freeOwned } from './destroy.ts'
+import { destroyZone, endUnused, freeOwned } from './destroy.ts'
 import { Failure } from './failure.ts'
 import { construct, giveHeldBack, holdRaw, release, setBusy, setIdle } from './handover.ts'
 import type { Parts } from './parts.ts'
@@ -318,12 +318,13 @@ export class Zone {
   // ---- for the arena and for structures ----------------------------------------------------
 
   /**
-   * Ends a zone that its maker has no use for after all, unless others have one meanwhile. Nobody can
-   * see anything of it: so it does not wait, and is legal inside a section. @internal
+   * Ends a zone that its maker has no use for after all, unless others have one meanwhile; then only the
+   * handle is closed. Nobody can see anything of it: so it does not wait, and is legal inside a section.
+   * @internal
    */
   undo(): void {
-    if (this.stats().live !== 0) return
-    if (destroyZone(this.parts, this.supply, { timeoutMs: 0 }) === 0) this.end()
+    if (endUnused(this.parts)) this.end()
+    else this.close()
   }
 
   /**

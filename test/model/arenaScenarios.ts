@@ -13,8 +13,10 @@ import { boardAt, checkArena, reap, WORDS, ZONE_STAGE } from './world.ts'
 
 const COUNTER = boardAt(0)
 const DIRT = 0x5eed
-/** More items than the arena has words. */
-const TOO_MANY = 2 ** 18
+/** More items than there are words for: some slabs are had before that shows. */
+const TOO_MANY = 4000
+/** Items of a reserve that takes several slabs. */
+const RESERVE = 300
 
 type World = undefined
 
@@ -223,24 +225,16 @@ function makeTable(lib: Library, arena: Arena, reserve: number) {
   return lib.HashTable.create(arena, 'table', options)
 }
 
-function asksForTooMuch(lib: Library, arena: Arena): void {
+function isRefused(make: () => unknown, ...errors: readonly string[]): void {
   try {
-    makeTable(lib, arena, TOO_MANY)
+    make()
   } catch (error) {
-    if (!(error instanceof Error && ['Exhausted', 'Misuse'].includes(error.name))) throw error
+    if (!(error instanceof Error && errors.includes(error.name))) throw error
   }
 }
 
-/** Another may be at it, and undo what it has begun: then the name is taken for a moment. */
-function makesPatiently(lib: Library, arena: Arena, memory: Memory) {
-  for (;;) {
-    try {
-      return makeTable(lib, arena, 0)
-    } catch (error) {
-      if (!(error instanceof Error && error.name === 'Misuse')) throw error
-      memory.pause()
-    }
-  }
+function asksForTooMuch(lib: Library, arena: Arena): void {
+  isRefused(() => makeTable(lib, arena, TOO_MANY), 'Exhausted', 'Misuse')
 }
 
 /** Explored with fewer switches: these are long. */
@@ -261,8 +255,9 @@ export function undoScenarios(lib: Library): readonly Scenario<World>[] {
       },
       threads: [
         by('greedy', (arena) => asksForTooMuch(lib, arena)),
-        by('maker', (arena, memory) => {
-          const table = makesPatiently(lib, arena, memory)
+        // Nobody else makes one: so it is not refused, whatever the other undoes.
+        by('maker', (arena) => {
+          const table = makeTable(lib, arena, 0)
           table.set({ id: 1 })
           if (!table.has(1)) throw new Error('a row is lost')
         }),
@@ -276,13 +271,85 @@ export function undoScenarios(lib: Library): readonly Scenario<World>[] {
   ]
 }
 
+/** Deaths; kill `VICTIM`. The heir makes the table as it likes it, unless there is a whole one. */
+export function undoDeaths(lib: Library): readonly Scenario<World>[] {
+  const death = (
+    name: string,
+    make: (arena: Arena) => void,
+    heir: (arena: Arena) => void,
+    judge: (arena: Arena) => void,
+  ): Scenario<World> =>
+    scenario<World>({
+      name,
+      words: WORDS,
+      setup(memory) {
+        raise(lib, memory, ZONE_STAGE, () => 0)
+        return undefined
+      },
+      threads: [
+        thread({
+          name: VICTIM,
+          prepare: (memory: Memory, _world: World) => join(lib, memory),
+          body: (_memory: Memory, _control, arena: Arena) => make(arena),
+        }),
+        thread({
+          name: HEIR,
+          after: VICTIM,
+          prepare: (memory: Memory, _world: World) => join(lib, memory),
+          body(_memory: Memory, _control, arena: Arena) {
+            reap(lib, arena, 0)
+            heir(arena)
+          },
+        }),
+      ],
+      final(memory) {
+        const arena = join(lib, memory)
+        judge(arena)
+        arena.detach()
+        checkArena(lib, memory, { thorough: true })
+      },
+      rules: { bound: 0 },
+    })
+  const table = (name: string, make: (arena: Arena) => void): Scenario<World> => {
+    const works = (arena: Arena): void => tableWorks(lib, arena)
+    return death(name, make, works, (arena) => {
+      works(arena)
+      noneButTheTable(arena)
+    })
+  }
+  const reserving = { bytes: 8, bucket: 2, reserve: RESERVE } as const
+  const whole = (arena: Arena): void => {
+    const { created } = arena.zone('zone', reserving).stats()
+    if (created < RESERVE) throw new Error(`of a reserve of ${RESERVE} items ${created} are there`)
+  }
+  return [
+    table('death in making a table whose reserve is not to be had', (arena) =>
+      asksForTooMuch(lib, arena),
+    ),
+    table('death in making a table with a reserve', (arena) => void makeTable(lib, arena, 20)),
+    death(
+      'death in making a zone with a reserve',
+      (arena) => void arena.zone('zone', reserving),
+      whole,
+      whole,
+    ),
+  ]
+}
+
+/** A table, its zone and its domain. */
+function noneButTheTable(arena: Arena): void {
+  const names = arena.space.directory.list().map(({ kind }) => kind)
+  if (names.length !== 3 || new Set(names).size !== 3) throw new Error(`there is ${names.join()}`)
+}
+
 /** Makes it, or opens what another has made. */
 function tableWorks(lib: Library, arena: Arena): void {
   const record = lib.record({ id: lib.u32 })
   let table: ReturnType<typeof makeTable>
   try {
     table = lib.HashTable.open(arena, 'table', { record, key: 'id' })
-  } catch {
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes('there is no table'))) throw error
     table = makeTable(lib, arena, 0)
   }
   table.set({ id: 7 })

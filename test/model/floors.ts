@@ -7,7 +7,13 @@
  */
 
 import { arenaDeaths, REAPER, reaperDeaths } from './arenaDeaths.ts'
-import { birthDeaths, birthScenarios, edgeScenarios, undoScenarios } from './arenaScenarios.ts'
+import {
+  birthDeaths,
+  birthScenarios,
+  edgeScenarios,
+  undoDeaths,
+  undoScenarios,
+} from './arenaScenarios.ts'
 import { asyncDeaths, asyncScenarios } from './asyncScenarios.ts'
 import { batchDeaths } from './batchDeaths.ts'
 import { callDeaths, callScenarios } from './callScenarios.ts'
@@ -116,7 +122,7 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(deathScenarios(shipped), { victim: VICTIM }),
     ...entries(batchDeaths(shipped), { victim: VICTIM }),
     ...entries(arenaDeaths(shipped), { victim: VICTIM }),
-    ...entries(birthDeaths(shipped), { victim: VICTIM }),
+    ...entries([...birthDeaths(shipped), ...undoDeaths(shipped)], { victim: VICTIM }),
     ...entries([asyncDeaths(shipped).alone, callDeaths(shipped).alone], { victim: VICTIM }),
   ],
   'death beside a third': [

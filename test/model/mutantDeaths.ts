@@ -3,6 +3,7 @@
  */
 
 import { arenaDeaths, REAPER, reaperDeaths } from './arenaDeaths.ts'
+import { undoDeaths } from './arenaScenarios.ts'
 import { batchDeaths } from './batchDeaths.ts'
 import { accompaniedDeaths, deathScenarios } from './deathScenarios.ts'
 import { VICTIM } from './deathStage.ts'
@@ -13,6 +14,7 @@ const byDeath = caught(deathScenarios, { victim: VICTIM })
 const byBatch = caught(batchDeaths, { victim: VICTIM })
 const byCompany = caught(accompaniedDeaths, { victim: VICTIM })
 const byArena = caught(arenaDeaths, { victim: VICTIM })
+const byMaking = caught(undoDeaths, { victim: VICTIM })
 const bySuccessors = caught(successorScenarios)
 const byTwo = caught(reaperDeaths, { victim: REAPER })
 
@@ -138,6 +140,12 @@ export const DEATH_TRIALS: readonly Trial[] = [
     'reap',
     'pages.releaseReservedBy(slot)',
     '0',
+  ]),
+  byMaking('death in making a zone with a reserve', [
+    'a reserve whose maker has died is not had by who opens the zone next',
+    'zone/open',
+    "if (reserve > 0 && purpose !== 'reclaim')",
+    "if (found.created && reserve > 0 && purpose !== 'reclaim')",
   ]),
   byArena('death in ending a zone', [
     'the dead: half-ended things stay',

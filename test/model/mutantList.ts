@@ -5,7 +5,7 @@
  * not kept: either the line is not needed, or the alarm is missing.
  */
 
-import { birthScenarios, edgeScenarios } from './arenaScenarios.ts'
+import { birthScenarios, edgeScenarios, undoScenarios } from './arenaScenarios.ts'
 import { clockScenarios } from './clockScenarios.ts'
 import { memoryScenarios } from './memoryScenarios.ts'
 import { DEATH_TRIALS } from './mutantDeaths.ts'
@@ -21,6 +21,7 @@ const byClock = caught(clockScenarios)
 const byMemory = caught(memoryScenarios)
 const byEdge = caught(edgeScenarios)
 const byBirth = caught(birthScenarios)
+const byUndo = caught(undoScenarios)
 const byZone = caught(zoneScenarios)
 /** As the catalog samples it. */
 const byTime = caught(timeLimitScenarios, {
@@ -273,6 +274,12 @@ export const TRIALS: readonly Trial[] = [
     SPACE,
     'memory.poke(Header.version, LAYOUT_VERSION)',
     'memory.store(Header.magic, MAGIC); memory.poke(Header.version, LAYOUT_VERSION)',
+  ]),
+  byUndo('a table that cannot be had beside one who makes it', [
+    'tables are made by two at once',
+    'table/open',
+    "locks.acquire(Header.tableLock, 'arena tables')",
+    '',
   ]),
   byMemory('one zone of two makers', [
     'the directory is not locked',

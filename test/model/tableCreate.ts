@@ -1,6 +1,6 @@
 /**
  * Two workers create the same table: one of them makes it, the other is told that it exists, and what
- * was made works.
+ * was made works. Also where they want tables of different shapes.
  */
 
 import type { Arena } from '#src/index.ts'
@@ -8,6 +8,7 @@ import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'
 import { holds } from './tableScenarios.ts'
 import { createRows, KEY, openRows, put, STAGE, settle, type TableWorld } from './tableStage.ts'
+import { checkArena } from './world.ts'
 
 const { a, b } = KEY
 /** More chains than the arena has words. */
@@ -22,8 +23,25 @@ export function createScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       body(_memory, _control, arena) {
         const made = attempt('Misuse', () => createRows(lib, arena))
         put(made ?? openRows(lib, arena), key, 1)
+        return made !== undefined
       },
     })
+  /** Creates a table of its own shape, if it is the first. */
+  const other = (name: string): Thread<TableWorld> =>
+    thread<TableWorld, Arena>({
+      name,
+      prepare: (memory) => join(lib, memory),
+      body(_memory, _control, arena) {
+        const shape = { record: lib.record({ [name]: lib.u32 }), key: name, capacity: 16 }
+        const made = attempt('Misuse', () => lib.HashTable.create(arena, 'rows', shape))
+        // In the end nothing may be live but what somebody can name.
+        return made?.set({ [name]: 1 }).delete(1) === true
+      },
+    })
+  const oneMade = (results: readonly unknown[]): void => {
+    const made = results.filter((each) => each === true).length
+    if (made !== 1) throw new Error(`${made} of ${results.length} have made the table`)
+  }
   const greedy: Thread<TableWorld> = thread<TableWorld, Arena>({
     name: 'greedy',
     prepare: (memory) => join(lib, memory),
@@ -39,7 +57,8 @@ export function createScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       words: STAGE.words,
       setup: (memory) => raise(lib, memory, STAGE, () => ({ at: 0 })),
       threads,
-      final(memory) {
+      final(memory, results) {
+        oneMade(results)
         const table = settle(lib, memory, 0)
         holds(table, [a, 1])
         if (threads.length > 1 && threads[1] !== greedy) holds(table, [b, 1])
@@ -49,6 +68,17 @@ export function createScenarios(lib: Library): readonly Scenario<TableWorld>[] {
   return [
     scene('two make one table', maker('one', a), maker('other', b)),
     scene('two make one table, one asks for too much', maker('one', a), greedy),
+    scenario<TableWorld>({
+      name: 'two make tables of one name and different shapes',
+      words: STAGE.words,
+      setup: (memory) => raise(lib, memory, STAGE, () => ({ at: 0 })),
+      threads: [other('one'), other('other')],
+      final(memory, results) {
+        oneMade(results)
+        checkArena(lib, memory)
+      },
+      rules: { bound: 2 },
+    }),
   ]
 }
 

@@ -170,7 +170,7 @@ function checkLocks({ memory, space }: Arena): void {
 
 /** All locks there are. */
 function lockWords(memory: Memory): number[] {
-  const words = [Header.directoryLock, Header.pageLock]
+  const words = [Header.directoryLock, Header.pageLock, Header.tableLock]
   for (let i = 0; i < memory.peek(Header.names); i++) {
     const entry = memory.peek(Header.directoryAt) + i * Entry.WORDS
     const kind = memory.load(entry + Entry.kind)

@@ -64,14 +64,15 @@ function drawing(each: AnyStruct): string {
 it('every offset stands where the layout version says', () => {
   const all = [`version ${LAYOUT_VERSION}`, ...STRUCTS.map(drawing)].join('\n')
   expect(all).toMatchInlineSnapshot(`
-    "version 4
-    header: 96
+    "version 5
+    header: 112
       0 nothing*16 frozen
       16 magic frozen, 17 version frozen, 18 words frozen, 19 maxWorkers frozen, 20 checks frozen, 21 first frozen, 22 step frozen, 23 names frozen, 24 workersAt frozen, 25 directoryAt frozen, 26 pageTableAt frozen, 27 pagesAt frozen, 28 pages frozen
       32 active*8 shared, 40 serial shared, 41 unswept shared
       48 directoryLock shared
-      64 pageLock shared, 65 brk locked, 66 freePages locked, 67 freeRuns*22 locked
-      89 receipt locked, 90 receiptRun locked, 91 receiptEntry locked
+      64 tableLock shared
+      80 pageLock shared, 81 brk locked, 82 freePages locked, 83 freeRuns*22 locked
+      105 receipt locked, 106 receiptRun locked, 107 receiptEntry locked
     worker slot: 16
       0 generation shared, 1 owner shared, 2 heir shared, 3 reserving shared, 4 warden shared, 5 ward shared
     directory entry: 32

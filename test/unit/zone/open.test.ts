@@ -5,6 +5,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { Arena, Exhausted, Misuse, NULL_ITEM, record, u32 } from '#src/index.ts'
+import { ZoneWords } from '#src/memory/layout.ts'
 import { CONFIGS, tinyArena } from '../../helpers/tiny.ts'
 import { allocMany, freeMany, pagesInUse, refused, thrown } from './stage.ts'
 
@@ -152,6 +153,43 @@ describe.each(CONFIGS)('reserve, sequences $name', (config) => {
     zone.destroy()
     smr.destroy()
     expect(pagesInUse(arena)).toBe(inUse - 1)
+  })
+
+  it('that its maker has not come to have is had by who opens it next, or it is not opened', () => {
+    const shape = { bytes: 100, bucket: 4 }
+    for (const more of [200, 10_000]) {
+      const arena = tinyArena(config)
+      const other = Arena.attach(arena.handle)
+      const { parts } = arena.zone('things', shape)
+      // As a death in the middle of creation leaves it.
+      arena.memory.poke(parts.at + ZoneWords.reserve, more)
+      if (more === 200) {
+        expect(
+          other.zone('things', { ...shape, reserve: more }).stats().created,
+        ).toBeGreaterThanOrEqual(200)
+        other.zone('things').destroy()
+        continue
+      }
+      thrown(Exhausted, () => other.zone('things'), 'zone "things"', 'no memory for 10000 items')
+      // Its maker has it open, and may use it.
+      expect(arena.zone('things').zalloc()).not.toBe(NULL_ITEM)
+      const inUse = parts.space.directory.list().length
+      // Who has it no more leaves nothing behind but what is live.
+      arena.detach()
+      thrown(Exhausted, () => other.zone('things'), 'no memory for 10000 items')
+      expect(other.space.directory.list()).toHaveLength(inUse)
+    }
+  })
+
+  it('that cannot be had, in a zone that nobody has open, takes the zone along', () => {
+    const arena = tinyArena(config)
+    const other = Arena.attach(arena.handle)
+    const { parts } = arena.zone('things', { bytes: 100, bucket: 4 })
+    arena.memory.poke(parts.at + ZoneWords.reserve, 10_000)
+    arena.detach()
+    thrown(Exhausted, () => other.zone('things'), 'no memory for 10000 items')
+    expect(pagesInUse(other)).toBe(0)
+    thrown(Misuse, () => other.zone('things'), 'no such zone yet')
   })
 
   it('may not be more than the limit', () => {
