@@ -96,12 +96,13 @@ export class Arena {
   /**
    * Makes an arena and claims a worker slot in it.
    *
-   * `bytes` (2^12 to 2^32 - 2^16, default 2^28) is its fixed size; what is never touched costs nothing.
-   * `maxWorkers` (1 to 256, default 64) is how many may be attached at once. `checks` turns on
-   * what is too dear for production: double frees, writes to freed memory. `sequence` says where
-   * clocks start and how far they step, for tests of the wrap. `intrinsics` turns this worker's
-   * WebAssembly off, or insists on it. Misuse for options out of range, and for intrinsics that
-   * cannot be had; Exhausted when the host has no such memory.
+   * `bytes` (2^12 to 2^32 - 2^16, default 2^28) is its fixed size; what is never touched costs
+   * nothing. `maxWorkers` (1 to 256, default 64) is how many may be attached at once. `checks`
+   * turns on what is too dear for production: double frees, writes to freed memory. `sequence` says
+   * where clocks start and how far they step, for tests of the wrap. `intrinsics` turns this
+   * worker's WebAssembly off, or insists on it. Misuse for options out of range, and for intrinsics
+   * that cannot be had; Exhausted when the host has no such memory. Never blocks; legal inside a
+   * section.
    */
   static create(options: ArenaOptions = {}): Arena {
     return CLAIMS.make((claim) => {
@@ -113,13 +114,14 @@ export class Arena {
   /**
    * Joins the arena that `handle` leads to and claims a worker slot of its own. Misuse for anything
    * that is no arena's handle, or another version's; Misuse as well when all slots are taken.
-   * `intrinsics` as for `create`: each worker chooses for itself.
+   * `intrinsics` as for `create`: each worker chooses for itself. Blocks only while it takes over
+   * what a dead worker left in a slot; legal inside a section.
    */
   static attach(handle: Handle, options: AttachOptions = {}): Arena {
     return CLAIMS.make((claim) => new Arena(attachSpace(handle, options, claim).space, handle))
   }
 
-  /** The shared buffer itself. */
+  /** The shared buffer itself. Never throws and never blocks; legal anywhere. */
   get buffer(): SharedArrayBuffer {
     return this.handle.buffer
   }
@@ -185,17 +187,17 @@ export class Arena {
 
   /**
    * Reaps the worker's slots when it exits, however it exits; `onReaped` hears what that did. In
-   * Node, Bun and Deno a `Worker` of node:worker_threads. Call it once per worker, right after
-   * `new Worker`: from then on nobody can reap it by hand while it lives. If this handle leaves, another
-   * one of this thread goes on; a supervisor that dies takes its children along, and they are reaped
-   * with it. Errors in reaping and in `onReaped` are process warnings: nobody is there to catch them.
-   * A thread that supervises hears of a death only when its event loop turns: so this worker blocks
-   * for a lock, and for readers, for 1 s at most (in waits, `reclaim` and `destroy` of a lazy domain
-   * and its zones three ticks more), then throws Exhausted or says what remains, and may try again
-   * after a turn. A `timeoutMs` that is given counts, and async twins wait 30 s as ever. Give
-   * `arena.reclaim` and `table.resize` a `timeoutMs`. Misuse for anything that does not tell its
-   * exit. Node before 20.16 does not tell a worker which thread it is: there, and in browsers, call
-   * `reap`.
+   * Node, Bun and Deno a `Worker` of node:worker_threads. Call it once per worker, right after `new
+   * Worker`: from then on nobody can reap it by hand while it lives. If this handle leaves, another
+   * one of this thread goes on; a supervisor that dies takes its children along, and they are
+   * reaped with it. Errors in reaping and in `onReaped` are process warnings: nobody is there to
+   * catch them. A thread that supervises hears of a death only when its event loop turns: so this
+   * worker blocks for a lock, and for readers, for 1 s at most (in waits, `reclaim` and `destroy`
+   * of a lazy domain and its zones three ticks more), then throws Exhausted or says what remains,
+   * and may try again after a turn. A `timeoutMs` that is given counts, and async twins wait 30 s
+   * as ever. Give `arena.reclaim` and `table.resize` a `timeoutMs`. Misuse for anything that does
+   * not tell its exit. Node before 20.16 does not tell a worker which thread it is: there, and in
+   * browsers, call `reap`. Never blocks itself; legal inside a section.
    */
   supervise(worker: SupervisedWorker, onReaped?: (report: ReapReport) => void): void {
     this.space.assertOpen('arena.supervise')
@@ -204,10 +206,11 @@ export class Arena {
 
   /**
    * Takes over what a dead worker left: see reap.ts. The caller knows that it is dead; Misuse where
-   * that is known to be wrong: for this thread's own workers, for one that any worker supervises and
-   * that has not exited, and for one that does something meanwhile. Reaping a worker that has left, or
-   * was reaped, or that somebody else reaps, does nothing. If it throws, call it again.
+   * that is known to be wrong: for this thread's own workers, for one that any worker supervises
+   * and that has not exited, and for one that does something meanwhile. Reaping a worker that has
+   * left, or was reaped, or that somebody else reaps, does nothing. If it throws, call it again.
    * Blocks for some 10 ms, to see whether the worker does anything, and on locks that it held.
+   * Legal inside a section.
    */
   reap(workerId: WorkerId): ReapReport {
     this.begin('arena.reap')
@@ -364,6 +367,7 @@ export class Arena {
   /**
    * Every zone, domain and worker in numbers: plain JSON. See `formatStats`. Takes only the
    * directory's lock: what other workers do meanwhile may be a moment old. Legal inside a section.
+   * Misuse when this worker has left. Blocks on that lock only.
    */
   stats(): ArenaStats {
     this.begin('arena.stats')

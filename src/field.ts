@@ -49,6 +49,7 @@ export interface Room {
 
 /** A type of field: use `u32`, `utf8(64)` and the others; there is no making new ones outside. */
 export class FieldType<T = unknown, K extends Kind = Kind> {
+  /** Its type without a size, for example `utf8`. */
   readonly kind: K
   /** As it stands in a signature, for example `utf8(64)`. */
   readonly name: string

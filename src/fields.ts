@@ -215,7 +215,8 @@ function sized(kind: 'utf8' | 'bytes', max: number): Room {
 /**
  * Text of at most `max` bytes (1 to 65,535) in UTF-8: 64 bytes are 64 letters of English, 32 of
  * Greek, 21 of Chinese, 16 emoji. Any well-formed string, empty and with NUL too; not a lone
- * surrogate, which UTF-8 cannot say. Longer text is refused, never cut.
+ * surrogate, which UTF-8 cannot say. Longer text is refused, never cut. Never blocks; legal
+ * anywhere.
  * @throws Misuse when `max` is not an integer in this range.
  */
 export function utf8(max: number): FieldType<string, 'utf8'> {
@@ -284,7 +285,7 @@ const NO_BYTES = new Uint8Array(0)
 
 /**
  * At most `max` bytes (1 to 65,535), with their length. Stored from a Uint8Array (or Buffer) and
- * fetched as a private copy.
+ * fetched as a private copy. Never blocks; legal anywhere.
  * @throws Misuse when `max` is not an integer in this range.
  */
 export function bytes(max: number): FieldType<Uint8Array, 'bytes'> {

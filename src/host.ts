@@ -57,7 +57,12 @@ export function threadId(): number {
 
 /** What `arena.supervise` needs of a worker: Node's `Worker` has it. */
 export interface SupervisedWorker {
+  /** Number of the thread, as `node:worker_threads` gives it. */
   readonly threadId: number
+  /**
+   * Calls `listener` when the thread has ended. Must neither block nor throw; called outside
+   * sections or inside.
+   */
   once(event: 'exit', listener: () => void): unknown
 }
 

@@ -25,7 +25,9 @@ export interface ArenaStats {
   readonly pages: { readonly total: number; readonly untouched: number; readonly free: number }
   /** Worker slots, and which of them are taken. */
   readonly workers: { readonly max: number; readonly attached: readonly number[] }
+  /** Every zone, whoever opened it. */
   readonly zones: readonly ZoneStats[]
+  /** Every domain, likewise. */
   readonly domains: readonly SmrStats[]
 }
 
@@ -50,13 +52,18 @@ export function arenaStats(space: Space): ArenaStats {
   }
 }
 
-/** Tables of all zones and clocks, for a terminal. */
+/**
+ * Tables of all zones and clocks, for a terminal. Misuse for anything else. Never blocks; legal anywhere.
+ */
 export function formatStats(stats: ArenaStats): string {
   assertObject('formatStats', stats)
   return `${formatZones(stats.zones)}\n\n${formatDomains(stats.domains)}`
 }
 
-/** One line per zone: the columns of `vmstat -z`, and where each item is. */
+/**
+ * One line per zone: the columns of `vmstat -z`, and where each item is. Misuse for anything
+ * else. Never blocks; legal anywhere.
+ */
 export function formatZones(zones: readonly ZoneStats[]): string {
   assertRows('formatZones', 'zones', zones)
   return table(
@@ -89,7 +96,10 @@ export function formatZones(zones: readonly ZoneStats[]): string {
   )
 }
 
-/** One line per domain: the counters of `sysctl debug.smr`, per domain. */
+/**
+ * One line per domain: the counters of `sysctl debug.smr`, per domain. Misuse for anything
+ * else. Never blocks; legal anywhere.
+ */
 export function formatDomains(domains: readonly SmrStats[]): string {
   assertRows('formatDomains', 'domains', domains)
   return table(

@@ -39,6 +39,7 @@ export function openRoot(space: Space, name: string): number {
 
 /** A mutex that all workers of the arena know by name. Get it with `arena.lock(name)`. */
 export class NamedLock {
+  /** The name that `arena.lock` was called with. */
   readonly name: string
   private readonly space: Space
   private readonly at: number
@@ -53,7 +54,8 @@ export class NamedLock {
   /**
    * Takes the lock; blocks at most `timeoutMs` (default 30 s), then throws Exhausted, naming the
    * holder. Tells 'owner-died' when the last owner died with it: what it protects may be half done.
-   * Not recursive (Misuse). Do not hold it across an `await`.
+   * Not recursive (Misuse). Do not hold it across an `await`. Legal inside a section, but in
+   * checked arenas: there Misuse.
    */
   lock(options?: WaitOptions): Taken {
     const call = 'lock.lock'
@@ -61,13 +63,19 @@ export class NamedLock {
     return this.space.locks.lock(this.at, `${call}: ${this.what}`, patience)
   }
 
-  /** Takes the lock if that needs no waiting, and tells as `lock` does; false otherwise. */
+  /**
+   * Takes the lock if that needs no waiting, and tells as `lock` does; false otherwise. Never
+   * blocks; legal inside a section. Misuse when this worker has left.
+   */
   tryLock(): Taken | false {
     this.space.assertOpen('lock.tryLock')
     return this.space.locks.tryLock(this.at)
   }
 
-  /** Gives the lock back. Misuse when this worker does not hold it. */
+  /**
+   * Gives the lock back. Misuse when this worker does not hold it. Never blocks; legal inside a
+   * section.
+   */
   unlock(): void {
     this.space.assertOpen('lock.unlock')
     if (!this.held)
@@ -75,15 +83,16 @@ export class NamedLock {
     this.space.locks.unlock(this.at)
   }
 
-  /** Whether this worker holds it. */
+  /** Whether this worker holds it. Never throws and never blocks; legal anywhere. */
   get held(): boolean {
     return this.space.locks.holds(this.at)
   }
 
   /**
-   * Runs `fn` with the lock held. `fn` hears how it was taken. A returned promise is Misuse. If a time-out
-   * of `node:vm` cuts it off, no `finally` runs: the lock is given up after the turn, as by a death, and
-   * the next owner hears 'owner-died'.
+   * Runs `fn` with the lock held. `fn` hears how it was taken. A returned promise is Misuse. If a
+   * time-out of `node:vm` cuts it off, no `finally` runs: the lock is given up after the turn, as
+   * by a death, and the next owner hears 'owner-died'. Returns what `fn` returns. Blocks, throws
+   * and is refused as `lock`.
    */
   withLock<T>(fn: (taken: Taken) => T, options?: WaitOptions): T {
     const call = 'lock.withLock'
@@ -108,7 +117,11 @@ export class NamedLock {
     }
   }
 
-  /** `lock` that waits between turns of the event loop. The caller unlocks. */
+  /**
+   * `lock` that waits between turns of the event loop. The caller unlocks. Tells and throws as
+   * `lock`: Misuse and Exhausted reject, and so does the reason of `signal`. Never blocks the
+   * thread; legal to call inside a section, but not to await there.
+   */
   async lockAsync(options?: AsyncWaitOptions): Promise<Taken> {
     const { locks, memory } = this.space
     let taken: Taken | false = false

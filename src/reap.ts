@@ -49,6 +49,7 @@ import { liveIn } from './zone/stats.ts'
 
 /** What `arena.reap` did. */
 export interface ReapReport {
+  /** The worker that was reaped. */
   readonly workerId: WorkerId
   /** False: the slot was free, or somebody else is reaping it. Nothing was done. */
   readonly reaped: boolean

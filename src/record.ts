@@ -104,13 +104,18 @@ export interface Schema<F extends Fields = Fields> {
   readonly fields: readonly Place[]
   /** Word offsets of the fields that start at a word: `item + City.offsets.next` is its address. */
   readonly offsets: { readonly [N in WordNames<F>]: number }
+  /** Reads one field, by its name. Misuse for what is no item. */
   readonly get: { readonly [N in keyof F]: (arena: HasMemory, item: Item) => ValueOf<F[N]> }
   /** @throws Misuse, and stores nothing, when the field cannot hold the value. */
   readonly set: { readonly [N in keyof F]: Setter<ValueOf<F[N]>> }
-  /** A copy of the whole record, in the order of declaration. */
+  /**
+   * A copy of the whole record, in the order of declaration. Misuse for what is no item. Never
+   * blocks; legal inside a section, where a record must be read that others can free.
+   */
   read(arena: HasMemory, item: Item): Values<F>
   /**
-   * Stores a whole record. All values are checked before the first is stored.
+   * Stores a whole record. All values are checked before the first is stored. Never blocks; legal
+   * inside a section.
    * @throws Misuse when a field is missing, unknown, or cannot hold its value.
    */
   write(arena: HasMemory, item: Item, object: Readonly<Values<F>>): void
@@ -194,7 +199,7 @@ function sign(places: readonly Place[]): string {
 
 /**
  * Declares a record: names and types of its fields. The types of everything that the schema returns
- * and accepts are inferred from it.
+ * and accepts are inferred from it. Never blocks; legal anywhere.
  * @throws Misuse when there are no fields, a name is no identifier, or a type is not one of ours.
  */
 export function record<const F extends Fields>(fields: F): Schema<F> {

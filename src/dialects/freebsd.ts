@@ -50,6 +50,7 @@ export * from './smr9.ts'
 
 /** An allocation may wait; it may not. One of the two must be given. */
 export const M_NOWAIT = 0x0001
+/** Wait for memory, at most 30 s. */
 export const M_WAITOK = 0x0002
 /** The item comes filled with 0; after its constructor ran, as there. */
 export const M_ZERO = 0x0100
@@ -63,13 +64,18 @@ export const UMA_ZONE_SMR = 0x40000
 
 /** Alignments, as masks. */
 export const UMA_ALIGN_PTR: number = BYTES_PER_WORD - 1
+/** Aligned as an int; items here are aligned to 8 bytes at least. */
 export const UMA_ALIGN_INT: number = BYTES_PER_WORD - 1
+/** Aligned as a long. */
 export const UMA_ALIGN_LONG: number = MIN_ALIGN_BYTES - 1
+/** Aligned to a cache line. */
 export const UMA_ALIGN_CACHE = -1
 
 /** How much `uma_zone_reclaim` gives back. */
 export const UMA_RECLAIM_DRAIN = 1
+/** `all` of the core: what other workers cache as well. */
 export const UMA_RECLAIM_DRAIN_CPU = 2
+/** `trim` of the core: what nobody has needed of late. */
 export const UMA_RECLAIM_TRIM = 3
 
 const WAITS = M_NOWAIT | M_WAITOK
@@ -105,6 +111,7 @@ export class UmaZone extends ColdZone {
     this.isPrivate = isPrivate
   }
 }
+/** What `uma_zcreate` returns. */
 export type uma_zone_t = UmaZone
 
 /** What the hooks of the call under way are told besides the item: one call at a time in a worker. */

@@ -60,6 +60,7 @@ export * from './smr9.ts'
 
 /** A get may wait; it may not. One of the two must be given. */
 export const PR_WAITOK = 0x01
+/** Do not wait for memory. */
 export const PR_NOWAIT = 0x02
 /** The only interrupt level there is. */
 export const IPL_NONE = 0
@@ -71,6 +72,7 @@ export type pool_cache_dtor = (arg: unknown, object: Item) => void
 
 /** A cache, as one worker holds it. */
 export class PoolCache extends ColdZone {}
+/** What `pool_cache_init` returns. */
 export type pool_cache_t = PoolCache
 
 /** What a constructor under way is told: one get at a time in a worker. */

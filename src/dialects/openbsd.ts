@@ -53,6 +53,7 @@ const DOMAIN = 'openbsd'
 export class smr_entry {
   /** `null`: initialised, not used yet. */
   smr_func: ((arg: never) => void) | null | undefined = undefined
+  /** What `smr_func` will be called with. */
   smr_arg: unknown = undefined
   /** @internal */
   queued = false

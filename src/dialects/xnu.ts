@@ -61,7 +61,9 @@ export type smr_seq_t = Goal
 
 // ---- domains -----------------------------------------------------------------------------------
 
+/** Flags of `smr_domain_create`. */
 export type smr_flags_t = number
+/** No flags. */
 export const SMR_NONE = 0
 /** Sections of it may stay open across `await`. */
 export const SMR_SLEEPABLE = 1
@@ -92,10 +94,12 @@ export function SMR_DEFINE_FLAGS(name: string, flags: smr_flags_t): (arena: Aren
   return (arena) => smr_domain_create(arena, flags, name)
 }
 
+/** `SMR_DEFINE_FLAGS` without flags. */
 export function SMR_DEFINE(name: string): (arena: Arena) => smr_t {
   return SMR_DEFINE_FLAGS(name, SMR_NONE)
 }
 
+/** `SMR_DEFINE_FLAGS` with SMR_SLEEPABLE. */
 export function SMR_DEFINE_SLEEPABLE(name: string): (arena: Arena) => smr_t {
   return SMR_DEFINE_FLAGS(name, SMR_SLEEPABLE)
 }
@@ -109,12 +113,19 @@ export const smr_system_sleepable: (arena: Arena) => smr_t =
 
 /** What the kernel defines for smr_ipc, smr_proc_task, smr_iokit and smr_oslog. */
 export interface smr_subsystem_t {
+  /** Its domain. */
   readonly smr: smr_t
+  /** `smr_entered` of its domain. */
   entered(): boolean
+  /** `smr_enter` of its domain. */
   enter(): void
+  /** `smr_leave` of its domain. */
   leave(): void
+  /** `smr_call` of its domain. */
   call<N>(node: N, size: number, cb: smr_cb_t<N>): void
+  /** `smr_synchronize` of its domain. */
   synchronize(): void
+  /** `smr_barrier` of its domain. */
   barrier(): Promise<void>
 }
 
@@ -196,6 +207,7 @@ function checkTracker(call: string, tracker: unknown): void {
 
 // ---- callbacks, and waiting for everything -----------------------------------------------------
 
+/** A callback of `smr_call`. */
 export type smr_cb_t<N> = (node: N) => void
 
 /** In place of a size: the callback is not to be delayed. */
@@ -277,6 +289,7 @@ export function SMR_SEQ_CMP(a: smr_seq_t, op: smr_op_t, b: smr_seq_t): boolean {
   throw new Misuse(`SMR_SEQ_CMP: op is ${show(op)}; give one of ${Object.keys(COMPARE).join(' ')}`)
 }
 
+/** How `SMR_SEQ_CMP` compares. */
 export type smr_op_t = '<' | '<=' | '==' | '!=' | '>=' | '>'
 
 const COMPARE: { readonly [O in smr_op_t]: (distance: number) => boolean } = {

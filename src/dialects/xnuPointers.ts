@@ -25,22 +25,26 @@ export function smr_unsafe_load(ptr: SmrPointer): number {
 
 // ---- entered: in a section ---------------------------------------------------------------------
 
+/** The item, for a reader with a section open. Never blocks. */
 export function smr_entered_load(ptr: SmrPointer): Item {
   assertIs('smr_entered_load', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.enteredLoad()
 }
 
+/** `smr_entered_load`. Misuse unless a section of `smr` is open. */
 export function smr_entered_load_assert(ptr: SmrPointer, smr: Smr): Item {
   assertIs('smr_entered_load_assert', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   assertDomain('smr_entered_load_assert', smr)
   return ptr.enteredLoadAssert(smr)
 }
 
+/** The same load as `smr_entered_load`; here each has that strength. */
 export function smr_entered_load_acquire(ptr: SmrPointer): Item {
   assertIs('smr_entered_load_acquire', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.enteredLoadAcquire()
 }
 
+/** `smr_entered_load_acquire`. Misuse unless a section of `smr` is open. */
 export function smr_entered_load_acquire_assert(ptr: SmrPointer, smr: Smr): Item {
   assertIs('smr_entered_load_acquire_assert', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   assertDomain('smr_entered_load_acquire_assert', smr)
@@ -49,11 +53,13 @@ export function smr_entered_load_acquire_assert(ptr: SmrPointer, smr: Smr): Item
 
 // ---- serialized: writers take turns --------------------------------------------------------------
 
+/** The item, for the writer whose turn it is. Never blocks. */
 export function smr_serialized_load(ptr: SmrPointer): Item {
   assertIs('smr_serialized_load', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.serializedLoad()
 }
 
+/** `smr_serialized_load`. Misuse unless `held_cond`, which says that the writer has its turn. */
 export function smr_serialized_load_assert(ptr: SmrPointer, held_cond: boolean): Item {
   assertIs('smr_serialized_load_assert', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.serializedLoadAssert(held_cond)
@@ -65,6 +71,7 @@ export function smr_serialized_store(ptr: SmrPointer, value: Item): void {
   ptr.serializedStore(value)
 }
 
+/** `smr_serialized_store`. Misuse unless `held_cond`, which says that the writer has its turn. */
 export function smr_serialized_store_assert(
   ptr: SmrPointer,
   value: Item,
@@ -80,6 +87,10 @@ export function smr_serialized_store_relaxed(ptr: SmrPointer, value: Item): void
   ptr.serializedStoreRelaxed(value)
 }
 
+/**
+ * `smr_serialized_store_relaxed`. Misuse unless `held_cond`, which says that the writer has its
+ * turn.
+ */
 export function smr_serialized_store_relaxed_assert(
   ptr: SmrPointer,
   value: Item,
@@ -95,6 +106,7 @@ export function smr_serialized_swap(ptr: SmrPointer, value: Item): Item {
   return ptr.serializedSwap(value)
 }
 
+/** `smr_serialized_swap`. Misuse unless `held_cond`, which says that the writer has its turn. */
 export function smr_serialized_swap_assert(ptr: SmrPointer, value: Item, held_cond: boolean): Item {
   assertIs('smr_serialized_swap_assert', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.serializedSwapAssert(value, held_cond)
@@ -102,11 +114,13 @@ export function smr_serialized_swap_assert(ptr: SmrPointer, value: Item, held_co
 
 // ---- unserialized: nobody else can reach the pointer -----------------------------------------------
 
+/** The item, where nobody else can reach the word. Never blocks. */
 export function smr_unserialized_load(ptr: SmrPointer): Item {
   assertIs('smr_unserialized_load', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.unserializedLoad()
 }
 
+/** Stores, where nobody else can reach the word. Never blocks. */
 export function smr_unserialized_store(ptr: SmrPointer, value: Item): void {
   assertIs('smr_unserialized_store', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   ptr.unserializedStore(value)

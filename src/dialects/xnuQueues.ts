@@ -92,11 +92,17 @@ export function smrq_serialized_foreach_safe(head: SmrQueue): Walk {
   return head.serializedSafe()
 }
 
+/**
+ * Puts an item before all others and publishes it. Never blocks; Misuse and Corruption as the core.
+ */
 export function smrq_serialized_insert_head(head: SmrQueue, elem: Item): void {
   assertIs('smrq_serialized_insert_head', 'head', head, SmrQueue, 'a queue')
   head.insertHead(elem)
 }
 
+/**
+ * Puts an item behind all others and publishes it. Never blocks; Misuse and Corruption as the core.
+ */
 export function smrq_serialized_insert_tail(head: HasTail, elem: Item): void {
   assertIs('smrq_serialized_insert_tail', 'head', head, SmrTailQueue, 'a tail queue')
   head.insertTail(elem)

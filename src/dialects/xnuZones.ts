@@ -31,6 +31,7 @@ import type { Item } from '../words.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import { areFlags, assertIs, ColdZone, hook } from './cold.ts'
 
+/** Wait for memory, at most 30 s. */
 export const Z_WAITOK = 0x0000
 /** Gives 0 where there is none to be had, and never waits. */
 export const Z_NOWAIT = 0x0001
@@ -46,6 +47,7 @@ export type zone_smr_free_cb_t = (elem: Item, size: number) => void
 
 /** A zone, as one worker sees it; `zone.zone` is the core's. */
 export class zone_t extends ColdZone {
+  /** Bytes of an element. */
   readonly size: number
 
   /** @internal Use `zone_create`. */

@@ -28,6 +28,7 @@ import { Workers } from './workers.ts'
 
 /** Shape of the parts of `WebAssembly` that we use, so that no host's type library is needed. */
 export interface SharedMemory {
+  /** Its buffer: a SharedArrayBuffer. */
   readonly buffer: ArrayBufferLike
 }
 interface WasmScope {
@@ -40,6 +41,7 @@ interface WasmScope {
 export interface Handle {
   /** Version of the layout: libraries of different versions refuse each other's arenas. */
   readonly umaSmr: number
+  /** The shared memory itself. */
   readonly buffer: SharedArrayBuffer
   /** Present where the arena lies over a WebAssembly.Memory. */
   readonly memory?: SharedMemory

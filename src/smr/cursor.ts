@@ -23,7 +23,10 @@ import { Misuse } from '../errors.ts'
 import { type Item, NULL_ITEM } from '../words.ts'
 import type { Linkage } from './linkage.ts'
 
-/** One walk of the writer whose turn it is. Get it with `queue.iterate()`. Never blocks. */
+/**
+ * One walk of the writer whose turn it is. Get it with `queue.iterate()`. Never blocks; legal inside
+ * a section.
+ */
 export class SmrCursor implements Iterable<Item> {
   private readonly links: Linkage
   /** The pointer word that leads to the element of this turn, or to that of the next one. */
@@ -40,7 +43,7 @@ export class SmrCursor implements Iterable<Item> {
     this.at = links.head
   }
 
-  /** The element of this turn; 0 before the first one and at the end. */
+  /** The element of this turn; 0 before the first one and at the end. Never throws. */
   get current(): Item {
     return this.item
   }

@@ -131,10 +131,10 @@ export class Smr extends Sections {
 
   /**
    * Resolves when all callbacks that any worker has queued before are run, and all readers of that
-   * time have left. Answers as `waitAsync`: true, or false when `timeoutMs` is over; Exhausted after
-   * 30 s without it, naming the workers that are in the way: busy ones, or dead ones that nobody has
-   * reaped. Misuse inside a section, also an async one. Hold no lock that a callback takes. OpenBSD
-   * smr_barrier(9), XNU smr_barrier.
+   * time have left. Answers as `waitAsync`: true, or false when `timeoutMs` is over; Exhausted
+   * after 30 s without it, naming the workers that are in the way: busy ones, or dead ones that
+   * nobody has reaped. Misuse inside a section, also an async one. Hold no lock that a callback
+   * takes. OpenBSD smr_barrier(9), XNU smr_barrier. Never blocks the thread.
    */
   async barrier(options?: AsyncWaitOptions): Promise<boolean> {
     return this.outlastCalls('barrier', options)
@@ -142,7 +142,8 @@ export class Smr extends Sections {
 
   /**
    * `barrier` in a hurry: all workers move the clock on for what they have queued. Answers, rejects
-   * and refuses as `barrier`. OpenBSD smr_flush(9).
+   * and refuses as `barrier`. OpenBSD smr_flush(9). Misuse inside a section. Never blocks the
+   * thread.
    */
   async flush(options?: AsyncWaitOptions): Promise<boolean> {
     return this.outlastCalls('flush', options)
@@ -211,7 +212,8 @@ export class Smr extends Sections {
 
   /**
    * `wait` between turns of the event loop, 30 s also in a worker that supervises. Rejects with its
-   * reason when `signal` aborts.
+   * reason when `signal` aborts. Misuse and Exhausted as `wait`, inside a section too; never blocks
+   * the thread.
    */
   async waitAsync(goal: Goal, options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('waitAsync')
@@ -224,7 +226,7 @@ export class Smr extends Sections {
   /**
    * Advances and waits: on return, nobody can see what this worker unlinked before. Answers, throws
    * and blocks as `wait`. Expensive; a zone's batching exists so that this is rarely needed.
-   * FreeBSD smr_synchronize(9).
+   * FreeBSD smr_synchronize(9). Misuse inside a section.
    */
   synchronize(options?: WaitOptions): boolean {
     this.assertOutside('synchronize')
@@ -235,7 +237,10 @@ export class Smr extends Sections {
     return this.goals.outlast('synchronize', this.goals.stamp(), options, undefined)
   }
 
-  /** `synchronize` between turns of the event loop. */
+  /**
+   * `synchronize` between turns of the event loop. Answers, rejects and refuses as `waitAsync`,
+   * also inside a section.
+   */
   async synchronizeAsync(options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('synchronizeAsync')
     if (this.trackers?.isInside(undefined)) throw this.ownSection('synchronizeAsync')
@@ -247,7 +252,7 @@ export class Smr extends Sections {
   /**
    * Sections that have been holding memory back for at least `olderThanMs` milliseconds, longest
    * first. Time counts from the first failed poll, or the first call of this, that met the section.
-   * Never blocks on readers; legal inside a section.
+   * Never blocks on readers; legal inside a section. Misuse unless that is a number from 0 on.
    */
   stalled(olderThanMs: number): Stall[] {
     this.assertOpen('stalled')
@@ -261,7 +266,10 @@ export class Smr extends Sections {
     return stalledReaders(space, goals.readers, address, olderThanMs, space.pendingIn(address))
   }
 
-  /** Counters of all workers, and where the hands stand. Numbers may be a moment old. */
+  /**
+   * Counters of all workers, and where the hands stand. Numbers may be a moment old. Misuse when
+   * the domain has ended. Never blocks; legal inside a section.
+   */
   stats(): SmrStats {
     this.assertOpen('stats')
     return smrStats(this.space, this.address, this.name)
@@ -272,6 +280,7 @@ export class Smr extends Sections {
    * workers must have stopped using it. Misuse while zones are bound to it, and in a section of
    * either kind; Exhausted if sections are still open, or callbacks have not run, after `timeoutMs`
    * (default as for `wait`), the domain then goes on. FreeBSD smr_destroy(9), which does not ask.
+   * Blocks for both.
    */
   destroy(options?: WaitOptions): void {
     this.assertOutside('destroy')

@@ -25,7 +25,9 @@ export interface SmrOptions {
   readonly sleepable?: boolean
 }
 
+/** When a domain's clock moves: at every advance, at every `limit`-th, or with time. */
 export type ClockName = 'default' | 'deferred' | 'lazy'
+/** Whether a section is published at each enter, or until the turn ends. */
 export type SectionName = 'fenced' | 'turn'
 
 /** How the choices are written into the domain's frozen words: by position. */

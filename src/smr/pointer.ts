@@ -49,8 +49,8 @@ export interface Sections {
 
 /**
  * The word at `address` as a pointer: a field of an item, or `arena.root(name)`. Misuse unless the
- * address is an integer and inside the arena. Touches nothing; legal anywhere, and cheap enough to be
- * made for one use.
+ * address is an integer and inside the arena. Touches nothing; legal anywhere, and cheap enough to
+ * be made for one use. Never blocks; legal inside a section.
  */
 export function pointer(arena: HasMemory, address: number): SmrPointer {
   return new SmrPointer(memoryOf('pointer', arena), address)
@@ -76,7 +76,7 @@ export class SmrPointer {
 
   /**
    * The item, for a reader with a section open: it stays what it is until `exit`. Atomic [P1]. XNU
-   * smr_entered_load, FreeBSD smr_entered_load.
+   * smr_entered_load, FreeBSD smr_entered_load. Throws nothing.
    */
   enteredLoad(): Item {
     return this.memory.load(this.address) as Item

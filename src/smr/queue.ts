@@ -46,7 +46,10 @@ const LIST: Shape = { name: 'SmrList', doubly: true, tail: false }
 const STAILQ: Shape = { name: 'SmrStailQ', doubly: false, tail: true }
 const TAILQ: Shape = { name: 'SmrTailQ', doubly: true, tail: true }
 
-/** What all four types can do. No verb blocks, or allocates in the arena. */
+/**
+ * What all four types can do. No verb blocks, or allocates in the arena; all are legal inside a section
+ * and outside, as far as their name says. What needs a section throws nothing if there is none.
+ */
 export abstract class SmrQueue {
   /** Which of the four it is. */
   abstract readonly kind: string

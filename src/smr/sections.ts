@@ -131,7 +131,10 @@ export class Sections implements Published, OwnSections {
     this.state = how
   }
 
-  /** Closes the section. Never blocks. Misuse when none is open. FreeBSD smr_exit(9). */
+  /**
+   * Closes the section. Never blocks. Misuse when none is open. FreeBSD smr_exit(9). Ends a section
+   * of this worker, and is legal nowhere else.
+   */
   exit(): void {
     if ((this.state & IS_INSIDE) === 0) throw this.refuse('exit')
     this.state = OUTSIDE
@@ -142,7 +145,10 @@ export class Sections implements Published, OwnSections {
     this.memory.store(this.seqAt, INVALID)
   }
 
-  /** Whether this worker has a section open, synchronous or async. XNU smr_entered. */
+  /**
+   * Whether this worker has a section open, synchronous or async. XNU smr_entered. Never throws and
+   * never blocks; legal anywhere.
+   */
   get entered(): boolean {
     return this.inside || (this.trackers !== undefined && this.trackers.size > 0)
   }
@@ -154,7 +160,8 @@ export class Sections implements Published, OwnSections {
 
   /**
    * Runs `fn` in a section and returns what it returns. A returned promise is Misuse: a section
-   * must not stay open across an `await`.
+   * must not stay open across an `await`. Misuse inside another section of the domain. Never blocks
+   * itself.
    */
   read<T>(fn: () => T): T {
     if (typeof fn !== 'function') throw this.misuse('read', `fn is ${show(fn)}; give a function`)
@@ -166,14 +173,17 @@ export class Sections implements Published, OwnSections {
     }
   }
 
-  /** Misuse unless this worker has a section open, of either kind. OpenBSD SMR_ASSERT_CRITICAL. */
+  /**
+   * Misuse unless this worker has a section open, of either kind. OpenBSD SMR_ASSERT_CRITICAL.
+   * Never blocks; legal anywhere.
+   */
   assertEntered(): void {
     if (!this.entered) throw this.misuse('assertEntered', 'no section is open')
   }
 
   /**
    * Misuse if this worker has a synchronous section open; async ones are other tasks' affair.
-   * OpenBSD SMR_ASSERT_NONCRITICAL.
+   * OpenBSD SMR_ASSERT_NONCRITICAL. Never blocks.
    */
   assertNotEntered(): void {
     if (this.inside) throw this.misuse('assertNotEntered', 'a section is open')
@@ -204,20 +214,28 @@ export class Sections implements Published, OwnSections {
    * Opens a section that may stay open across `await`, in a domain made with `sleepable: true`. Any
    * number may be open at once, in any order. `label` is what `stalled` calls it. While it is open
    * you may free and advance, but not wait in vain: nothing unlinked since it began is reused, so
-   * keep it shorter than what you would wait for. Never blocks. XNU smr_enter_sleepable.
+   * keep it shorter than what you would wait for. Never blocks. XNU smr_enter_sleepable. Misuse in
+   * a domain without `sleepable`. Legal inside a section.
    */
   enterSleepable(label = ''): Tracker {
     return this.enterAsync('enterSleepable', label, false)
   }
 
-  /** Closes an async section. Misuse when it is not open here. XNU smr_leave_sleepable. */
+  /**
+   * Closes an async section. Misuse when it is not open here. XNU smr_leave_sleepable. Never
+   * blocks; legal inside a section.
+   */
   exitSleepable(tracker: Tracker): void {
     this.assertOpen('exitSleepable')
     if (this.trackers?.exit(tracker)) return
     throw this.misuse('exitSleepable', `${show(tracker)} is no open section of this worker's`)
   }
 
-  /** Runs `fn` in an async section, which ends when the promise that it returns is settled. */
+  /**
+   * Runs `fn` in an async section, which ends when the promise that it returns is settled. Resolves
+   * with what that resolves with; rejects with its error, or with Misuse as `enterSleepable`. Never
+   * blocks the thread; legal inside a section.
+   */
   async readAsync<T>(fn: () => Promise<T> | T, label = ''): Promise<T> {
     if (typeof fn !== 'function') {
       throw this.misuse('readAsync', `fn is ${show(fn)}; give a function`)

@@ -19,6 +19,7 @@ import type { Readers } from './poll.ts'
 
 /** A section that keeps memory from being reclaimed. */
 export interface Stall {
+  /** The worker whose section it is. */
   readonly workerId: WorkerId
   /** Whether it is a synchronous section (or the turn of one), or an async one. */
   readonly kind: 'section' | 'async'
@@ -30,6 +31,7 @@ export interface Stall {
   readonly forMs: number
   /** What waits in the zones of the domain: items freed but not reclaimed, and their bytes. */
   readonly items: number
+  /** Bytes of these items. */
   readonly bytes: number
 }
 

@@ -8,9 +8,11 @@ import { delta, type Seq } from '../seq.ts'
 
 /** What `smr.stats()` returns: sums over all workers, since the domain was created. */
 export interface SmrStats {
+  /** The name of the domain. */
   readonly name: string
   /** The hands, as they stand on the circle. */
   readonly wr: number
+  /** What the read hand shows. */
   readonly rd: number
   /** Steps from the read hand to the write hand. */
   readonly lag: number
@@ -20,12 +22,17 @@ export interface SmrStats {
   readonly advanceWaits: number
   /** Polls; those that had to look at the readers; those that answered no. */
   readonly polls: number
+  /** Polls that had to look at the readers. */
   readonly pollScans: number
+  /** Polls that said no. */
   readonly pollFails: number
   /** Callbacks queued with `call`; those that wait; that threw; that were lost with their worker. */
   readonly calls: number
+  /** Callbacks that wait. */
   readonly callsPending: number
+  /** Callbacks that threw. */
   readonly callErrors: number
+  /** Callbacks that will never run, since their worker left or died. */
   readonly callsLost: number
 }
 

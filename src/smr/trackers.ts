@@ -39,6 +39,7 @@ import { writeLabel } from './stall.ts'
 
 /** An open async section. Give it back to `smr.exitSleepable`. */
 export class Tracker {
+  /** What `stalled` calls the section. */
   readonly label: string
   /** What the section has observed. @internal */
   readonly seq: Seq

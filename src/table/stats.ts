@@ -8,6 +8,7 @@ import type { HashTable, TableParts } from './table.ts'
 
 /** What `table.stats()` returns. */
 export interface TableStats {
+  /** The name of the table. */
   readonly name: string
   /** Records in the table. */
   readonly size: number
@@ -17,7 +18,9 @@ export interface TableStats {
   readonly load: number
   /** Locks that writers share. */
   readonly stripes: number
+  /** The zone that holds its records. */
   readonly zone: ZoneStats
+  /** The domain that protects its lookups. */
   readonly smr: SmrStats
 }
 

@@ -56,7 +56,9 @@ export interface TableParts {
 
 /** One table, as one worker holds it: `create` it in one, `open` it in the others. */
 export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNames<F>> {
+  /** The name that it was created with. */
   readonly name: string
+  /** Its type of record. */
   readonly schema: Schema<F>
   /** The domain whose sections protect lookups. */
   readonly smr: Smr
@@ -109,7 +111,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * each; more fit, in longer chains, until `limit` or the arena ends. The zone's knobs (`bucket`,
    * `limit`, `reserve`, hooks ...) may be given too. Misuse if the name is taken; Exhausted when
    * there is no memory for the chains, 4 bytes each. One worker at a time makes a table: blocks while
-   * another does. If one dies in it, the domain that it made stays, for the next table of that name.
+   * another does; legal inside a section. If one dies in it, the domain that it made stays, for the
+   * next table of that name.
    */
   static create<const F extends Fields, const N extends KeyNames<F>>(
     arena: Arena,
@@ -120,7 +123,10 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     return new HashTable(parts, options.record, key, options.key)
   }
 
-  /** Opens a table that exists. Misuse if it does not, or with another record or key. */
+  /**
+   * Opens a table that exists. Misuse if it does not, or with another record or key. Blocks on the
+   * lock of the directory only; legal inside a section.
+   */
   static open<const F extends Fields, const N extends KeyNames<F>>(
     arena: Arena,
     name: string,
@@ -192,7 +198,10 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     }
   }
 
-  /** Whether there is a record with this key. As `get`. */
+  /**
+   * Whether there is a record with this key. As `get`. Misuse for a key that the field cannot hold;
+   * never blocks, legal inside a section.
+   */
   has(key: ValueOf<F[N]>): boolean {
     const aim = this.key.aim('table.has', key)
     const { smr } = this
@@ -209,13 +218,19 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     return this.hasSlowly(aim, key)
   }
 
-  /** The record with this key, 0 if there is none. Only inside a section, and valid only there. */
+  /**
+   * The record with this key, 0 if there is none. Only inside a section, and valid only there.
+   * Misuse outside one and for a key that the field cannot hold. Never blocks.
+   */
   find(key: ValueOf<F[N]>): Item {
     this.smr.assertEntered()
     return this.seek(this.key.aim('table.find', key), key)
   }
 
-  /** Records in the table; while writers are busy, as of a moment ago. Two loads per stripe. */
+  /**
+   * Records in the table; while writers are busy, as of a moment ago. Two loads per stripe. Misuse
+   * when this worker has left. Never blocks; legal inside a section.
+   */
   get size(): number {
     this.arena.space.assertOpen('table.size')
     return this.stripes.total()
@@ -225,6 +240,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * Copies of all records, in the order of their hashes. Writers go on meanwhile: a record that is
    * there from beginning to end is seen exactly once, also across a resize; one that comes or goes
    * is seen or not. No section is open between two steps of the iteration but the caller's own.
+   * Misuse when this worker has left. Never blocks; legal inside a section, which then must hold
+   * until the last step.
    */
   *entries(): Generator<Values<F>, void, undefined> {
     for (let from = 0; from < CIRCLE; ) {
@@ -236,7 +253,11 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     }
   }
 
-  /** Addresses of all records: what `zone.audit` wants to know. Exact only while nobody writes. */
+  /**
+   * Addresses of all records: what `zone.audit` wants to know. Exact only while nobody writes.
+   * Misuse when this worker has left. Never blocks; legal inside a section, and useful only there
+   * or while nobody frees.
+   */
   items(): Item[] {
     const all: Item[] = []
     this.inside(() => {
@@ -272,7 +293,10 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     return this
   }
 
-  /** Takes the record with this key out. Whether there was one. Blocks and throws as `set`. */
+  /**
+   * Takes the record with this key out. Whether there was one. Blocks and throws as `set`. Misuse
+   * for a key that the field cannot hold, and inside a section of the domain.
+   */
   delete(key: ValueOf<F[N]>): boolean {
     this.assertWritable('delete')
     this.key.check('table.delete', key)
@@ -299,7 +323,10 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     resizeTable(this.parts, bits, options)
   }
 
-  /** Numbers: records, chains, the zone and the domain. */
+  /**
+   * Numbers: records, chains, the zone and the domain. Misuse when this worker has left. Never
+   * blocks on readers; legal inside a section.
+   */
   stats(): TableStats {
     return tableStats(this.parts, this.size)
   }

@@ -16,10 +16,15 @@ import { type KnobWish, merged } from './wish.ts'
 
 /** Knobs as they are now, in a zone's stats. `Infinity` would not be JSON: 0 and -1 say "none". */
 export interface KnobStats {
+  /** Items in a bucket, at least. */
   readonly bucketMin: number
+  /** Items in a bucket, at most. */
   readonly bucketMax: number
+  /** Full buckets per step of the clock. */
   readonly advanceEvery: number
+  /** Age at which a part-filled bucket is retired; 0: never. */
   readonly sealAfterMs: number
+  /** Time between trims; 0: none. */
   readonly trimEveryMs: number
   /** Items; -1 no limit. */
   readonly depot: number

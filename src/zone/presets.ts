@@ -19,7 +19,9 @@ export type PresetName = 'latency' | 'balanced' | 'memory'
 
 /** Fewest and most items of a full bucket. */
 export interface BucketRange {
+  /** Items in a bucket at first. */
   readonly min: number
+  /** Items that a bucket grows to. */
   readonly max: number
 }
 

@@ -25,6 +25,7 @@ import { type KnobStats, knobStats } from './knobs.ts'
 
 /** What `zone.stats()` returns. Counts are of items, of all workers, since the zone was created. */
 export interface ZoneStats {
+  /** The name of the zone. */
   readonly name: string
   /** Size of an item as it was asked for. */
   readonly itemBytes: number
@@ -42,7 +43,9 @@ export interface ZoneStats {
   readonly created: number
   /** Most items outside the slabs; 0 no limit. */
   readonly limit: number
+  /** Allocations so far. */
   readonly allocs: number
+  /** Frees so far. */
   readonly frees: number
   /** Allocations refused. */
   readonly fails: number
@@ -54,6 +57,7 @@ export interface ZoneStats {
   readonly refills: number
   /** Refills by an expired bucket; refills that found the oldest goal not met. */
   readonly pollHits: number
+  /** Polls that said no. */
   readonly pollFails: number
   /** Refills by fresh items from the slabs. */
   readonly imports: number
@@ -63,9 +67,11 @@ export interface ZoneStats {
   readonly bucket: number
   /** Times that a worker found the depot's lock taken: what makes buckets grow. */
   readonly contended: number
+  /** Its knobs as they are now. */
   readonly knobs: KnobStats
   /** Slabs of records; their bytes, and those of the zone's buckets, together. */
   readonly slabs: number
+  /** Bytes of slabs and of buckets. */
   readonly bytes: number
 }
 

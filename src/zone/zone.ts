@@ -51,6 +51,7 @@ const CLOSED = 2
 
 /** One zone, as one worker holds it. Get it with `arena.zone(name)`. */
 export class Zone {
+  /** The name that it was created with. */
   readonly name: string
   /** @internal */
   readonly serial: number
@@ -100,7 +101,7 @@ export class Zone {
     return ((this.readyToAlloc && this.cache.pop()) || this.allocSlowly()) as Item
   }
 
-  /** `zallocSmr`, but 0 instead of Exhausted. */
+  /** `zallocSmr`, but 0 instead of Exhausted. Never waits for readers; legal inside a section. */
   tryZallocSmr(): Item {
     return this.takeSmr() || this.refuse()
   }
@@ -121,7 +122,9 @@ export class Zone {
 
   /**
    * `zallocSmr` that waits, between turns of the event loop, for memory to expire or be freed:
-   * `timeoutMs` (default 30 s), then it rejects with Exhausted; when `signal` aborts, with its reason.
+   * `timeoutMs` (default 30 s), then it rejects with Exhausted; when `signal` aborts, with its
+   * reason. Misuse in a zone without smr. Never blocks the thread; legal to call inside a section,
+   * but not to await there.
    */
   zallocSmrAsync(options?: AsyncWaitOptions): Promise<Item> {
     return this.allocAsync('zallocSmrAsync', options, () => this.takeSmr())
@@ -140,9 +143,10 @@ export class Zone {
   }
 
   /**
-   * Frees many records, all unlinked already. Each full bucket is retired as ever. Whatever is Misuse
-   * for one in `zfreeSmr` is so for all, and nothing has changed; in checked arenas also an item that
-   * is there twice. Blocks as `zfreeSmr`; Exhausted says how many were `freed`, the others are yours.
+   * Frees many records, all unlinked already. Each full bucket is retired as ever. Whatever is
+   * Misuse for one in `zfreeSmr` is so for all, and nothing has changed; in checked arenas also an
+   * item that is there twice. Blocks as `zfreeSmr`; Exhausted says how many were `freed`, the
+   * others are yours. Misuse inside a section, as for one.
    */
   zfreeSmrBatch(items: readonly Item[]): void {
     if (this.mode !== SMR) throw this.wrongVerb('zfreeSmrBatch')
@@ -151,12 +155,19 @@ export class Zone {
 
   // ---- plain zones -------------------------------------------------------------------------
 
-  /** Allocates a record of a zone without smr. As `zallocSmr` otherwise. FreeBSD uma_zalloc(9). */
+  /**
+   * Allocates a record of a zone without smr. As `zallocSmr` otherwise. FreeBSD uma_zalloc(9).
+   * Waits for nobody but the holders of the zone's locks; legal inside any section. Exhausted and
+   * Misuse as there.
+   */
   zalloc(): Item {
     return this.takePlain() || this.fail('zalloc')
   }
 
-  /** `zalloc`, but 0 instead of Exhausted. */
+  /**
+   * `zalloc`, but 0 instead of Exhausted. Misuse in a zone with smr. Waits and is legal as
+   * `zalloc`.
+   */
   tryZalloc(): Item {
     return this.takePlain() || this.refuse()
   }
@@ -164,7 +175,7 @@ export class Zone {
   /**
    * Frees a record that nobody else can see; the destructor runs now. Once per bucket it takes the
    * zone's locks. Misuse for an item that is not this zone's, in a zone with smr, and in checked
-   * arenas for a double free. FreeBSD uma_zfree(9).
+   * arenas for a double free. FreeBSD uma_zfree(9). Waits for no reader; legal inside any section.
    */
   zfree(item: Item): void {
     if (this.mode !== PLAIN) throw this.wrongVerb('zfree')
@@ -182,7 +193,10 @@ export class Zone {
     }
   }
 
-  /** `zalloc` that waits for memory to be freed, as `zallocSmrAsync` does. */
+  /**
+   * `zalloc` that waits for memory to be freed, as `zallocSmrAsync` does. Rejects and is legal
+   * inside a section as that.
+   */
   zallocAsync(options?: AsyncWaitOptions): Promise<Item> {
     return this.allocAsync('zallocAsync', options, () => this.takePlain())
   }
@@ -241,7 +255,8 @@ export class Zone {
   /**
    * Turns knobs of the zone while it is in use, for all workers; each hears of it at its next slow
    * path. Knobs not given stay, or with `preset` become those of the preset. Misuse for a bucket
-   * outside the range that the zone was made with, for which its buckets have room.
+   * outside the range that the zone was made with, for which its buckets have room. Blocks on the
+   * zone's locks only; legal inside a section.
    */
   tune(options: TuneOptions & { readonly preset?: PresetName }): void {
     this.assertOpen('tune')
@@ -249,8 +264,9 @@ export class Zone {
   }
 
   /**
-   * Makes slabs until the zone has `items` in all, used or not; 0 to its limit. Throws Exhausted when
-   * it cannot, and keeps what it made. FreeBSD uma_prealloc(9).
+   * Makes slabs until the zone has `items` in all, used or not; 0 to its limit. Throws Exhausted
+   * when it cannot, and keeps what it made. FreeBSD uma_prealloc(9). Misuse for a number out of
+   * range. Blocks on the zone's locks only; legal inside a section.
    */
   prealloc(items: number): void {
     this.assertOpen('prealloc')
@@ -261,7 +277,10 @@ export class Zone {
       throw exhausted(this.parts, 'prealloc', `no memory for ${items} items`)
   }
 
-  /** Whether `item` is a record of this zone, allocated or not. Never throws for a number. */
+  /**
+   * Whether `item` is a record of this zone, allocated or not. Never throws for a number. Misuse
+   * when the zone has ended. Never blocks; legal anywhere.
+   */
   owns(item: Item): boolean {
     this.assertOpen('owns')
     return this.addresses.slabOf(item) !== 0
@@ -269,20 +288,27 @@ export class Zone {
 
   /**
    * Compares what is allocated with what the caller can reach: `leaked` items are neither. Exact
-   * only while no other worker uses the zone.
+   * only while no other worker uses the zone. Misuse for what is no list of items. Blocks on the
+   * zone's locks only; legal inside a section.
    */
   audit(reachable: Iterable<Item>): { leaked: Item[] } {
     this.assertOpen('audit')
     return { leaked: auditZone(this.parts, reachable) }
   }
 
-  /** Walks everything and throws Corruption unless every item is in exactly one place. Quiet zones. */
+  /**
+   * Walks everything and throws Corruption unless every item is in exactly one place. Quiet zones.
+   * Misuse when the zone has ended. Blocks on the zone's locks only; legal inside a section.
+   */
   check(): void {
     this.assertOpen('check')
     checkZone(this.parts)
   }
 
-  /** Counts. Of other workers' doings possibly a moment old. Plain JSON. */
+  /**
+   * Counts. Of other workers' doings possibly a moment old. Plain JSON. Misuse when the zone has
+   * ended. Never blocks; legal inside a section.
+   */
   stats(): ZoneStats {
     this.assertOpen('stats')
     return zoneStats(this.parts.space, this.parts.at, this.name)
@@ -290,9 +316,10 @@ export class Zone {
 
   /**
    * Ends the zone: destructors and `fini` run, and its memory goes back to the arena. All workers
-   * must have stopped using it. Misuse while items are live - but for those that destructors free, which
-   * wait in the depot or with this worker, and run first -; Exhausted if readers do not leave
+   * must have stopped using it. Misuse while items are live - but for those that destructors free,
+   * which wait in the depot or with this worker, and run first -; Exhausted if readers do not leave
    * within `timeoutMs` (default as for `reclaim`), the zone then goes on. FreeBSD uma_zdestroy(9).
+   * Blocks for them; Misuse inside a section of its domain.
    */
   destroy(options?: WaitOptions): void {
     this.assertOpen('destroy')
