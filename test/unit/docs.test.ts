@@ -1,7 +1,8 @@
 /**
  * The documents cannot rot: the programs of every page run, its counterexamples are refused or do the
- * damage that it says, its links and the headings that they name exist, and so do the mutants that
- * docs/rules.md calls as witnesses. How blocks are marked is told in helpers/programs.ts.
+ * damage that it says, its links and the headings that they name exist, and so do the mutants of the
+ * orderings in docs/rules.md. No page names a test by its title. How blocks are marked is told in
+ * helpers/programs.ts.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'
@@ -61,17 +62,19 @@ it('docs/README.md leads to every other document there is', () => {
   expect(others.filter((name) => !linked.includes(new URL(name, ROOT).href))).toEqual([])
 })
 
-it('docs/rules.md calls only mutants that there are', () => {
+it('each label of the orderings in docs/rules.md is in the sources, and has mutants', () => {
   const rules = pages.find(({ name }) => name === 'docs/rules.md')?.page.text ?? ''
-  const model = new URL('test/model/', ROOT)
-  const lists = readdirSync(model).filter((file) => /mutantList\.ts$/i.test(file))
-  const known = lists.map((file) => readFileSync(new URL(file, model), 'utf8')).join('\n')
-  const called = [
-    ...rules.matchAll(/`(\[\w+\] [^`]+|table: [^`]+|the stamp: [^`]+|pinning: [^`]+)`/g),
-  ]
-  const mutants = called.map(([, mutant = '']) => mutant)
-  expect(mutants.length).toBeGreaterThan(0)
-  expect(mutants.filter((mutant) => !known.includes(`'${mutant}'`))).toEqual([])
+  const labels = [...new Set([...rules.matchAll(/\*\*\[(\w+)\]\*\*/g)].map(([, label]) => label))]
+  const textOf = (folder: string, pattern: RegExp): string => {
+    const files = readdirSync(new URL(folder, ROOT), { recursive: true, encoding: 'utf8' })
+    const matching = files.filter((file) => pattern.test(file))
+    return matching.map((file) => readFileSync(new URL(folder + file, ROOT), 'utf8')).join('\n')
+  }
+  const sources = textOf('src/', /\.ts$/)
+  const mutants = textOf('test/model/', /mutantList\.ts$/i)
+  expect(labels.length).toBeGreaterThan(10)
+  expect(labels.filter((label) => !sources.includes(`[${label}]`))).toEqual([])
+  expect(labels.filter((label) => !mutants.includes(`[${label}]`))).toEqual([])
 })
 
 describe('docs/conformance/', () => {
