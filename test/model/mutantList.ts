@@ -60,8 +60,8 @@ export const TRIALS: readonly Trial[] = [
   bySmr('section against unlink and reuse', [
     '[R2] exit clears with a plain store',
     DOMAIN,
-    'this.memory.store(this.seqAt, INVALID);\n    }\n    /** Whether',
-    'this.memory.poke(this.seqAt, INVALID);\n    }\n    /** Whether',
+    'this.memory.store(this.seqAt, INVALID);\n    }',
+    'this.memory.poke(this.seqAt, INVALID);\n    }',
   ]),
   byClock('a reader naps in enter for half the circle', [
     '[I] a long nap in enter is not noticed',
