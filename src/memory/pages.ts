@@ -140,9 +140,9 @@ export class Pages {
     return sizeOf(orderOf(this.table.entryOf(base))) * PAGE_WORDS
   }
 
-  /** Every run below brk, in order. */
-  runs(): Run[] {
-    return this.locked(() => [...this.table.walk()])
+  /** Every run below brk, in order, or those of them that `keep` wants, which is asked under the lock. */
+  runs(keep: (run: Run) => boolean = () => true): Run[] {
+    return this.locked(() => [...this.table.walk()].filter(keep))
   }
 
   /** Pages never used, and pages in free runs below them. */

@@ -6,6 +6,14 @@
  * number, and multiplied by the inverse of that modulo 2^32, and rotated by the rest, a multiple of
  * the stride becomes its quotient. An offset that is none, or lies in front of the items or behind
  * them, becomes a number that no index is. (The map is one to one, and sends index * stride to index.)
+ *
+ * Both looks, at the page's entry and at the slab's keg, race with whoever gives pages back or takes them.
+ * Any value that these words ever had is fine. Two cases: the caller has the item by right, then its slab
+ * cannot go, entry and keg were written before the item was handed out, and the looks find them; or it has
+ * not, then it is refused as well as two looks can tell. A yes to such a caller is one that was true some
+ * time: the address was an item of this keg and has been freed since (its slab went back, so all in it
+ * were), and this free, a second one, cannot be told from one that came in time. Otherwise (a lock, or a
+ * look that orders) every free would pay for the sake of those who are in error.
  */
 
 import { RunKind, SlabWords } from '../memory/layout.ts'

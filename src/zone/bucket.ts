@@ -113,7 +113,12 @@ export class Buckets {
 
   /**
    * Every bucket of the zone with its home. Homes in the depot are exact under its lock; those of
-   * other workers may change hands meanwhile.
+   * other workers may change hands meanwhile. Any value that such a word has had since the bucket was made
+   * is fine (before that nobody finds it here: the keg's lock lies between). Two cases: the asker has the
+   * depot's lock, then all moves into the depot and out of it happened before, and it finds the last of
+   * them; or it asks about one worker, itself or one that is gone or has stopped, whose moves all happened
+   * before, and an old home of another's bucket is another worker's, or the depot's. Otherwise (homes of a
+   * worker that goes on) a bucket would be taken out of its hands.
    */
   all(): { bucket: number; home: number }[] {
     const home = (bucket: number): number => this.memory.glance(bucket + BucketWords.home)

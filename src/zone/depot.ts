@@ -17,6 +17,13 @@
  *
  * Lists and counts are an index over the buckets' homes and goals (depotLists.ts). A worker that dies
  * inside leaves them torn; the next one to lock makes them anew.
+ *
+ * Heads and counts are also looked at without the lock. Any value that these words ever had is fine, for
+ * nothing is taken, and nothing is given away, by such a look. What it says is there is asked for again
+ * under the lock; what it does not see was put there by somebody with whom we have not been in touch since,
+ * as if we had asked a moment before him: then the zone grows, or looks harder, or its user is told that
+ * nothing is to be had, and may ask again. Whether a goal is met is never answered by such a look: `oldest`
+ * is atomic, and is polled again for the bucket itself [D].
  */
 
 import { BucketWords, DepotWords, NO_LIMIT } from '../memory/layout.ts'
@@ -28,7 +35,7 @@ import type { Buckets } from './bucket.ts'
 import { DepotLists } from './depotLists.ts'
 import type { Knobs } from './knobs.ts'
 
-/** Counts of a depot, in items; possibly a moment old. */
+/** Counts of a depot, in items; possibly a moment old, each by itself. Advice, and for print. */
 export interface DepotCounts {
   readonly pending: number
   readonly peakPending: number
@@ -260,6 +267,7 @@ export class Depot {
   }
 
   private lock(): void {
+    // A hint for `contended`, and for how large buckets should be: nothing depends on it.
     const taken = this.memory.glance(this.at + DepotWords.lock) !== 0
     this.space.locks.acquireAndRepair(this.at + DepotWords.lock, this.what, this.whenDead)
     if (!taken) return

@@ -13,13 +13,18 @@
 import type { Corruption } from '../errors.ts'
 import { KegWords, ORDERS, PAGE_WORDS, RunKind, SlabWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
+import type { Run } from '../memory/pageEntry.ts'
 import type { Space } from '../memory/space.ts'
 import { Addresses } from './addresses.ts'
 import { KegMoves } from './kegMoves.ts'
 import { countFree, initBits, isFree, nextFree, type SlabShape } from './slab.ts'
 import { damagedKeg, SlabLists } from './slabLists.ts'
 
-/** Counts of a keg; possibly a moment old. */
+/**
+ * Counts of a keg; possibly a moment old, each by itself. Whoever decides by them decides what is only
+ * advice: how large its part is of what is left below a limit (`take` asks again under the lock), whether
+ * it is worth while to look for more. A limit that was met once is a reason to look elsewhere first.
+ */
 export interface KegCounts {
   readonly slabs: number
   readonly created: number
@@ -172,7 +177,7 @@ export class Keg {
   /** Gives every slab back, whatever is out of it: the end of the keg. */
   abolish(): void {
     this.locked(() => {
-      for (const slab of [...this.slabs()]) this.space.pages.release(slab)
+      for (const slab of this.slabs()) this.space.pages.release(slab)
     })
   }
 
@@ -210,12 +215,16 @@ export class Keg {
     return this.limit > 0 && created - inSlabs >= this.limit
   }
 
-  /** Every slab, found in the page table. */
-  *slabs(): Generator<number> {
-    for (const run of this.space.pages.runs()) {
-      if (run.state !== 'used' || run.who !== RunKind.slab) continue
-      if (this.memory.glance(run.base + SlabWords.keg) === this.at) yield run.base
-    }
+  /**
+   * Every slab, found in the page table. Whose a slab is stands in it from before it was published, and
+   * is looked up under the pages' lock: no slab is given back meanwhile. Otherwise (later) another zone's
+   * pages could have become another thing, whose first word is like the address of this keg.
+   */
+  slabs(): number[] {
+    const { memory } = this
+    const isOurs = ({ base, state, who }: Run): boolean =>
+      state === 'used' && who === RunKind.slab && memory.peek(base + SlabWords.keg) === this.at
+    return this.space.pages.runs(isOurs).map(({ base }) => base)
   }
 
   /**

@@ -6,6 +6,11 @@
  * reused before its goal is met. Beside the words as they are now the zone keeps those it was made
  * with: a worker that opens it with the options that everybody was started with is not refused
  * because somebody has turned a knob meanwhile.
+ *
+ * So a look that races needs no more than this: any value that the word has had since the zone was made
+ * is fine, for each was a legal one, and no two of them have to agree outside the depot's lock. A bucket's
+ * size, old or new, lies within what the zone was made for, and so within its room; who still goes by an
+ * old limit gives back, or asks, once more or once less.
  */
 
 import { Misuse, show } from '../errors.ts'

@@ -2,7 +2,6 @@
  * Death in each deed of a worker: sections, allocations, frees, housekeeping, plain zones.
  */
 
-import type { TuneOptions } from '#src/index.ts'
 import { type Deed, deathScene } from './deathStage.ts'
 import {
   aging,
@@ -14,6 +13,7 @@ import {
   reclaiming,
   sealing,
   taking,
+  tuning,
 } from './deeds.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
@@ -24,10 +24,6 @@ const waiting: Body = (_memory, { smr }) => {
   smr.synchronize({ timeoutMs: 100 })
   smr.poll(smr.advance())
 }
-const tuning =
-  (knobs: TuneOptions): Body =>
-  (_memory, { zone }) =>
-    zone.tune(knobs)
 const preallocating: Body = (_memory, { zone }) => zone.prealloc(6)
 
 export const DEEDS: readonly Deed[] = [

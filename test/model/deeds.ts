@@ -5,7 +5,7 @@
  * whatever becomes of the worker, at most the item between the zone and the hand is unaccounted for.
  */
 
-import type { Item } from '#src/index.ts'
+import type { Item, TuneOptions, Zone } from '#src/index.ts'
 import type { Supply } from '#src/zone/supply.ts'
 import { type Body, unlink } from './zoneStage.ts'
 
@@ -56,6 +56,33 @@ export const aging: Body = (_memory, { zone }) => {
     supply.easeDepot(failure)
   })
 }
+export const tuning =
+  (knobs: TuneOptions): Body =>
+  (_memory, { zone }) =>
+    zone.tune(knobs)
+/** Another zone, whose slabs lie where those of the first may have lain, or will. */
+export const otherZone: Body = (_memory, { arena }) => void otherOf(arena)
+const otherOf = (arena: { zone(name: string, shape: object): Zone }): Zone =>
+  arena.zone('other', { bytes: 512, bucket: 2, trimEveryMs: 0 })
+/** Gives an item to the wrong zone, which must refuse it whatever it has known of that page. */
+export const straying =
+  (times: number): Body =>
+  (_memory, { arena, zone }) => {
+    const other = otherOf(arena)
+    for (let i = 0; i < times; i++) {
+      const item = other.tryZalloc()
+      if (item === 0) continue
+      let refused = false
+      try {
+        zone.zfreeSmr(item)
+      } catch (error) {
+        refused = (error as { code?: unknown }).code === 'ERR_UMA_SMR_MISUSE'
+      }
+      if (!refused) throw new Error(`item ${item} of another zone was taken`)
+      other.zfree(item)
+      other.reclaim('all', { timeoutMs: 0 })
+    }
+  }
 export const leaving: Body = (_memory, { arena }) => arena.detach()
 export const reclaiming =
   (level: 'trim' | 'drain' | 'all'): Body =>

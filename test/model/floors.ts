@@ -57,6 +57,8 @@ function inManyWays<W>(
 }
 
 const FEW = 50
+/** Too many of these to be tried in every order and with every value. */
+const MANY_LOOKS = /slabs come and go|trim against refill|knobs|a depot with a limit/
 /** As in a browser's page, which breathes where others sleep. */
 const NEVER_BLOCKING: More = {
   rules: { bound: 1, blocking: false },
@@ -106,7 +108,15 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(zoneScenarios(shipped), NEVER_BLOCKING),
     ...entries(smrScenarios(shipped), NEVER_BLOCKING),
   ],
-  zone: inManyWays(zoneScenarios(shipped), 1, [{ bound: 2 }, { bound: 1, delayed: true }]),
+  zone: [
+    ...inManyWays(zoneScenarios(shipped), 1, [{ bound: 2 }, { bound: 1, delayed: true }]),
+    ...zoneScenarios(shipped).flatMap((each, i) =>
+      entries([each], {
+        rules: { bound: 1, ...(MANY_LOOKS.test(each.name) ? sampled(2000, i) : {}), hostile: true },
+        quick: sampled(20, i),
+      }),
+    ),
+  ],
   'zone, mixtures': [
     ...entries(zoneMixtures(shipped), { rules: sampled(5000, 1), quick: sampled(100, 1) }),
     ...entries(zoneMixtures(shipped), {

@@ -5,6 +5,7 @@
  * again: a reader that still looks is then convicted by the race (see zoneStage.ts).
  */
 
+import type { TuneOptions } from '#src/index.ts'
 import {
   aging,
   both,
@@ -12,10 +13,13 @@ import {
   freeing,
   insisting,
   leaving,
+  otherZone,
   plainly,
   reclaiming,
   sealing,
+  straying,
   taking,
+  tuning,
   unlinking,
 } from './deeds.ts'
 import type { Scenario } from './scenario.ts'
@@ -35,6 +39,8 @@ import {
 
 /** Two who insist would wake each other for ever, and a schedule that is not fair might let them. */
 const PATIENCE = 3
+const SMALLER: TuneOptions = { bucket: 1, advanceEvery: 2, depot: 0 }
+const LARGER: TuneOptions = { bucket: 2, advanceEvery: 1, depot: 100 }
 
 /** Scenarios that a bound of 2 finishes within seconds. */
 export function zoneScenarios(lib: Library): readonly Scenario<undefined>[] {
@@ -161,6 +167,24 @@ export function zoneScenarios(lib: Library): readonly Scenario<undefined>[] {
     scene('buckets grow', [of('one', 0, churning(2, 2)), of('other', 1, freeing, taking(3))], {
       zone: { limit: 6, bucket: { min: 1, max: 2 } },
     }),
+    scene(
+      'knobs are turned',
+      [
+        of('one', 0, churning(2, 2)),
+        of('other', 1, both(tuning(SMALLER), taking(2), tuning(LARGER), freeing)),
+      ],
+      { zone: { limit: 6, bucket: { min: 1, max: 2 } } },
+      { rules: { bound: 1 } },
+    ),
+    scene(
+      "another zone's item",
+      [
+        of('stray', 0, straying(1), otherZone),
+        of('churner', 1, both(churning(1, 1), reclaiming('all'))),
+      ],
+      { zone: { limit: 4 } },
+      { rules: { bound: 1 } },
+    ),
     scene(
       'an age is over',
       [reader(), of('freer', 1, both(unlinking, aging)), of('taker', 2, insisting)],
