@@ -121,7 +121,9 @@ function makeTable(
   }
   const undo = undoer(arena, name, given)
   let zone: Zone | undefined
-  // Until it is done or undone: if this call is cut off, a turn of its own sees to what it has made.
+  // Until it is done or undone: if this call is cut off, a turn of its own sees to what it has made. So
+  // what an earlier one has left there stays.
+  const isFirst = !space.making.has(name)
   space.making.add(name)
   try {
     const smr = given ?? arena.smr(name)
@@ -129,11 +131,11 @@ function makeTable(
     const found = buildTable(arena, name, zone, runs)
     if (!found?.created) throw exists(name)
     const parts = partsOf(arena, found, zone, smr)
-    space.making.delete(name)
+    if (isFirst) space.making.delete(name)
     return parts
   } catch (error) {
     undo(zone, runs)
-    space.making.delete(name)
+    if (isFirst) space.making.delete(name)
     throw error
   }
 }
