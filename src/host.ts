@@ -102,11 +102,15 @@ export function asyncScope<T>(): AsyncScope<T> | undefined {
   return hooks && new hooks.AsyncLocalStorage()
 }
 
+/** What a test throws through a thread that it takes off its processor: no error, and no news to anybody. */
+const SUSPENDED = Symbol.for('uma-smr: suspend this thread')
+
 /**
  * Says that something went wrong where nobody is there to catch it: a process warning in Node, what
  * `reportError` does elsewhere. Never throws, whatever it is told: its caller has to go on.
  */
 export function report(error: unknown): void {
+  if (error === SUSPENDED) return
   try {
     if (scope.process?.emitWarning !== undefined) {
       scope.process.emitWarning(error instanceof Error ? error : `uma-smr: ${show(error)}`)

@@ -16,8 +16,8 @@ import type { Operation } from './linearizable.ts'
 import type { Fault } from './rules.ts'
 import { nameOf } from './verbs.ts'
 
-/** Thrown through a thread to suspend it. Code under test must let it pass. */
-export const TOKEN: unique symbol = Symbol('suspend this thread')
+/** Thrown through a thread to suspend it. Code under test must let it pass; `report` knows it by this name. */
+export const TOKEN: unique symbol = Symbol.for('uma-smr: suspend this thread')
 
 export const READY = 0
 /** Breathing or napping: runs again when somebody has changed a word, or when time passes. */

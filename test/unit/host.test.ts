@@ -18,6 +18,7 @@ import {
   UNKNOWN_THREAD,
 } from '#src/host.ts'
 import { misuse } from '../helpers/refusals.ts'
+import { TOKEN } from '../model/thread.ts'
 
 afterEach(() => {
   vi.unstubAllGlobals()
@@ -237,6 +238,12 @@ describe('report', () => {
     report('text')
     report(undefined)
     expect(told).toEqual([error, 'uma-smr: "text"', 'uma-smr: undefined'])
+  })
+
+  it('is none of what a test ends a thread with', () => {
+    vi.stubGlobal('process', { emitWarning: tell })
+    report(TOKEN)
+    expect(told).toEqual([])
   })
 
   it('is the page’s own error event in a browser, and nothing where there is none', () => {
