@@ -113,12 +113,22 @@ export class Arena {
 
   /**
    * Joins the arena that `handle` leads to and claims a worker slot of its own. Misuse for anything
-   * that is no arena's handle, or another version's; Misuse as well when all slots are taken.
-   * `intrinsics` as for `create`: each worker chooses for itself. Blocks only while it takes over
-   * what a dead worker left in a slot; legal inside a section.
+   * that is no arena's handle, or another version's; Misuse as well when all slots are taken, also by
+   * workers that are gone, unless this thread has an attachment that can reap them. `intrinsics` as for
+   * `create`: each worker chooses for itself. Blocks only while it takes over what a dead worker left in
+   * a slot; legal inside a section.
    */
   static attach(handle: Handle, options: AttachOptions = {}): Arena {
-    return CLAIMS.make((claim) => new Arena(attachSpace(handle, options, claim).space, handle))
+    return CLAIMS.make((claim) => {
+      const attach = (): Space => attachSpace(handle, options, claim).space
+      try {
+        return new Arena(attach(), handle)
+      } catch (error) {
+        const isFull = error instanceof Misuse && 'maxWorkers' in error.facts
+        if (!isFull || !supervisionOf(handle).makeRoom()) throw error
+        return new Arena(attach(), handle)
+      }
+    })
   }
 
   /** The shared buffer itself. Never throws and never blocks; legal anywhere. */

@@ -48,6 +48,20 @@ export class Supervision {
     this.reapAbandoned(space)
   }
 
+  /**
+   * All slots are taken, and who attaches can reap nobody before it has one: another attachment of this
+   * thread does. Whether there is room now.
+   */
+  makeRoom(): boolean {
+    for (const space of this.members) {
+      if (!space.isOpen || !space.isOurs) continue
+      const before = space.workers.unreaped().length
+      this.reapAbandoned(space)
+      if (space.workers.unreaped().length < before) return true
+    }
+    return false
+  }
+
   /** Reaps the worker's slots when it exits, and tells. */
   add(space: Space, worker: SupervisedWorker, onReaped?: (report: ReapReport) => void): void {
     const thread = exitingThread(worker)

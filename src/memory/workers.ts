@@ -99,8 +99,10 @@ export class Workers {
       memory.or(this.activeWord(slot), bitOf(slot)) // [A]
       return slot
     }
+    const gone = this.unreaped().map((seen) => this.nameOf(seen))
+    const which = gone.length === 0 ? '' : `, ${gone.join(', ')} by who is gone`
     throw new Misuse(
-      `${call}: all ${max} worker slots are taken; detach or reap one, or create the arena with a larger maxWorkers`,
+      `${call}: all ${max} worker slots are taken${which}; detach or reap one, or create the arena with a larger maxWorkers`,
       { maxWorkers: max },
     )
   }

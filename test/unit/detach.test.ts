@@ -171,3 +171,31 @@ it('an abandoned slot is reaped when any supervised thread exits', () => {
   exit()
   allIsThere(slot)
 })
+
+describe('all slots are taken, and one of them was left by a worker that could not leave in order', () => {
+  const crowded = () => {
+    const arena = Arena.create({ bytes: 2 ** 16, maxWorkers: 2 })
+    const leaver = Arena.attach(arena.handle)
+    const zone = arena.zone('z', { bytes: 8, bucket: 4, smr: arena.smr('d') })
+    leaver.zone('z').zfreeSmr(leaver.zone('z').zallocSmr())
+    leaver.space.abandon()
+    return { arena, leaver, zone }
+  }
+
+  it('who attaches has it, if this thread has an attachment that can reap', () => {
+    const { arena, leaver, zone } = crowded()
+    const next = Arena.attach(arena.handle)
+    expect(next.space.slot).toBe(leaver.space.slot)
+    expect(next.space.workers.unreaped()).toEqual([])
+    expect(next.zone('z').reclaim('all').remaining).toBe(0)
+    zone.check()
+    expect(misuse(() => Arena.attach(arena.handle)).message).toMatch(/slots are taken; detach/)
+  })
+
+  it('else the error says which', () => {
+    const { arena } = crowded()
+    arena.space.abandon()
+    const { message } = misuse(() => Arena.attach(arena.handle))
+    expect(message).toMatch(/all 2 worker slots are taken, 0, 1 by who is gone; detach or reap/)
+  })
+})
