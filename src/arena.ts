@@ -202,12 +202,11 @@ export class Arena {
    * one of this thread goes on; a supervisor that dies takes its children along, and they are
    * reaped with it. Errors in reaping and in `onReaped` are process warnings: nobody is there to
    * catch them. A thread that supervises hears of a death only when its event loop turns: so this
-   * worker blocks for a lock, and for readers, for 1 s at most (in waits, `reclaim` and `destroy`
-   * of a lazy domain and its zones three ticks more), then throws Exhausted or says what remains,
-   * and may try again after a turn. A `timeoutMs` that is given counts, and async twins wait 30 s
-   * as ever. Give `arena.reclaim` and `table.resize` a `timeoutMs`. Misuse for anything that does
-   * not tell its exit. Node before 20.16 does not tell a worker which thread it is: there, and in
-   * browsers, call `reap`. Never blocks itself; legal inside a section.
+   * worker blocks for a lock, and for readers, for 1 s at most (with a lazy domain three ticks
+   * more), then throws Exhausted or says what remains, and may try again after a turn. A
+   * `timeoutMs` that is given counts, and async twins wait 30 s as ever. Misuse for anything that
+   * does not tell its exit. Node before 20.16 does not tell a worker which thread it is: there, and
+   * in browsers, call `reap`. Never blocks itself; legal inside a section.
    */
   supervise(worker: SupervisedWorker, onReaped?: (report: ReapReport) => void): void {
     this.space.assertOpen('arena.supervise')
@@ -322,7 +321,7 @@ export class Arena {
 
   /**
    * `zone.reclaim` for every zone of the arena, whether this worker has opened it or not. `timeoutMs`
-   * (default 30 s) is for all of them together. Of a zone with hooks that this worker has not brought
+   * (default as for `zone.reclaim`) is for all of them together. Of a zone with hooks that this worker has not brought
    * only empty slabs go back; `skipped` names it. Misuse inside a section, which changes nothing. Blocks
    * as `zone.reclaim`. The arena does the part of it that waits for nobody by itself, before it
    * tells anybody Exhausted. FreeBSD uma_reclaim(9).
@@ -331,7 +330,9 @@ export class Arena {
     const { memory } = this.space
     this.begin(RECLAIM)
     assertLevel(RECLAIM, level)
-    const deadline = memory.now() + timeoutOf(RECLAIM, options)
+    timeoutOf(RECLAIM, options)
+    const given = options?.timeoutMs
+    const deadline = memory.now() + (given ?? this.space.locks.patienceMs)
     for (const smr of this.domains.values()) {
       if (!smr.inside) continue
       throw new Misuse(`${RECLAIM}: a section of domain ${show(smr.name)} is open; exit first`, {
@@ -342,8 +343,11 @@ export class Arena {
     const skipped: string[] = []
     for (const each of this.space.directory.list()) {
       if (each.kind !== Named.zone) continue
-      const timeoutMs = Math.max(0, deadline - memory.now())
-      const did = this.reclaimOne(each, level, timeoutMs)
+      const left = Math.max(0, deadline - memory.now())
+      // Nobody can make a lazy clock hurry: unless the caller has said how long, each gets its ticks.
+      const did = this.reclaimOne(each, level, (domain) =>
+        given === undefined ? left + (domain?.graceMs ?? 0) : left,
+      )
       if (did === undefined) skipped.push(each.name)
       sum.released += did?.released ?? 0
       sum.pages += did?.pages ?? shrinkUnopened(this.space, each)
@@ -353,18 +357,22 @@ export class Arena {
   }
 
   /** One zone of `reclaim`; undefined when it wants hooks that this worker has not brought. */
-  private reclaimOne(each: Listing, level: ReclaimLevel, timeoutMs: number): Reclaimed | undefined {
+  private reclaimOne(
+    each: Listing,
+    level: ReclaimLevel,
+    msFor: (domain: Smr | undefined) => number,
+  ): Reclaimed | undefined {
     const { directory } = this.space
     const known = this.zones.get(each.name)
     const mine = known?.isAlive() && known.serial === each.serial ? known : undefined
     if (mine === undefined && this.memory.peek(each.address + ZoneWords.hooks) !== 0)
       return undefined
     try {
-      if (mine !== undefined) return mine.reclaim(level, { timeoutMs })
+      if (mine !== undefined) return mine.reclaim(level, { timeoutMs: msFor(mine.parts.domain) })
       // Without hooks anybody may open it: for the moment, and under no name.
       const domainAt = (at: number): Smr | undefined => this.domainAt(at)
       const zone = openZone(RECLAIM, this.space, each.name, {}, undefined, domainAt, 'reclaim')
-      const did = zone.reclaim(level, { timeoutMs })
+      const did = zone.reclaim(level, { timeoutMs: msFor(zone.parts.domain) })
       zone.close()
       return did
     } catch (error) {

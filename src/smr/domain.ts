@@ -305,6 +305,11 @@ export class Smr extends Sections {
     return this.goals.patience(timeoutMs)
   }
 
+  /** What `patience` allows for a lazy clock besides. @internal */
+  get graceMs(): number {
+    return this.goals.graceMs
+  }
+
   /**
    * The goal for what has been unlinked so far; a step ahead of the clock unless `advance`. Never
    * blocks; legal under a lock. @internal

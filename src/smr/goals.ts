@@ -42,7 +42,7 @@ export const URGENT = 1
 /** A goal of a lazy clock lies two ticks ahead of one that has begun already. */
 const GRACE_TICKS_AT_MOST = 3
 
-const DEAF =
+export const DEAF =
   '; this thread supervises others and cannot hear of a death while it blocks: give timeoutMs, or wait between turns'
 
 /** In a checked arena a goal is serial x 2^32 + sequence; serials repeat after 2^20. */
@@ -252,7 +252,7 @@ export class Goals {
   }
 
   /** What a lazy clock needs to reach a goal, be there readers or not. */
-  private get graceMs(): number {
+  get graceMs(): number {
     return GRACE_TICKS_AT_MOST * this.pace.tickMs
   }
 

@@ -14,6 +14,7 @@ import { Exhausted, show } from '../errors.ts'
 import { ChainsWord, TableWords } from '../memory/layout.ts'
 import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
 import type { Seq } from '../seq.ts'
+import { DEAF } from '../smr/goals.ts'
 import { relieve } from '../zone/pressure.ts'
 import { bitsOf } from './chains.ts'
 import type { Stripes } from './stripes.ts'
@@ -30,7 +31,8 @@ export function resizeTable(
   options: WaitOptions | undefined,
 ): void {
   const { space } = parts.arena
-  const timeoutMs = timeoutOf(CALL, options)
+  timeoutOf(CALL, options)
+  const timeoutMs = parts.smr.patience(options?.timeoutMs)
   space.assertSleepable(CALL)
   let outcome: Outcome = 'readers'
   const attempted = (): boolean => {
@@ -49,8 +51,9 @@ export function resizeTable(
       chains: 2 ** bits,
     })
   }
+  const why = space.locks.supervises && options?.timeoutMs === undefined ? DEAF : ''
   throw new Exhausted(
-    `${CALL}: table ${show(parts.name)}: readers of the last resize have not left after ${timeoutMs} ms`,
+    `${CALL}: table ${show(parts.name)}: readers of the last resize have not left after ${timeoutMs} ms${why}`,
     { table: parts.name, timeoutMs },
   )
 }

@@ -314,7 +314,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /**
    * Gives the table room for `capacity` records, more or fewer than now, while readers go on.
    * Writers wait meanwhile. Blocks until readers have left the array before the current one, at
-   * most `timeoutMs` (default 30 s). Exhausted after that, or when there is no memory for the new
+   * most `timeoutMs` (default as for `smr.wait`). Exhausted after that, or when there is no memory for the new
    * array; nothing has changed. Misuse inside a section.
    */
   resize(capacity: number, options?: WaitOptions): void {

@@ -237,6 +237,14 @@ export class Depot {
     return this.lists.taken
   }
 
+  /** Buckets with items, now. */
+  size(): number {
+    const { at, memory } = this
+    return this.locked(
+      () => memory.peek(at + DepotWords.pendingBuckets) + memory.peek(at + DepotWords.safeBuckets),
+    )
+  }
+
   counts(): DepotCounts {
     return depotCounts(this.memory, this.at)
   }

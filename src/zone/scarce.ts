@@ -30,7 +30,7 @@ export function freeAlone(parts: Parts, item: Item, failure: Failure): boolean {
   if (domain !== undefined) {
     // Where something is pending still, we have waited for its readers already.
     // In a thread that supervises the reader may be one whose death it has to hear of first.
-    const timeoutMs = domain.patience(space.locks.patienceMs)
+    const timeoutMs = domain.patience(undefined)
     if (depot.hasPending() || timeoutMs === 0 || !domain.synchronize({ timeoutMs })) return false
     failure.run(parts, hooks.dtor, item)
     if (trashing) fillTrash(space.memory, item, recordWords)

@@ -318,7 +318,7 @@ export class Supply {
     if (!depot.hasPending() && depot.counts().safe === 0) return false
     let bucket = 0
     // In a thread that supervises the reader may be one whose death it has to hear of first.
-    until(space, domain.patience(space.locks.patienceMs), () => {
+    until(space, domain.patience(undefined), () => {
       depot.urge()
       bucket = depot.fetch(0)
       return bucket !== 0

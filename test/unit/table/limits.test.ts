@@ -236,6 +236,26 @@ describe.each(CONFIGS)('a table whose stripe is taken, sequences $name', (config
     expectIntact(table)
   })
 
+  it('in a thread that supervises, a resize waits for readers no longer than for locks', () => {
+    const { arena, other, table, theirs } = pair(config)
+    fillTable(table, 30)
+    arena.smr('accounts').enter()
+    theirs.resize(64)
+    let naps = 0
+    skipWaits(other, () => naps++)
+    const resize = (options?: { timeoutMs: number }) => () => theirs.resize(32, options)
+    expect(resize()).toThrow(/have not left after 30000 ms$/)
+    const usual = naps
+    other.supervise({ threadId: 4711, once: () => {} })
+    naps = 0
+    expect(resize()).toThrow(/have not left after 1000 ms; this thread supervises others/)
+    expect(naps).toBeLessThan(usual)
+    expect(resize({ timeoutMs: 7 })).toThrow(/have not left after 7 ms$/)
+    arena.smr('accounts').exit()
+    resize()()
+    expectIntact(table)
+  })
+
   it('is resized only when all its stripes can be had', () => {
     const { arena, other, table, theirs } = pair(config)
     fillTable(table, 30)

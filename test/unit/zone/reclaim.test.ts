@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, it } from 'vitest'
-import { Exhausted, type Item, type WaitOptions } from '#src/index.ts'
+import { Exhausted, type Item, type Smr, type WaitOptions } from '#src/index.ts'
 import { Stage } from '../../helpers/combos.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import {
@@ -193,6 +193,30 @@ describe.each(CONFIGS)('reclaim, sequences $name', (config) => {
     b.smr.exit()
   })
 
+  it('looks at the time also where destructors free into their own zone, which brings no end nearer', () => {
+    let destroyed = 0
+    const owned: Item[] = []
+    const dtor = (): void => {
+      destroyed++
+      for (const item of owned.splice(-2)) free(a, item)
+    }
+    const { a } = smrStage(config, { bucket: 2, dtor })
+    owned.push(...allocMany(a, 400))
+    const first = owned.splice(-4)
+    freeMany(a, first)
+    for (const level of ['drain', 'all'] as const) {
+      const before = { destroyed, left: owned.length }
+      a.zone.reclaim(level, { timeoutMs: 0 })
+      expect(destroyed).toBeGreaterThan(before.destroyed)
+      expect(destroyed).toBeLessThan(before.destroyed + 50)
+      expect(owned.length).toBeLessThan(before.left)
+    }
+    // With time it gets to the end: the last of them are in this worker's bucket then.
+    for (let i = 0; i < 2; i++) a.zone.reclaim('all')
+    expect([owned.length, a.zone.stats().live, destroyed]).toEqual([0, 0, 400])
+    a.zone.check()
+  })
+
   it('retires what is part-filled before it waits, so that one drain is enough', () => {
     const { a } = smrStage(config, { bucket: 64 })
     free(a, alloc(a))
@@ -266,6 +290,34 @@ describe.each(CONFIGS)('zones of a slow lazy domain, sequences $name', (config) 
     const drain = (): void => void zone.reclaim('drain')
     expect(took(drain)).toBe(1 + (3 * TICK) / 1000)
     expect(zone.stats().pending).toBeGreaterThan(0)
+    expect(took(() => arena.reclaim('drain'))).toBe(1 + (3 * TICK) / 1000)
     reader.exit()
+  })
+
+  it('arena.reclaim gives the clock its ticks, and readers no longer than all zones together may take', () => {
+    const { arena, zone, reader, took } = slow()
+    arena.reclaim('drain')
+    expect(zone.stats()).toMatchObject({ pending: 0, safe: 0 })
+    reader.enter()
+    for (const name of ['one', 'two']) {
+      const other = arena.zone(name, { bytes: 16, smr: zone.parts.domain as Smr, bucket: 2 })
+      other.zfreeSmrBatch(other.zallocSmrBatch(7))
+    }
+    // The second has only its ticks left.
+    expect(took(() => arena.reclaim('drain'))).toBeGreaterThanOrEqual((USUAL + 3 * TICK) / 1000)
+    expect(took(() => arena.reclaim('drain', { timeoutMs: 7000 }))).toBe(7)
+    expect(took(() => arena.reclaim('drain', { timeoutMs: 0 }))).toBe(0)
+    reader.exit()
+  })
+
+  it('a free for which there is no bucket waits for the ticks as well', () => {
+    const { arena, zone } = slow()
+    const large = arena.zone('large', { bytes: 600, smr: zone.parts.domain as Smr, bucket: 2 })
+    const items = large.zallocSmrBatch(4)
+    arena.reclaim('all')
+    while (arena.space.pages.reserve(1) !== 0);
+    for (const item of items) large.zfreeSmr(item)
+    expect(large.stats().live).toBe(0)
+    large.check()
   })
 })
