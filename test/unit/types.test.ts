@@ -4,6 +4,7 @@
  */
 
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -60,6 +61,8 @@ async function versionOf(folder: URL): Promise<string> {
 }
 
 beforeAll(async () => {
+  const missing = COMPILERS.filter(({ folder }) => !existsSync(folder)).map(({ name }) => name)
+  expect(missing, 'compilers that are not installed; run npm install').toEqual([])
   await rm(OUT, { recursive: true, force: true })
   await mkdir(OUT, { recursive: true })
   // Found by every program below this folder.
