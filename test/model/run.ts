@@ -53,19 +53,22 @@ async function main(): Promise<boolean> {
     }
     return true
   }
-  const entries = chosen(name)
-  if (text !== undefined) return replayOne(entries[0] as Entry, name, text)
+  const groups = chosen(name)
+  if (text !== undefined) return replayOne(groups[0]?.[1][0] as Entry, name, text)
   const rows: Row[] = []
-  if (values.table) console.log(HEADER)
-  for (const entry of entries) {
-    const row = runEntry(entry, rulesGiven())
-    rows.push(row)
-    // What the host puts off for us (warnings, promises that were let go of) would be kept for ever.
-    await setImmediate()
-    if (values.table) console.log(formatRow(row))
-    else report(row)
+  for (const [group, entries] of groups) {
+    if (values.table) console.log(`### ${group}\n\n${HEADER}`)
+    for (const entry of entries) {
+      const row = runEntry(entry, rulesGiven())
+      rows.push(row)
+      // What the host puts off for us (warnings, promises that were let go of) would be kept for ever.
+      await setImmediate()
+      if (values.table) console.log(formatRow(row))
+      else report(row)
+    }
+    if (values.table) console.log()
   }
-  console.log(`${values.table ? '\n' : ''}${formatSum(rows)}`)
+  console.log(formatSum(rows))
   for (const { name, failure } of rows.filter((row) => !row.good && values.table)) {
     console.log(`${name}: ${failure?.message} --replay ${failure?.replay}`)
   }
@@ -89,14 +92,15 @@ async function runMutants(): Promise<number> {
   return verdicts.filter(({ failure, replays }) => failure === undefined || !replays).length
 }
 
-function chosen(name: string | undefined): readonly Entry[] {
-  if (name === undefined) return Object.values(catalog).flat()
+/** A table for each group: that of exceptions beside that of deaths. */
+function chosen(name: string | undefined): readonly (readonly [string, readonly Entry[]])[] {
+  if (name === undefined) return Object.entries(catalog)
   const byName = entriesNamed(name)
   const entries = byName.length > 0 ? byName : (catalog[name] ?? [])
   if (entries.length === 0) {
     throw new Error(`no scenario and no group is named "${name}"; --list names them`)
   }
-  return entries
+  return [[name, entries]]
 }
 
 function replayOne({ scenario }: Entry, name: string | undefined, text: string): boolean {
