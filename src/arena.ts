@@ -81,10 +81,10 @@ export class Arena {
     this.words = space.memory.words
     this.floats = space.memory.floats
     space.pendingIn = (domain) => pendingIn(space, domain)
-    space.sweep = (given) => {
+    space.sweep = (isGivenUp) => {
       const { directory } = space
       directory.whileLocked((names) => {
-        sweepOrphans(space, dropUnfinished(space, names, given))
+        sweepOrphans(space, dropUnfinished(space, names, isGivenUp))
         directory.swept()
       })
     }

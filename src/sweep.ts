@@ -43,20 +43,20 @@ export function sweepOrphans(space: Space, names: readonly Listing[]): number {
  *
  * A zone is made before its table: whoever dies in between leaves it, with all the pages of its reserve.
  * It says who made it for a table. There is a table of it: then it is finished, whoever made it, for
- * another may have gone on. There is none, and its maker is gone, or is this worker and has given it
- * up (`given`): nobody will finish it but one who has opened it meanwhile, and then it is left to him.
+ * another may have gone on. There is none, and its maker is gone, or has given it up (as its caller knows,
+ * who is the maker, or has the lock of tables): nobody will finish it but one who has opened it meanwhile, and then it is left to him.
  * Otherwise it is being made.
  */
 export function dropUnfinished(
   space: Space,
   names: readonly Listing[],
-  given: ReadonlySet<string> = new Set(),
+  isGivenUp: (name: string, maker: number) => boolean = () => false,
 ): readonly Listing[] {
-  const { directory, locks, memory, workers } = space
+  const { directory, memory, workers } = space
   const isDead = ({ address, kind, name }: Listing): boolean => {
     const maker = kind === Named.zone ? memory.peek(address + ZoneWords.maker) : 0
     if (maker === 0) return false
-    return workers.isGone(maker) || (maker === locks.signature && given.has(name))
+    return workers.isGone(maker) || isGivenUp(name, maker)
   }
   const dead = names.filter(isDead)
   if (dead.length === 0) return names

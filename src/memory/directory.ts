@@ -13,7 +13,7 @@
 
 import { Corruption, Exhausted, Misuse, show } from '../errors.ts'
 import { Entry, Header, Named } from './layout.ts'
-import type { Locks } from './lock.ts'
+import { isTimeOut, type Locks } from './lock.ts'
 import { BYTES_PER_WORD, LINE_WORDS, type Memory } from './memory.ts'
 import { decodeText, encodeText } from './utf8.ts'
 
@@ -102,7 +102,11 @@ export class Directory {
     })
   }
 
-  /** Forgets the thing with this serial; `dismantle` gives its memory back. False: already gone. */
+  /**
+   * Forgets the thing with this serial; `dismantle` gives its memory back. False: already gone. When its
+   * name is gone it has ended: if `dismantle` cannot have a lock, what is left is swept in a turn of its
+   * own, and nobody hears of it who would try again.
+   */
   remove(serial: number, dismantle: () => void, ready: () => boolean = () => true): boolean {
     return this.locked(() => {
       for (let i = 0; i < this.entries; i++) {
@@ -112,8 +116,12 @@ export class Directory {
         if (!ready()) return false
         const unswept = this.begin()
         this.memory.store(entry + Entry.kind, FREE)
-        dismantle()
-        this.end(unswept)
+        try {
+          dismantle()
+          this.end(unswept)
+        } catch (error) {
+          if (!isTimeOut(error)) throw error
+        }
         return true
       }
       return false

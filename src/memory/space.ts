@@ -117,11 +117,8 @@ export class Space {
   pendingIn: (domain: number) => { items: number; bytes: number } = () => ({ items: 0, bytes: 0 })
   /** Closes the handles of the floors above, without a look at shared memory. */
   whenTaken: () => void = () => {}
-  /**
-   * Gives back what nothing leads to, and the zones that this worker has made for tables of these names
-   * and given up; likewise.
-   */
-  sweep: (given?: ReadonlySet<string>) => void = () => {}
+  /** Gives back what nothing leads to, and zones that were made for tables and given up; likewise. */
+  sweep: (isGivenUp?: (name: string, maker: number) => boolean) => void = () => {}
   /** Names of tables that this worker is making. */
   readonly making: Set<string> = new Set()
   /**
@@ -190,8 +187,9 @@ export class Space {
   /** In a turn of its own: what calls that failed have left half made, or half ended, goes back. */
   private checkNames(): void {
     if (!this.directory.isTorn && this.making.size === 0) return
-    this.sweep(this.making)
-    this.making.clear()
+    const { locks, making } = this
+    this.sweep((name, maker) => maker === locks.signature && making.has(name))
+    making.clear()
   }
 
   /**

@@ -108,7 +108,7 @@ function makeTable(
   const { space } = arena
   const namesake = space.directory.find(CREATE, Named.table, name)
   if (namesake !== undefined && !endWithoutZone(space, namesake)) throw exists(name)
-  if (isAbandoned(space, name)) space.sweep()
+  if (isUnfinished(space, name)) space.sweep((each) => each === name)
   // Memory first: what fails after the zone is made could take it from another worker's table.
   const reserve = (): Runs | undefined => reserveRuns(space, name, size)
   const runs = reserve() ?? (relieve(space, runWords(size)) ? reserve() : undefined)
@@ -140,11 +140,13 @@ function makeTable(
   }
 }
 
-/** Whether there is a zone of this name that its maker has left behind: without a table. */
-function isAbandoned({ directory, memory, workers }: Space, name: string): boolean {
+/**
+ * Whether there is a zone that was made for a table of this name. There is no table: so its maker, who has
+ * not the lock any more, has left it behind.
+ */
+function isUnfinished({ directory, memory }: Space, name: string): boolean {
   const zone = directory.find(CREATE, Named.zone, name)
-  const maker = zone === undefined ? 0 : memory.peek(zone.address + ZoneWords.maker)
-  return maker !== 0 && workers.isGone(maker)
+  return zone !== undefined && memory.peek(zone.address + ZoneWords.maker) !== 0
 }
 
 /**
@@ -167,10 +169,9 @@ function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean
   return true
 }
 
-function zoneLives({ memory, pages }: Space, table: number): boolean {
-  const zone = memory.peek(table + TableWords.zone)
-  const serial = memory.peek(table + TableWords.zoneSerial)
-  return pages.find(zone, RunKind.zone) === zone && memory.peek(zone + ZoneWords.serial) === serial
+/** By its name: its pages may be there still when it has ended. */
+function zoneLives({ directory, memory }: Space, table: number): boolean {
+  return directory.names(memory.peek(table + TableWords.zoneSerial))
 }
 
 /**
@@ -198,7 +199,7 @@ function undoer(
     if (madeZone && zone?.isAlive()) zone.undo()
     // It was made and nobody was told, or half made, and counted for its domain.
     const untold = madeZone && zone === undefined && !missing(Named.zone)
-    if (untold || directory.isTorn) space.sweep(untold ? new Set([name]) : undefined)
+    if (untold || directory.isTorn) space.sweep(untold ? (each) => each === name : undefined)
     const isBound = madeZone && !missing(Named.zone)
     if (madeDomain && !isBound && !missing(Named.domain)) arena.smr(name).destroy()
   }

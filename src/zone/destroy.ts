@@ -56,9 +56,9 @@ export function endUnused({ at, buckets, depot, domain, records, serial, space }
   return directory.remove(
     serial,
     () => {
+      if (domain !== undefined) memory.add(domain.address + DomainWords.users, -1)
       records.abolish()
       buckets.keg.abolish()
-      if (domain !== undefined) memory.add(domain.address + DomainWords.users, -1)
       pages.release(at)
     },
     isUnused,
@@ -90,10 +90,10 @@ export function destroyZone(
     const gone = directory.remove(
       serial,
       () => {
+        if (domain !== undefined) memory.add(domain.address + DomainWords.users, -1)
         // Whatever is out of them: no slab may outlive the zone, or a successor at its address has it.
         records.abolish()
         buckets.keg.abolish()
-        if (domain !== undefined) memory.add(domain.address + DomainWords.users, -1)
         pages.release(at)
       },
       idle,

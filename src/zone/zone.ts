@@ -350,6 +350,8 @@ export class Zone {
    * @internal
    */
   undo(): void {
+    // It has nothing of the zone in hand. If this fails, who comes next may end it.
+    this.memory.poke(this.cache.at + CacheWords.opened, 0)
     if (endUnused(this.parts)) this.end()
     else this.close()
   }

@@ -7,9 +7,10 @@
  */
 
 import { describe, expect, it, vi } from 'vitest'
-import { Arena, Exhausted, type Item, type ZoneOptions } from '#src/index.ts'
+import type { Exhausted, Item, ZoneOptions } from '#src/index.ts'
 import { checkPages } from '#src/memory/pages.ts'
 import { Random } from '../../helpers/random.ts'
+import { attempt, Rival } from '../../helpers/rival.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'
 import { type Actor, free, pagesInUse, plainStage, smrStage, tryAlloc } from './stage.ts'
 
@@ -36,51 +37,6 @@ const KINDS: readonly Kind[] = [
   { name: 'smr, a full arena', zone: { bytes: 2000, bucket: 2 } },
   { name: 'plain, all hooks', plain: true, zone: { limit: 30, ...hooks } },
 ]
-
-/** While it is on, each lock that these workers want is another's, once in `every` times. */
-class Rival {
-  every = 0
-  hits = 0
-  private readonly arena: Arena
-  private readonly random: Random
-
-  constructor(first: Arena, random: Random) {
-    this.arena = Arena.attach(first.handle)
-    this.random = random
-  }
-
-  against({ space }: Arena): void {
-    const { locks } = space
-    const own = this.arena.space.locks
-    const acquire = locks.acquire.bind(locks)
-    locks.patienceMs = 0
-    locks.acquire = (at, what) => {
-      const takes = this.every > 0 && this.random.oneIn(this.every) && own.tryLock(at) === 'ok'
-      if (!takes) return acquire(at, what)
-      this.hits++
-      try {
-        return acquire(at, what)
-      } finally {
-        own.unlock(at)
-      }
-    }
-  }
-
-  leave(): void {
-    this.every = 0
-    this.arena.detach()
-  }
-}
-
-/** What `act` throws must be a lock that was not to be had, or memory that is not there. */
-function attempt<T>(act: () => T): { readonly value?: T; readonly error?: Exhausted } {
-  try {
-    return { value: act() }
-  } catch (error) {
-    if (!(error instanceof Exhausted)) throw error
-    return { error }
-  }
-}
 
 function script(kind: Kind, seed: number): { hits: number; refused: number } {
   const random = new Random(seed)
