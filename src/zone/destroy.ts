@@ -44,8 +44,8 @@ export function freeOwned(
  * or there is, or was, an item of it about. So there is nothing in it for a hook or a reader. Whether it
  * is gone.
  */
-export function endUnused({ at, buckets, depot, domain, records, serial, space }: Parts): boolean {
-  const { directory, memory, pages } = space
+export function endUnused(parts: Parts): boolean {
+  const { at, depot, serial, space } = parts
   // With the directory locked nobody opens it. Who does so before has it marked by the same lock, and who
   // comes later does not find it. Otherwise it would go while another fills it, and his words in it would
   // be of whatever comes to lie there.
@@ -53,16 +53,16 @@ export function endUnused({ at, buckets, depot, domain, records, serial, space }
     const { pending, safe } = depot.counts()
     return pending + safe === 0 && !isUsed(space, at)
   }
-  return directory.remove(
-    serial,
-    () => {
-      if (domain !== undefined) memory.add(domain.address + DomainWords.users, -1)
-      records.abolish()
-      buckets.keg.abolish()
-      pages.release(at)
-    },
-    isUnused,
-  )
+  return space.directory.remove(serial, () => dismantle(parts), isUnused)
+}
+
+/** Its memory goes back. Its name is gone, and the directory locked. */
+function dismantle({ at, buckets, domain, records, space }: Parts): void {
+  if (domain !== undefined) space.memory.add(domain.address + DomainWords.users, -1)
+  // Whatever is out of them: no slab may outlive the zone, or a successor at its address has it.
+  records.abolish()
+  buckets.keg.abolish()
+  space.pages.release(at)
 }
 
 /** Returns how many items could not be reclaimed in time: 0, and the zone is gone. */
@@ -71,8 +71,8 @@ export function destroyZone(
   supply: Supply,
   options: WaitOptions | undefined,
 ): number {
-  const { at, depot, domain, buckets, records, serial, space } = parts
-  const { directory, memory, pages } = space
+  const { at, depot, serial, space } = parts
+  const { directory, memory } = space
   timeoutOf('zone.destroy', options)
   return supply.run((failure) => {
     supply.flush()
@@ -87,17 +87,7 @@ export function destroyZone(
     const left = depot.counts().pending
     if (left > 0) return left
     const idle = (): boolean => !depot.hasPending() && depot.counts().safe === 0
-    const gone = directory.remove(
-      serial,
-      () => {
-        if (domain !== undefined) memory.add(domain.address + DomainWords.users, -1)
-        // Whatever is out of them: no slab may outlive the zone, or a successor at its address has it.
-        records.abolish()
-        buckets.keg.abolish()
-        pages.release(at)
-      },
-      idle,
-    )
+    const gone = directory.remove(serial, () => dismantle(parts), idle)
     return gone ? 0 : Math.max(1, depot.counts().pending)
   })
 }

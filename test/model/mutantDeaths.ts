@@ -179,8 +179,8 @@ export const DEATH_TRIALS: readonly Trial[] = [
   byArena('death in ending a zone, and another is made before it is reaped', [
     'zone: its own words go back before its slabs',
     'zone/destroy',
-    'records.abolish();\n            buckets.keg.abolish();\n            if (domain !== undefined)\n                memory.add(domain.address + DomainWords.users, -1);\n            pages.release(at);',
-    'if (domain !== undefined)\n                memory.add(domain.address + DomainWords.users, -1);\n            pages.release(at);\n            records.abolish();\n            buckets.keg.abolish();',
+    'records.abolish();\n    buckets.keg.abolish();\n    space.pages.release(at);',
+    'space.pages.release(at);\n    records.abolish();\n    buckets.keg.abolish();',
   ]),
   byArena('death in ending a zone, and another is made before it is reaped', [
     'the directory forgets what a dead worker had left unswept',
