@@ -22,6 +22,7 @@ import { clockScenarios } from './clockScenarios.ts'
 import { accompaniedDeaths, deathScenarios } from './deathScenarios.ts'
 import { VICTIM } from './deathStage.ts'
 import { guardScenarios } from './guardScenarios.ts'
+import { IN_BATCH, kegDeaths, twoKegDeaths } from './kegDeaths.ts'
 import { memoryScenarios } from './memoryScenarios.ts'
 import { paceScenarios } from './paceScenarios.ts'
 import type { Rules } from './rules.ts'
@@ -131,6 +132,7 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
   death: [
     ...entries(deathScenarios(shipped), { victim: VICTIM }),
     ...entries(batchDeaths(shipped), { victim: VICTIM }),
+    ...entries(kegDeaths(shipped), { victim: VICTIM }),
     ...entries(arenaDeaths(shipped), { victim: VICTIM }),
     ...entries([...birthDeaths(shipped), ...undoDeaths(shipped)], { victim: VICTIM }),
     ...entries([asyncDeaths(shipped).alone, callDeaths(shipped).alone], { victim: VICTIM }),
@@ -160,5 +162,9 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
     { bound: 2 },
     { bound: 1, delayed: true },
   ]),
-  'two deaths': entries(reaperDeaths(shipped), { first: VICTIM, victim: REAPER, stride: 20 }),
+  'two deaths': [
+    ...entries(reaperDeaths(shipped), { first: VICTIM, victim: REAPER, stride: 20 }),
+    // With this stride the first one dies in the middle of its batch as well.
+    ...entries(twoKegDeaths(shipped), { first: VICTIM, victim: REAPER, stride: IN_BATCH }),
+  ],
 }

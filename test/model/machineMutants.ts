@@ -11,6 +11,7 @@
  *   ... --deep                                                 survivors also with the rules of npm run model
  *   ... --no-units                                             survivors are not shown to the unit tests
  *   ... --again                                                forget what the last run has found
+ *   ... --no-cover                                             only explorations whose coverage is known already
  *
  * Each mutant runs through the scenarios that reach its line (found by the engine's own coverage),
  * with the rules of the tests, in a process of its own; the first that fails has caught it. All mutants
@@ -45,24 +46,25 @@ const { values, positionals } = parseArgs({
     deep: { type: 'boolean', default: false },
     'no-units': { type: 'boolean', default: false },
     again: { type: 'boolean', default: false },
+    'no-cover': { type: 'boolean', default: false },
   },
 })
 
 /** Protocol files. The porthole itself is the explorer's to replace; what inspects is not protocol. */
 const MUTATED = /^(?:smr|zone|table|memory)\/|^(?:arena|reap)$/
 const LEFT_OUT = /^memory\/(?:memory|swift|intrinsics)|\/(?:stats|audit|why|stall)$/
-/** Scenarios that do not run the library. */
-const NOT_OURS: ReadonlySet<string> = new Set(['litmus', 'grace period'])
+/** Scenarios that do not run the library; and those that run it once more on a module that is not mutated. */
+const NOT_OURS = /^(?:litmus|grace period)$|^wasm/
 
 const DIST = new URL('dist/', ROOT)
 /** A mutant may make an exploration that much longer before it is given up. */
 const LONGER = 4
-const MORE_SCHEDULES = 1000
+const MORE_SCHEDULES = 200
 const DEEP_SCHEDULES = 200_000
 /** Explorations under coverage in one process. */
-const AT_ONCE = 20
+const AT_ONCE = 6
 /** How many ms of scenarios a mutant gets in each round. */
-const ROUNDS: readonly number[] = [1000, 6000, Number.POSITIVE_INFINITY]
+const ROUNDS: readonly number[] = [150, 600, 2400, Number.POSITIVE_INFINITY]
 /** Scenarios whose setup alone reaches a mutant differ little: so many of them are enough. */
 const SETUPS = 6
 const DEATH = /death|exceptions/
@@ -79,9 +81,15 @@ const SUITED: Readonly<Record<Operator, RegExp>> = {
   'off by one': DEATH,
 }
 const SUITED_PRICE = 0.2
-/** Of one process, beyond what its entries take by themselves, in ms. */
-const TIME = 90_000
-const TIMES_LONGER = 15
+/** Of what has caught a mutant in the same function or file. */
+const KNOWN_PRICE = 0.05
+/** Of one process, beyond what its entries take by themselves, in ms of the processor. */
+const TIME = 4000
+const TIMES_LONGER = 4
+/** So many explorations that take too long, one mutant may have in one round. */
+const MOST_LATE = 2
+/** The score is written anew after so many verdicts. */
+const SCORE_EVERY = 25
 
 interface Numbered extends MachineMutant {
   readonly key: string
@@ -116,14 +124,12 @@ async function main(): Promise<boolean> {
   await mkdir(YARD, { recursive: true })
   const slots = Array.from({ length: Number(values.jobs) }, (_, i) => new Slot(i))
   await Promise.all(slots.map((slot) => slot.prepare()))
-  console.log(`${chosen.length} mutants of ${all.length}; looking who reaches them`)
   const world = await fingerprint(library)
+  console.log(`${chosen.length} mutants of ${all.length}, world ${world}; looking who reaches them`)
   const covered = await coverage(slots, all, world)
   const results = await judge(slots, chosen, covered, library, world)
-  const score = formatScore(results)
-  const survivors = formatSurvivors(results)
-  await writeFile(new URL('score.md', YARD), `${score}\n\n${survivors}\n`)
-  console.log(`\n${score}\n\n${survivors}`)
+  for (const slot of slots) slot.end()
+  console.log(await writeScore(results))
   const keys = new Set(all.map(({ key }) => key))
   const gone = unused(keys)
   for (const key of gone) console.log(`listed as equivalent, but there is no such mutant: ${key}`)
@@ -133,6 +139,12 @@ async function main(): Promise<boolean> {
   const open = results.filter(({ by, reason }) => by === undefined && reason === undefined)
   console.log(`${open.length} survivors without a reason`)
   return open.length === 0 && gone.length === 0 && caught.length === 0
+}
+
+async function writeScore(results: readonly Result[]): Promise<string> {
+  const text = `${formatScore(results)}\n\n${formatSurvivors(results)}\n`
+  await writeFile(new URL('score.md', YARD), text)
+  return text
 }
 
 // ---- making them ------------------------------------------------------------------------------
@@ -163,7 +175,7 @@ async function fingerprint(library: ReadonlyMap<string, string>): Promise<string
   const hash = createHash('sha256')
   const model = await scripts(new URL('build/test/model/', ROOT))
   for (const [file, text] of [...library, ...model]) {
-    if (!/^(?:machineMutants|mutantYard|mutantScore|equivalents)$/.test(file))
+    if (!/^(?:machineMutants|mutantYard|mutantChild|mutantScore|equivalents)$/.test(file))
       hash.update(`${file}\n${text}\n`)
   }
   return hash.digest('hex').slice(0, 16)
@@ -179,7 +191,8 @@ async function coverage(
   const kept = new URL(`cover-${world}.jsonl`, YARD)
   const files = new Map<string, Numbered[]>()
   for (const mutant of all) files.set(mutant.file, [...(files.get(mutant.file) ?? []), mutant])
-  const messages = await measure(slots, files, await loadLines<Covering>(kept), kept)
+  const known = await loadLines<Covering>(kept)
+  const messages = values['no-cover'] ? known : await measure(slots, files, known, kept)
   return messages
     .filter(({ place }) => expectsNothing(place))
     .map(({ place, name, ms, schedules, reached, before }) => {
@@ -216,7 +229,7 @@ async function measure(
 ): Promise<readonly Covering[]> {
   const done = new Set(known.map(({ place }) => placeOf(place)))
   const entries = Object.entries(catalog)
-    .filter(([group]) => !NOT_OURS.has(group))
+    .filter(([group]) => !NOT_OURS.test(group))
     .flatMap(([group, list]) => list.map((_, index) => ({ group, index })))
     .filter((each) => expectsNothing(each) && !done.has(placeOf(each)))
   const found = [...known]
@@ -228,7 +241,8 @@ async function measure(
     const named = (of: Reached): Reached =>
       Object.fromEntries(Object.entries(of).map(([at, list]) => [names.get(at) ?? '', list]))
     while (entries.length > 0) {
-      const outcome = await slot.run({ entries: entries.splice(0, AT_ONCE), cover })
+      const few = { entries: entries.splice(0, AT_ONCE), cover }
+      const outcome = await slot.run(few, Number.POSITIVE_INFINITY, true)
       if (outcome.broken !== undefined) throw new Error(`${outcome.broken}: ${outcome.error}`)
       for (const message of outcome.messages) {
         if (message.says !== 'covered') continue
@@ -258,7 +272,12 @@ class Memories {
     }
   }
 
-  /** Before all others, in this order. */
+  /** Who caught this very mutant last. */
+  killerOf(key: string): string | undefined {
+    return this.by.get(key)?.[0]
+  }
+
+  /** Sooner than others. */
   first({ key, file, inside }: Pick<Numbered, 'key' | 'file' | 'inside'>): readonly string[] {
     const [itself = [], near = [], far = []] = [key, `${file} | ${inside}`, file].map((about) =>
       this.by.get(about),
@@ -287,12 +306,17 @@ async function judge(
     const mutant = byKey.get(key)
     if (mutant !== undefined) memories.note(mutant, by)
   }
+  const reachable = new Map(
+    chosen.map((mutant) => [mutant.key, inOrder(mutant, covered, memories).length]),
+  )
+  let verdicts = 0
   const budget = Number(values.budget)
   const rounds = ROUNDS.filter((ms, i) => ms <= budget || (ROUNDS[i - 1] ?? 0) < budget)
   for (const [i, round] of rounds.entries()) {
     const ms = Math.min(round, budget)
     const isLast = i === rounds.length - 1
-    const waiting = chosen.filter(({ key }) => !isEnough(known.get(key), isLast))
+    const reaching = (key: string): number => reachable.get(key) ?? 0
+    const waiting = chosen.filter(({ key }) => !isEnough(known.get(key), reaching(key), isLast))
     const count = waiting.length
     const work = async (slot: Slot): Promise<void> => {
       for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
@@ -305,6 +329,8 @@ async function judge(
           memories.note(mutant, result.name)
           await appendFile(killers, `${JSON.stringify({ key, by: result.name })}\n`)
         }
+        verdicts++
+        if (verdicts % SCORE_EVERY === 0) await writeScore(resultsOf(chosen, known))
         if (result.by !== undefined || isLast) {
           console.log(`${ms} ms, ${waiting.length} of ${count} left: ${describe(result)} ${key}`)
         }
@@ -312,6 +338,14 @@ async function judge(
     }
     await Promise.all(slots.map(work))
   }
+  return resultsOf(chosen, known)
+}
+
+/** What is known of these by now. */
+function resultsOf(
+  chosen: readonly Numbered[],
+  known: ReadonlyMap<string, Result>,
+): readonly Result[] {
   return chosen
     .flatMap(({ key, line }) => {
       const result = known.get(key)
@@ -323,10 +357,10 @@ async function judge(
 }
 
 /** Whether a mutant has been shown to all that are asked now. */
-function isEnough(result: Result | undefined, isLast: boolean): boolean {
+function isEnough(result: Result | undefined, reaching: number, isLast: boolean): boolean {
   if (result === undefined) return false
   if (result.by !== undefined) return true
-  const all = result.tried.length === result.reaching
+  const all = result.tried.length >= reaching
   if (!isLast) return all
   return all && (result.units || values['no-units']) && (result.deep || !values.deep)
 }
@@ -348,20 +382,23 @@ async function tryOut(
   const text = library.get(file) as string
   const had = new Set(before?.tried)
   let spent = order.reduce((sum, each) => sum + (had.has(placeOf(each)) ? each.ms : 0), 0)
+  // One at least, or what only long explorations reach would be shown to none.
+  let isFirst = had.size === 0
   const next = order.filter((each) => {
-    if (had.has(placeOf(each)) || spent >= ms) return false
+    if (had.has(placeOf(each)) || (spent + each.ms > ms && !isFirst)) return false
     spent += each.ms
+    isFirst = false
     return true
   })
-  const tried = [...had, ...next.map(placeOf)]
   const reaching = order.length
-  const base = { key, file, operator, line, reaching, tried }
-  const { units = false, deep = false } = before ?? {}
+  const { units = false, deep = false, late: lateBefore = 0 } = before ?? {}
   await slot.put(file, applied(text, edits))
   try {
-    let found = await explore(slot, next, false)
+    let { found, ran, late } = await explore(slot, next, false)
+    const tried = [...had, ...next.slice(0, ran).map(placeOf)]
+    const base = { key, file, operator, line, reaching, tried, late: late + lateBefore }
     const goDeep = isLast && values.deep && !deep
-    if (found === undefined && goDeep) found = await explore(slot, order, true)
+    if (found === undefined && goDeep) found = (await explore(slot, order, true)).found
     if (found !== undefined) return { ...base, by: 'explorer', ...found, units, deep }
     const after = { ...base, units, deep: deep || goDeep }
     if (!isLast || units || values['no-units']) return after
@@ -382,6 +419,7 @@ function inOrder(
   memories: Memories,
 ): readonly Covered[] {
   const first = memories.first({ key, file, inside })
+  const itself = memories.killerOf(key)
   const cheaper = ({ group, name }: Covered): number =>
     SUITED[operator].test(`${group} ${name}`) ? SUITED_PRICE : 1
   const ranked = covered
@@ -397,7 +435,8 @@ function inOrder(
       const before = (ofGroup.get(each.group) ?? 0) + 1
       ofGroup.set(each.group, before)
       const place = first.indexOf(each.name)
-      return { each, rank: place < 0 ? price * before : place - first.length }
+      if (each.name === itself) return { each, rank: -1 }
+      return { each, rank: place < 0 ? price * before : price * KNOWN_PRICE }
     })
     .sort((one, other) => one.rank - other.rank)
     .map(({ each }) => each)
@@ -408,32 +447,53 @@ function inOrder(
   return [...setups, ...ordered]
 }
 
-async function explore(
-  slot: Slot,
-  reaching: readonly Covered[],
-  deep: boolean,
-): Promise<{ readonly name: string; readonly as: string } | undefined> {
+interface Explored {
+  readonly found: { readonly name: string; readonly as: string } | undefined
+  /** How many of them were begun, and how many of those took too long for a verdict. */
+  readonly ran: number
+  readonly late: number
+}
+
+async function explore(slot: Slot, reaching: readonly Covered[], deep: boolean): Promise<Explored> {
   const limit = ({ schedules }: Covered): number =>
     deep ? DEEP_SCHEDULES : schedules * LONGER + MORE_SCHEDULES
-  for (let left = reaching; left.length > 0; ) {
+  let [ran, late] = [0, 0]
+  while (ran < reaching.length && late < MOST_LATE) {
+    const left = reaching.slice(ran)
     const ms = left.reduce((sum, each) => sum + each.ms, 0)
     const most = deep ? Number.POSITIVE_INFINITY : TIME + ms * TIMES_LONGER
     const entries = left.map((each) => {
       const { group, index } = each
       return { group, index, maxSchedules: limit(each) }
     })
-    const { messages, broken, error } = await slot.run({ entries, deep }, most)
-    const caught = messages.find((message) => message.says === 'caught')
-    if (caught?.says === 'caught') return { name: caught.name, as: firstLine(caught.as) }
-    if (broken === undefined) return undefined
+    let outcome = await slot.run({ entries, deep }, most)
+    // What others have left behind in that process is no verdict about this one.
+    if (outcome.broken !== undefined && outcome.broken !== 'late' && !outcome.isFirst) {
+      outcome = await slot.run({ entries, deep }, most, true)
+    }
+    const { messages, broken, error } = outcome
+    const unloadable = messages.find(({ says }) => says === 'unloadable')
+    if (unloadable?.says === 'unloadable') {
+      const found = { name: 'the first look', as: `crashes: ${firstLine(unloadable.as)}` }
+      return { found, ran: ran + 1, late }
+    }
     const begun = messages.filter(({ says }) => says === 'begin').length
+    const caught = messages.find((message) => message.says === 'caught')
+    if (caught?.says === 'caught') {
+      const found = { name: caught.name, as: firstLine(caught.as) }
+      return { found, ran: ran + begun, late }
+    }
+    if (broken === undefined) return { found: undefined, ran: reaching.length, late }
     const name = left[begun - 1]?.name ?? 'the first look'
-    if (broken === 'crashed') return { name, as: `crashes: ${firstLine(error)}` }
-    if (broken === 'silent') return { name, as: 'does not end' }
+    if (broken !== 'late') {
+      const as = broken === 'crashed' ? `crashes: ${firstLine(error)}` : 'does not end'
+      return { found: { name, as }, ran: ran + begun, late }
+    }
     // It only takes long: that is no verdict.
-    left = left.slice(Math.max(begun, 1))
+    ran += Math.max(begun, 1)
+    late++
   }
-  return undefined
+  return { found: undefined, ran, late }
 }
 
 /** Unit tests that mirror a file: `unit/zone/depot` for zone/depotLists. */

@@ -1,18 +1,23 @@
 /**
- * Runs scenarios on whatever library it finds, in a process of its own: machineMutants.ts starts it
- * in a copy of the project that has a mutant in it.
+ * Runs scenarios on a copy of the library that has a mutant in it: machineMutants.ts starts it in a
+ * process of its own.
  *
- *   node mutantChild.js <task>     a JSON file: which entries of the catalog, and how far
+ *   node mutantChild.js            a task on each line of its input, in JSON: which entries of the
+ *                                  catalog, and how far
+ *
+ * Each task names the address of its catalog. A new address is a new copy of scenarios and library; the
+ * engine is the same for all, and so is not compiled anew for each mutant (mutantYard.ts).
  *
  * Says a line at each entry's begin, `caught` at the first that fails, and `alive` now and then: who
  * hears nothing for long knows that a thread goes round without a verb. Asked to `cover`, it says
  * for each entry how long it took and which of the given places of the library it has executed.
  */
 
-import { readFileSync, writeSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import { Session } from 'node:inspector'
-import { argv, exit } from 'node:process'
-import { catalog, type Entry, quick } from './catalog.ts'
+import { exit } from 'node:process'
+import { createInterface } from 'node:readline'
+import type { Entry } from './catalog.ts'
 import type { Scenario, Thread } from './scenario.ts'
 import { runEntry } from './table.ts'
 
@@ -23,6 +28,8 @@ export interface Place {
 }
 
 export interface Task {
+  /** Address of the catalog that is asked for. */
+  readonly catalog: string
   readonly entries: readonly (Place & { readonly maxSchedules?: number })[]
   /** With the rules of `npm run model`, not those of the tests. */
   readonly deep?: boolean
@@ -34,6 +41,8 @@ export type Reached = Readonly<Record<string, readonly number[]>>
 
 export type Message =
   | { readonly says: 'begin' | 'alive' | 'end' }
+  /** Scenarios or library cannot be loaded. */
+  | { readonly says: 'unloadable'; readonly as: string }
   | { readonly says: 'caught'; readonly by: Place; readonly name: string; readonly as: string }
   | {
       readonly says: 'covered'
@@ -77,17 +86,19 @@ function lively(scenario: Scenario): Scenario {
   return { ...scenario, threads }
 }
 
-function find({ group, index }: Place): Entry {
+type Catalog = Pick<typeof import('./catalog.ts'), 'catalog' | 'quick'>
+
+function find({ catalog }: Catalog, { group, index }: Place): Entry {
   const found = catalog[group]?.[index]
   if (found === undefined) throw new Error(`the catalog has no ${group} ${index}`)
   return { ...found, scenario: lively(found.scenario) }
 }
 
-function run({ entries, deep = false }: Task): void {
+function run(from: Catalog, { entries, deep = false }: Task): void {
   for (const { group, index, maxSchedules } of entries) {
     say({ says: 'begin' })
-    const whole = find({ group, index })
-    const entry = deep ? whole : quick(whole)
+    const whole = find(from, { group, index })
+    const entry = deep ? whole : from.quick(whole)
     const limits = maxSchedules === undefined ? {} : { maxSchedules }
     const by = { group, index }
     try {
@@ -99,6 +110,7 @@ function run({ entries, deep = false }: Task): void {
       const as = `beforehand: ${error instanceof Error ? error.message : String(error)}`
       say({ says: 'caught', by, name: entry.scenario.name, as })
     }
+    say({ says: 'end' })
     return
   }
   say({ says: 'end' })
@@ -117,7 +129,7 @@ interface Script {
   }[]
 }
 
-function cover({ entries }: Task, wanted: NonNullable<Task['cover']>): void {
+function cover(from: Catalog, { entries }: Task, wanted: NonNullable<Task['cover']>): void {
   const session = new Session()
   session.connect()
   session.post('Profiler.enable')
@@ -143,7 +155,7 @@ function cover({ entries }: Task, wanted: NonNullable<Task['cover']>): void {
   for (const { group, index } of entries) {
     const threads = new Map<string, Set<number>>()
     const setup = new Map<string, Set<number>>()
-    const entry = quick(find({ group, index }))
+    const entry = from.quick(find(from, { group, index }))
     // A death is many explorations, each with its setup: too many to ask before and after each.
     const scenario = entry.victim === undefined ? told(entry.scenario, setup) : entry.scenario
     // Of the processor: others may keep it busy.
@@ -193,7 +205,19 @@ function executed({ functions }: Script, offsets: readonly number[]): number[] {
   })
 }
 
-const task = JSON.parse(readFileSync(argv[2] ?? '', 'utf8')) as Task
-if (task.cover === undefined) run(task)
-else cover(task, task.cover)
+async function serve(task: Task): Promise<void> {
+  let from: Catalog
+  try {
+    from = (await import(/* @vite-ignore */ task.catalog)) as Catalog
+  } catch (error) {
+    say({ says: 'unloadable', as: String(error) })
+    return
+  }
+  if (task.cover === undefined) run(from, task)
+  else cover(from, task, task.cover)
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  await serve(JSON.parse(line) as Task)
+}
 exit(0)

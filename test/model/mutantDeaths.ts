@@ -7,6 +7,7 @@ import { undoDeaths } from './arenaScenarios.ts'
 import { batchDeaths } from './batchDeaths.ts'
 import { accompaniedDeaths, deathScenarios } from './deathScenarios.ts'
 import { VICTIM } from './deathStage.ts'
+import { IN_BATCH, kegDeaths, twoKegDeaths } from './kegDeaths.ts'
 import { successorScenarios } from './successorScenarios.ts'
 import { caught, type Trial } from './trial.ts'
 
@@ -16,6 +17,11 @@ const byCompany = caught(accompaniedDeaths, { victim: VICTIM })
 const byArena = caught(arenaDeaths, { victim: VICTIM })
 const byMaking = caught(undoDeaths, { victim: VICTIM })
 const bySuccessors = caught(successorScenarios)
+const byKeg = caught(kegDeaths, { victim: VICTIM })
+const byTwoInKeg = caught(twoKegDeaths, {
+  victim: REAPER,
+  rules: { kill: { thread: VICTIM, afterStep: IN_BATCH + 2 } },
+})
 const byTwo = caught(reaperDeaths, { victim: REAPER })
 
 const PAGES = 'memory/pages'
@@ -104,6 +110,46 @@ export const DEATH_TRIALS: readonly Trial[] = [
     MOVES,
     'this.set(this.keg + KegWords.step, KegStep.giveOne)',
     '',
+  ]),
+  byKeg('death in alloc: a small batch after a larger one', [
+    'the keg: a batch out is named before it is measured',
+    MOVES,
+    'this.set(this.keg + KegWords.stepItems, count + items);\n        this.set(this.keg + KegWords.step, KegStep.take);',
+    'this.set(this.keg + KegWords.step, KegStep.take);\n        this.set(this.keg + KegWords.stepItems, count + items);',
+  ]),
+  byKeg('death in reclaim: a small batch after a larger one', [
+    'the keg: a batch back is named before it is measured',
+    MOVES,
+    'this.set(this.keg + KegWords.stepItems, keep);\n        this.set(this.keg + KegWords.step, KegStep.give);',
+    'this.set(this.keg + KegWords.step, KegStep.give);\n        this.set(this.keg + KegWords.stepItems, keep);',
+  ]),
+  byKeg('death in alloc: after a batch back whose bucket is in use again', [
+    'the keg: a batch back that is over stays written down',
+    MOVES,
+    'this.set(bucket + BucketWords.count, keep);\n        this.set(this.keg + KegWords.step, KegStep.none);',
+    'this.set(bucket + BucketWords.count, keep);',
+  ]),
+  byTwoInKeg(
+    'two deaths: a batch back',
+    [
+      'the keg: a batch that is done again is counted before it is done',
+      MOVES,
+      'for (let i = first; i < end; i++) {',
+      'this.set(bucket + BucketWords.count, wanted);\n        for (let i = first; i < end; i++) {',
+    ],
+    { rules: { kill: { thread: VICTIM, afterStep: IN_BATCH } } },
+  ),
+  byTwoInKeg('two deaths: a batch out', [
+    'the keg: a batch that is done again is over before it is counted',
+    MOVES,
+    'this.set(bucket + BucketWords.count, wanted);\n        this.set(this.keg + KegWords.step, KegStep.none);',
+    'this.set(this.keg + KegWords.step, KegStep.none);\n        this.set(bucket + BucketWords.count, wanted);',
+  ]),
+  byTwoInKeg('two deaths: a batch out, and the next', [
+    'the keg: a batch that was done again stays written down',
+    MOVES,
+    'this.set(bucket + BucketWords.count, wanted);\n        this.set(this.keg + KegWords.step, KegStep.none);',
+    'this.set(bucket + BucketWords.count, wanted);',
   ]),
   byDeath('death in alloc: fresh items', [
     'the keg: counts are not made anew',

@@ -11,6 +11,8 @@ export interface Result {
   readonly reaching: number
   /** Which of them it was shown to, by group and place there. */
   readonly tried: readonly string[]
+  /** How many of those took too long for a verdict. */
+  readonly late?: number
   /** Who has caught it; undefined: it has survived. */
   readonly by?: 'explorer' | 'units'
   /** The exploration that did, and what it said. */
@@ -52,8 +54,8 @@ export function formatScore(results: readonly Result[]): string {
 
 function table(of: string, rows: readonly string[]): string {
   return [
-    `| ${of} | made | explorer | unit tests only | equivalent | survive | not reached | caught |`,
-    '|---|---|---|---|---|---|---|---|',
+    `| ${of} | made | explorer | unit tests only | equivalent | survive all | survive so far | not reached | caught |`,
+    '|---|---|---|---|---|---|---|---|---|',
     ...rows,
   ].join('\n')
 }
@@ -65,9 +67,18 @@ function row(name: string, results: readonly Result[]): string {
   const units = count(({ by }) => by === 'units')
   const equivalent = count(({ by, reason }) => by === undefined && reason !== undefined)
   const unreached = open.filter(({ reaching }) => reaching === 0).length
+  const all = open.filter(({ reaching, tried }) => reaching > 0 && tried.length === reaching).length
   const real = results.length - equivalent
   const caught = real === 0 ? '-' : `${Math.floor(((explorer + units) / real) * PERCENT)} %`
-  const cells = [results.length, explorer, units, equivalent, open.length - unreached, unreached]
+  const cells = [
+    results.length,
+    explorer,
+    units,
+    equivalent,
+    all,
+    open.length - unreached - all,
+    unreached,
+  ]
   return `| ${name} | ${cells.join(' | ')} | ${caught} |`
 }
 
@@ -76,7 +87,12 @@ export function formatSurvivors(results: readonly Result[]): string {
   const lines = results
     .filter(({ by, reason }) => by === undefined && reason === undefined)
     .map(
-      ({ key, line, reaching }) => `- ${reaching === 0 ? 'not reached: ' : ''}line ${line}: ${key}`,
+      ({ key, line, reaching, tried, units }) =>
+        `- ${tried.length} of ${reaching}${units ? ', units' : ''}, line ${line}: ${key}`,
     )
-  return ['Survivors without a reason:', '', ...lines].join('\n')
+  return [
+    'Survivors without a reason, and how many of the explorations that reach them they were shown to:',
+    '',
+    ...lines,
+  ].join('\n')
 }
