@@ -64,7 +64,7 @@ const DEEP_SCHEDULES = 200_000
 /** Explorations under coverage in one process. */
 const AT_ONCE = 6
 /** How many ms of scenarios a mutant gets in each round. */
-const ROUNDS: readonly number[] = [150, 600, 2400, Number.POSITIVE_INFINITY]
+const ROUNDS: readonly number[] = [30, 150, 600, 2400, Number.POSITIVE_INFINITY]
 /** Scenarios whose setup alone reaches a mutant differ little: so many of them are enough. */
 const SETUPS = 6
 const DEATH = /death|exceptions/
@@ -316,7 +316,7 @@ async function judge(
     const ms = Math.min(round, budget)
     const isLast = i === rounds.length - 1
     const reaching = (key: string): number => reachable.get(key) ?? 0
-    const waiting = chosen.filter(({ key }) => !isEnough(known.get(key), reaching(key), isLast))
+    const waiting = inAnyOrder(chosen).filter(({ key }) => !isEnough(known.get(key), reaching(key), isLast))
     const count = waiting.length
     const work = async (slot: Slot): Promise<void> => {
       for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
@@ -330,7 +330,7 @@ async function judge(
           await appendFile(killers, `${JSON.stringify({ key, by: result.name })}\n`)
         }
         verdicts++
-        if (verdicts % SCORE_EVERY === 0) await writeScore(resultsOf(chosen, known))
+        if (verdicts % SCORE_EVERY === 0) await writeScore(resultsOf(chosen, known, reachable))
         if (result.by !== undefined || isLast) {
           console.log(`${ms} ms, ${waiting.length} of ${count} left: ${describe(result)} ${key}`)
         }
@@ -338,20 +338,22 @@ async function judge(
     }
     await Promise.all(slots.map(work))
   }
-  return resultsOf(chosen, known)
+  return resultsOf(chosen, known, reachable)
 }
 
-/** What is known of these by now. */
+/** What is known of these by now; of those that nobody was shown to yet, who reaches them. */
 function resultsOf(
   chosen: readonly Numbered[],
   known: ReadonlyMap<string, Result>,
+  reachable: ReadonlyMap<string, number>,
 ): readonly Result[] {
   return chosen
-    .flatMap(({ key, line }) => {
-      const result = known.get(key)
+    .map(({ key, file, inside, operator, line }) => {
+      const reaching = reachable.get(key) ?? 0
+      const result = known.get(key) ?? { reaching, tried: [], units: false, deep: false }
       const reason = reasonFor(key)
-      if (result === undefined) return []
-      return [{ ...result, line, ...(reason === undefined ? {} : { reason }) }]
+      const place = { key, file, inside, operator, line }
+      return { ...result, ...place, ...(reason === undefined ? {} : { reason }) }
     })
     .sort((a, b) => (a.key < b.key ? -1 : 1))
 }
@@ -365,6 +367,17 @@ function isEnough(result: Result | undefined, reaching: number, isLast: boolean)
   return all && (result.units || values['no-units']) && (result.deep || !values.deep)
 }
 
+/** Functions in an order that says nothing of them: what a run that is stopped has tried is a sample. */
+function inAnyOrder(mutants: readonly Numbered[]): readonly Numbered[] {
+  const ranks = new Map<string, string>()
+  for (const { file, inside } of mutants) {
+    const place = `${file} ${inside}`
+    ranks.set(place, createHash('sha256').update(place).digest('hex'))
+  }
+  const rank = ({ file, inside }: Numbered): string => ranks.get(`${file} ${inside}`) as string
+  return mutants.toSorted((one, other) => (rank(one) < rank(other) ? -1 : 1))
+}
+
 interface Round {
   /** Ms of scenarios that a mutant has had after this round. */
   readonly ms: number
@@ -373,7 +386,7 @@ interface Round {
 
 async function tryOut(
   slot: Slot,
-  { file, key, line, edits, operator }: Numbered,
+  { file, inside, key, line, edits, operator }: Numbered,
   library: ReadonlyMap<string, string>,
   order: readonly Covered[],
   { ms, isLast }: Round,
@@ -396,14 +409,17 @@ async function tryOut(
   try {
     let { found, ran, late } = await explore(slot, next, false)
     const tried = [...had, ...next.slice(0, ran).map(placeOf)]
-    const base = { key, file, operator, line, reaching, tried, late: late + lateBefore }
+    const base = { key, file, inside, operator, line, reaching, tried, late: late + lateBefore }
     const goDeep = isLast && values.deep && !deep
     if (found === undefined && goDeep) found = (await explore(slot, order, true)).found
     if (found !== undefined) return { ...base, by: 'explorer', ...found, units, deep }
     const after = { ...base, units, deep: deep || goDeep }
     if (!isLast || units || values['no-units']) return after
-    const noticed = (await slot.unitTests(mirrorOf(file))) || (await slot.unitTests(testsOf(file)))
-    return { ...after, ...(noticed ? { by: 'units' as const } : {}), units: true }
+    for (const paths of [mirrorOf(file), testsOf(file)]) {
+      if (!(await isNoticed(slot, paths, file, [applied(text, edits), text]))) continue
+      return { ...after, by: 'units', units: true }
+    }
+    return { ...after, units: true }
   } finally {
     await slot.put(file, text)
   }
@@ -494,6 +510,23 @@ async function explore(slot: Slot, reaching: readonly Covered[], deep: boolean):
     late++
   }
   return { found: undefined, ran, late }
+}
+
+/**
+ * Whether these unit tests fail with the mutant, and pass without it: on a busy machine one may fail by
+ * itself.
+ */
+async function isNoticed(
+  slot: Slot,
+  paths: readonly string[],
+  file: string,
+  [mutant, original]: readonly [string, string],
+): Promise<boolean> {
+  if (!(await slot.unitTests(paths))) return false
+  await slot.put(file, original)
+  const failsAnyway = await slot.unitTests(paths)
+  await slot.put(file, mutant)
+  return !failsAnyway
 }
 
 /** Unit tests that mirror a file: `unit/zone/depot` for zone/depotLists. */

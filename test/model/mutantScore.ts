@@ -5,6 +5,8 @@
 export interface Result {
   readonly key: string
   readonly file: string
+  /** The function. */
+  readonly inside: string
   readonly operator: string
   readonly line: number
   /** How many explorations execute the place. */
@@ -53,46 +55,64 @@ export function formatScore(results: readonly Result[]): string {
 }
 
 function table(of: string, rows: readonly string[]): string {
+  const columns = [
+    'made',
+    'caught by the explorer',
+    'by unit tests only',
+    'equivalent',
+    'survive all',
+    'survive so far',
+    'not reached',
+    'not tried',
+    'caught of those tried',
+  ]
   return [
-    `| ${of} | made | explorer | unit tests only | equivalent | survive all | survive so far | not reached | caught |`,
-    '|---|---|---|---|---|---|---|---|---|',
+    `| ${[of, ...columns].join(' | ')} |`,
+    `|---|${'---|'.repeat(columns.length)}`,
     ...rows,
   ].join('\n')
 }
 
 function row(name: string, results: readonly Result[]): string {
-  const count = (is: (result: Result) => boolean): number => results.filter(is).length
-  const open = results.filter(({ by, reason }) => by === undefined && reason === undefined)
-  const explorer = count(({ by }) => by === 'explorer')
-  const units = count(({ by }) => by === 'units')
-  const equivalent = count(({ by, reason }) => by === undefined && reason !== undefined)
-  const unreached = open.filter(({ reaching }) => reaching === 0).length
-  const all = open.filter(({ reaching, tried }) => reaching > 0 && tried.length === reaching).length
-  const real = results.length - equivalent
+  const counts = new Map<Fate, number>()
+  for (const result of results) counts.set(fateOf(result), (counts.get(fateOf(result)) ?? 0) + 1)
+  const each = FATES.map((fate) => counts.get(fate) ?? 0)
+  const [explorer = 0, units = 0, equivalent = 0, , , , untried = 0] = each
+  const real = results.length - equivalent - untried
   const caught = real === 0 ? '-' : `${Math.floor(((explorer + units) / real) * PERCENT)} %`
-  const cells = [
-    results.length,
-    explorer,
-    units,
-    equivalent,
-    all,
-    open.length - unreached - all,
-    unreached,
-  ]
-  return `| ${name} | ${cells.join(' | ')} | ${caught} |`
+  return `| ${[name, results.length, ...each, caught].join(' | ')} |`
 }
 
-/** Survivors that nobody has given a reason for. */
+const FATES = ['explorer', 'units', 'equivalent', 'all', 'some', 'unreached', 'untried'] as const
+type Fate = (typeof FATES)[number]
+
+function fateOf({ by, reason, reaching, tried }: Result): Fate {
+  if (by !== undefined) return by
+  if (reason !== undefined) return 'equivalent'
+  if (reaching === 0) return 'unreached'
+  if (tried.length === 0) return 'untried'
+  return tried.length < reaching ? 'some' : 'all'
+}
+
+/**
+ * Survivors that nobody has given a reason for, by file and function: operator, line, and how many of
+ * the explorations that reach it have been shown it.
+ */
 export function formatSurvivors(results: readonly Result[]): string {
-  const lines = results
-    .filter(({ by, reason }) => by === undefined && reason === undefined)
-    .map(
-      ({ key, line, reaching, tried, units }) =>
-        `- ${tried.length} of ${reaching}${units ? ', units' : ''}, line ${line}: ${key}`,
-    )
-  return [
-    'Survivors without a reason, and how many of the explorations that reach them they were shown to:',
-    '',
-    ...lines,
-  ].join('\n')
+  const open = results.filter(({ by, reason }) => by === undefined && reason === undefined)
+  const lines: string[] = []
+  for (const file of [...new Set(open.map((each) => each.file))]) {
+    lines.push('', `**${file}**`, '')
+    const here = open.filter((each) => each.file === file)
+    for (const inside of [...new Set(here.map((each) => each.inside))]) {
+      const places = here.filter((each) => each.inside === inside).map(placeOf)
+      lines.push(`- ${inside}: ${places.join(', ')}`)
+    }
+  }
+  return lines.join('\n').trim()
+}
+
+function placeOf({ operator, line, reaching, tried, units }: Result): string {
+  const shown = reaching === 0 ? 'not reached' : `${tried.length}/${reaching}`
+  return `${operator} ${line} (${shown}${units ? ', units' : ''})`
 }
