@@ -14,7 +14,6 @@ const REASONS: readonly Reason[] = [
     why: "Words of the depot's index, with its lock held: nobody else reads them before the lock is free, and whoever takes it after a death or an exception makes all of them anew from homes and goals (`rebuild`).",
     mutants: [
       'zone/depotLists | DepotLists.append | exchange | const tail = this.checked(DepotWords.pendingTail, Home.pending); this.set(bucket + BucketWords.home, Home.pending);',
-      'zone/depotLists | DepotLists.append | exchange | this.set(bucket + BucketWords.home, Home.pending); this.set(bucket + BucketWords.next, 0);',
       'zone/depotLists | DepotLists.append | exchange | this.set(bucket + BucketWords.next, 0); if (tail === 0) this.set(this.at + DepotWords.pendingHead, bucket); else this.set(tail + BucketWords.next, bucket);',
       'zone/depotLists | DepotLists.append | exchange | if (tail === 0) this.set(this.at + DepotWords.pendingHead, bucket); else this.set(tail + BucketWords.next, bucket); this.set(this.at + DepotWords.pendingTail, bucket);',
       'zone/depotLists | DepotLists.append | exchange | this.set(this.at + DepotWords.pendingTail, bucket); this.bump(DepotWords.pendingBuckets, 1);',
@@ -30,14 +29,6 @@ const REASONS: readonly Reason[] = [
       'zone/depotLists | DepotLists.popSafe | exchange | this.bump(DepotWords.safeBuckets, -1); this.bump(DepotWords.safeItems, -this.buckets.count(bucket));',
       'zone/depotLists | DepotLists.pushEmpty | exchange | this.push(DepotWords.emptyHead, bucket); this.bump(DepotWords.emptyBuckets, 1);',
       'zone/depotLists | DepotLists.goalBeyond | exchange | items += this.buckets.count(bucket); goal = this.goalOf(bucket);',
-    ],
-  },
-  {
-    why: "A link and the home of the bucket it leads to, with the depot's lock held: links are made anew from homes, so whoever comes after a death or an exception never sees a link without its home.",
-    mutants: [
-      'zone/depotLists | DepotLists.pushSafe | exchange | this.set(bucket + BucketWords.home, Home.safe); this.push(DepotWords.safeHead, bucket);',
-      'zone/depotLists | DepotLists.pushEmpty | exchange | this.set(bucket + BucketWords.home, Home.empty); this.push(DepotWords.emptyHead, bucket);',
-      'zone/depotLists | DepotLists.pop | exchange | this.set(bucket + BucketWords.home, home); this.set(this.at + head, this.get(bucket + BucketWords.next));',
     ],
   },
   {

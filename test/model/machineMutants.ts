@@ -316,7 +316,9 @@ async function judge(
     const ms = Math.min(round, budget)
     const isLast = i === rounds.length - 1
     const reaching = (key: string): number => reachable.get(key) ?? 0
-    const waiting = inAnyOrder(chosen).filter(({ key }) => !isEnough(known.get(key), reaching(key), isLast))
+    const waiting = inAnyOrder(chosen).filter(
+      ({ key }) => !isEnough(known.get(key), reaching(key), isLast),
+    )
     const count = waiting.length
     const work = async (slot: Slot): Promise<void> => {
       for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
