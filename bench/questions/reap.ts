@@ -63,7 +63,7 @@ async function dying(arena: Arena, zones: number): Promise<Arena> {
 
 async function reaps(settings: Settings, size: Size): Promise<Outcome> {
   // What the package does not export: reaping what the host still takes for this very thread.
-  const { reapSlot } = await import(new URL('../../../dist/reap.js', import.meta.url).href)
+  const { reapSlot } = await import(new URL('../../../dist/arena/reap.js', import.meta.url).href)
   const arena = await build(size)
   for (let i = 2; i < size.workers; i++) await dying(arena, 1)
   const times: number[] = []

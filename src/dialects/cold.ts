@@ -15,12 +15,12 @@
  * is the first use that says so.
  */
 
-import { Arena } from '../arena.ts'
-import { Misuse, show } from '../errors.ts'
+import { Arena } from '../arena/arena.ts'
+import { type Item, NULL_ITEM } from '../base/brands.ts'
+import { Misuse, show } from '../base/errors.ts'
 import { Named } from '../memory/layout.ts'
-import { DEFAULT_TIMEOUT_MS, until } from '../memory/patience.ts'
 import { Smr } from '../smr/domain.ts'
-import { type Item, NULL_ITEM } from '../words.ts'
+import { DEFAULT_TIMEOUT_MS, until } from '../space/wait.ts'
 import { type Hook, type ZoneOptions, zoneShape } from '../zone/options.ts'
 import type { Zone } from '../zone/zone.ts'
 

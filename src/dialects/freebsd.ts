@@ -26,10 +26,10 @@
  *   - Items of an SMR zone that a dead worker had freed are reclaimed by the others.
  */
 
-import type { Arena } from '../arena.ts'
-import { integer, Misuse, show } from '../errors.ts'
+import type { Arena } from '../arena/arena.ts'
+import type { Item } from '../base/brands.ts'
+import { integer, Misuse, show } from '../base/errors.ts'
 import { BYTES_PER_WORD, LINE_WORDS } from '../memory/memory.ts'
-import type { Item } from '../words.ts'
 import { MIN_ALIGN_BYTES } from '../zone/options.ts'
 import type { Reclaimed, ReclaimLevel } from '../zone/reclaim.ts'
 import {

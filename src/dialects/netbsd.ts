@@ -38,9 +38,9 @@
  *            double frees and writes after free; `smr.stalled(ms)` names who holds memory back.
  */
 
-import type { Arena } from '../arena.ts'
-import { integer, Misuse, show } from '../errors.ts'
-import type { Item } from '../words.ts'
+import type { Arena } from '../arena/arena.ts'
+import type { Item } from '../base/brands.ts'
+import { integer, Misuse, show } from '../base/errors.ts'
 import { MIN_ALIGN_BYTES } from '../zone/options.ts'
 import {
   assertArena,

@@ -38,11 +38,11 @@
  *   - The lists' differences are told in openbsdLists.ts.
  */
 
-import type { Arena } from '../arena.ts'
-import { Misuse, show } from '../errors.ts'
+import type { Arena } from '../arena/arena.ts'
+import type { Item } from '../base/brands.ts'
+import { Misuse, show } from '../base/errors.ts'
+import { pointer } from '../lists/pointer.ts'
 import type { Smr } from '../smr/domain.ts'
-import { pointer } from '../smr/pointer.ts'
-import type { Item } from '../words.ts'
 import { assertArena } from './cold.ts'
 import { OpenBsdLists } from './openbsdLists.ts'
 

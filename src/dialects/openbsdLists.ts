@@ -27,10 +27,10 @@
  *     inserted after is in a list, nobody can see.
  */
 
-import { Misuse, show } from '../errors.ts'
-import { type HasMemory, pointer } from '../smr/pointer.ts'
-import { SmrList, SmrSList, SmrTailQ } from '../smr/queue.ts'
-import { type Item, NULL_ITEM } from '../words.ts'
+import { type Item, NULL_ITEM } from '../base/brands.ts'
+import { Misuse, show } from '../base/errors.ts'
+import { type HasMemory, pointer } from '../lists/pointer.ts'
+import { SmrList, SmrSList, SmrTailQ } from '../lists/queue.ts'
 
 type Walk = Generator<Item, void, void>
 

@@ -23,14 +23,14 @@
  *   - A goal that the domain cannot have issued is Misuse, where the kernel's poll says yes.
  */
 
-import type { Arena } from '../arena.ts'
-import { integer, Misuse, show } from '../errors.ts'
+import type { Arena } from '../arena/arena.ts'
+import type { Goal, Item } from '../base/brands.ts'
+import { integer, Misuse, show } from '../base/errors.ts'
+import { delta, INVALID, leq, lt, type Seq } from '../base/seq.ts'
+import { type HasMemory, pointer, SmrPointer } from '../lists/pointer.ts'
 import { DomainWords } from '../memory/layout.ts'
-import { delta, INVALID, leq, lt, type Seq } from '../seq.ts'
 import type { Smr } from '../smr/domain.ts'
 import { CLOCKS, type SmrOptions } from '../smr/options.ts'
-import { type HasMemory, pointer, SmrPointer } from '../smr/pointer.ts'
-import type { Goal, Item } from '../words.ts'
 import { assertArena, assertDomain, assertGoal, assertIs } from './cold.ts'
 
 /** What SMR_POINTER makes. */

@@ -42,12 +42,12 @@
  *     smr_entered_cpu_noblock. Workers come and go by `Arena.attach`, `detach` and `reap`.
  */
 
-import type { Arena } from '../arena.ts'
-import { Misuse, show } from '../errors.ts'
-import { delta, type Seq } from '../seq.ts'
+import type { Arena } from '../arena/arena.ts'
+import type { Goal } from '../base/brands.ts'
+import { Misuse, show } from '../base/errors.ts'
+import { delta, type Seq } from '../base/seq.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Tracker } from '../smr/trackers.ts'
-import type { Goal } from '../words.ts'
 import { assertArena, assertDomain, assertGoal } from './cold.ts'
 
 export * from './xnuPointers.ts'

@@ -2,7 +2,7 @@
  * The XNU dialect's SMR pointers: who may touch a pointer, said by the name of what touches it.
  *
  * `ptr` is what `pointer(arena, address)` gives: the word itself, as the address of a pointer is in the
- * kernel. Names and order of arguments are smr.h's; src/smr/pointer.ts tells what each of them relies
+ * kernel. Names and order of arguments are smr.h's; src/lists/pointer.ts tells what each of them relies
  * on, and why some that the kernel tells apart are one here.
  *
  * Different:
@@ -12,9 +12,9 @@
  *   - Items are numbers in any case: what distinguishes `smr_unsafe_load` is its type, `number`.
  */
 
+import type { Item } from '../base/brands.ts'
+import { SmrPointer } from '../lists/pointer.ts'
 import type { Smr } from '../smr/domain.ts'
-import { SmrPointer } from '../smr/pointer.ts'
-import type { Item } from '../words.ts'
 import { assertDomain, assertIs } from './cold.ts'
 
 /** Legal anywhere; not to be followed. */

@@ -18,9 +18,9 @@
  *     what is behind a death, `repair` and `check`, are methods of the head.
  */
 
-import { SmrCursor } from '../smr/cursor.ts'
-import { SmrQueue, type SmrStailQ, type SmrTailQ, SmrTailQueue } from '../smr/queue.ts'
-import type { Item } from '../words.ts'
+import type { Item } from '../base/brands.ts'
+import { SmrCursor } from '../lists/cursor.ts'
+import { SmrQueue, type SmrStailQ, type SmrTailQ, SmrTailQueue } from '../lists/queue.ts'
 import { assertIs } from './cold.ts'
 
 export {
@@ -28,7 +28,7 @@ export {
   SmrSList as smrq_slist_head,
   SmrStailQ as smrq_stailq_head,
   SmrTailQ as smrq_tailq_head,
-} from '../smr/queue.ts'
+} from '../lists/queue.ts'
 
 type Walk = Generator<Item, void, void>
 /** A head with two words. */

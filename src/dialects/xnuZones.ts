@@ -23,11 +23,11 @@
  *   - A zone without SMR is the core's: `arena.zone`, `zalloc`, `zfree`.
  */
 
-import type { Arena } from '../arena.ts'
-import { Misuse, show } from '../errors.ts'
+import type { Arena } from '../arena/arena.ts'
+import type { Item } from '../base/brands.ts'
+import { Misuse, show } from '../base/errors.ts'
 import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Smr } from '../smr/domain.ts'
-import type { Item } from '../words.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import { areFlags, assertIs, ColdZone, hook } from './cold.ts'
 

@@ -2,7 +2,7 @@
  * Compound verbs: what several verbs of `Memory` do together, on the paths that must be fast.
  *
  * Written over the single verbs, and only here. `Memory` has them as methods, which is what it runs
- * where there is no WebAssembly; swift.ts has the same in one call each; the model checker's memory
+ * where there is no WebAssembly; wasm.ts has the same in one call each; the model checker's memory
  * takes them from here, so it explores every step of them, and text mutants of this file are caught
  * by the same scenarios as those of the algorithms above.
  *
@@ -10,10 +10,16 @@
  * link words its chains run: see `ChainsWord` in layout.ts, and table/chains.ts.
  */
 
-import { MAX_DELTA } from '../seq.ts'
+import { MAX_DELTA } from '../base/seq.ts'
 import { ChainsWord, NodeWords } from './layout.ts'
-import type { Memory } from './memory.ts'
-import { mix, SEED } from './mix.ts'
+
+/** What these verbs need of a `Memory`. */
+interface Words {
+  readonly words: { readonly length: number }
+  load(at: number): number
+  store(at: number, value: number): void
+  peek(at: number): number
+}
 
 /** A section may have observed at most this much less than the write hand shows when it begins. */
 export const NEAR: number = MAX_DELTA / 2
@@ -35,12 +41,12 @@ const WORDS_PER_NODE = 2
  * Publishes in the word `at` what the write hand shows. Returns how far the hand has moved
  * meanwhile, as a distance all the way round: more than NEAR, and it must be published again.
  */
-export function enterSection(memory: Memory, wrAt: number, at: number): number {
+export function enterSection(memory: Words, wrAt: number, at: number): number {
   const seen = memory.load(wrAt)
   // [I]  We may nap here for any time. The sequence we then publish may lie behind the read hand:
   //      poll.ts [S2] pins it.
   memory.store(at, seen)
-  // [R1] What the second load is for: see publish.ts.
+  // [R1] What the second load is for: see clock.ts.
   const again = memory.load(wrAt)
   return (again - seen) >>> 0
 }
@@ -56,7 +62,7 @@ export function headFor(chains: number, hash: number): number {
  * been damaged and is a circle. Another one with the same hash may stand behind it. `behind`: words
  * from a node to its `NodeWords`.
  */
-export function findHash(memory: Memory, chainsAt: number, behind: number, hash: number): number {
+export function findHash(memory: Words, chainsAt: number, behind: number, hash: number): number {
   const chains = memory.load(chainsAt)
   const link = behind + NodeWords.links + (chains & ChainsWord.linkMask)
   const hashAt = behind + NodeWords.hash
@@ -81,7 +87,7 @@ export function findHash(memory: Memory, chainsAt: number, behind: number, hash:
  * In a section: the node whose key, one word, is `key`; 0 and ENDLESS as above. The hash of a word is
  * one to one, so the key itself need not be compared; the hash is nearer to the links.
  */
-export function findWord(memory: Memory, chainsAt: number, behind: number, key: number): number {
+export function findWord(memory: Words, chainsAt: number, behind: number, key: number): number {
   return findHash(memory, chainsAt, behind, mix(key ^ SEED))
 }
 
@@ -91,7 +97,7 @@ export function findWord(memory: Memory, chainsAt: number, behind: number, key: 
  * then stays published: open it the long way, look again, and close it.
  */
 export function lookUpWord(
-  memory: Memory,
+  memory: Words,
   wrAt: number,
   at: number,
   chainsAt: number,
@@ -103,4 +109,20 @@ export function lookUpWord(
   // [R2] As in `exit` of sections.ts.
   memory.store(at, 0)
   return node
+}
+
+// The finisher of every hash: murmur3's fmix32.
+//
+// It spreads every bit of its input over the whole output - each input bit turns each output bit
+// with probability very near one half - and is one to one, so keys of one word never collide at all.
+// It stands down here because intrinsics.wat repeats it.
+
+/** Keeps zero from mixing to zero, which would make an empty word look like a hash. */
+export const SEED = 0x1b873593
+
+export function mix(bits: number): number {
+  let h = bits
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return h ^ (h >>> 16)
 }

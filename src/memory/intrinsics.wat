@@ -10,7 +10,7 @@
 ;; is read and written by atomic instructions, which are sequentially consistent and stand in one
 ;; order with JavaScript's Atomics. A plain load reads what is frozen since it was published.
 ;;
-;; Numbers that are known elsewhere: 0x1b873593 is SEED of mix.ts, whose `mix` findWord repeats; 1, 31
+;; Numbers that are known elsewhere: 0x1b873593 is SEED of compound.ts, whose `mix` findWord repeats; 1, 31
 ;; and -1024 are ChainsWord of layout.ts, offset=8 is NodeWords.hash; 0x20000000 is NEAR of compound.ts.
 
 (module

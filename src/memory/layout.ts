@@ -69,7 +69,7 @@ export const WorkerSlot = struct(
   'worker slot',
   line({
     generation: shared('even: free, or its worker is there; odd: it is gone and not reaped yet'),
-    owner: shared('who claimed it last: a thread, and in which generation, see memory/workers.ts'),
+    owner: shared('who claimed it last: a thread, and in which generation, see space/workers.ts'),
     heir: shared('token of who has set out to reap it, 0 nobody'),
     reserving: shared('1: runs of pages may be marked as reserved by this slot'),
     // Places of a list that all slots together make up: about other workers than the slot's own.
@@ -188,7 +188,7 @@ export const ZoneWords = struct(
 export const KnobWords = struct(
   'knobs',
   line({
-    preset: shared('which preset, see zone/presets.ts'),
+    preset: shared('which preset, see zone/knobOptions.ts'),
     bucketMin: shared('fewest items of a full bucket'),
     bucketMax: shared('most items of a full bucket'),
     bucketNow: shared('items of a full bucket: of one loaded now; changed under the depot lock'),

@@ -13,20 +13,20 @@
  * every source of nondeterminism: it replaces this class by one with the same verbs, and the shipped
  * algorithms run under it unchanged. That is also why there is exactly one class of it per worker
  * in production: call sites that have seen one class stay monomorphic, and the seam costs nothing.
- * The class is this one, or the one in swift.ts, whose atomic verbs are WebAssembly.
+ * The class is this one, or the one in wasm.ts, whose atomic verbs are WebAssembly.
  *
- * Addresses are `number`s: word indices into the arena, 0 is null. Only this file, swift.ts and
+ * Addresses are `number`s: word indices into the arena, 0 is null. Only this file, wasm.ts and
  * intrinsics.wat know bytes.
  */
 
-import { Corruption, Misuse, show } from '../errors.ts'
-import { now } from '../host.ts'
+import { Corruption, Misuse, show } from '../base/errors.ts'
+import { now } from '../base/host.ts'
 import { enterSection, findHash, findWord, lookUpWord } from './compound.ts'
 import { BYTES_PER_WORD } from './units.ts'
 
 export { BYTES_PER_WORD, LINE_WORDS, WORDS_PER_FLOAT } from './units.ts'
 
-/** How the atomic and the compound verbs are done: see swift.ts. */
+/** How the atomic and the compound verbs are done: see wasm.ts. */
 export type IntrinsicsKind = 'wasm' | 'typescript'
 
 export class Memory {

@@ -18,12 +18,12 @@
  *
  * Where things happen (one total order, since every atomic is sequentially consistent):
  *
- *   [R1] enter: load wr, publish it, load wr again      sections.ts, memory/compound.ts, publish.ts
+ *   [R1] enter: load wr, publish it, load wr again      sections.ts, memory/compound.ts, clock.ts
  *   [R2] exit: clear the word                           sections.ts, memory/compound.ts
  *   [R3] enter of a turn section: a glance at wr        sections.ts
  *   [X1] enter beside an older async section            trackers.ts
  *   [X2] the oldest async section leaves                trackers.ts
- *   [I]  the nap inside enter, between load and store   sections.ts, memory/compound.ts, publish.ts
+ *   [I]  the nap inside enter, between load and store   sections.ts, memory/compound.ts, clock.ts
  *   [W]  advance: the write hand moves                  clock.ts
  *   [S1] poll's fast path: rd has passed the goal       goals.ts
  *   [S2] poll's look at one reader's word               poll.ts
@@ -54,9 +54,12 @@
  * does not spin: it hands out a goal one step ahead, and the poll that follows moves the clock.
  */
 
-import { Exhausted, type Misuse, onlyOptions, show } from '../errors.ts'
-import { report } from '../host.ts'
+import type { Goal } from '../base/brands.ts'
+import { Exhausted, Misuse, onlyOptions, show } from '../base/errors.ts'
+import { report } from '../base/host.ts'
+import { delta, type Seq } from '../base/seq.ts'
 import { DomainWords } from '../memory/layout.ts'
+import type { Space } from '../space/space.ts'
 import {
   type AsyncWaitOptions,
   asyncTimeoutOf,
@@ -64,13 +67,8 @@ import {
   until,
   untilAsync,
   type WaitOptions,
-} from '../memory/patience.ts'
-import type { Space } from '../memory/space.ts'
-import { delta, type Seq } from '../seq.ts'
-import type { Goal } from '../words.ts'
-import { Queued } from './barrier.ts'
-import { type CallOptions, Calls } from './call.ts'
-import { destroySmr } from './destroy.ts'
+} from '../space/wait.ts'
+import { type CallOptions, Calls, Queued } from './call.ts'
 import { Goals, PATIENT, URGENT } from './goals.ts'
 import { Sections } from './sections.ts'
 import { type Stall, stalledReaders } from './stall.ts'
@@ -419,5 +417,64 @@ export class Smr extends Sections {
       verb,
       `goal ${goal} lies ${delta(goal, wr)} ahead of the write hand ${wr}: it is another domain's, or over 2^30 steps old`,
     )
+  }
+}
+
+// The end of a domain: its readers leave, its callbacks run, its zones are gone already, its memory
+// goes back.
+
+/**
+ * Ends a domain: waits for its readers, then gives its memory back. Misuse while zones are bound
+ * to it; Exhausted if readers do not leave in time, it then goes on.
+ */
+export function destroySmr(smr: Smr, options: WaitOptions | undefined): void {
+  const { space, address, name } = smr
+  const users = space.memory.load(address + DomainWords.users)
+  if (users !== 0) {
+    throw new Misuse(
+      `smr.destroy: domain ${show(name)}: ${users} zones are bound to it; destroy them first`,
+      {
+        domain: name,
+        zones: users,
+      },
+    )
+  }
+  timeoutOf('smr.destroy', options)
+  const timeoutMs = smr.patience(options?.timeoutMs)
+  if (!smr.synchronize({ timeoutMs })) {
+    throw new Exhausted(
+      `smr.destroy: domain ${show(name)}: sections are still open after the wait`,
+      {
+        domain: name,
+      },
+    )
+  }
+  smr.runAllCalls(timeoutMs)
+  const unused = (): boolean => space.memory.load(address + DomainWords.users) === 0
+  const { directory } = space
+  const ended = directory.remove(smr.serial, () => space.pages.release(address), unused)
+  if (!ended && directory.names(smr.serial)) {
+    throw new Misuse(`smr.destroy: domain ${show(name)}: a zone was bound to it meanwhile`, {
+      domain: name,
+    })
+  }
+  // Its name is gone. If its memory is not, a call that was to end it has failed in the middle.
+  if (!ended && smr.isAlive()) space.sweep()
+  smr.close()
+}
+
+// A domain as a worker of a checked arena sees it: it remembers where its sections were entered.
+
+export class CheckedSmr extends Smr {
+  private enteredAt: Error | undefined
+
+  override enter(): void {
+    super.enter()
+    this.enteredAt = new Error('entered here')
+  }
+
+  protected override whereEntered(): string {
+    const frames = this.enteredAt?.stack?.split('\n').slice(1).join('\n')
+    return frames === undefined ? '' : `\nIt was entered\n${frames}`
   }
 }

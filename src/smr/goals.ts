@@ -7,9 +7,12 @@
  * refused instead of being compared with hands that it has nothing to do with.
  */
 
-import { Exhausted, type Misuse, show } from '../errors.ts'
+import type { Goal } from '../base/brands.ts'
+import { Exhausted, type Misuse, show } from '../base/errors.ts'
+import { delta, leq, MAX_DELTA, type Seq } from '../base/seq.ts'
 import { DomainWords, ReaderWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
+import type { Space } from '../space/space.ts'
 import {
   type AsyncWaitOptions,
   asyncTimeoutOf,
@@ -17,10 +20,7 @@ import {
   until,
   untilAsync,
   type WaitOptions,
-} from '../memory/patience.ts'
-import type { Space } from '../memory/space.ts'
-import { delta, leq, MAX_DELTA, type Seq } from '../seq.ts'
-import type { Goal } from '../words.ts'
+} from '../space/wait.ts'
 import { Clock } from './clock.ts'
 import { type Pace, paceOf } from './pace.ts'
 import { Readers } from './poll.ts'

@@ -6,12 +6,11 @@
  * does not stand on the allocator that stands on SMR (FreeBSD's two have that knot).
  */
 
-import { Exhausted, Misuse, onlyOptions, show } from '../errors.ts'
+import { Exhausted, Misuse, onlyOptions, show } from '../base/errors.ts'
 import { DomainWords, Named, ReaderWords, RunKind } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import type { Space } from '../memory/space.ts'
-import { CheckedSmr } from './checked.ts'
-import { Smr } from './domain.ts'
+import type { Space } from '../space/space.ts'
+import { CheckedSmr, Smr } from './domain.ts'
 import { type ClockName, SAY, type SmrOptions, type SmrShape, smrShape } from './options.ts'
 import { tickOf } from './pace.ts'
 

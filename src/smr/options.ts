@@ -5,7 +5,7 @@
  * `fenced`, SMR_DEFERRED is `deferred` and `fenced`, SMR_LAZY is `lazy` and `turn`.
  */
 
-import { integer, Misuse, onlyOptions, show } from '../errors.ts'
+import { integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 
 /** Options of `arena.smr`. Whoever opens the domain again may leave any out, but not differ. */
 export interface SmrOptions {

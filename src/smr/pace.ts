@@ -22,9 +22,9 @@
  * delays and does not harm. Otherwise (an add) late steps could pile up beyond the wrap guard.
  */
 
+import { forward, type Seq } from '../base/seq.ts'
 import { DomainWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { forward, type Seq } from '../seq.ts'
 import type { Clock } from './clock.ts'
 import { CLOCKS } from './options.ts'
 

@@ -7,9 +7,9 @@
  * when it enters, load a write hand at least as late as ours.
  */
 
+import { INVALID, lt, type Seq } from '../base/seq.ts'
 import { Header, MAX_WORKERS, ReaderWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { INVALID, lt, type Seq } from '../seq.ts'
 
 const SLOTS_PER_WORD = 32
 const NOBODY = -1

@@ -1,9 +1,9 @@
 /** A dead worker's sections end here: the one time that another worker writes its words. */
 
+import { INVALID } from '../base/seq.ts'
 import { DomainWords, ReaderWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import type { Space } from '../memory/space.ts'
-import { INVALID } from '../seq.ts'
+import type { Space } from '../space/space.ts'
 
 /** Something that changes whenever the worker of `slot` does anything in the domain. */
 export function readerPulse(space: Space, domain: number, slot: number): number {

@@ -15,17 +15,17 @@
  * that was never published, and read what a poller gives away.
  */
 
-import { Misuse, show } from '../errors.ts'
-import { report } from '../host.ts'
+import { Misuse, show } from '../base/errors.ts'
+import { report } from '../base/host.ts'
+import { INVALID as IMPORTED_INVALID, type Seq } from '../base/seq.ts'
 import { NEAR as IMPORTED_NEAR } from '../memory/compound.ts'
 import { DomainWords, ReaderWords, RunKind } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { isThenable } from '../memory/patience.ts'
-import type { OwnSections, Space } from '../memory/space.ts'
-import type { Published } from '../memory/turn.ts'
-import { INVALID as IMPORTED_INVALID, type Seq } from '../seq.ts'
+import type { OwnSections, Space } from '../space/space.ts'
+import type { Published } from '../space/turn.ts'
+import { isThenable } from '../space/wait.ts'
+import { publish } from './clock.ts'
 import { SECTIONS } from './options.ts'
-import { publish } from './publish.ts'
 import { outside, type Tracker, Trackers } from './trackers.ts'
 
 // Names of this module are constants to the optimizer; imported ones are looked up each time.
@@ -391,7 +391,7 @@ export class Sections implements Published, OwnSections {
     )
   }
 
-  /** Where the section was entered, as far as that is known: see checked.ts. */
+  /** Where the section was entered, as far as that is known: see domain.ts. */
   protected whereEntered(): string {
     return ''
   }

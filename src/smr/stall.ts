@@ -9,12 +9,12 @@
  * anybody's way.
  */
 
+import type { WorkerId } from '../base/brands.ts'
+import { INVALID, lt, type Seq } from '../base/seq.ts'
 import { DomainWords, LABEL_WORDS, ReaderWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import type { Space } from '../memory/space.ts'
 import { packText, unpackText } from '../memory/utf8.ts'
-import { INVALID, lt, type Seq } from '../seq.ts'
-import type { WorkerId } from '../words.ts'
+import type { Space } from '../space/space.ts'
 import type { Readers } from './poll.ts'
 
 /** A section that keeps memory from being reclaimed. */

@@ -2,9 +2,9 @@
  * A domain in numbers, for which no handle is needed. Other workers' counters may be a moment old.
  */
 
+import { delta, type Seq } from '../base/seq.ts'
 import { DomainWords, ReaderWords } from '../memory/layout.ts'
-import type { Space } from '../memory/space.ts'
-import { delta, type Seq } from '../seq.ts'
+import type { Space } from '../space/space.ts'
 
 /** What `smr.stats()` returns: sums over all workers, since the domain was created. */
 export interface SmrStats {

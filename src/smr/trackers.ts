@@ -30,11 +30,11 @@
  * chain of tasks, each started by the one before, would carry all that there ever were.
  */
 
-import { asyncScope } from '../host.ts'
+import { asyncScope } from '../base/host.ts'
+import { INVALID, lt, type Seq } from '../base/seq.ts'
 import { ReaderWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { INVALID, lt, type Seq } from '../seq.ts'
-import { publish } from './publish.ts'
+import { publish } from './clock.ts'
 import { writeLabel } from './stall.ts'
 
 /** An open async section. Give it back to `smr.exitSleepable`. */

@@ -18,11 +18,11 @@
  * The walks of memory/compound.ts count steps instead, and `explain` finds out what stopped them.
  */
 
-import { Corruption, show } from '../errors.ts'
+import { Corruption, show } from '../base/errors.ts'
 import { headFor } from '../memory/compound.ts'
 import { ChainsWord, Header, NODE_WORDS, NodeWords, RunKind, TableWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import type { Space } from '../memory/space.ts'
+import type { Space } from '../space/space.ts'
 
 /** How many nodes a resize threads from one sign of life to the next: some milliseconds. */
 const NODES_PER_SIGN = 2 ** 14

@@ -2,9 +2,8 @@
  * How a table comes into being and is opened: its options, its zone, its run of pages.
  */
 
-import type { Arena } from '../arena.ts'
-import { assertObject, Exhausted, integer, Misuse, onlyOptions, show } from '../errors.ts'
-import type { Listing, NamedKind } from '../memory/directory.ts'
+import type { Arena } from '../arena/arena.ts'
+import { assertObject, Exhausted, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 import {
   ChainsWord,
   Header,
@@ -16,7 +15,6 @@ import {
   ZoneWords,
 } from '../memory/layout.ts'
 import { BYTES_PER_WORD, memoryOf } from '../memory/memory.ts'
-import type { Space } from '../memory/space.ts'
 import {
   type Fields,
   type Key,
@@ -24,14 +22,16 @@ import {
   keyOf,
   type Schema,
   type ValueOf,
-} from '../record.ts'
+} from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
+import type { Listing, NamedKind } from '../space/directory.ts'
+import type { Space } from '../space/space.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import { relieve } from '../zone/pressure.ts'
 import type { Zone } from '../zone/zone.ts'
 import { Chains, MAX_CHAIN_BITS } from './chains.ts'
+import type { TableParts } from './parts.ts'
 import { Stripes } from './stripes.ts'
-import type { TableParts } from './table.ts'
 
 /** Options of `HashTable.create`; the zone's knobs are passed on, and count records. */
 export interface TableOptions<F extends Fields, N extends KeyNames<F>>

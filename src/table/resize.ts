@@ -10,15 +10,15 @@
  * pages back.
  */
 
-import { Exhausted, show } from '../errors.ts'
+import { Exhausted, show } from '../base/errors.ts'
+import type { Seq } from '../base/seq.ts'
 import { ChainsWord, TableWords } from '../memory/layout.ts'
-import { timeoutOf, until, type WaitOptions } from '../memory/patience.ts'
-import type { Seq } from '../seq.ts'
 import { DEAF } from '../smr/goals.ts'
+import { timeoutOf, until, type WaitOptions } from '../space/wait.ts'
 import { relieve } from '../zone/pressure.ts'
 import { bitsOf } from './chains.ts'
+import type { TableParts } from './parts.ts'
 import type { Stripes } from './stripes.ts'
-import type { TableParts } from './table.ts'
 
 const CALL = 'table.resize'
 

@@ -1,10 +1,10 @@
 /** A table in numbers, and its law: every record hangs in the chain that its hash calls for, once. */
 
-import { Corruption, show } from '../errors.ts'
+import { Corruption, show } from '../base/errors.ts'
 import type { SmrStats } from '../smr/stats.ts'
 import type { ZoneStats } from '../zone/stats.ts'
 import { sizeOf } from './chains.ts'
-import type { HashTable, TableParts } from './table.ts'
+import type { TableParts } from './parts.ts'
 
 /** What `table.stats()` returns. */
 export interface TableStats {
@@ -39,7 +39,7 @@ export function tableStats(parts: TableParts, size: number): TableStats {
 }
 
 /** Throws Corruption unless chains, counts and hashes agree. Only while nobody writes. @internal */
-export function checkTable(table: Pick<HashTable, 'parts' | 'size'>): void {
+export function checkTable(table: { readonly parts: TableParts; readonly size: number }): void {
   const { chains, name } = table.parts
   const now = chains.current()
   const seen = new Set<number>()

@@ -11,11 +11,11 @@
  *   as long as nobody writes to that part.
  */
 
-import { Exhausted, show } from '../errors.ts'
+import { Exhausted, show } from '../base/errors.ts'
 import { StripeWords, TableWords } from '../memory/layout.ts'
-import type { Taken } from '../memory/lock.ts'
-import { DEFAULT_TIMEOUT_MS } from '../memory/patience.ts'
-import type { Space } from '../memory/space.ts'
+import type { Taken } from '../space/lock.ts'
+import type { Space } from '../space/space.ts'
+import { DEFAULT_TIMEOUT_MS } from '../space/wait.ts'
 import { bitsOf, type Chains } from './chains.ts'
 
 const HASH_BITS = 32

@@ -19,18 +19,19 @@
  * `resize` builds a new array while readers go on in the old one; see chains.ts.
  */
 
-import type { Arena } from '../arena.ts'
-import { Corruption, Misuse, noFunction, show } from '../errors.ts'
+import type { Arena } from '../arena/arena.ts'
+import { type Item, NULL_ITEM } from '../base/brands.ts'
+import { Corruption, Misuse, noFunction, show } from '../base/errors.ts'
 import { ENDLESS as IMPORTED_ENDLESS } from '../memory/compound.ts'
-import { isTimeOut } from '../memory/lock.ts'
 import type { Memory } from '../memory/memory.ts'
-import type { WaitOptions } from '../memory/patience.ts'
-import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record.ts'
+import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
-import { type Item, NULL_ITEM } from '../words.ts'
+import { isTimeOut } from '../space/lock.ts'
+import type { WaitOptions } from '../space/wait.ts'
 import type { Zone } from '../zone/zone.ts'
 import { type Chains, sizeOf } from './chains.ts'
 import { bitsFor, createTable, openTable, type TableOptions } from './open.ts'
+import type { TableParts } from './parts.ts'
 import { resizeTable } from './resize.ts'
 import { type TableStats, tableStats } from './stats.ts'
 import type { Stripes } from './stripes.ts'
@@ -41,18 +42,6 @@ const KEYS_PER_SECTION = 64
 const CIRCLE = 2 ** 32
 /** A name of this module is a constant to the optimizer; an imported one is looked up each time. */
 const ENDLESS = IMPORTED_ENDLESS
-
-/** What a table is made of, as one worker holds it. @internal */
-export interface TableParts {
-  readonly arena: Arena
-  readonly name: string
-  readonly at: number
-  readonly serial: number
-  readonly zone: Zone
-  readonly smr: Smr
-  readonly chains: Chains
-  readonly stripes: Stripes
-}
 
 /** One table, as one worker holds it: `create` it in one, `open` it in the others. */
 export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNames<F>> {

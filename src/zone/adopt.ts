@@ -14,7 +14,7 @@
  * No hook is needed here, so any worker can do this for any zone, whether it has opened it or not.
  */
 
-import { show } from '../errors.ts'
+import { show } from '../base/errors.ts'
 import {
   BucketWords,
   CacheWords,
@@ -24,8 +24,8 @@ import {
   ZoneWords,
   zoneParts,
 } from '../memory/layout.ts'
-import type { Space } from '../memory/space.ts'
 import type { Smr } from '../smr/domain.ts'
+import type { Space } from '../space/space.ts'
 import { allocHome, Buckets, freeHome } from './bucket.ts'
 import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'

@@ -2,11 +2,11 @@
  * The laws of a zone, as walks: what tests call after every scenario, and an operator after a death.
  */
 
-import { Corruption, show } from '../errors.ts'
+import type { Item } from '../base/brands.ts'
+import { Corruption, show } from '../base/errors.ts'
 import { BucketWords } from '../memory/layout.ts'
-import type { Item } from '../words.ts'
+import { misuse } from './errors.ts'
 import type { Parts } from './parts.ts'
-import { misuse } from './refuse.ts'
 import { markBusy } from './slab.ts'
 import { zoneStats } from './stats.ts'
 

@@ -6,19 +6,15 @@
  * and hold back what they hold back as ever: a batch is no unit to anybody but its caller.
  */
 
-import { show } from '../errors.ts'
+import type { Item } from '../base/brands.ts'
+import { show } from '../base/errors.ts'
 import { CacheWords } from '../memory/layout.ts'
-import { isTimeOut } from '../memory/lock.ts'
-import type { Item } from '../words.ts'
-import { Failure } from './failure.ts'
-import { mend } from './frames.ts'
-import { construct, setBusy, setIdle, settle } from './handover.ts'
-import type { Parts } from './parts.ts'
-import { doubleFree, exhausted, foreign, insideSection, misuse } from './refuse.ts'
-import { freeAlone } from './scarce.ts'
+import { isTimeOut } from '../space/lock.ts'
+import { doubleFree, exhausted, foreign, insideSection, misuse, whyEmpty } from './errors.ts'
+import { construct, Failure, setBusy, setIdle, settle } from './hooks.ts'
+import { mend, type Parts } from './parts.ts'
 import { zoneStats } from './stats.ts'
-import type { Supply } from './supply.ts'
-import { whyEmpty } from './why.ts'
+import { freeAlone, type Supply } from './supply.ts'
 
 /** More in one call would be a slip: the result is an array in private memory. */
 const MOST_ITEMS = 2 ** 20
@@ -57,7 +53,8 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
       frames.hold(careful ? construct(parts, ALLOC, item as Item) : item)
       made++
     }
-    if (frames.held < end) why = whyEmpty(parts, supply, zoneStats(space, at, name))
+    if (frames.held < end)
+      why = whyEmpty(parts, supply.pendingTooMuch(), zoneStats(space, at, name))
   } catch (error) {
     if (frames.open !== open) mend(parts)
     giveAllBack(parts, first, made)

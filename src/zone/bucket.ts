@@ -10,7 +10,7 @@
  * items whose destructor has been called: whoever inherits a bucket from a dead worker goes on from there.
  */
 
-import { Corruption } from '../errors.ts'
+import { Corruption } from '../base/errors.ts'
 import { BucketWords, Home } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { roundUp } from '../memory/struct.ts'

@@ -26,11 +26,11 @@
  * is atomic, and is polled again for the bucket itself [D].
  */
 
+import { INVALID, type Seq } from '../base/seq.ts'
 import { BucketWords, DepotWords, NO_LIMIT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import type { Space } from '../memory/space.ts'
-import { INVALID, type Seq } from '../seq.ts'
 import type { Smr } from '../smr/domain.ts'
+import type { Space } from '../space/space.ts'
 import type { Buckets } from './bucket.ts'
 import { DepotLists } from './depotLists.ts'
 import type { Knobs } from './knobs.ts'

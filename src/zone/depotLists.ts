@@ -18,10 +18,10 @@
  * go round: a bucket that was taken says so, and is Corruption when it is met again.
  */
 
-import { Corruption } from '../errors.ts'
+import { Corruption } from '../base/errors.ts'
+import { delta, INVALID, leq, type Seq } from '../base/seq.ts'
 import { BucketWords, DepotWords, Home } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { delta, INVALID, leq, type Seq } from '../seq.ts'
 import { allocHome, type Buckets } from './bucket.ts'
 
 export class DepotLists {

@@ -23,10 +23,6 @@
  * nowhere to come from.
  */
 
-import { BucketWords } from '../memory/layout.ts'
-import { allocHome } from './bucket.ts'
-import type { Parts } from './parts.ts'
-
 export class Frames {
   open = 0
   base = 0
@@ -83,29 +79,4 @@ export class Frames {
     this.held = 0
     this.marked = 0
   }
-}
-
-/** Takes back the mark of a destructor that an exception has kept from being called: see `marked`. */
-export function unmark({ frames, space }: Parts): void {
-  const { marked } = frames
-  if (marked === 0) return
-  const { memory, slot } = space
-  // With another home it is not in our hands any more: the zone was being ended.
-  if (memory.peek(marked + BucketWords.home) === allocHome(slot))
-    memory.poke(marked + BucketWords.destroyed, frames.begun)
-  frames.marked = 0
-}
-
-/**
- * While calls of this worker are running that have buckets and items of their own, and one that they
- * have called was cut off: what they, and the next, must not meet half done. The rest is for when all
- * have ended. Throws Exhausted when a lock is not to be had.
- */
-export function mend(parts: Parts): void {
-  const { buckets, cache, depot, frames, records } = parts
-  frames.lost = true
-  for (const keg of [records, buckets.keg]) keg.settle()
-  depot.settle()
-  cache.finishMove()
-  unmark(parts)
 }

@@ -6,19 +6,17 @@
  * first, so that others become empty and their pages can be given back.
  *
  * The free bits in the slabs are the truth, lists and counts an index over it. Whoever takes the lock
- * after a death under it first does the batch again that was under way (kegMoves.ts), then makes lists
+ * after a death under it first does the batch again that was under way (kegBatch.ts), then makes lists
  * and counts anew from the bits (`repair`).
  */
 
-import type { Corruption } from '../errors.ts'
+import type { Corruption } from '../base/errors.ts'
 import { KegWords, ORDERS, PAGE_WORDS, RunKind, SlabWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
-import type { Run } from '../memory/pageEntry.ts'
-import type { Space } from '../memory/space.ts'
-import { Addresses } from './addresses.ts'
-import { KegMoves } from './kegMoves.ts'
-import { countFree, initBits, isFree, nextFree, type SlabShape } from './slab.ts'
-import { damagedKeg, SlabLists } from './slabLists.ts'
+import type { Run } from '../space/pageEntry.ts'
+import type { Space } from '../space/space.ts'
+import { damagedKeg, KegMoves, SlabLists } from './kegBatch.ts'
+import { Addresses, countFree, initBits, isFree, nextFree, type SlabShape } from './slab.ts'
 
 /**
  * Counts of a keg; possibly a moment old, each by itself. Whoever decides by them decides what is only

@@ -13,11 +13,17 @@
  * old limit gives back, or asks, once more or once less.
  */
 
-import { Misuse, show } from '../errors.ts'
+import { Misuse, show } from '../base/errors.ts'
 import { KnobWords, NO_LIMIT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { type BucketRange, type KnobValues, PRESETS, type PresetName } from './presets.ts'
-import { type KnobWish, merged } from './wish.ts'
+import {
+  type BucketRange,
+  type KnobValues,
+  type KnobWish,
+  merged,
+  PRESETS,
+  type PresetName,
+} from './knobOptions.ts'
 
 /** Knobs as they are now, in a zone's stats. `Infinity` would not be JSON: 0 and -1 say "none". */
 export interface KnobStats {

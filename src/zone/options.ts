@@ -5,14 +5,20 @@
  * the zone remembers only which of them exist, and every worker that opens it brings its own.
  */
 
-import { integer, Misuse, onlyOptions, show } from '../errors.ts'
+import type { Item } from '../base/brands.ts'
+import { integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 import { BYTES_PER_WORD, LINE_WORDS } from '../memory/memory.ts'
 import { roundUp } from '../memory/struct.ts'
 import { Smr } from '../smr/domain.ts'
-import type { Item } from '../words.ts'
 import { defaultCapacity } from './bucket.ts'
-import type { PresetName } from './presets.ts'
-import { checkPreset, KNOBS, type KnobWish, knobWish, type TuneOptions } from './wish.ts'
+import {
+  checkPreset,
+  KNOBS,
+  type KnobWish,
+  knobWish,
+  type PresetName,
+  type TuneOptions,
+} from './knobOptions.ts'
 
 /** Called with the item; legal verbs inside are those of other zones, not of this one. */
 export type Hook = (item: Item) => void
@@ -33,7 +39,7 @@ export interface ZoneOptions extends TuneOptions {
   readonly align?: number
   /** Domain whose readers may still look at freed items; then use `zallocSmr` and `zfreeSmr`. */
   readonly smr?: Smr
-  /** Knobs not given are those of this preset: see presets.ts. Default `balanced`. */
+  /** Knobs not given are those of this preset: see knobOptions.ts. Default `balanced`. */
   readonly preset?: PresetName
   /**
    * Most items outside the slabs: live, cached, pending and safe together; 1 to 2^31 - 1. Default:

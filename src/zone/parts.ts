@@ -3,11 +3,11 @@
  * its opener brought along.
  */
 
-import type { Listing } from '../memory/directory.ts'
-import { CacheWords, ZoneWords, zoneParts } from '../memory/layout.ts'
-import type { Space } from '../memory/space.ts'
+import { BucketWords, CacheWords, ZoneWords, zoneParts } from '../memory/layout.ts'
 import type { Smr } from '../smr/domain.ts'
-import { Buckets } from './bucket.ts'
+import type { Listing } from '../space/directory.ts'
+import type { Space } from '../space/space.ts'
+import { allocHome, Buckets } from './bucket.ts'
 import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
 import { Frames } from './frames.ts'
@@ -73,4 +73,29 @@ export function partsOf(
     knobs,
     frames: new Frames(),
   }
+}
+
+/** Takes back the mark of a destructor that an exception has kept from being called: see `marked`. */
+export function unmark({ frames, space }: Parts): void {
+  const { marked } = frames
+  if (marked === 0) return
+  const { memory, slot } = space
+  // With another home it is not in our hands any more: the zone was being ended.
+  if (memory.peek(marked + BucketWords.home) === allocHome(slot))
+    memory.poke(marked + BucketWords.destroyed, frames.begun)
+  frames.marked = 0
+}
+
+/**
+ * While calls of this worker are running that have buckets and items of their own, and one that they
+ * have called was cut off: what they, and the next, must not meet half done. The rest is for when all
+ * have ended. Throws Exhausted when a lock is not to be had.
+ */
+export function mend(parts: Parts): void {
+  const { buckets, cache, depot, frames, records } = parts
+  frames.lost = true
+  for (const keg of [records, buckets.keg]) keg.settle()
+  depot.settle()
+  cache.finishMove()
+  unmark(parts)
 }

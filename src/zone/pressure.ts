@@ -23,19 +23,17 @@
  * worker that is short of pages does it.
  */
 
-import type { Listing } from '../memory/directory.ts'
 import { Named, ZoneWords } from '../memory/layout.ts'
-import { isTimeOut } from '../memory/lock.ts'
-import type { Space, Visit } from '../memory/space.ts'
 import { Smr } from '../smr/domain.ts'
+import type { Listing } from '../space/directory.ts'
+import { isTimeOut } from '../space/lock.ts'
+import type { Space, Visit } from '../space/space.ts'
 import { takeOver } from './adopt.ts'
-import { allocHome } from './bucket.ts'
-import { destroyItems } from './bucketHooks.ts'
-import { Failure } from './failure.ts'
+import { allocHome, bucketsFor } from './bucket.ts'
+import { destroyItems, Failure } from './hooks.ts'
 import type { Keg } from './keg.ts'
 import { NO_HOOKS, needsHooksToLeave } from './options.ts'
 import { markOpened, type Parts, partsOf } from './parts.ts'
-import { shrink } from './scarce.ts'
 
 /** Room for more than any arena has: all that can be given up is. */
 const ALL: readonly number[] = [Number.POSITIVE_INFINITY]
@@ -149,4 +147,16 @@ function giveItemsBack(parts: Parts, bucket: number): void {
     return
   }
   depot.putEmpty(bucket)
+}
+
+// When memory is scarce: giving up what a zone has and does not need, and freeing without a bucket.
+
+/** Empty slabs go back to the arena, but for what the zone reserves or must keep. Returns pages. */
+export function shrink({ at, buckets, depot, knobs, records, space }: Parts): number {
+  const { memory } = space
+  if (memory.peek(at + ZoneWords.noFree) !== 0) return 0
+  depot.discardEmpties()
+  const reserve = memory.peek(at + ZoneWords.reserve)
+  const spare = bucketsFor(reserve, knobs.leastBucket, space.maxWorkers)
+  return records.shrink(reserve) + buckets.keg.shrink(spare)
 }

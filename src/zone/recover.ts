@@ -5,9 +5,8 @@
 import { ZoneWords } from '../memory/layout.ts'
 import { COLLECTING, collect, takeOver } from './adopt.ts'
 import { allocHome, freeHome } from './bucket.ts'
-import { unmark } from './frames.ts'
-import { settle } from './handover.ts'
-import type { Parts } from './parts.ts'
+import { settle } from './hooks.ts'
+import { type Parts, unmark } from './parts.ts'
 
 /**
  * Puts everything into its place that calls of this worker have left lying about. None of them may be

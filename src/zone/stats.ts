@@ -17,7 +17,7 @@ import {
   zoneParts,
 } from '../memory/layout.ts'
 import { BYTES_PER_WORD } from '../memory/memory.ts'
-import type { Space } from '../memory/space.ts'
+import type { Space } from '../space/space.ts'
 import { Cache, type CacheCounts, sumCounts } from './cache.ts'
 import { depotCounts } from './depot.ts'
 import { kegCounts } from './keg.ts'

@@ -8,36 +8,43 @@
  * nothing can be had at all does it look harder: it retires its own part-filled bucket, asks the
  * other workers for theirs, and polls once more.
  *
- * Destructors run between the poll that says yes and the first reuse (bucketHooks.ts).
+ * Destructors run between the poll that says yes and the first reuse (hooks.ts).
  */
 
-import { Misuse, show } from '../errors.ts'
+import type { Item } from '../base/brands.ts'
+import { Misuse, show } from '../base/errors.ts'
 import { BucketWords, CacheWords, NO_LIMIT, RunKind, ZoneWords } from '../memory/layout.ts'
-import { isTimeOut } from '../memory/lock.ts'
 import type { Memory } from '../memory/memory.ts'
-import { until } from '../memory/patience.ts'
+import { isTimeOut } from '../space/lock.ts'
+import { until } from '../space/wait.ts'
 import { allocHome, freeHome } from './bucket.ts'
-import { destroyItems, finiItems, initItems } from './bucketHooks.ts'
-import { Failure } from './failure.ts'
-import { mend } from './frames.ts'
-import { Idle } from './idle.ts'
-import type { Parts } from './parts.ts'
-import { relieve } from './pressure.ts'
+import { destroyItems, Failure, finiItems, initItems, settle } from './hooks.ts'
+import { mend, type Parts } from './parts.ts'
+import { relieve, shrink } from './pressure.ts'
 import { recover } from './recover.ts'
-import { shrink } from './scarce.ts'
+import { fillTrash } from './trash.ts'
+
+/** What is told of a worker's slow paths, to do in later turns what nobody asks for: see timers.ts. */
+interface Housekeeping {
+  loaded(): void
+  refilling(): void
+  end(): void
+}
+
+const NONE: Housekeeping = { loaded() {}, refilling() {}, end() {} }
 
 export class Supply {
   private readonly parts: Parts
   private readonly memory: Memory
   /** How the cache is called in errors. */
   private readonly what: string
-  private readonly idle: Idle
+  /** Until the zone has set them, nothing happens by itself. */
+  timers: Housekeeping = NONE
 
   constructor(parts: Parts) {
     this.parts = parts
     this.memory = parts.space.memory
     this.what = `zone ${show(parts.name)} cache`
-    this.idle = new Idle(parts, this)
   }
 
   // ---- zalloc runs dry ---------------------------------------------------------------------
@@ -62,7 +69,7 @@ export class Supply {
       frames.open--
       return late
     }
-    this.idle.refilling()
+    this.timers.refilling()
     cache.count(CacheWords.refills, 1)
     const filled =
       this.reuse(failure) ||
@@ -294,7 +301,7 @@ export class Supply {
     this.memory.poke(empty + BucketWords.destroyed, 0)
     this.memory.poke(empty + BucketWords.capacity, knobs.bucketNow)
     cache.loadFree(empty)
-    this.idle.loaded()
+    this.timers.loaded()
   }
 
   /**
@@ -396,7 +403,7 @@ export class Supply {
 
   /** The handle is closed. */
   end(): void {
-    this.idle.end()
+    this.timers.end()
   }
 
   /** Whether the zone still exists: another worker may have destroyed it behind this handle. */
@@ -434,4 +441,32 @@ export class Supply {
   private setHome(bucket: number, home: number): void {
     this.memory.poke(bucket + BucketWords.home, home)
   }
+}
+
+/**
+ * No bucket is to be had, now or later: frees one item by itself, into its slab, when no reader can
+ * see it. False, and nothing has changed, when readers do not leave within the default time-out. What
+ * hooks throw is in `failure`. (UMA: zone_free_item.)
+ */
+export function freeAlone(parts: Parts, item: Item, failure: Failure): boolean {
+  const { depot, domain, frames, hooks, recordWords, space, trashing } = parts
+  if (domain !== undefined) {
+    // Where something is pending still, we have waited for its readers already.
+    // In a thread that supervises the reader may be one whose death it has to hear of first.
+    const timeoutMs = domain.patience(undefined)
+    if (depot.hasPending() || timeoutMs === 0 || !domain.synchronize({ timeoutMs })) return false
+    failure.run(parts, hooks.dtor, item)
+    if (trashing) fillTrash(space.memory, item, recordWords)
+  }
+  failure.run(parts, hooks.fini, item)
+  const { open } = frames
+  const held = frames.hold(item, true)
+  frames.open++
+  try {
+    settle(parts, held, failure)
+    frames.open = open
+  } catch {
+    // It is freed: what its hooks may do is done, and it is in our hand until the slab can have it.
+  }
+  return true
 }

@@ -10,10 +10,10 @@
  * for memory that survives. (UMA: uma_dbg's trash_ctor and trash_dtor, in the same manner.)
  */
 
-import { Corruption } from '../errors.ts'
+import { Corruption } from '../base/errors.ts'
 import { ZoneWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import type { Space } from '../memory/space.ts'
+import type { Space } from '../space/space.ts'
 import { keepsState } from './options.ts'
 
 /** UMA's 0xdeadc0de, as the signed word it is. */

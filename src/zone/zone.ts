@@ -14,35 +14,48 @@
  * verbs do with memory is the arena's business; what a record means is its owner's.
  */
 
-import { integer, type Misuse, show } from '../errors.ts'
+import { type Item, NULL_ITEM } from '../base/brands.ts'
+import { integer, type Misuse, onlyOptions, show } from '../base/errors.ts'
 import { CacheWords } from '../memory/layout.ts'
-import type { Memory } from '../memory/memory.ts'
+import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
+import type { Smr } from '../smr/domain.ts'
 import {
   type AsyncWaitOptions,
   asyncTimeoutOf,
   untilAsync,
   type WaitOptions,
-} from '../memory/patience.ts'
-import type { Smr } from '../smr/domain.ts'
-import { type Item, NULL_ITEM } from '../words.ts'
-import type { Addresses } from './addresses.ts'
+} from '../space/wait.ts'
 import { auditZone, checkZone } from './audit.ts'
 import { allocBatch, freeBatch } from './batch.ts'
 import type { Cache } from './cache.ts'
-import { destroyZone, endUnused, freeOwned } from './destroy.ts'
-import { Failure } from './failure.ts'
-import { construct, giveHeldBack, holdRaw, release, setBusy, setIdle } from './handover.ts'
+import { exhausted, foreign, insideSection, misuse, whyEmpty } from './errors.ts'
+import { construct, Failure, giveHeldBack, holdRaw, release, setBusy, setIdle } from './hooks.ts'
+import {
+  assertSuits,
+  checkPreset,
+  KNOBS,
+  knobWish,
+  type PresetName,
+  presetFor,
+  type TuneOptions,
+} from './knobOptions.ts'
+import { capacityFor } from './options.ts'
 import type { Parts } from './parts.ts'
-import type { PresetName } from './presets.ts'
 import { reachUnderPressure } from './pressure.ts'
-import { assertLevel, type Reclaimed, type ReclaimLevel, reclaim } from './reclaim.ts'
-import { exhausted, foreign, insideSection, misuse } from './refuse.ts'
-import { freeAlone } from './scarce.ts'
+import {
+  assertLevel,
+  destroyZone,
+  endUnused,
+  freeOwned,
+  type Reclaimed,
+  type ReclaimLevel,
+  reclaim,
+} from './reclaim.ts'
+import type { Addresses } from './slab.ts'
 import { type ZoneStats, zoneStats } from './stats.ts'
-import { Supply } from './supply.ts'
+import { freeAlone, Supply } from './supply.ts'
+import { Timers } from './timers.ts'
 import { fillTrash } from './trash.ts'
-import { type TuneOptions, tuneZone } from './tune.ts'
-import { whyEmpty } from './why.ts'
 
 /** Which verbs this handle obeys. Numbers, and names of this module: every verb asks. */
 const PLAIN = 0
@@ -80,6 +93,7 @@ export class Zone {
     this.cache = parts.cache
     this.addresses = parts.records.addresses
     this.supply = new Supply(parts)
+    this.supply.timers = new Timers(parts, this.supply)
     parts.space.watch.add(this.supply)
     parts.space.watch.start()
     this.checks = parts.space.checks
@@ -485,7 +499,11 @@ export class Zone {
 
   private fail(verb: string): never {
     this.refuse()
-    throw exhausted(this.parts, verb, whyEmpty(this.parts, this.supply, this.stats()))
+    throw exhausted(
+      this.parts,
+      verb,
+      whyEmpty(this.parts, this.supply.pendingTooMuch(), this.stats()),
+    )
   }
 
   private wrongVerb(verb: string): Misuse {
@@ -505,4 +523,23 @@ export class Zone {
   private assertOutside(verb: string): void {
     if (this.domain?.inside) throw insideSection(this.parts, verb)
   }
+}
+
+// Turning the knobs of a zone that is in use.
+
+export type { TuneOptions } from './knobOptions.ts'
+
+export function tuneZone(
+  parts: Parts,
+  options: TuneOptions & { readonly preset?: PresetName },
+): void {
+  const { depot, domain, name, recordWords, records, space } = parts
+  const call = `zone.tune: zone ${show(name)}`
+  onlyOptions(call, options, [...KNOBS, 'preset'])
+  const wish = knobWish(call, options, space.memory.words.length * BYTES_PER_WORD)
+  const hasSmr = domain !== undefined
+  assertSuits(call, wish, hasSmr)
+  const preset = checkPreset(call, options.preset)
+  const values = preset && presetFor(preset, capacityFor(recordWords), hasSmr)
+  depot.tune((knobs) => knobs.turn(call, wish, values, records.shape.stride))
 }

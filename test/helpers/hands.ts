@@ -3,9 +3,9 @@
  * readers should write, to bring about in one line what would take a billion steps or a nap.
  */
 
+import { MAX_DELTA, type Seq } from '#src/base/seq.ts'
 import { DomainWords, ReaderWords } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
-import { MAX_DELTA, type Seq } from '#src/seq.ts'
 import type { Smr } from '#src/smr/domain.ts'
 
 export class Hands {

@@ -5,7 +5,7 @@
  */
 
 import { expect } from 'vitest'
-import { Corruption, Exhausted, Misuse, type UmaSmrError } from '#src/errors.ts'
+import { Corruption, Exhausted, Misuse, type UmaSmrError } from '#src/base/errors.ts'
 
 type Class<E> = abstract new (...args: never[]) => E
 

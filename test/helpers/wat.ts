@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import wabt from 'wabt'
-import { type Intrinsics, instantiate } from '#src/memory/swift.ts'
+import { type Intrinsics, instantiate } from '#src/memory/wasm.ts'
 
 const ROOT = import.meta.url.includes('/build/') ? '../../../' : '../../'
 const WAT_PATH: string = fileURLToPath(new URL(`${ROOT}src/memory/intrinsics.wat`, import.meta.url))

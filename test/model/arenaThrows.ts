@@ -4,8 +4,8 @@
  */
 
 import type { Arena } from '#src/index.ts'
-import type { Claims } from '#src/memory/claims.ts'
 import type { Memory } from '#src/memory/memory.ts'
+import type { Claims } from '#src/space/claims.ts'
 import { ARENA_DEEDS, type ArenaDeed, arenaScene } from './arenaDeaths.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'

@@ -8,7 +8,7 @@
 
 import { INTRINSICS } from '#src/memory/intrinsics.generated.ts'
 import type { Memory } from '#src/memory/memory.ts'
-import { type Intrinsics, SwiftMemory } from '#src/memory/swift.ts'
+import { type Intrinsics, SwiftMemory } from '#src/memory/wasm.ts'
 import { type Library, shipped } from './stage.ts'
 import { decodeWasm, type WasmModule } from './wasmModule.ts'
 import { playWasm } from './wasmPlayer.ts'

@@ -16,7 +16,7 @@ const TRACKERS = 'smr/trackers'
 const STALL = 'smr/stall'
 const REAP = 'smr/reap'
 const CALL = 'smr/call'
-const BARRIER = 'smr/barrier'
+const BARRIER = 'smr/call'
 
 const OVERLAP = 'async, default, fenced: overlapping sections'
 const PLAINLY = 'async, default, fenced: the same, pointers loaded plainly'

@@ -7,10 +7,10 @@
  * and never past where the write hand stood when an open section began.
  */
 
+import { delta, leq, type Seq } from '#src/base/seq.ts'
 import type { Goal, Smr } from '#src/index.ts'
 import { DomainWords, ReaderWords } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
-import { delta, leq, type Seq } from '#src/seq.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise, SMALL, type Stage } from './stage.ts'
 import { boardAt, DOMAIN, WORDS } from './world.ts'

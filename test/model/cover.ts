@@ -24,7 +24,7 @@ const PROTOCOLS = /^(?:(?:smr|zone|memory|table)\/.*|reap|sweep|arena|lock)\.js$
 /** Not run by the explorer, by their nature. */
 const OTHERS: readonly string[] = [
   'memory/memory.js', // The model stands in for it.
-  'memory/swift.js',
+  'memory/wasm.js',
   'memory/intrinsics.generated.js',
 ]
 /** A floor may be missed by so much: samples move a little when code does. */

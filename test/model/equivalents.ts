@@ -34,31 +34,31 @@ const REASONS: readonly Reason[] = [
   {
     why: 'Words that a batch is written down in: nobody reads any of them before `step` names the batch.',
     mutants: [
-      'zone/kegMoves | KegMoves.take | exchange | this.set(this.keg + KegWords.bucket, bucket); this.set(this.keg + KegWords.stepItems, count + items);',
-      'zone/kegMoves | KegMoves.give | exchange | this.set(this.keg + KegWords.bucket, bucket); this.set(this.keg + KegWords.stepItems, keep);',
-      'zone/kegMoves | KegMoves.giveCounted | exchange | this.set(this.keg + KegWords.bucket, item); this.set(this.keg + KegWords.tally, tally);',
-      'zone/kegMoves | KegMoves.giveCounted | exchange | this.set(this.keg + KegWords.tally, tally); this.memory.pokeFloat(this.keg + KegWords.after, this.memory.peekFloat(tally) + by);',
+      'zone/kegBatch | KegMoves.take | exchange | this.set(this.keg + KegWords.bucket, bucket); this.set(this.keg + KegWords.stepItems, count + items);',
+      'zone/kegBatch | KegMoves.give | exchange | this.set(this.keg + KegWords.bucket, bucket); this.set(this.keg + KegWords.stepItems, keep);',
+      'zone/kegBatch | KegMoves.giveCounted | exchange | this.set(this.keg + KegWords.bucket, item); this.set(this.keg + KegWords.tally, tally);',
+      'zone/kegBatch | KegMoves.giveCounted | exchange | this.set(this.keg + KegWords.tally, tally); this.memory.pokeFloat(this.keg + KegWords.after, this.memory.peekFloat(tally) + by);',
     ],
   },
   {
     why: '`step` names a take: doing it again sets all of its bits and the count, whichever of them had been set.',
     mutants: [
-      'zone/kegMoves | KegMoves.take | exchange | for (let i = count; i < count + items; i++) { this.takeOne(slab, this.addresses.indexOf(slab, this.get(entries + i))); } this.set(bucket + BucketWords.count, count + items);',
+      'zone/kegBatch | KegMoves.take | exchange | for (let i = count; i < count + items; i++) { this.takeOne(slab, this.addresses.indexOf(slab, this.get(entries + i))); } this.set(bucket + BucketWords.count, count + items);',
     ],
   },
   {
     why: "With the keg's lock held a slab's free bits are the truth: its number of free items, the keg's and the lists are counted and made anew from them after a death or an exception.",
     mutants: [
-      'zone/kegMoves | KegMoves.takeOne | exchange | clearFree(this.memory, slab, index); this.recount(slab, -1);',
-      'zone/kegMoves | KegMoves.giveOne | exchange | setFree(this.memory, slab, this.addresses.indexOf(slab, item)); this.recount(slab, 1);',
-      'zone/kegMoves | KegMoves.recount | exchange | this.set(slab + SlabWords.freeItems, this.get(slab + SlabWords.freeItems) + change); this.lists.count(KegWords.inSlabs, change);',
-      'zone/kegMoves | KegMoves.recount | exchange | this.lists.count(KegWords.inSlabs, change); this.lists.relist(slab);',
+      'zone/kegBatch | KegMoves.takeOne | exchange | clearFree(this.memory, slab, index); this.recount(slab, -1);',
+      'zone/kegBatch | KegMoves.giveOne | exchange | setFree(this.memory, slab, this.addresses.indexOf(slab, item)); this.recount(slab, 1);',
+      'zone/kegBatch | KegMoves.recount | exchange | this.set(slab + SlabWords.freeItems, this.get(slab + SlabWords.freeItems) + change); this.lists.count(KegWords.inSlabs, change);',
+      'zone/kegBatch | KegMoves.recount | exchange | this.lists.count(KegWords.inSlabs, change); this.lists.relist(slab);',
     ],
   },
   {
     why: "Two words of the worker's own, read one after the other: nobody else writes them meanwhile.",
     mutants: [
-      'zone/kegMoves | KegMoves.redo | exchange | const [first, end] = step === KegStep.take ? [0, wanted] : [wanted, this.get(bucket + BucketWords.count)]; const room = this.get(bucket + BucketWords.capacity);',
+      'zone/kegBatch | KegMoves.redo | exchange | const [first, end] = step === KegStep.take ? [0, wanted] : [wanted, this.get(bucket + BucketWords.count)]; const room = this.get(bucket + BucketWords.capacity);',
       'zone/cache | Cache.addCount | exchange | const before = memory.peekFloat(at + CacheWords.before); const count = memory.peek(bucket + BucketWords.count);',
     ],
   },

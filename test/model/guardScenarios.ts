@@ -7,7 +7,7 @@
  * lazy goal lies two steps ahead of a hand that may itself be two steps past the guard.
  */
 
-import { MAX_DELTA } from '#src/seq.ts'
+import { MAX_DELTA } from '#src/base/seq.ts'
 import { Cast } from './paceCast.ts'
 import {
   COMBOS,

@@ -24,14 +24,14 @@ const byTwoInKeg = caught(twoKegDeaths, {
 })
 const byTwo = caught(reaperDeaths, { victim: REAPER })
 
-const PAGES = 'memory/pages'
+const PAGES = 'space/pages'
 const SUPPLY = 'zone/supply'
-const HOOKS = 'zone/bucketHooks'
+const HOOKS = 'zone/hooks'
 const ADOPT = 'zone/adopt'
 const CACHE = 'zone/cache'
 const UNPOP = 'memory.poke(bucket + BucketWords.entries + count, item);\n        // It has been'
 const KEG = 'zone/keg'
-const MOVES = 'zone/kegMoves'
+const MOVES = 'zone/kegBatch'
 const DEPOT = 'zone/depot'
 
 export const DEATH_TRIALS: readonly Trial[] = [
@@ -95,7 +95,7 @@ export const DEATH_TRIALS: readonly Trial[] = [
   ]),
   byDeath('death in alloc: fresh items, in slabs of several pages', [
     'pages: the first page of a run is written first',
-    'memory/pageTable',
+    'space/pageTable',
     'for (let inner = page + sizeOf(orderOf(entry)) - 1; inner >= page; inner--) {',
     'for (let inner = page; inner < page + sizeOf(orderOf(entry)); inner++) {',
   ]),
@@ -212,25 +212,25 @@ export const DEATH_TRIALS: readonly Trial[] = [
   ]),
   bySuccessors('two reapers of one who was buried, and a successor who is buried too', [
     'a reaper who comes too late stays the heir of the successor',
-    'memory/workers',
+    'space/workers',
     'if (this.isBuried({ slot, generation }))\n            return { slot, generation };',
     'return { slot, generation };',
   ]),
   bySuccessors('two reapers and a successor', [
     '[B] a worker is buried by a store',
-    'memory/workers',
+    'space/workers',
     'this.step(slot, generation, 1)',
     '(this.memory.store(this.address(slot), (generation + 1) | 0), true)',
   ]),
   byArena('death in ending a zone, and another is made before it is reaped', [
     'zone: its own words go back before its slabs',
-    'zone/destroy',
+    'zone/reclaim',
     'records.abolish();\n    buckets.keg.abolish();\n    space.pages.release(at);',
     'space.pages.release(at);\n    records.abolish();\n    buckets.keg.abolish();',
   ]),
   byArena('death in ending a zone, and another is made before it is reaped', [
     'the directory forgets what a dead worker had left unswept',
-    'memory/directory',
+    'space/directory',
     'this.memory.store(Header.unswept, unswept);',
     'this.memory.store(Header.unswept, 0);',
   ]),

@@ -33,9 +33,9 @@ const GOALS = 'smr/goals'
 const COMPOUND = 'memory/compound'
 const CLOCK = 'smr/clock'
 const POLL = 'smr/poll'
-const LOCK = 'memory/lock'
-const SPACE = 'memory/space'
-const PAGES = 'memory/pages'
+const LOCK = 'space/lock'
+const SPACE = 'space/space'
+const PAGES = 'space/pages'
 const SUPPLY = 'zone/supply'
 const KEG = 'zone/keg'
 const DEPOT = 'zone/depot'
@@ -77,7 +77,7 @@ export const TRIALS: readonly Trial[] = [
   ]),
   bySmr('attach and detach against poll', [
     '[A] no bit says that a worker is attached',
-    'memory/workers',
+    'space/workers',
     'memory.or(this.activeWord(slot), bitOf(slot)); // [A]',
     '',
   ]),
@@ -283,13 +283,13 @@ export const TRIALS: readonly Trial[] = [
   ]),
   byMemory('one zone of two makers', [
     'the directory is not locked',
-    'memory/directory',
+    'space/directory',
     "this.locks.acquire(Header.directoryLock, 'arena directory')",
     '',
   ]),
   byMemory('a zone is bound to a domain that another ends', [
     'the end of a domain: its zones are not counted again under the lock',
-    'smr/destroy',
+    'smr/domain',
     ', unused);',
     ');',
   ]),
@@ -301,7 +301,7 @@ export const TRIALS: readonly Trial[] = [
   ]),
   byMemory('two attach and detach', [
     'a slot is claimed by a store',
-    'memory/workers',
+    'space/workers',
     'if (memory.cas(at, seen, owner) !== seen)',
     'if ((memory.store(at, owner), false))',
   ]),

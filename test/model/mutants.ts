@@ -56,10 +56,10 @@ async function load(from: URL): Promise<Library> {
     part('index.js'),
     part('memory/compound.js'),
     part('memory/layout.js'),
-    part('memory/pages.js'),
-    part('memory/space.js'),
+    part('space/pages.js'),
+    part('space/space.js'),
     part('reap.js'),
-    part('smr/barrier.js'),
+    part('smr/call.js'),
     part('table/stats.js'),
   ])
   const parts = { ...layout, ...pages, ...space, ...reap, ...barrier, ...stats }

@@ -16,7 +16,7 @@ const byGuard = caught(guardScenarios)
 const byTurn = caught(turnScenarios)
 
 const SECTIONS = 'smr/sections'
-const PUBLISH = 'smr/publish'
+const PUBLISH = 'smr/clock'
 const PACE = 'smr/pace'
 const GOALS = 'smr/goals'
 const CLOCK = 'smr/clock'
@@ -97,7 +97,7 @@ const TURN_TRIALS: readonly Trial[] = [
   ]),
   byTurn('default, turn: a turn ends, and a poll comes, inside a section', [
     'the end of a turn: an open section is forgotten',
-    'memory/turn',
+    'space/turn',
     'this.held.filter((each) => !each.letGo())',
     'this.held.filter((each) => (each.letGo(), false))',
   ]),
@@ -121,13 +121,13 @@ const TURN_TRIALS: readonly Trial[] = [
   ]),
   byTurn('default, turn: a reader waits in another domain', [
     'a wait sleeps without letting go',
-    'memory/patience',
+    'space/wait',
     'sleeper.beforeSleep()',
     '',
   ]),
   byTurn('default, turn: a reader sleeps on a lock', [
     'a lock sleeps without letting go',
-    'memory/lock',
+    'space/lock',
     'this.beforeSleep()',
     '',
   ]),

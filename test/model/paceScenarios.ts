@@ -7,8 +7,8 @@
  * clock's own: deferred goals after a plain unlink, workers whose clocks differ, ticks counted.
  */
 
+import { delta, type Seq } from '#src/base/seq.ts'
 import { DomainWords } from '#src/memory/layout.ts'
-import { delta, type Seq } from '#src/seq.ts'
 import { Cast } from './paceCast.ts'
 import {
   COMBOS,

@@ -11,9 +11,9 @@ const byQueue = caught(queueScenarios)
 const byDeath = caught(queueDeaths, { victim: VICTIM })
 const byPointer = caught(pointerScenarios)
 
-const LINKAGE = 'smr/linkage'
-const QUEUE = 'smr/queue'
-const POINTER = 'smr/pointer'
+const LINKAGE = 'lists/linkage'
+const QUEUE = 'lists/queue'
+const POINTER = 'lists/pointer'
 const PUBLISH = 'memory.store(at, item); // [Q1]'
 const UNLINK = 'memory.store(at, next); // [Q2]'
 const APPEND = 'memory.store(at, first); // [Q3]'

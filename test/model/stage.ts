@@ -8,6 +8,7 @@
  * Scenarios take the library as an argument: the shipped one, or a mutant of it (mutants.ts).
  */
 
+import { reapSlot } from '#src/arena/reap.ts'
 import {
   Arena,
   HashTable,
@@ -20,14 +21,13 @@ import {
   u32,
   utf8,
 } from '#src/index.ts'
-import { type Claim, Claims } from '#src/memory/claims.ts'
 import * as compound from '#src/memory/compound.ts'
 import { geometry, Header } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
-import { checkPages } from '#src/memory/pages.ts'
-import { assertArena, format, type Handle, Space } from '#src/memory/space.ts'
-import { reapSlot } from '#src/reap.ts'
-import { Queued } from '#src/smr/barrier.ts'
+import { Queued } from '#src/smr/call.ts'
+import { type Claim, Claims } from '#src/space/claims.ts'
+import { checkPages } from '#src/space/pages.ts'
+import { assertArena, format, type Handle, Space } from '#src/space/space.ts'
 import { checkTable } from '#src/table/stats.ts'
 import { type Compound, lendCompound } from './modelMemory.ts'
 

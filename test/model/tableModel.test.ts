@@ -3,7 +3,7 @@
  */
 
 import { describe, expect, it } from 'vitest'
-import { keyOf, record, u32, utf8 } from '#src/record.ts'
+import { keyOf, record, u32, utf8 } from '#src/record/record.ts'
 import { catalog, quick } from './catalog.ts'
 import { runEntry } from './table.ts'
 import { tableFloor } from './tableFloor.ts'

@@ -5,10 +5,10 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { mix, SEED } from '#src/memory/compound.ts'
 import { ChainsWord, NodeWords, PAGE_WORDS } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
-import { mix, SEED } from '#src/memory/mix.ts'
-import { type Intrinsics, instantiate } from '#src/memory/swift.ts'
+import { type Intrinsics, instantiate } from '#src/memory/wasm.ts'
 import { assemble, HONEST, onePage } from '../helpers/wat.ts'
 import { findsAgree, sectionsAgree, verbsAgree } from '../unit/memory/intrinsicsLaws.ts'
 import { ASSEMBLED, overlay } from './assembled.ts'

@@ -10,7 +10,7 @@
  */
 
 import type { Memory } from '#src/memory/memory.ts'
-import type { Intrinsics } from '#src/memory/swift.ts'
+import type { Intrinsics } from '#src/memory/wasm.ts'
 import type { Instruction, WasmFunction, WasmModule } from './wasmModule.ts'
 
 const WORD_SHIFT = 2

@@ -36,7 +36,7 @@ import {
   WorkerSlot,
   zoneParts,
 } from '#src/memory/layout.ts'
-import { ownerOf } from '#src/memory/workers.ts'
+import { ownerOf } from '#src/space/workers.ts'
 import type { Random } from '../helpers/random.ts'
 
 export const BYTES = 2 ** 20

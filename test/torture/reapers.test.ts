@@ -5,7 +5,7 @@
 
 import { Arena } from 'uma-smr'
 import { expect, it } from 'vitest'
-import { checkPages } from '#src/memory/pages.ts'
+import { checkPages } from '#src/space/pages.ts'
 import { spawn } from '../helpers/spawn.ts'
 import type { Task } from './reapers.worker.ts'
 import { SEED } from './torture.ts'

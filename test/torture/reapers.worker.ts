@@ -9,7 +9,7 @@
 
 import process from 'node:process'
 import { Arena, type Handle } from 'uma-smr'
-import { reapSlot } from '#src/reap.ts'
+import { reapSlot } from '#src/arena/reap.ts'
 import { Member } from '../helpers/member.ts'
 import { dwell } from './dwell.ts'
 

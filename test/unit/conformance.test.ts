@@ -5,17 +5,17 @@
 
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { forward, type Seq } from '#src/base/seq.ts'
 import * as library from '#src/index.ts'
 import { DepotWords, Header, KegWords, ReaderWords, zoneParts } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
-import { forward, type Seq } from '#src/seq.ts'
 import { Readers } from '#src/smr/poll.ts'
 import { pair } from '../helpers/company.ts'
 import { Hands } from '../helpers/hands.ts'
 import { Loop } from '../helpers/loop.ts'
 import { ROOT } from '../helpers/programs.ts'
 import { CONFIGS, type Config } from '../helpers/tiny.ts'
-import { KINDS, Stage } from './smr/queueStage.ts'
+import { KINDS, Stage } from './lists/queueStage.ts'
 import { allocMany, freeMany, smrStage } from './zone/stage.ts'
 
 const [FROM_1] = CONFIGS as readonly [Config, ...Config[]]

@@ -4,9 +4,9 @@
  */
 
 import fc from 'fast-check'
+import { mix, SEED } from '#src/memory/compound.ts'
 import { ChainsWord, NodeWords, PAGE_WORDS } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
-import { mix, SEED } from '#src/memory/mix.ts'
 
 const BYTES = 2 ** 16
 

@@ -37,8 +37,8 @@ import {
   zoneParts,
 } from '#src/memory/layout.ts'
 import { LINE_WORDS } from '#src/memory/memory.ts'
-import { orderFor } from '#src/memory/pageEntry.ts'
 import type { Place, Struct } from '#src/memory/struct.ts'
+import { orderFor } from '#src/space/pageEntry.ts'
 
 type AnyStruct = Pick<Struct<never>, 'NAME' | 'WORDS' | 'PLACES'>
 

@@ -4,12 +4,12 @@
  */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Exhausted, Misuse } from '#src/errors.ts'
-import { sleep } from '#src/host.ts'
+import { reapSlot } from '#src/arena/reap.ts'
+import { Exhausted, Misuse } from '#src/base/errors.ts'
+import { sleep } from '#src/base/host.ts'
 import { Arena, type Smr } from '#src/index.ts'
 import { DomainWords, ReaderWords } from '#src/memory/layout.ts'
-import { reapSlot } from '#src/reap.ts'
-import { Queued } from '#src/smr/barrier.ts'
+import { Queued } from '#src/smr/call.ts'
 import { Readers } from '#src/smr/poll.ts'
 import { COMBOS } from '../../helpers/combos.ts'
 import { trio } from '../../helpers/company.ts'

@@ -6,11 +6,10 @@
  */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { asyncScope, sleep } from '#src/host.ts'
+import { asyncScope, sleep } from '#src/base/host.ts'
 import type { Arena, Smr } from '#src/index.ts'
 import { DomainWords, ReaderWords } from '#src/memory/layout.ts'
-import { Queued } from '#src/smr/barrier.ts'
-import { BATCH_BYTES, BATCH_CALLBACKS, KEEP_ALIVE_MS } from '#src/smr/call.ts'
+import { BATCH_BYTES, BATCH_CALLBACKS, KEEP_ALIVE_MS, Queued } from '#src/smr/call.ts'
 import { Readers } from '#src/smr/poll.ts'
 import { ALL_CASES, CASES, Stage } from '../../helpers/combos.ts'
 import { pair } from '../../helpers/company.ts'

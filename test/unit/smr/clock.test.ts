@@ -4,9 +4,9 @@
  */
 
 import { describe, expect, it, vi } from 'vitest'
+import type { Seq } from '#src/base/seq.ts'
 import { DomainWords } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
-import type { Seq } from '#src/seq.ts'
 import { Clock } from '#src/smr/clock.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 

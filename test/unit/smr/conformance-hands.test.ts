@@ -8,8 +8,8 @@
  */
 
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { delta, MAX_DELTA, type Seq } from '#src/base/seq.ts'
 import { Arena, type Goal, type Smr } from '#src/index.ts'
-import { delta, MAX_DELTA, type Seq } from '#src/seq.ts'
 import { CLOCKS, type ClockName } from '#src/smr/options.ts'
 import { ALL_CASES, CASES, GRACE, type Hand, LIMIT, Stage, TICK_MS } from '../../helpers/combos.ts'
 import type { Hands } from '../../helpers/hands.ts'

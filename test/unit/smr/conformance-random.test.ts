@@ -10,8 +10,8 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { delta, MAX_DELTA, type Seq } from '#src/base/seq.ts'
 import type { Goal } from '#src/index.ts'
-import { delta, MAX_DELTA, type Seq } from '#src/seq.ts'
 import { CASES, type Case, type Hand, Stage } from '../../helpers/combos.ts'
 
 const LIMIT = BigInt(MAX_DELTA)

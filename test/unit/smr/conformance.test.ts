@@ -8,8 +8,8 @@
  */
 
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { delta, type Seq } from '#src/base/seq.ts'
 import type { Goal, Smr } from '#src/index.ts'
-import { delta, type Seq } from '#src/seq.ts'
 import { ALL_CASES, GRACE, type Hand, LIMIT, Stage } from '../../helpers/combos.ts'
 import type { Hands } from '../../helpers/hands.ts'
 

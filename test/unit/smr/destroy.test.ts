@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, it, vi } from 'vitest'
-import { checkPages } from '#src/memory/pages.ts'
+import { checkPages } from '#src/space/pages.ts'
 import { pair } from '../../helpers/company.ts'
 import { exhausted, misuse, unchanged, wild } from '../../helpers/refusals.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'

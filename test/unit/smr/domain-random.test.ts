@@ -11,9 +11,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Misuse } from '#src/errors.ts'
+import { Misuse } from '#src/base/errors.ts'
+import { delta, MAX_DELTA, type Seq } from '#src/base/seq.ts'
 import type { Goal, Smr } from '#src/index.ts'
-import { delta, MAX_DELTA, type Seq } from '#src/seq.ts'
 import { trio } from '../../helpers/company.ts'
 import { Hands } from '../../helpers/hands.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'

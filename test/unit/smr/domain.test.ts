@@ -5,9 +5,9 @@
  */
 
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { MAX_DELTA, type Seq } from '#src/base/seq.ts'
 import { type Arena, Exhausted, type Goal, Misuse, type Smr } from '#src/index.ts'
 import { Header } from '#src/memory/layout.ts'
-import { MAX_DELTA, type Seq } from '#src/seq.ts'
 import { trio } from '../../helpers/company.ts'
 import { Hands } from '../../helpers/hands.ts'
 import { exhausted, misuse, rejected, unchanged, wild } from '../../helpers/refusals.ts'

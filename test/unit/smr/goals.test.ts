@@ -4,10 +4,10 @@
  */
 
 import { describe, expect, it, vi } from 'vitest'
-import { Misuse } from '#src/errors.ts'
+import { Misuse } from '#src/base/errors.ts'
+import { MAX_DELTA, type Seq } from '#src/base/seq.ts'
 import type { Goal } from '#src/index.ts'
 import { DomainWords, Header } from '#src/memory/layout.ts'
-import { MAX_DELTA, type Seq } from '#src/seq.ts'
 import { Goals, type Own, PATIENT, URGENT } from '#src/smr/goals.ts'
 import { CASES, COMBOS, LIMIT, Stage } from '../../helpers/combos.ts'
 import { wild } from '../../helpers/refusals.ts'

@@ -7,9 +7,9 @@
  */
 
 import { describe, expect, it, vi } from 'vitest'
+import { delta, MAX_DELTA, type Seq } from '#src/base/seq.ts'
 import { DomainWords } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
-import { delta, MAX_DELTA, type Seq } from '#src/seq.ts'
 import { Clock } from '#src/smr/clock.ts'
 import { CLOCKS, type ClockName } from '#src/smr/options.ts'
 import { type Pace, paceOf, tickOf } from '#src/smr/pace.ts'

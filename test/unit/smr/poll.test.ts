@@ -5,9 +5,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
+import { delta, forward, type Seq } from '#src/base/seq.ts'
 import { Header, MAX_WORKERS, ReaderWords } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
-import { delta, forward, type Seq } from '#src/seq.ts'
 import { Readers } from '#src/smr/poll.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 

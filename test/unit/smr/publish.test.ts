@@ -3,10 +3,10 @@
  */
 
 import { describe, expect, it } from 'vitest'
+import { MAX_DELTA } from '#src/base/seq.ts'
 import { NEAR } from '#src/memory/compound.ts'
 import { Memory } from '#src/memory/memory.ts'
-import { MAX_DELTA } from '#src/seq.ts'
-import { publish } from '#src/smr/publish.ts'
+import { publish } from '#src/smr/clock.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 
 const WR = 16

@@ -5,10 +5,10 @@
  */
 
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { reapSlot } from '#src/arena/reap.ts'
 import { Arena, type Smr } from '#src/index.ts'
 import { DomainWords, LABEL_WORDS, ReaderWords } from '#src/memory/layout.ts'
 import { BYTES_PER_WORD } from '#src/memory/memory.ts'
-import { reapSlot } from '#src/reap.ts'
 import { labelOf, writeLabel } from '#src/smr/stall.ts'
 import { trio } from '../../helpers/company.ts'
 import { misuse, wild } from '../../helpers/refusals.ts'

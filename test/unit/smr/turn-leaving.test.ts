@@ -4,8 +4,8 @@
  */
 
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { reapSlot } from '#src/arena/reap.ts'
 import type { Smr } from '#src/index.ts'
-import { reapSlot } from '#src/reap.ts'
 import { CASES, type Hand, Stage } from '../../helpers/combos.ts'
 import type { Hands } from '../../helpers/hands.ts'
 import { misuse, unchanged } from '../../helpers/refusals.ts'

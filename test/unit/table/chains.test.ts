@@ -6,7 +6,7 @@
 import { describe, expect, it } from 'vitest'
 import { HashTable, record, u32, utf8 } from '#src/index.ts'
 import { ChainsWord, NodeWords, PAGE_WORDS } from '#src/memory/layout.ts'
-import type { Space } from '#src/memory/space.ts'
+import type { Space } from '#src/space/space.ts'
 import { bitsOf, Chains, MAX_CHAIN_BITS, sizeOf } from '#src/table/chains.ts'
 import { bitsFor } from '#src/table/open.ts'
 import { CONFIGS, type Config, tinyArena } from '../../helpers/tiny.ts'

@@ -5,7 +5,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { mix } from '#src/key.ts'
+import { mix } from '#src/record/key.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import {
   Account,

@@ -17,7 +17,7 @@ import {
   utf8,
 } from '#src/index.ts'
 import { StripeWords, TableWords } from '#src/memory/layout.ts'
-import { keyOf } from '#src/record.ts'
+import { keyOf } from '#src/record/record.ts'
 import { checkTable } from '#src/table/stats.ts'
 import { type Config, tinyArena } from '../../helpers/tiny.ts'
 

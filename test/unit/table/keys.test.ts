@@ -5,8 +5,8 @@
 
 import { describe, expect, expectTypeOf, it } from 'vitest'
 import { HashTable, i32, i64, record, u32, utf8 } from '#src/index.ts'
-import { mix } from '#src/key.ts'
-import { keyOf } from '#src/record.ts'
+import { mix } from '#src/record/key.ts'
+import { keyOf } from '#src/record/record.ts'
 import { checkTable } from '#src/table/stats.ts'
 import { CONFIGS, type Config, tinyArena } from '../../helpers/tiny.ts'
 import { account, collideAll, expectIntact, fillTable, pair, versions } from './fixture.ts'

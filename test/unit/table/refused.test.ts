@@ -26,7 +26,7 @@ import {
   utf8,
 } from '#src/index.ts'
 import { DepotWords, StripeWords, TableWords, zoneParts } from '#src/memory/layout.ts'
-import { keyOf } from '#src/record.ts'
+import { keyOf } from '#src/record/record.ts'
 import { checkTable } from '#src/table/stats.ts'
 import { CONFIGS, type Config, tinyArena } from '../../helpers/tiny.ts'
 import { account, expectIntact, fillTable, pair, skipWaits, state } from './fixture.ts'

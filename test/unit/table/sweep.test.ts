@@ -4,9 +4,9 @@
  */
 
 import { expect, it } from 'vitest'
+import { sweepOrphans } from '#src/arena/sweep.ts'
 import type { Arena } from '#src/index.ts'
-import type { Space } from '#src/memory/space.ts'
-import { sweepOrphans } from '#src/sweep.ts'
+import type { Space } from '#src/space/space.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'
 import { expectIntact, fillTable, pair, versions } from './fixture.ts'
 

@@ -4,7 +4,7 @@
  */
 
 import { beforeEach, describe, expect, it } from 'vitest'
-import { UNKNOWN_THREAD } from '#src/host.ts'
+import { UNKNOWN_THREAD } from '#src/base/host.ts'
 import type { Arena, Item, Zone } from '#src/index.ts'
 import {
   BucketWords,
@@ -17,7 +17,7 @@ import {
   WorkerSlot,
   zoneParts,
 } from '#src/memory/layout.ts'
-import { ownerOf } from '#src/memory/workers.ts'
+import { ownerOf } from '#src/space/workers.ts'
 import { pair } from '../../helpers/company.ts'
 import { corruption } from '../../helpers/refusals.ts'
 

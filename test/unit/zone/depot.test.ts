@@ -5,9 +5,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { delta, type Seq } from '#src/base/seq.ts'
 import { Corruption, type Goal } from '#src/index.ts'
 import { BucketWords, DepotWords, Home, zoneParts } from '#src/memory/layout.ts'
-import { delta, type Seq } from '#src/seq.ts'
 import { allocHome, freeHome } from '#src/zone/bucket.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'
 import { bury, dieAfter, type SmrActor, smrStage, thrown } from './stage.ts'

@@ -6,7 +6,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { BucketWords, DepotWords, zoneParts } from '#src/memory/layout.ts'
-import { giveHeldBack, holdRaw } from '#src/zone/handover.ts'
+import { giveHeldBack, holdRaw } from '#src/zone/hooks.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import {
   type Actor,

@@ -15,8 +15,8 @@ import {
   type ZoneOptions,
 } from '#src/index.ts'
 import { NO_LIMIT } from '#src/memory/layout.ts'
+import { PRESETS, presetValues } from '#src/zone/knobOptions.ts'
 import { capacityFor } from '#src/zone/options.ts'
-import { PRESETS, presetValues } from '#src/zone/presets.ts'
 import { CONFIGS, type Config, tinyArena } from '../../helpers/tiny.ts'
 import { allocMany, freeMany, plainStage, refused, smrStage } from './stage.ts'
 

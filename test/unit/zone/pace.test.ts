@@ -5,9 +5,9 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { delta, type Seq } from '#src/base/seq.ts'
 import type { Item } from '#src/index.ts'
 import { BucketWords, DepotWords, zoneParts } from '#src/memory/layout.ts'
-import { delta, type Seq } from '#src/seq.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import { allocAll, allocMany, bury, freeMany, join, smrStage } from './stage.ts'
 

@@ -7,7 +7,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ArenaOptions, Item, ZoneOptions } from '#src/index.ts'
 import { DepotWords, Header, KegWords, zoneParts } from '#src/memory/layout.ts'
-import { checkPages } from '#src/memory/pages.ts'
+import { checkPages } from '#src/space/pages.ts'
 import type { Supply } from '#src/zone/supply.ts'
 import { interrupt, MANNERS } from '../../helpers/interrupt.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'

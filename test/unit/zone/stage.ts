@@ -5,6 +5,7 @@
  */
 
 import { expect } from 'vitest'
+import { reapSlot } from '#src/arena/reap.ts'
 import {
   Arena,
   type ArenaOptions,
@@ -14,7 +15,6 @@ import {
   type Zone,
   type ZoneOptions,
 } from '#src/index.ts'
-import { reapSlot } from '#src/reap.ts'
 import { type Config, tinyArena } from '../../helpers/tiny.ts'
 
 // ---- actors ----------------------------------------------------------------------------------

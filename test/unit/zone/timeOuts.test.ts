@@ -8,7 +8,7 @@
 
 import { describe, expect, it, vi } from 'vitest'
 import type { Exhausted, Item, ZoneOptions } from '#src/index.ts'
-import { checkPages } from '#src/memory/pages.ts'
+import { checkPages } from '#src/space/pages.ts'
 import { Random } from '../../helpers/random.ts'
 import { attempt, Rival } from '../../helpers/rival.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'

@@ -1,0 +1,98 @@
+/**
+ * The manual iterator: a walk for the writer that decides at each element whether it stays.
+ *
+ *     const cursor = queue.iterate()
+ *     for (const item of cursor) {
+ *       if (isOld(item)) cursor.erase()
+ *       else cursor.next()
+ *     }
+ *
+ * Or without an allocation for each walk's result: `while ((item = cursor.advance()) !== 0)`.
+ *
+ * It stands on the pointer word that leads to the element, not on the element, so that erasing takes
+ * one look and one store in singly linked queues too, whose `remove` has to walk. Each turn must call
+ * exactly one of `next` and `erase`; the loop's variable changes with the next turn. Nothing else may
+ * change the queue around the element meanwhile.
+ *
+ * After XNU's smrq_serialized_iter, which asserts the same. Differences: here erasing the last element
+ * of a tail queue moves the queue's `last` (XNU passes none, and leaves it on the erased element);
+ * a queue that was changed during the turn is Misuse.
+ */
+
+import { type Item, NULL_ITEM } from '../base/brands.ts'
+import { Misuse } from '../base/errors.ts'
+import type { Linkage } from './linkage.ts'
+
+/**
+ * One walk of the writer whose turn it is. Get it with `queue.iterate()`. Never blocks; legal inside
+ * a section.
+ */
+export class SmrCursor implements Iterable<Item> {
+  private readonly links: Linkage
+  /** The pointer word that leads to the element of this turn, or to that of the next one. */
+  private at: number
+  private item: Item = NULL_ITEM
+  /** Turns so far: more than there can be elements, and the queue is a circle. */
+  private steps = 0
+  /** Whether `next` or `erase` has been called for it. */
+  private decided = true
+
+  /** @internal Use `queue.iterate()`. */
+  constructor(links: Linkage) {
+    this.links = links
+    this.at = links.head
+  }
+
+  /** The element of this turn; 0 before the first one and at the end. Never throws. */
+  get current(): Item {
+    return this.item
+  }
+
+  /** Begins a turn: its element, or 0 at the end. Misuse if the turn before decided nothing. */
+  advance(): Item {
+    if (!this.decided) {
+      throw this.misuse('advance', 'neither next nor erase was called for it; call one of them')
+    }
+    this.item = this.links.follow(this.at)
+    this.links.assertStep(++this.steps, this.item)
+    this.decided = this.item === 0
+    return this.item
+  }
+
+  /** The element stays. Misuse without an element, or when its turn has been decided. */
+  next(): void {
+    this.decide('next')
+    this.at = this.links.after(this.item)
+  }
+
+  /**
+   * Takes the element out, in a few steps for any queue; its `next` stays for readers [Q2]. Free it as
+   * after `remove`. Misuse as `next`, Corruption as `remove`; then nothing has changed.
+   */
+  erase(): void {
+    this.decide('erase', () => this.links.unlink(this.at, this.item))
+  }
+
+  /** The turns that are left, as a loop takes them. Errors as `advance`. */
+  *[Symbol.iterator](): Generator<Item, void, void> {
+    for (let item = this.advance(); item !== 0; item = this.advance()) yield item
+  }
+
+  private decide(verb: string, deed?: () => void): void {
+    if (this.item === 0) throw this.misuse(verb, 'there is no element; call advance first')
+    if (this.decided) throw this.misuse(verb, 'its turn has been decided; call advance first')
+    if (this.links.follow(this.at) !== this.item) {
+      throw this.misuse(verb, 'the queue was changed under it; use erase, or begin a new walk')
+    }
+    deed?.()
+    this.decided = true
+  }
+
+  private misuse(verb: string, why: string): Misuse {
+    const { item, links } = this
+    return new Misuse(`cursor.${verb}: item ${item} of the queue at ${links.head}: ${why}`, {
+      item,
+      head: links.head,
+    })
+  }
+}

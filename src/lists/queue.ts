@@ -1,0 +1,268 @@
+/**
+ * Queues that are read in sections while they are changed: four types, one contract.
+ *
+ *                 head                links in an item    inserts at       remove
+ *   SmrSList      first               next                the head         walks
+ *   SmrList       first               next, prev          the head         one look
+ *   SmrStailQ     first, last         next                head and tail    walks
+ *   SmrTailQ      first, last         next, prev          head and tail    one look
+ *
+ *     const zone = arena.zone('jobs', { bytes: 32, smr })        // items: key, link, link, ...
+ *     const jobs = new SmrTailQ(arena, { head, link: 1 })        // in each worker; init in one
+ *     lock.withLock(() => jobs.insertTail(item))                 // writers take turns
+ *     smr.read(() => {                                           // readers just walk
+ *       for (let it = jobs.enteredFirst(); it !== 0; it = jobs.enteredNext(it)) look(it)
+ *     })
+ *
+ * Readers go forward only. They never wait and never retry, and they meet each element at most once.
+ * What was in the queue during the whole walk is met; what was inserted, removed or replaced meanwhile
+ * is met or not, whole and in its place. Going backward is not for them: `prev` is put right after the
+ * store that readers see, and by plain stores.
+ *
+ * Verbs come in the kinds of pointer.ts: *entered* ones for a reader with a section open, all others
+ * *serialized*, for the one writer whose turn it is. What makes turns is the caller's: a lock, or one
+ * thread. Queues that elements move between, by `append`, need one and the same.
+ *
+ * A removed element keeps its `next`, since readers may stand on it: free it with `zfreeSmr`, or
+ * behind `smr.synchronize()`. If it is inserted somewhere before that, a reader that stands on it goes
+ * on in the new place, and may miss what followed in the old one. Items must be live while they are
+ * linked; no verb here allocates or frees one. What makes it all safe is told in linkage.ts.
+ *
+ * The source is XNU's smrq_* (smr.h). Differences: every verb checks the words it is about to change
+ * and changes nothing when they are wrong, in every build; `append` is right for all pairs; `*Relaxed`
+ * verbs store as the others do; `repair` and `check` are new.
+ */
+
+import type { Item } from '../base/brands.ts'
+import { Misuse, show } from '../base/errors.ts'
+import { memoryOf } from '../memory/memory.ts'
+import { SmrCursor } from './cursor.ts'
+import { Linkage } from './linkage.ts'
+import type { HasMemory } from './pointer.ts'
+import type { QueueOptions, Shape } from './queueWords.ts'
+
+const SLIST: Shape = { name: 'SmrSList', doubly: false, tail: false }
+const LIST: Shape = { name: 'SmrList', doubly: true, tail: false }
+const STAILQ: Shape = { name: 'SmrStailQ', doubly: false, tail: true }
+const TAILQ: Shape = { name: 'SmrTailQ', doubly: true, tail: true }
+
+/**
+ * What all four types can do. No verb blocks, or allocates in the arena; all are legal inside a section
+ * and outside, as far as their name says. What needs a section throws nothing if there is none.
+ */
+export abstract class SmrQueue {
+  /** Which of the four it is. */
+  abstract readonly kind: string
+  /** @internal */
+  readonly links: Linkage
+
+  /** @internal */
+  constructor(arena: HasMemory, shape: Shape, options: QueueOptions) {
+    this.links = new Linkage(memoryOf(`new ${shape.name}`, arena), shape, options)
+  }
+
+  /**
+   * Makes the queue empty, whatever its head said before: once, by whoever creates it, and again
+   * before writers use a queue that was appended to another. XNU smrq_init.
+   */
+  init(): void {
+    this.links.init()
+  }
+
+  /** Whether there is no element right now. Legal anywhere. XNU smrq_empty. */
+  get empty(): boolean {
+    return this.links.memory.load(this.links.head) === 0
+  }
+
+  // ---- readers, in a section ------------------------------------------------------------------
+
+  /** The first element, or 0. With a section open. XNU smrq_entered_first. */
+  enteredFirst(): Item {
+    return this.links.memory.load(this.links.head) as Item
+  }
+
+  /**
+   * The element behind this one, or 0; also behind one that was removed since the section was
+   * opened. With a section open. Misuse for what cannot be an item. XNU smrq_entered_next.
+   */
+  enteredNext(item: Item): Item {
+    const { links } = this
+    return links.memory.load(links.wordOf('enteredNext', item)) as Item
+  }
+
+  /**
+   * The elements, for a loop inside one section. Each walk allocates; `enteredFirst` and `enteredNext`
+   * do not. XNU smrq_entered_foreach.
+   */
+  *entered(): Generator<Item, void, void> {
+    let steps = 0
+    for (let item = this.enteredFirst(); item !== 0; item = this.enteredNext(item)) {
+      this.links.assertStep(++steps, item)
+      yield item
+    }
+  }
+
+  // ---- the writer whose turn it is -------------------------------------------------------------
+
+  /** The first element, or 0. Corruption if the head holds no item. XNU smrq_serialized_first. */
+  serializedFirst(): Item {
+    return this.links.follow(this.links.head)
+  }
+
+  /** The element behind this one, or 0. Errors as `serializedFirst`. XNU smrq_serialized_next. */
+  serializedNext(item: Item): Item {
+    return this.links.follow(this.links.wordOf('serializedNext', item))
+  }
+
+  /** The elements. The current one must not be removed. XNU smrq_serialized_foreach. */
+  *serialized(): Generator<Item, void, void> {
+    let steps = 0
+    for (let item = this.serializedFirst(); item !== 0; item = this.serializedNext(item)) {
+      this.links.assertStep(++steps, item)
+      yield item
+    }
+  }
+
+  /**
+   * The elements; the current one may be removed, and freed. To remove several, `iterate` is better
+   * in singly linked queues. XNU smrq_serialized_foreach_safe.
+   */
+  *serializedSafe(): Generator<Item, void, void> {
+    let item = this.serializedFirst()
+    for (let steps = 1; item !== 0; steps++) {
+      this.links.assertStep(steps, item)
+      const next = this.serializedNext(item)
+      yield item
+      item = next
+    }
+  }
+
+  /** A walk that keeps or erases each element. XNU smrq_serialized_iter; see cursor.ts. */
+  iterate(): SmrCursor {
+    return new SmrCursor(this.links)
+  }
+
+  /**
+   * Puts an item before all others and publishes it, with all that was written to it [Q1]. It must
+   * not be in any queue. Misuse for what cannot be an item, or is the first element already;
+   * Corruption when the words here are wrong. Then nothing has changed.
+   * XNU smrq_serialized_insert_head.
+   */
+  insertHead(item: Item): void {
+    this.links.insert('insertHead', this.links.head, item)
+  }
+
+  /**
+   * `insertHead` of an item that was published before, elsewhere. XNU saves a barrier; here it is the
+   * same store, since readers may be loading the head.
+   */
+  insertHeadRelaxed(item: Item): void {
+    this.links.insert('insertHeadRelaxed', this.links.head, item)
+  }
+
+  /**
+   * Takes an element out; its `next` stays for readers that stand on it [Q2]. Doubly linked queues
+   * take one look, the others walk. Misuse when it is not in the queue; Corruption when the words
+   * around it are wrong. Then nothing has changed. A doubly linked queue goes by the element's own
+   * words: it knows that it has been removed when it has, and else takes it out of the queue that it
+   * is in. XNU smrq_serialized_remove.
+   */
+  remove(item: Item): void {
+    this.links.unlink(this.links.before('remove', item), item)
+  }
+
+  /**
+   * Puts `item` in the place of `old`, in one step for readers [Q4]. `old` is removed, as by `remove`;
+   * for `item` see `insertHead`. Errors of both. XNU smrq_serialized_replace.
+   */
+  replace(old: Item, item: Item): void {
+    this.links.replace('replace', old, item)
+  }
+
+  /**
+   * Lets the elements of `src` follow ours, in one step for readers [Q3]. `src` is not emptied: its
+   * readers still find them. Writers use it no more until `init`. Tail queues take a few steps, lists
+   * walk. Either may be empty. Misuse for a queue of another type, link or arena, for this one itself
+   * and for one that was appended before; Corruption when the words at the seam are wrong. Then
+   * nothing has changed. XNU smrq_serialized_append, which lets doubly linked lists break.
+   */
+  append(src: this): void {
+    if (!(src instanceof SmrQueue)) {
+      throw new Misuse(`${this.kind}.append: src is ${show(src)}; give a ${this.kind}`)
+    }
+    this.links.append('append', src.links)
+  }
+
+  // ---- after a death ---------------------------------------------------------------------------
+
+  /**
+   * What to do when the lock tells 'owner-died': makes `prev` and `last` again from the pointers that
+   * readers follow, which are right at any time, and returns the number of elements. What the dead
+   * worker was inserting is in the queue or not; what it was removing too. Corruption when the
+   * pointers themselves lead out of the arena or into a circle.
+   */
+  repair(): number {
+    return this.links.repair()
+  }
+
+  /** Walks and returns the number of elements. Corruption unless every word of the queue is right. */
+  check(): number {
+    return this.links.check()
+  }
+}
+
+/** Singly linked, head of one word: the smallest. Removing walks; `iterate().erase()` does not. */
+export class SmrSList extends SmrQueue {
+  readonly kind = 'SmrSList'
+
+  /** Misuse for a head or link out of the arena. Touches nothing: see `init`. */
+  constructor(arena: HasMemory, options: QueueOptions) {
+    super(arena, SLIST, options)
+  }
+}
+
+/** Doubly linked, head of one word: removing takes one look. */
+export class SmrList extends SmrQueue {
+  readonly kind = 'SmrList'
+
+  /** Misuse for a head or link out of the arena. Touches nothing: see `init`. */
+  constructor(arena: HasMemory, options: QueueOptions) {
+    super(arena, LIST, options)
+  }
+}
+
+/** What the two with a tail can do besides. */
+export abstract class SmrTailQueue extends SmrQueue {
+  /**
+   * Puts an item behind all others and publishes it [Q1]. Errors as `insertHead`. XNU
+   * smrq_serialized_insert_tail.
+   */
+  insertTail(item: Item): void {
+    this.links.insert('insertTail', this.links.end(), item)
+  }
+
+  /** `insertTail` of an item that was published before, elsewhere: see `insertHeadRelaxed`. */
+  insertTailRelaxed(item: Item): void {
+    this.links.insert('insertTailRelaxed', this.links.end(), item)
+  }
+}
+
+/** Singly linked, head of two words: a queue in the narrow sense. */
+export class SmrStailQ extends SmrTailQueue {
+  readonly kind = 'SmrStailQ'
+
+  /** Misuse for a head or link out of the arena. Touches nothing: see `init`. */
+  constructor(arena: HasMemory, options: QueueOptions) {
+    super(arena, STAILQ, options)
+  }
+}
+
+/** Doubly linked, head of two words: everything in a few steps. */
+export class SmrTailQ extends SmrTailQueue {
+  readonly kind = 'SmrTailQ'
+
+  /** Misuse for a head or link out of the arena. Touches nothing: see `init`. */
+  constructor(arena: HasMemory, options: QueueOptions) {
+    super(arena, TAILQ, options)
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * Records: what lies in an item, told once, typed from then on.
+ *
+ *     const City = record({ id: u32, lat: f64, lon: f64, name: utf8(64), next: ref })
+ *     City.set.name(arena, item, 'Zürich')
+ *     City.get.lat(arena, item)                  // number, straight from shared memory
+ *     type City = RecordOf<typeof City>          // { id: number; lat: number; ...; next: Item }
+ *
+ * A schema is pure description: it owns no memory, and each worker makes its own from the same
+ * declaration. That two workers mean the same bytes is what `signature` is for: it spells the layout
+ * out, so equal text is equal layout, and whoever opens a zone or table by name compares it.
+ *
+ * Layout. Fields are placed by alignment - 64-bit ones first, then words, then bytes - and within
+ * that in the order of declaration. So nothing needs padding but the very end, which is rounded up
+ * to an even number of words because the next record must start at one:
+ *
+ *     word  0    2    4    5     6                              23
+ *           lat  lon  id   next  name: length, 64 bytes, unused
+ *
+ * There are two ways in. `get` and `set` touch one field and cost about what the access itself
+ * costs: this is the way inside a read section. `read` and `write` move whole objects; `read` lists
+ * the fields as declared, whatever their order in memory. `write` looks at every value before it
+ * stores the first, so a refused object has changed nothing - but it is no transaction: another
+ * worker that looks meanwhile sees it half done. Publish after writing, or replace, as tables do.
+ */
+
+import type { Item } from '../base/brands.ts'
+import { Misuse, show } from '../base/errors.ts'
+import type { Memory } from '../memory/memory.ts'
+import { roundUp } from '../memory/struct.ts'
+import { type Part, whole } from './codec.ts'
+import {
+  addressOf,
+  type Bound,
+  FieldType,
+  type HasMemory,
+  LONG,
+  noArena,
+  refuse,
+  WORD,
+} from './field.ts'
+import { type Key, type KeyKind, keyAt } from './key.ts'
+
+export type { FieldType, HasMemory, Kind } from './field.ts'
+export type { Key, KeyKind } from './key.ts'
+export { bool, bytes, f32, f64, i32, i64, ref, u32, utf8 } from './types.ts'
+
+// ---- types -----------------------------------------------------------------------------------
+
+/** A declaration: field types by name. */
+export type Fields = Readonly<Record<string, FieldType>>
+
+/** The JavaScript type of a field: number, boolean, bigint, string, Uint8Array or Item. */
+export type ValueOf<T> = T extends FieldType<infer V> ? V : never
+
+/** The object that a declaration describes. */
+export type Values<F extends Fields> = { -readonly [N in keyof F]: ValueOf<F[N]> }
+
+/** The object type of a schema: `RecordOf<typeof City>`. */
+export type RecordOf<S> = S extends { read(arena: HasMemory, item: Item): infer R } ? R : never
+
+/** Names of the fields that start at a word, and so have a word offset. */
+type WordNames<F extends Fields> = {
+  [N in keyof F]: F[N] extends FieldType<unknown, 'utf8' | 'bytes' | 'bool'> ? never : N
+}[keyof F]
+
+/** Names of the fields that a table can be keyed by. */
+export type KeyNames<F extends Fields> = {
+  [N in keyof F]: F[N] extends FieldType<unknown, KeyKind> ? N : never
+}[keyof F]
+
+/** Taken from a method, because methods let a schema of known fields pass for any `Schema`. */
+type Setter<T> = { set(arena: HasMemory, item: Item, value: T): void }['set']
+
+/** Where a field is. */
+export interface Place {
+  readonly name: string
+  /** As in the signature: `u32`, `utf8(64)`. */
+  readonly type: string
+  /** Words from the start of the record to the word in which the field starts. */
+  readonly offset: number
+  /** Byte of that word in which it starts: 0 for all but bool, utf8 and bytes. */
+  readonly byte: number
+  /** Room it takes, in bytes. */
+  readonly bytes: number
+  readonly definition: FieldType
+}
+
+/**
+ * A typed view on the records of one layout. All accessors take an arena and an item; a null, odd or
+ * negative item is Misuse.
+ */
+export interface Schema<F extends Fields = Fields> {
+  /** Room a record takes, in words: even. */
+  readonly words: number
+  /** The same in bytes: a multiple of 8. */
+  readonly bytes: number
+  /**
+   * The layout as text, in order of memory: `name:type@word`, with `+byte` where a field starts
+   * inside a word. Equal signatures are equal layouts.
+   */
+  readonly signature: string
+  /** Where each field is, in the order of declaration. */
+  readonly fields: readonly Place[]
+  /** Word offsets of the fields that start at a word: `item + City.offsets.next` is its address. */
+  readonly offsets: { readonly [N in WordNames<F>]: number }
+  /** Reads one field, by its name. Misuse for what is no item. */
+  readonly get: { readonly [N in keyof F]: (arena: HasMemory, item: Item) => ValueOf<F[N]> }
+  /** @throws Misuse, and stores nothing, when the field cannot hold the value. */
+  readonly set: { readonly [N in keyof F]: Setter<ValueOf<F[N]>> }
+  /**
+   * A copy of the whole record, in the order of declaration. Misuse for what is no item. Never
+   * blocks; legal inside a section, where a record must be read that others can free.
+   */
+  read(arena: HasMemory, item: Item): Values<F>
+  /**
+   * Stores a whole record. All values are checked before the first is stored. Never blocks; legal
+   * inside a section.
+   * @throws Misuse when a field is missing, unknown, or cannot hold its value.
+   */
+  write(arena: HasMemory, item: Item, object: Readonly<Values<F>>): void
+  /** The first half of `write`: looks at each property once, and at all. For tables. @internal */
+  take(call: string, object: Readonly<Values<F>>): readonly unknown[]
+  /** The second: stores what `take` returned, and runs nobody's code. @internal */
+  store(memory: Memory, at: number, values: readonly unknown[]): void
+}
+
+// ---- declaration -----------------------------------------------------------------------------
+
+/** What can stand behind a dot. */
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u
+
+function checkDeclaration(fields: Fields): void {
+  if (typeof fields !== 'object' || fields === null || !isPlain(fields)) {
+    throw new Misuse(`record: fields are ${show(fields)}; give an object such as { id: u32 }`)
+  }
+  const names = Reflect.ownKeys(fields)
+  if (names.length === 0) throw new Misuse('record: no fields; give at least one')
+  for (const name of names) {
+    if (typeof name !== 'string' || !IDENTIFIER.test(name) || name === '__proto__') {
+      throw new Misuse(`record: a field is named ${show(name)}; give an identifier`, {
+        field: show(name),
+      })
+    }
+    const type: unknown = fields[name]
+    if (type instanceof FieldType) continue
+    const hint = typeof type === 'function' ? 'utf8 and bytes want a size: utf8(64)' : TYPES
+    throw new Misuse(`record: field ${show(name)} has type ${show(type)}; ${hint}`, { field: name })
+  }
+}
+
+const TYPES = 'give one of u32 i32 f32 f64 bool i64 bytes(n) utf8(n) ref'
+
+/** Not an instance of anything: `{ __proto__: u32 }` would otherwise hide what it declares. */
+function isPlain(object: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(object)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+// ---- layout ----------------------------------------------------------------------------------
+
+/** A field with its accessors: what `read` and `write` go through. */
+interface Seat extends Bound<unknown> {
+  readonly place: Place
+  readonly start: number
+}
+
+/** Largest alignment first: every group ends where the next one may begin. */
+const ALIGNMENTS = [LONG, WORD, 1]
+
+/** Seats in order of memory, and where the last one ends, in bytes. */
+function arrange(fields: Fields): { readonly seats: readonly Seat[]; readonly end: number } {
+  const seats: Seat[] = []
+  let start = 0
+  for (const align of ALIGNMENTS) {
+    for (const [name, definition] of Object.entries(fields)) {
+      if (definition.align !== align) continue
+      const place: Place = Object.freeze({
+        name,
+        type: definition.name,
+        offset: Math.floor(start / WORD),
+        byte: start % WORD,
+        bytes: definition.bytes,
+        definition,
+      })
+      seats.push({ place, start, ...definition.bind(start) })
+      start += definition.bytes
+    }
+  }
+  return { seats, end: start }
+}
+
+function sign(places: readonly Place[]): string {
+  const at = ({ offset, byte }: Place) => (byte === 0 ? `${offset}` : `${offset}+${byte}`)
+  return places.map((place) => `${place.name}:${place.type}@${at(place)}`).join(',')
+}
+
+// ---- schema ----------------------------------------------------------------------------------
+
+/**
+ * Declares a record: names and types of its fields. The types of everything that the schema returns
+ * and accepts are inferred from it. Never blocks; legal anywhere.
+ * @throws Misuse when there are no fields, a name is no identifier, or a type is not one of ours.
+ */
+export function record<const F extends Fields>(fields: F): Schema<F> {
+  checkDeclaration(fields)
+  const { seats: inMemory, end } = arrange(fields)
+  const names = Object.keys(fields)
+  const seats = inMemory.toSorted(
+    (a, b) => names.indexOf(a.place.name) - names.indexOf(b.place.name),
+  )
+  const bytes = roundUp(end, LONG)
+  const schema: Schema = {
+    words: bytes / WORD,
+    bytes,
+    signature: sign(inMemory.map((seat) => seat.place)),
+    fields: Object.freeze(seats.map((seat) => seat.place)),
+    offsets: byName(seats.filter(startsAtWord), (seat) => seat.place.offset),
+    get: byName(seats, (seat) => seat.get),
+    set: byName(seats, setter),
+    ...whole(seats.map(partOf)),
+  }
+  // Built field by field from the very declaration that the type was inferred from.
+  return Object.freeze(schema) as unknown as Schema<F>
+}
+
+function byName<T>(seats: readonly Seat[], of: (seat: Seat) => T): Readonly<Record<string, T>> {
+  return Object.freeze(Object.fromEntries(seats.map((seat) => [seat.place.name, of(seat)])))
+}
+
+function startsAtWord(seat: Seat): boolean {
+  return seat.place.definition.align >= WORD
+}
+
+function setter({ place, store }: Seat): Schema['set'][string] {
+  const { name, definition } = place
+  const { accepts } = definition
+  const call = `record.set.${name}`
+  return (arena, item, value) => {
+    if (!accepts(value)) refuse(call, name, definition, value)
+    const at = addressOf(item)
+    try {
+      store(arena.memory, at, value)
+    } catch (error) {
+      throw noArena(error, arena)
+    }
+  }
+}
+
+function partOf({ place, get, store }: Seat): Part {
+  const { name, definition } = place
+  const refusePart: Part['refuse'] = (call, object, value) => refuseIn(call, object, place, value)
+  return { name, accepts: definition.accepts, get, store, refuse: refusePart }
+}
+
+function refuseIn(
+  call: string,
+  object: object,
+  { name, definition }: Place,
+  value: unknown,
+): never {
+  if (value !== undefined || name in object) refuse(call, name, definition, value)
+  throw new Misuse(`${call}: ${name} is missing; give ${definition.wanted}`, {
+    field: name,
+    type: definition.name,
+    wanted: definition.wanted,
+  })
+}
+
+// ---- keys ------------------------------------------------------------------------------------
+
+/**
+ * What a hash table needs to be keyed by `field`; see key.ts.
+ * @throws Misuse when there is no such field, or its type is not u32, i32, i64 or utf8.
+ */
+export function keyOf<F extends Fields, const N extends KeyNames<F>>(
+  schema: Schema<F>,
+  field: N,
+): Key<ValueOf<F[N]>> {
+  const place = schema.fields.find((each) => each.name === field)
+  if (place === undefined) {
+    const names = schema.fields.map((each) => each.name).join(', ')
+    throw new Misuse(`keyOf: there is no field ${show(field)}; there are ${names}`, {
+      field: show(field),
+    })
+  }
+  const key = keyAt(place.name, place.definition, place.offset * WORD + place.byte)
+  if (key !== undefined) return key
+  throw new Misuse(
+    `keyOf: field ${show(field)} is ${place.type}; a key is u32, i32, i64 or utf8(n)`,
+    { field: place.name, type: place.type },
+  )
+}

@@ -1,0 +1,386 @@
+/**
+ * Worker slots: who takes part in this arena, and under which number.
+ *
+ * A kernel indexes its per-CPU state by CPU number; workers have none, so each attachment claims a
+ * slot and that is its number for life. A thread may attach more than once; each attachment counts
+ * as a worker of its own. Slots are reused, so a slot number alone does not name a worker: the
+ * slot's generation does, and it rises every time the slot changes hands.
+ *
+ * Two facts follow from the generation. A lock word that holds a token of an older generation was
+ * left by a worker that is gone. And nothing done in the name of a dead worker can be mistaken for
+ * a deed of its successor.
+ *
+ * The generation is the one word that says what a slot is, and each change is one step of it:
+ *
+ *   even, and the owner word is of an earlier generation    free          claim: CAS of the owner word
+ *   even, and the owner word is of this generation          its worker    leave: generation + 2
+ *   odd                                                     gone          buried: generation + 1 (CAS)
+ *                                                                         reaped: generation + 1
+ *
+ * Burying [B] is a CAS from the generation in which the worker was seen. Two cases: it is still that
+ * worker's, then he is gone for everybody from this store on, and his locks may be taken over; or it
+ * has been buried, has left, or has a successor: then the CAS fails and nothing happens. Otherwise
+ * (going by the number of the slot, or by its thread) a second reaper, who has slept meanwhile, would
+ * take the successor, who is alive. What is buried is reaped with the directory locked, by one at a
+ * time; a reaper that dies or throws leaves an odd generation, and the next one goes on.
+ *
+ * Pollers ask `active`, one bit per attached slot, and look only at those: idle slots cost nothing.
+ * A worker sets its bit before it first enters a section [A]. Against a poller's look at the bits:
+ *   if our bit comes first, the poller sees it and looks at our section word;
+ *   if the look comes first, it came after the poller's look at the write hand, so any section we
+ *   enter afterwards loads a write hand at least as late as the poller's, and cannot find what was
+ *   unlinked before it.
+ *   Otherwise (a bit set after the first section) a poller would reuse what that section reads.
+ *
+ * Supervision is in shared memory too, so that every worker knows of it: a list of which worker
+ * supervises which thread (`watch`). A place of it lies in each slot, whoever has the slot.
+ */
+
+import { Misuse } from '../base/errors.ts'
+import { UNKNOWN_THREAD } from '../base/host.ts'
+import { Header, MAX_WORKERS, WorkerSlot } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import { Claim } from './claims.ts'
+
+/** A lock word: bit 0 says somebody sleeps, then slot + 1, then the low bits of the generation. */
+const SLOT_SHIFT = 1
+const GENERATION_SHIFT = 10
+const SLOT_MASK = (1 << (GENERATION_SHIFT - SLOT_SHIFT)) - 1
+const GENERATION_MASK = (1 << 21) - 1
+const SLOTS_PER_WORD = 32
+
+/**
+ * An owner word: low bits of the generation above those of the thread's number + 1, 0 for an unknown
+ * thread. Threads whose numbers differ by 2^23 - 1 are taken for one: a process has to make that many.
+ */
+const THREAD_BITS = 23
+const THREADS = 2 ** THREAD_BITS - 1
+const OWNER_GENERATIONS = 2 ** (31 - THREAD_BITS)
+
+const NOBODY = 0
+
+/** A worker that was seen in its slot: the slot alone may be another's by now. */
+export interface Seen {
+  readonly slot: number
+  readonly generation: number
+}
+
+export class Workers {
+  readonly max: number
+  private readonly memory: Memory
+  private readonly at: number
+
+  constructor(memory: Memory, at: number, max: number) {
+    this.memory = memory
+    this.at = at
+    this.max = max
+  }
+
+  // ---- coming and going --------------------------------------------------------------------
+
+  /**
+   * Claims a free slot, and says so in `claim` by the same step. Misuse when there is none: more workers
+   * than the arena was made for.
+   */
+  claim(call: string, thread: number, claim: Claim = new Claim()): number {
+    const { memory, max } = this
+    for (let slot = 0; slot < max; slot++) {
+      const at = this.address(slot) + WorkerSlot.owner
+      const generation = this.generation(slot)
+      const seen = memory.load(at)
+      if (!isEven(generation) || isOf(seen, generation)) continue
+      // From an owner of an earlier generation: so if it succeeds, the generation has not changed.
+      const owner = ownerOf(generation, thread)
+      claim.workers = this
+      claim.generation = generation
+      if (memory.cas(at, seen, owner) !== seen) continue
+      claim.slot = slot
+      memory.store(this.address(slot) + WorkerSlot.heir, NOBODY)
+      memory.or(this.activeWord(slot), bitOf(slot)) // [A]
+      return slot
+    }
+    const gone = this.unreaped().map((seen) => this.nameOf(seen))
+    const which = gone.length === 0 ? '' : `, ${gone.join(', ')} by who is gone`
+    throw new Misuse(
+      `${call}: all ${max} worker slots are taken${which}; detach or reap one, or create the arena with a larger maxWorkers`,
+      { maxWorkers: max },
+    )
+  }
+
+  /**
+   * Gives the slot back, for the worker of `generation` itself or, when that is odd, for who reaped
+   * it. Its section words are 0 and its buckets are gone: the caller saw to it. False when it is
+   * that worker's no more.
+   */
+  release(slot: number, generation: number = this.generation(slot)): boolean {
+    const { memory } = this
+    if (this.generation(slot) !== generation) return false
+    memory.and(this.activeWord(slot), ~bitOf(slot))
+    return this.step(slot, generation, isEven(generation) ? 2 : 1)
+  }
+
+  /**
+   * Says that the worker of `generation` is gone [B]: nobody is to hear of it but from its reaper, who
+   * may be anybody. False when it was said already, or the slot is another's by now.
+   */
+  bury({ slot, generation }: Seen): boolean {
+    return (
+      isOf(this.owner(slot), generation) && isEven(generation) && this.step(slot, generation, 1)
+    )
+  }
+
+  /**
+   * Becomes the one who reaps the worker, in the name of him who signs with `token`. Undefined when
+   * there is nothing to reap, or somebody who lives has set out to do it.
+   *
+   * That only keeps two from doing it one after the other: with the directory locked who comes second
+   * finds the worker buried no more, whether or not the heir's word has stopped him, and however that
+   * was written. But he must not stay in that word: if the successor is buried in turn, nobody would
+   * reap it who thinks that its heir lives.
+   */
+  beginReap(slot: number, token: number, generation = this.generation(slot)): Seen | undefined {
+    const { memory } = this
+    const at = this.address(slot) + WorkerSlot.heir
+    if (isEven(generation)) {
+      if (!this.bury({ slot, generation })) return undefined
+      memory.store(at, token)
+      return { slot, generation: (generation + 1) | 0 }
+    }
+    const heir = memory.load(at)
+    if (heir !== token && !this.isGone(heir)) return undefined
+    if (memory.cas(at, heir, token) !== heir) return undefined
+    if (this.isBuried({ slot, generation })) return { slot, generation }
+    // It was reaped meanwhile: a successor's slot must not have us for its heir.
+    this.giveUp({ slot, generation }, token)
+    return undefined
+  }
+
+  /** Whoever set out to reap it does not: anybody may. */
+  giveUp({ slot }: Seen, token: number): void {
+    this.memory.cas(this.address(slot) + WorkerSlot.heir, token, NOBODY)
+  }
+
+  /** Whether the worker is gone, and not reaped yet. */
+  isBuried({ slot, generation }: Seen): boolean {
+    return !isEven(generation) && this.generation(slot) === generation
+  }
+
+  /** Those that are gone and that nobody who lives has set out to reap. */
+  unreaped(): Seen[] {
+    const all = this.all().map((slot) => ({ slot, generation: this.generation(slot) }))
+    return all.filter(({ slot, generation }) => {
+      if (isEven(generation)) return false
+      return this.isGone(this.memory.load(this.address(slot) + WorkerSlot.heir))
+    })
+  }
+
+  // ---- who has a slot ------------------------------------------------------------------------
+
+  generation(slot: number): number {
+    return this.memory.load(this.address(slot) + WorkerSlot.generation)
+  }
+
+  /** Workers of a thread, as the host numbers it. */
+  claimedBy(thread: number): Seen[] {
+    return this.claimed().filter(({ slot, generation }) => {
+      return this.owner(slot) === ownerOf(generation, thread)
+    })
+  }
+
+  /** Whether the worker in the slot is one of this thread's. */
+  isOfThread(slot: number, thread: number): boolean {
+    return this.claimedBy(thread).some((each) => each.slot === slot)
+  }
+
+  /** Whether the slot is anybody's: attached, attaching, leaving, or to be reaped. */
+  isClaimed(slot: number): boolean {
+    const generation = this.generation(slot)
+    return !isEven(generation) || isOf(this.owner(slot), generation)
+  }
+
+  isAttached(slot: number): boolean {
+    return (this.memory.load(this.activeWord(slot)) & bitOf(slot)) !== 0
+  }
+
+  /** Slots that are attached now, in order. */
+  attached(): number[] {
+    return this.all().filter((slot) => this.isAttached(slot))
+  }
+
+  /** The same without those that are gone, and not reaped yet. */
+  living(): number[] {
+    return this.attached().filter((slot) => isEven(this.generation(slot)))
+  }
+
+  /**
+   * The name of the worker that has the slot now, or of the next if it is gone: another one for each
+   * generation, so that a late word about a dead worker is not taken for one about its successor.
+   */
+  idOf(slot: number): number {
+    return nameOf(slot, this.generation(slot))
+  }
+
+  /** The name of a worker that was seen. */
+  nameOf({ slot, generation }: Seen): number {
+    return nameOf(slot, isEven(generation) ? generation : generation - 1)
+  }
+
+  /** The worker of this name, if the slot is still its own, or it has died and was not reaped yet. */
+  named(workerId: number): Seen | undefined {
+    const slot = workerId % MAX_WORKERS
+    const generation = this.generation(slot)
+    const alive = isEven(generation) ? generation : generation - 1
+    return nameOf(slot, alive) === workerId ? { slot, generation } : undefined
+  }
+
+  /** How this worker signs lock words: never 0, different from every earlier owner of the slot. */
+  token(slot: number): number {
+    return tokenOf(slot, this.generation(slot))
+  }
+
+  /** Whether the worker that signed is gone, so that what it left behind may be taken over. */
+  isGone(token: number): boolean {
+    const slot = slotOf(token)
+    return slot < 0 || slot >= this.max || this.token(slot) !== (token & ~1)
+  }
+
+  // ---- who supervises whom -------------------------------------------------------------------
+
+  /** Notes that the worker which signs with `token` supervises the thread. False: the list is full. */
+  watch(token: number, thread: number): boolean {
+    const { memory } = this
+    for (const at of this.places()) {
+      if (memory.load(at + WorkerSlot.warden) !== NOBODY) continue
+      if (memory.cas(at + WorkerSlot.warden, NOBODY, token) !== NOBODY) continue
+      memory.store(at + WorkerSlot.ward, thread + 1)
+      return true
+    }
+    return false
+  }
+
+  /** The thread is supervised no more, in the name of him who signs with `token`. */
+  unwatch(token: number, thread: number): void {
+    const at = this.watches(token).find((each) => each.thread === thread)?.at
+    if (at === undefined) return
+    this.memory.store(at + WorkerSlot.ward, 0)
+    this.memory.store(at + WorkerSlot.warden, NOBODY)
+  }
+
+  /** Threads that the worker supervises, or did when it died. */
+  wardsOf(token: number): number[] {
+    // -1: it died before it had written which thread it was about.
+    return this.watches(token)
+      .map(({ thread }) => thread)
+      .filter((thread) => thread >= 0)
+  }
+
+  /** The worker supervises nobody any more. */
+  unwatchAll(token: number): void {
+    for (const { at } of this.watches(token)) {
+      this.memory.store(at + WorkerSlot.ward, 0)
+      this.memory.store(at + WorkerSlot.warden, NOBODY)
+    }
+  }
+
+  /** From now on `to` supervises what `from` did. Done by who signs with `from`, or when he is gone. */
+  handOver(from: number, to: number): void {
+    for (const { at } of this.watches(from)) this.memory.store(at + WorkerSlot.warden, to)
+  }
+
+  /** The slot of a living worker that supervises the one in this slot; undefined if nobody does. */
+  wardenOf(slot: number): number | undefined {
+    const { memory } = this
+    const generation = this.generation(slot)
+    const owner = this.owner(slot)
+    for (const at of this.places()) {
+      const warden = memory.load(at + WorkerSlot.warden)
+      const ward = memory.load(at + WorkerSlot.ward)
+      if (warden === NOBODY || ward === 0 || owner !== ownerOf(generation, ward - 1)) continue
+      if (!this.isGone(warden)) return slotOf(warden)
+    }
+    return undefined
+  }
+
+  private watches(token: number): { at: number; thread: number }[] {
+    const { memory } = this
+    return this.places()
+      .filter((at) => memory.load(at + WorkerSlot.warden) === token)
+      .map((at) => ({ at, thread: memory.load(at + WorkerSlot.ward) - 1 }))
+  }
+
+  // ---- words ---------------------------------------------------------------------------------
+
+  /** Where the slot's worker notes that runs of pages are marked as reserved by it. */
+  reservingAt(slot: number): number {
+    return this.address(slot) + WorkerSlot.reserving
+  }
+
+  private step(slot: number, generation: number, by: number): boolean {
+    const at = this.address(slot) + WorkerSlot.generation
+    return this.memory.cas(at, generation, (generation + by) | 0) === generation
+  }
+
+  private claimed(): Seen[] {
+    return this.all()
+      .map((slot) => ({ slot, generation: this.generation(slot) }))
+      .filter(({ generation }) => isEven(generation))
+  }
+
+  private all(): number[] {
+    return Array.from({ length: this.max }, (_, slot) => slot)
+  }
+
+  private places(): number[] {
+    return this.all().map((slot) => this.address(slot))
+  }
+
+  private owner(slot: number): number {
+    return this.memory.load(this.address(slot) + WorkerSlot.owner)
+  }
+
+  private address(slot: number): number {
+    return this.at + slot * WorkerSlot.WORDS
+  }
+
+  private activeWord(slot: number): number {
+    return Header.active + Math.floor(slot / SLOTS_PER_WORD)
+  }
+}
+
+/** What the owner word says of a slot that a thread has claimed in this generation. */
+export function ownerOf(generation: number, thread: number): number {
+  const low = thread === UNKNOWN_THREAD ? 0 : 1 + (thread % THREADS)
+  return ageOf(generation) * 2 ** THREAD_BITS + low
+}
+
+/** Whether the owner word was written in this generation. */
+function isOf(owner: number, generation: number): boolean {
+  return owner >>> THREAD_BITS === ageOf(generation)
+}
+
+/** Not 0 in the first generation, in which the owner word of a fresh arena says 0. */
+function ageOf(generation: number): number {
+  return ((generation >>> 1) + 1) % OWNER_GENERATIONS
+}
+
+function isEven(generation: number): boolean {
+  return (generation & 1) === 0
+}
+
+/** The name of the worker of this generation, or of the next if it is odd. */
+function nameOf(slot: number, generation: number): number {
+  return (((generation + 1) >>> 1) & GENERATION_MASK) * MAX_WORKERS + slot
+}
+
+/** How the worker of this generation signs. */
+export function tokenOf(slot: number, generation: number): number {
+  return ((generation & GENERATION_MASK) << GENERATION_SHIFT) | ((slot + 1) << SLOT_SHIFT)
+}
+
+export function slotOf(token: number): number {
+  return ((token >> SLOT_SHIFT) & SLOT_MASK) - 1
+}
+
+function bitOf(slot: number): number {
+  return 1 << (slot % SLOTS_PER_WORD)
+}

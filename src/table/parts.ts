@@ -1,0 +1,21 @@
+/**
+ * What a table is made of, as one worker holds it.
+ */
+
+import type { Arena } from '../arena/arena.ts'
+import type { Smr } from '../smr/domain.ts'
+import type { Zone } from '../zone/zone.ts'
+import type { Chains } from './chains.ts'
+import type { Stripes } from './stripes.ts'
+
+/** @internal */
+export interface TableParts {
+  readonly arena: Arena
+  readonly name: string
+  readonly at: number
+  readonly serial: number
+  readonly zone: Zone
+  readonly smr: Smr
+  readonly chains: Chains
+  readonly stripes: Stripes
+}

@@ -1,0 +1,49 @@
+/**
+ * What the verbs of a zone say when they refuse: the call, the zone, the number, what to do.
+ */
+
+import type { Item } from '../base/brands.ts'
+import { Exhausted, type Facts, Misuse, show } from '../base/errors.ts'
+import type { Parts } from './parts.ts'
+import { type ZoneStats, zoneStats } from './stats.ts'
+
+export function misuse({ name }: Parts, verb: string, what: string, facts: Facts = {}): Misuse {
+  return new Misuse(`zone.${verb}: zone ${show(name)}: ${what}`, { zone: name, ...facts })
+}
+
+export function foreign(parts: Parts, verb: string, item: Item): Misuse {
+  return misuse(parts, verb, `item ${show(item)} is not from this zone`, { item })
+}
+
+export function doubleFree(parts: Parts, verb: string, item: Item): Misuse {
+  return misuse(parts, verb, `item ${item} is free already (double free)`, { item })
+}
+
+export function insideSection(parts: Parts, verb: string): Misuse {
+  const { domain } = parts
+  return misuse(parts, verb, `a section of domain ${show(domain?.name)} is open; exit first`)
+}
+
+/** Says where all items are; `more` facts are the caller's. */
+export function exhausted(parts: Parts, verb: string, why: string, more: Facts = {}): Exhausted {
+  const { at, name, space } = parts
+  const { live, cached, pending, safe, limit } = zoneStats(space, at, name)
+  const expiring = pending > 0 ? '; pending items come back when readers leave' : ''
+  return new Exhausted(
+    `zone.${verb}: zone ${show(name)}: ${why}: ${live} live, ${cached} cached, ${pending} pending, ${safe} safe${expiring}`,
+    { zone: name, live, cached, pending, safe, limit, ...more },
+  )
+}
+
+// Why an allocation found nothing: the first half of what Exhausted says.
+
+export function whyEmpty({ domain }: Parts, pendingTooMuch: boolean, stats: ZoneStats): string {
+  const { created, inSlabs, limit } = stats
+  if (pendingTooMuch) {
+    const [stall] = domain?.stalled(0) ?? []
+    const who = stall ? `worker ${stall.workerId} for ${Math.round(stall.forMs)} ms` : 'readers'
+    return `its pendingBytes limit is reached: held back by ${who}`
+  }
+  const isFull = limit > 0 && created - inSlabs >= limit
+  return isFull ? `its limit of ${limit} is reached` : 'nothing is left'
+}

@@ -1,0 +1,247 @@
+/**
+ * Presets: named sets of the knobs, from memory spent to memory saved.
+ *
+ *                 latency          balanced        memory
+ *   bucket        B to 4 B         B               B/8 to B/2     B: the default for the item size
+ *   advanceEvery  2                1               1
+ *   sealAfterMs   1000             1000            5
+ *   depot         no limit         no limit        4 B items
+ *   trimEveryMs   never            5000            250
+ *
+ * `latency` makes allocations and frees short: rare slow paths, nothing given back. `memory` makes
+ * what is freed and what is cached small, and pays with more steps of the clock and more locking.
+ * How they compare is measured, and drawn, in docs/tuning.md.
+ */
+
+import { integer, Misuse, onlyOptions, show } from '../base/errors.ts'
+import { NO_LIMIT } from '../memory/layout.ts'
+import { BYTES_PER_WORD } from '../memory/memory.ts'
+
+export type PresetName = 'latency' | 'balanced' | 'memory'
+
+/** Fewest and most items of a full bucket. */
+export interface BucketRange {
+  /** Items in a bucket at first. */
+  readonly min: number
+  /** Items that a bucket grows to. */
+  readonly max: number
+}
+
+/** Every knob as the words that a zone keeps; `depotItems` and `pendingItems` may be NO_LIMIT. */
+export interface KnobValues {
+  readonly bucket: BucketRange
+  readonly advanceEvery: number
+  readonly sealAfterMs: number
+  readonly trimEveryMs: number
+  readonly depotItems: number
+  readonly pendingItems: number
+}
+
+/** How a preset is written down: by position. */
+export const PRESETS: readonly PresetName[] = ['latency', 'balanced', 'memory']
+export const DEFAULT_PRESET: PresetName = 'balanced'
+
+/** Items that a bucket of any zone may have room for. */
+export const MAX_CAPACITY = 4096
+
+/** What `preset` means for items of which a bucket holds `usual` by default. */
+export function presetValues(preset: PresetName, usual: number): KnobValues {
+  switch (preset) {
+    case 'latency':
+      return {
+        bucket: { min: usual, max: Math.min(MAX_CAPACITY, usual * 4) },
+        advanceEvery: 2,
+        sealAfterMs: 1000,
+        trimEveryMs: 0,
+        depotItems: NO_LIMIT,
+        pendingItems: NO_LIMIT,
+      }
+    case 'balanced':
+      return {
+        bucket: { min: usual, max: usual },
+        advanceEvery: 1,
+        sealAfterMs: 1000,
+        trimEveryMs: 5000,
+        depotItems: NO_LIMIT,
+        pendingItems: NO_LIMIT,
+      }
+    case 'memory':
+      return {
+        bucket: { min: Math.max(1, usual >> 3), max: Math.max(1, usual >> 1) },
+        advanceEvery: 1,
+        sealAfterMs: 5,
+        trimEveryMs: 250,
+        depotItems: usual * 4,
+        pendingItems: NO_LIMIT,
+      }
+  }
+}
+
+// What may be said about a zone's knobs, at creation and later: checked, and put together with what
+// a preset or the zone itself says of the rest.
+
+/** The knobs that `zone.tune` turns; `arena.zone` and `HashTable.create` take them too. */
+export interface TuneOptions {
+  /**
+   * Items per bucket, 1 to 4096: one number, or a range. Fewer: memory comes back sooner; more:
+   * fewer advances. Within a range a bucket grows when workers meet at the depot's lock, and shrinks
+   * when the zone is trimmed. Default by item size, as UMA: 249 up to 64 bytes, 121 to 128, 57 to
+   * 256, 25 to 1024, then 9 to 2.
+   */
+  readonly bucket?: number | BucketRange
+  /**
+   * Full buckets retired per step of the clock, 1 to 4096: the clock is written once in so many
+   * buckets, and what is freed stays pending for that much longer. No effect with a lazy clock,
+   * which time moves. Default 1. Only for zones with smr.
+   */
+  readonly advanceEvery?: number
+  /**
+   * A part-filled free bucket is retired so many ms after its first item came, 0 to 2^31 - 1; 0:
+   * never. Needs a worker whose event loop turns, or that allocates. Default 1000, in a zone without
+   * smr 0.
+   */
+  readonly sealAfterMs?: number
+  /**
+   * Gives back, every so many ms, what the depot has held all the time since the last trim, 0 to
+   * 2^31 - 1; 0: never. Any worker that uses the zone does it, if its event loop turns. Default 5000.
+   */
+  readonly trimEveryMs?: number
+  /**
+   * Most items that the depot keeps for reuse; what has expired beyond it goes back to the slabs.
+   * Items, 0 to 2^31 - 2, or bytes. `Infinity`, the default: no limit.
+   */
+  readonly depot?: number | { readonly bytes: number }
+  /**
+   * While so many bytes are freed but not reclaimed, because readers do not leave, allocations do
+   * not take fresh memory: they throw Exhausted, and say who holds the readers' hand back. Counts
+   * retired buckets, not what workers are still filling. `Infinity`, the default: no limit.
+   */
+  readonly pendingBytes?: number
+}
+
+/** What a caller has said, checked. `undefined`: nothing. */
+export interface KnobWish {
+  readonly bucket: BucketRange | undefined
+  readonly advanceEvery: number | undefined
+  readonly sealAfterMs: number | undefined
+  readonly trimEveryMs: number | undefined
+  readonly depot: number | { readonly bytes: number } | undefined
+  readonly pendingBytes: number | undefined
+}
+
+export const KNOBS = [
+  'bucket',
+  'advanceEvery',
+  'sealAfterMs',
+  'trimEveryMs',
+  'depot',
+  'pendingBytes',
+] as const satisfies readonly (keyof TuneOptions)[]
+
+const MAX_EVERY = 4096
+const MAX_MS = 2 ** 31 - 1
+
+/** `options` as a wish. Misuse for what makes no sense anywhere. */
+export function knobWish(call: string, options: TuneOptions, arenaBytes: number): KnobWish {
+  const { advanceEvery, sealAfterMs, trimEveryMs, depot, pendingBytes } = options
+  const ms = (what: string, value: number | undefined): number | undefined =>
+    value === undefined ? undefined : integer(call, what, value, 0, MAX_MS)
+  return {
+    bucket: options.bucket === undefined ? undefined : bucketRange(call, options.bucket),
+    advanceEvery:
+      advanceEvery === undefined
+        ? undefined
+        : integer(call, 'advanceEvery', advanceEvery, 1, MAX_EVERY),
+    sealAfterMs: ms('sealAfterMs', sealAfterMs),
+    trimEveryMs: ms('trimEveryMs', trimEveryMs),
+    depot: depot === undefined ? undefined : depotLimit(call, depot, arenaBytes),
+    pendingBytes:
+      pendingBytes === undefined || pendingBytes === Number.POSITIVE_INFINITY
+        ? pendingBytes
+        : integer(call, 'pendingBytes', pendingBytes, 1, arenaBytes),
+  }
+}
+
+function bucketRange(call: string, bucket: unknown): BucketRange {
+  if (typeof bucket !== 'object' || bucket === null) {
+    const both = integer(call, 'bucket', bucket, 1, MAX_CAPACITY)
+    return { min: both, max: both }
+  }
+  onlyOptions(`${call}: bucket`, bucket, ['min', 'max'])
+  const range = bucket as Partial<BucketRange>
+  const min = integer(call, 'bucket.min', range.min, 1, MAX_CAPACITY)
+  return { min, max: integer(call, 'bucket.max', range.max, min, MAX_CAPACITY) }
+}
+
+function depotLimit(
+  call: string,
+  depot: unknown,
+  arenaBytes: number,
+): number | { readonly bytes: number } {
+  if (depot === Number.POSITIVE_INFINITY) return depot
+  if (typeof depot !== 'object' || depot === null) {
+    return integer(call, 'depot', depot, 0, NO_LIMIT - 1)
+  }
+  onlyOptions(`${call}: depot`, depot, ['bytes'])
+  const { bytes } = depot as { bytes?: number }
+  return { bytes: integer(call, 'depot.bytes', bytes, 0, arenaBytes) }
+}
+
+export function checkPreset(call: string, preset: unknown): PresetName | undefined {
+  if (preset === undefined || PRESETS.includes(preset as PresetName)) {
+    return preset as PresetName | undefined
+  }
+  throw new Misuse(`${call}: preset is ${show(preset)}; known are ${PRESETS.join(', ')}`, {
+    preset: show(preset),
+  })
+}
+
+/** A knob of the clock means nothing where nothing waits for readers. */
+export function assertSuits(call: string, wish: KnobWish, hasSmr: boolean): void {
+  if (hasSmr || wish.advanceEvery === undefined) return
+  throw new Misuse(`${call}: advanceEvery is for zones with smr; this one has no clock to move`, {
+    advanceEvery: wish.advanceEvery,
+  })
+}
+
+/** Values for a new zone: what was said, and for the rest what the preset says. */
+export function knobValues(
+  wish: KnobWish,
+  preset: PresetName | undefined,
+  usual: number,
+  stride: number,
+  hasSmr: boolean,
+): KnobValues {
+  return merged(wish, presetFor(preset ?? DEFAULT_PRESET, usual, hasSmr), stride)
+}
+
+/** What a preset means for a zone, with or without smr. */
+export function presetFor(preset: PresetName, usual: number, hasSmr: boolean): KnobValues {
+  const values = presetValues(preset, usual)
+  // Without readers nothing has to be retired for its memory to be used again.
+  return hasSmr ? values : { ...values, sealAfterMs: 0, advanceEvery: 1 }
+}
+
+/** `values`, but for what was said. Bytes become items of `stride` words. */
+export function merged(wish: KnobWish, values: KnobValues, stride: number): KnobValues {
+  return {
+    bucket: wish.bucket ?? values.bucket,
+    advanceEvery: wish.advanceEvery ?? values.advanceEvery,
+    sealAfterMs: wish.sealAfterMs ?? values.sealAfterMs,
+    trimEveryMs: wish.trimEveryMs ?? values.trimEveryMs,
+    depotItems: wish.depot === undefined ? values.depotItems : depotItems(wish.depot, stride),
+    pendingItems:
+      wish.pendingBytes === undefined
+        ? values.pendingItems
+        : Math.max(1, itemsIn(wish.pendingBytes, stride)),
+  }
+}
+
+function depotItems(depot: number | { readonly bytes: number }, stride: number): number {
+  if (typeof depot === 'object') return itemsIn(depot.bytes, stride)
+  return Math.min(depot, NO_LIMIT)
+}
+
+function itemsIn(bytes: number, stride: number): number {
+  return Math.min(NO_LIMIT, Math.floor(bytes / (stride * BYTES_PER_WORD)))
+}
