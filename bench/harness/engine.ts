@@ -15,7 +15,7 @@ export interface Engine {
   readonly v8: string
 }
 
-const home = fileURLToPath(new URL('../../engines/', import.meta.url))
+const owner = fileURLToPath(new URL('../../engines/', import.meta.url))
 
 /** `wanted` is the path of a binary, or a version. */
 export function provideEngine(wanted: string, say: (line: string) => void): Engine {
@@ -29,7 +29,7 @@ export function provideEngine(wanted: string, say: (line: string) => void): Engi
 }
 
 function install(version: string, say: (line: string) => void): string {
-  const prefix = `${home}${version}`
+  const prefix = `${owner}${version}`
   const binary = `${prefix}/node_modules/node/bin/node`
   if (existsSync(binary)) return binary
   say(`installing node@${version} for the bench`)

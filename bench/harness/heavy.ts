@@ -13,14 +13,14 @@ import { fileURLToPath } from 'node:url'
 import type { Heavy } from './question.ts'
 
 /** From build/bench/harness to the sources: the packages are not built. */
-const home = fileURLToPath(new URL('../../../bench/rivals/heavy/', import.meta.url))
-const fromHome = createRequire(new URL('../../../bench/rivals/heavy/', import.meta.url))
+const owner = fileURLToPath(new URL('../../../bench/rivals/heavy/', import.meta.url))
+const fromOwner = createRequire(new URL('../../../bench/rivals/heavy/', import.meta.url))
 
 const INSTALL_LIMIT_MS = 180_000
 
 /** Loads a heavy rival; its type is what the caller knows about it. */
 export function loadHeavy(name: Heavy): unknown {
-  return fromHome(name)
+  return fromOwner(name)
 }
 
 /** Installs what is missing of `names`; tells what is still missing and why. */
@@ -37,7 +37,7 @@ export function provideHeavy(names: ReadonlySet<Heavy>, say: (line: string) => v
 
 function isInstalled(name: Heavy): boolean {
   try {
-    fromHome.resolve(name)
+    fromOwner.resolve(name)
     return true
   } catch {
     return false
@@ -46,11 +46,11 @@ function isInstalled(name: Heavy): boolean {
 
 /** Runs npm, without the packages' own scripts: their binaries come as packages. */
 function install(): string | undefined {
-  const args = ['ci', '--prefix', home, '--ignore-scripts', '--no-audit', '--no-fund']
+  const args = ['ci', '--prefix', owner, '--ignore-scripts', '--no-audit', '--no-fund']
   const { npm_execpath: npm } = process.env
   const [command, ...rest] = npm === undefined ? ['npm', ...args] : [process.execPath, npm, ...args]
   const run = spawnSync(command, rest, {
-    cwd: home,
+    cwd: owner,
     timeout: INSTALL_LIMIT_MS,
     encoding: 'utf8',
     shell: npm === undefined && process.platform === 'win32',

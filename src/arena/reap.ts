@@ -199,7 +199,7 @@ function showsLife(space: Space, { slot, generation }: Seen): boolean {
   if (!space.workers.isAttached(slot)) return false
   const before = pulse(space, slot)
   space.beforeSleep()
-  space.memory.nap(WATCH_MS)
+  space.memory.sleep(WATCH_MS)
   const same = pulse(space, slot) === before
   // If somebody else has it by now, it is not the one whose words have changed.
   return !same && space.workers.generation(slot) === generation
@@ -214,7 +214,7 @@ function pulse(space: Space, slot: number): number {
     else if (kind === Named.zone) {
       const cache = zoneParts(address, maxWorkers).caches + slot * CacheWords.WORDS
       for (const bucket of [CacheWords.alloc, CacheWords.free]) {
-        sum += memory.glance(memory.glance(cache + bucket) + BucketWords.count)
+        sum += memory.peekRacy(memory.peekRacy(cache + bucket) + BucketWords.count)
       }
       sum += memory.tallied(cache + CacheWords.loaded) + memory.tallied(cache + CacheWords.freed)
     }

@@ -31,7 +31,7 @@ export function sweepOrphans(space: Space, names: readonly Listing[]): number {
   const swept = space.pages.sweep(() => {
     const referenced = references(space, names)
     return ({ base, who }) =>
-      referenced.has(who === RunKind.slab ? space.memory.glance(base + SlabWords.keg) : base)
+      referenced.has(who === RunKind.slab ? space.memory.peekRacy(base + SlabWords.keg) : base)
   })
   countUsers(space, names)
   return swept
@@ -80,11 +80,11 @@ function references(space: Space, names: readonly Listing[]): Set<number> {
     all.add(address)
     if (kind === Named.zone) {
       const parts = zoneParts(address, maxWorkers)
-      all.add(parts.records).add(parts.buckets)
+      all.add(parts.keg).add(parts.buckets)
     } else if (kind === Named.table) {
       all.add(memory.load(address + TableWords.building))
       all.add(memory.load(address + TableWords.chains) & ChainsWord.pageMask)
-      all.add(memory.glance(address + TableWords.retired) & ChainsWord.pageMask)
+      all.add(memory.peekRacy(address + TableWords.retired) & ChainsWord.pageMask)
     }
   }
   return all

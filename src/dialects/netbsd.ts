@@ -34,7 +34,7 @@
  *            writers the step of the clock for each batch; publishing costs the same.
  *   batch    a worker's free bucket, 249 objects of up to 64 bytes, fewer of larger ones, is stamped
  *            once when full. What is held: frees of the longest section, and a bucket per worker.
- *   prove    orderings with their "otherwise" in smr/domain.ts; arenas with `checks: true` convict
+ *   prove    orderings with their "otherwise" in smr/domain.ts; arenas with `checks: true` detect
  *            double frees and writes after free; `smr.stalled(ms)` names who holds memory back.
  */
 

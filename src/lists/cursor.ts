@@ -78,13 +78,13 @@ export class SmrCursor implements Iterable<Item> {
     for (let item = this.advance(); item !== 0; item = this.advance()) yield item
   }
 
-  private decide(verb: string, deed?: () => void): void {
+  private decide(verb: string, action?: () => void): void {
     if (this.item === 0) throw this.misuse(verb, 'there is no element; call advance first')
     if (this.decided) throw this.misuse(verb, 'its turn has been decided; call advance first')
     if (this.links.follow(this.at) !== this.item) {
       throw this.misuse(verb, 'the queue was changed under it; use erase, or begin a new walk')
     }
-    deed?.()
+    action?.()
     this.decided = true
   }
 

@@ -58,9 +58,9 @@ export const Header = struct(
     brk: locked('pages ever used: everything from here on is untouched (pageLock)'),
     freePages: locked('pages in free runs below brk (pageLock)'),
     freeRuns: locked('first free run of each order, 0 none (pageLock)', ORDERS),
-    receipt: locked('word that changes together with the page table, 0 none (pageLock)'),
-    receiptRun: locked('the run that it is about (pageLock)'),
-    receiptEntry: locked('page table entry that the run is to have, 0 to be free (pageLock)'),
+    redoTarget: locked('word that changes together with the page table, 0 none (pageLock)'),
+    redoRun: locked('the run that it is about (pageLock)'),
+    redoEntry: locked('page table entry that the run is to have, 0 to be free (pageLock)'),
   }),
 )
 
@@ -156,7 +156,7 @@ export const ReaderWords = struct(
   }),
   line({
     queued: shared('callbacks ever queued by this worker, wrapped'),
-    settled: shared('of these, run or dropped, wrapped'),
+    completed: shared('of these, run or dropped, wrapped'),
   }),
 )
 
@@ -248,26 +248,26 @@ export const SlabWords = struct(
   }),
 )
 
-/** A bucket belongs to what its home says: a worker's cache (owned) or the depot (depot lock). */
+/** A bucket belongs to what its owner says: a worker's cache (owned) or the depot (depot lock). */
 export const BucketWords = struct(
   'bucket',
   line({
-    count: owned('items in it (by its home)'),
-    goal: owned('sequence at which they may be used again, 0 not stamped (by its home)'),
-    home: owned('where it is, see Home: the truth that depot lists only index (by its home)'),
+    count: owned('items in it (by its owner)'),
+    goal: owned('sequence at which they may be used again, 0 not stamped (by its owner)'),
+    owner: owned('where it is, see Owner: the truth that depot lists only index (by its owner)'),
     next: locked('next in its depot list (depot lock)'),
-    raw: owned('1: `init` has not seen all of its items, or `fini` has seen some (by its home)'),
-    destroyed: owned('how many of its items the destructor was called for (by its home)'),
-    capacity: owned('items at which it is full: no more than it has room for (by its home)'),
-    entries: owned('the items (by its home)'),
+    raw: owned('1: `init` has not seen all of its items, or `fini` has seen some (by its owner)'),
+    destroyed: owned('how many of its items the destructor was called for (by its owner)'),
+    capacity: owned('items at which it is full: no more than it has room for (by its owner)'),
+    entries: owned('the items (by its owner)'),
   }),
 )
 
 /**
- * In the hands of a worker a bucket's home is slot + alloc or slot + free: which of the two tells
+ * In the hands of a worker a bucket's owner is slot + alloc or slot + free: which of the two tells
  * whether its items are safe to hand out or still have to be stamped.
  */
-export const Home = { pending: -1, safe: -2, empty: -3, alloc: 1, free: 1 + MAX_WORKERS } as const
+export const Owner = { pending: -1, safe: -2, empty: -3, alloc: 1, free: 1 + MAX_WORKERS } as const
 
 /** A zone's shared buckets. */
 export const DepotWords = struct(
@@ -331,18 +331,18 @@ export const CacheMove = {
 export function zoneParts(zone: number, maxWorkers: number): ZoneParts {
   const made = zone + ZoneWords.WORDS
   const knobs = made + KnobWords.WORDS
-  const records = knobs + KnobWords.WORDS
-  const buckets = records + KegWords.WORDS
+  const keg = knobs + KnobWords.WORDS
+  const buckets = keg + KegWords.WORDS
   const depot = buckets + KegWords.WORDS
   const caches = depot + DepotWords.WORDS
   const schema = caches + maxWorkers * CacheWords.WORDS
-  return { made, knobs, records, buckets, depot, caches, schema }
+  return { made, knobs, keg, buckets, depot, caches, schema }
 }
 
 export interface ZoneParts {
   readonly made: number
   readonly knobs: number
-  readonly records: number
+  readonly keg: number
   readonly buckets: number
   readonly depot: number
   readonly caches: number

@@ -9,7 +9,7 @@
  *                                    this worker owns, that are under a lock it holds, or that are
  *                                    frozen since they were published. 13 times cheaper than `load`.
  *
- * Time and patience (`pause`, `nap`, `wait`, `now`) pass here too, because a model checker must own
+ * Time and patience (`pause`, `sleep`, `wait`, `now`) pass here too, because a model checker must own
  * every source of nondeterminism: it replaces this class by one with the same verbs, and the shipped
  * algorithms run under it unchanged. That is also why there is exactly one class of it per worker
  * in production: call sites that have seen one class stay monomorphic, and the seam costs nothing.
@@ -36,9 +36,9 @@ export class Memory {
   readonly floats: Float64Array<SharedArrayBuffer>
   /** The same bytes one by one, for text in records. */
   readonly bytes: Uint8Array<SharedArrayBuffer>
-  /** A word of our own that nobody ever notifies: what `nap` waits on. */
-  private readonly pillow = new Int32Array(new SharedArrayBuffer(BYTES_PER_WORD))
-  private readonly blocking = mayBlock(this.pillow)
+  /** A word of our own that nobody ever notifies: what `sleep` waits on. */
+  private readonly sleepWord = new Int32Array(new SharedArrayBuffer(BYTES_PER_WORD))
+  private readonly blocking = mayBlock(this.sleepWord)
 
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer, 0, Math.floor(buffer.byteLength / BYTES_PER_WORD))
@@ -197,7 +197,7 @@ export class Memory {
   // ---- counters ----------------------------------------------------------------------------
 
   // A tally is a float of its worker's own: exact up to 2^53. Others read it while it moves; they
-  // may see it a moment old, and only ever print it. `glance` is the same for ordinary words.
+  // may see it a moment old, and only ever print it. `peekRacy` is the same for ordinary words.
 
   tally(at: number, by: number): void {
     this.floats[at >> 1] = (this.floats[at >> 1] as number) + by
@@ -208,25 +208,25 @@ export class Memory {
   }
 
   /** A plain look at a word that another worker may be writing: for print and for hints only. */
-  glance(at: number): number {
+  peekRacy(at: number): number {
     return this.words[at] as number
   }
 
   // ---- patience ----------------------------------------------------------------------------
 
-  /** A breath inside a bounded spin. */
+  /** A spin inside a bounded spin. */
   pause(): void {
     spinHint()
   }
 
-  /** Whether `nap` sleeps, and does not only breathe. */
+  /** Whether `sleep` sleeps, and does not only spins. */
   get sleeps(): boolean {
     return this.blocking
   }
 
-  /** Sleeps for `ms` where this thread may block; where it may not, breathes once. */
-  nap(ms: number): void {
-    if (this.blocking) Atomics.wait(this.pillow, 0, 0, ms)
+  /** Sleeps for `ms` where this thread may block; where it may not, spins once. */
+  sleep(ms: number): void {
+    if (this.blocking) Atomics.wait(this.sleepWord, 0, 0, ms)
     else spinHint()
   }
 

@@ -1,5 +1,5 @@
 /**
- * Whole records: how one becomes an object, and an object one.
+ * The codec of a record: how one becomes an object, and an object one.
  *
  * A loop over the fields is ten times slower than code that names them: every step of it calls
  * another function and meets another property, and engines give up on such places. So that code is
@@ -30,7 +30,7 @@ export interface Part {
 
 type Values = Record<string, unknown>
 
-export interface Whole {
+export interface Codec {
   readonly read: (arena: HasMemory, item: Item) => Values
   readonly write: (arena: HasMemory, item: Item, object: Readonly<Values>) => void
   /** The values of the object, looked at once and accepted; or throws in the name of `call`. */
@@ -42,16 +42,16 @@ export interface Whole {
 const WRITE = 'record.write'
 
 /** Reads and writes records of these parts, in this order. */
-export function whole(parts: readonly Part[]): Whole {
+export function codecOf(parts: readonly Part[]): Codec {
   try {
-    return written(parts)
+    return compiled(parts)
   } catch {
-    return looped(parts)
+    return interpreted(parts)
   }
 }
 
 /** @throws what the host throws that does not let text become code. @internal */
-export function written(parts: readonly Part[]): Whole {
+export function compiled(parts: readonly Part[]): Codec {
   const each = (line: (i: string, name: string) => string): string =>
     parts.map(({ name }, i) => line(String(i), JSON.stringify(name))).join('\n')
   const make = new Function(
@@ -84,21 +84,21 @@ export function written(parts: readonly Part[]): Whole {
     begin: Begin,
     address: typeof addressOf,
     memory: typeof memoryOf,
-  ) => Whole
+  ) => Codec
   return make(parts, beginner(parts), addressOf, memoryOf)
 }
 
 /** @internal */
-export function looped(parts: readonly Part[]): Whole {
+export function interpreted(parts: readonly Part[]): Codec {
   const begin = beginner(parts)
-  const take: Whole['take'] = (call, object) => {
+  const take: Codec['take'] = (call, object) => {
     begin(call, object)
     return parts.map(({ name, accepts, refuse }) => {
       const value = object[name]
       return accepts(value) ? value : refuse(call, object, value)
     })
   }
-  const store: Whole['store'] = (memory, at, values) => {
+  const store: Codec['store'] = (memory, at, values) => {
     for (const [i, part] of parts.entries()) part.store(memory, at, values[i])
   }
   return {

@@ -28,7 +28,7 @@ import type { Item } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
 import type { Memory } from '../memory/memory.ts'
 import { roundUp } from '../memory/struct.ts'
-import { type Part, whole } from './codec.ts'
+import { codecOf, type Part } from './codec.ts'
 import {
   addressOf,
   type Bound,
@@ -218,7 +218,7 @@ export function record<const F extends Fields>(fields: F): Schema<F> {
     offsets: byName(seats.filter(startsAtWord), (seat) => seat.place.offset),
     get: byName(seats, (seat) => seat.get),
     set: byName(seats, setter),
-    ...whole(seats.map(partOf)),
+    ...codecOf(seats.map(partOf)),
   }
   // Built field by field from the very declaration that the type was inferred from.
   return Object.freeze(schema) as unknown as Schema<F>

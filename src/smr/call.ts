@@ -11,17 +11,17 @@
  * loop stays responsive. A callback that throws does not keep the others from running.
  *
  * Functions are private memory: nobody else can run them. What others can see are two counters in
- * the worker's words, how many it has queued and how many of these are settled. A barrier reads the
- * first of each worker and waits for the second to get there. [C] The counter of settled ones moves
+ * the worker's words, how many it has queued and how many of these are completed. A barrier reads the
+ * first of each worker and waits for the second to get there. [C] The counter of completed ones moves
  * after the callback has returned, by an atomic add: if a barrier's load reads it, all that the
  * callback did happens before; if it reads less, the barrier waits. Otherwise (moved before, or
  * plainly) somebody could take for done what is still being done. A worker that leaves or dies
- * settles what it had queued without having run it: what was called, has not run and does not wait
+ * completes what it had queued without having run it: what was called, has not run and does not wait
  * is lost. It is counted by what is left, so that a death between two counts cannot make it wrong.
  *
  * Callbacks may do anything, also what ends their own worker's attachment or their domain. Those
  * verbs run what is left of the queue themselves, in the middle of one of it: so every loop here
- * asks anew what comes next, and the one that runs counts as settled when it calls such a verb.
+ * asks anew what comes next, and the one that runs counts as completed when it calls such a verb.
  */
 
 import { Exhausted } from '../base/errors.ts'
@@ -106,7 +106,7 @@ export class Calls {
 
   queue(callback: () => void, bytes: number, expedite: boolean): void {
     const { memory, reader } = this
-    // Counted before it waits here: a barrier never takes for settled what is still to run. If an
+    // Counted before it waits here: a barrier never takes for completed what is still to run. If an
     // exception comes in between, one is counted that nobody has: see `reconcile`.
     memory.add(reader + ReaderWords.queued, 1)
     this.open.push(callback)
@@ -183,7 +183,7 @@ export class Calls {
 
   /** The worker leaves: what has not run never will. Returns how many that were. */
   drop(): number {
-    this.settleRunning()
+    this.completeRunning()
     const isOver = this.closed || !this.isAlive()
     if (!isOver) this.count()
     const lost = isOver ? 0 : dropCalls(this.memory, this.reader)
@@ -241,23 +241,23 @@ export class Calls {
     } catch (error) {
       this.failed(error)
     }
-    this.settleRunning()
+    this.completeRunning()
   }
 
   /**
    * Between two turns, and where one of the callbacks calls for the rest, nothing of this queue is under
-   * way: what was queued is settled, or waits here. What is more was counted by a call that has then
+   * way: what was queued is completed, or waits here. What is more was counted by a call that has then
    * failed, or lost in one; nobody shall wait for it, nor this worker itself where it blocks.
    */
   private reconcile(): void {
     const { memory, reader } = this
-    this.settleRunning()
+    this.completeRunning()
     this.count()
     let left = this.open.length
     for (const { callbacks, next } of this.batches) left += callbacks.length - next
-    const settled = memory.load(reader + ReaderWords.settled)
-    const lost = (memory.load(reader + ReaderWords.queued) - settled - left) | 0
-    if (lost > 0) memory.add(reader + ReaderWords.settled, lost)
+    const completed = memory.load(reader + ReaderWords.completed)
+    const lost = (memory.load(reader + ReaderWords.queued) - completed - left) | 0
+    if (lost > 0) memory.add(reader + ReaderWords.completed, lost)
   }
 
   /** Both tallies. If an exception keeps one from being written, the next to count does that. */
@@ -273,13 +273,13 @@ export class Calls {
     this.uncountedRun = 0
   }
 
-  private settleRunning(): void {
+  private completeRunning(): void {
     if (!this.running) return
     this.running = false
     this.uncountedRun++
     this.count()
     if (this.closed) return
-    this.memory.add(this.reader + ReaderWords.settled, 1) // [C]
+    this.memory.add(this.reader + ReaderWords.completed, 1) // [C]
   }
 
   private failed(error: unknown): void {
@@ -306,8 +306,8 @@ export class Calls {
 // Waiting for the callbacks of all workers: OpenBSD's and XNU's smr_barrier.
 //
 // Nobody is interrupted, and nobody is asked: each worker counts in its own words what it has queued
-// and what is settled. Whoever waits notes the first counter of each worker, and looks at the second
-// between turns until all have got there. A worker that left or died meanwhile has settled all; its
+// and what is completed. Whoever waits notes the first counter of each worker, and looks at the second
+// between turns until all have got there. A worker that left or died meanwhile has completed all; its
 // slot's generation has risen, so a successor in the slot is not taken for it.
 
 /** What a worker had queued at some time. */
@@ -336,17 +336,17 @@ export class Queued {
   }
 
   /** Whether all of them have run, or will never run. */
-  areSettled(): boolean {
+  areCompleted(): boolean {
     const { memory, workers } = this.space
     this.marks = this.marks.filter(({ slot, workerId, queued }) => {
-      const settled = memory.load(this.readers.address(slot) + ReaderWords.settled)
-      return workers.idOf(slot) === workerId && ((settled - queued) | 0) < 0
+      const completed = memory.load(this.readers.address(slot) + ReaderWords.completed)
+      return workers.idOf(slot) === workerId && ((completed - queued) | 0) < 0
     })
     return this.marks.length === 0
   }
 
   /** Who has not run theirs yet. */
-  notSettled(call: string, domain: string, timeoutMs: number): Exhausted {
+  notCompleted(call: string, domain: string, timeoutMs: number): Exhausted {
     // None left: then it is our own callbacks that do not come to an end.
     const own = this.space.workers.idOf(this.space.slot)
     const workers = this.marks.map(({ workerId }) => workerId).join(', ') || String(own)

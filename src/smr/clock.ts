@@ -90,7 +90,7 @@ export class Clock {
   }
 }
 
-// Publishing what the write hand shows: the one deed behind every kind of section.
+// Publishing what the write hand shows: the one action behind every kind of section.
 //
 // [R1] Load the write hand, store what it showed, load it again.
 //      If a poller's look at our word [S2] comes after the store, it sees us and refuses every later

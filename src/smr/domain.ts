@@ -13,14 +13,14 @@
  *      (poll says yes at once)  |  sections observed these      |  an error, not a yes
  *
  * Here a poll would forward rd to A. A worker in no section holds nothing back. The hands may get
- * far apart: advancing and looking are separate deeds, so a writer stamps now and polls much later,
+ * far apart: advancing and looking are separate actions, so a writer stamps now and polls much later,
  * when the answer is almost surely yes. And they may wrap; seq.ts is about that.
  *
  * Where things happen (one total order, since every atomic is sequentially consistent):
  *
  *   [R1] enter: load wr, publish it, load wr again      sections.ts, memory/compound.ts, clock.ts
  *   [R2] exit: clear the word                           sections.ts, memory/compound.ts
- *   [R3] enter of a turn section: a glance at wr        sections.ts
+ *   [R3] enter of a turn section: a racy peek at wr        sections.ts
  *   [X1] enter beside an older async section            trackers.ts
  *   [X2] the oldest async section leaves                trackers.ts
  *   [I]  the nap inside enter, between load and store   sections.ts, memory/compound.ts, clock.ts
@@ -28,7 +28,7 @@
  *   [S1] poll's fast path: rd has passed the goal       goals.ts
  *   [S2] poll's look at one reader's word               poll.ts
  *   [S3] poll forwards the read hand                    clock.ts
- *   [C]  a callback is settled                          call.ts
+ *   [C]  a callback is completed                          call.ts
  *   [L]  what an async section is called                stall.ts
  *
  * What has to hold, for a record unlinked by U, stamped by [W], found expired by a poller and
@@ -354,10 +354,10 @@ export class Smr extends Sections {
     const queued = new Queued(this.space, this.goals.readers)
     const allRun = (): boolean => {
       const own = this.calls?.runDue() ?? true
-      return queued.areSettled() && own
+      return queued.areCompleted() && own
     }
     if (until(this.space, timeoutMs, allRun)) return
-    throw queued.notSettled('smr.destroy', this.name, timeoutMs)
+    throw queued.notCompleted('smr.destroy', this.name, timeoutMs)
   }
 
   /** @internal */
@@ -396,12 +396,12 @@ export class Smr extends Sections {
     const deadline = memory.now() + timeoutMs
     if (!(await goals.outlastAsync(verb, goals.stamp(), options, undefined))) return false
     const left = Math.max(0, deadline - memory.now())
-    const settled = await untilAsync(memory, left, options, () => {
+    const completed = await untilAsync(memory, left, options, () => {
       this.assertOpen(verb) // Detached or destroyed between two turns.
-      return queued.areSettled()
+      return queued.areCompleted()
     })
-    if (settled || options?.timeoutMs !== undefined) return settled
-    throw queued.notSettled(`smr.${verb}`, this.name, timeoutMs)
+    if (completed || options?.timeoutMs !== undefined) return completed
+    throw queued.notCompleted(`smr.${verb}`, this.name, timeoutMs)
   }
 
   private taken(verb: string, goal: Goal): Seq {

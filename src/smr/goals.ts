@@ -137,7 +137,7 @@ export class Goals {
    * issued; without it the goal is certainly the domain's own: found outside the hands, it was met
    * before they wrapped past it.
    */
-  look(goal: Seq, mood: number, foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined): boolean {
+  look(goal: Seq, urgency: number, foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined): boolean {
     const { clock, memory, pace, reader } = this
     memory.tally(reader + ReaderWords.polls, 1)
     this.pass()
@@ -155,7 +155,7 @@ export class Goals {
         return true
       }
       if (delta(wr, rd) < MAX_DELTA) {
-        if (mood === PATIENT && memory.load(this.owedAt) === 0) return this.fail()
+        if (urgency === PATIENT && memory.load(this.owedAt) === 0) return this.fail()
         this.urge(wr, goal)
       }
       wr = clock.wr()

@@ -11,7 +11,7 @@ import { integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 export interface SmrOptions {
   /** How the write hand moves, see pace.ts. `default`: at every advance. */
   readonly clock?: ClockName
-  /** Deferred clock: a worker moves the hand at every so-manieth advance, 1 to 2^20. Default 8. */
+  /** Deferred clock: a worker moves the hand at every n-th advance, 1 to 2^20. Default 8. */
   readonly limit?: number
   /** Lazy clock: milliseconds per tick, 1 to 60,000. Default 1. */
   readonly tickMs?: number

@@ -12,7 +12,7 @@ export function readerPulse(space: Space, domain: number, slot: number): number 
   return (
     memory.load(reader + ReaderWords.seq) +
     memory.load(reader + ReaderWords.asyncSeq) +
-    memory.load(reader + ReaderWords.settled) +
+    memory.load(reader + ReaderWords.completed) +
     memory.tallied(reader + ReaderWords.polls) +
     memory.tallied(reader + ReaderWords.advances)
   )
@@ -30,12 +30,12 @@ export function clearReader(space: Space, domain: number, slot: number): boolean
 }
 
 /**
- * What a worker that is gone had queued and not run counts as settled: its functions died with it,
+ * What a worker that is gone had queued and not run counts as completed: its functions died with it,
  * and nobody shall wait for them. Returns how many are lost. One store, which can be done twice.
  */
 export function dropCalls(memory: Memory, reader: number): number {
   const queued = memory.load(reader + ReaderWords.queued)
-  return (queued - memory.swap(reader + ReaderWords.settled, queued)) | 0
+  return (queued - memory.swap(reader + ReaderWords.completed, queued)) | 0
 }
 
 /** `dropCalls` for a dead worker. */

@@ -116,13 +116,13 @@ export class Sections implements Published, OwnSections {
     if (this.state !== OUTSIDE) throw this.refuse('enter')
     const { memory, wrAt, seqAt } = this
     if (this.turning) {
-      // [R3] If the glance finds what our word shows, that stands there since we published it, and
-      //      this section is part of that one. If not, we publish anew. Otherwise nothing: a glance
+      // [R3] If the racy peek finds what our word shows, that stands there since we published it, and
+      //      this section is part of that one. If not, we publish anew. Otherwise nothing: a racy peek
       //      may answer with any value that the hand ever had. One that the hand had later than our
       //      word, or earlier, is another than `seen`, and then we publish, which needs no hint; if
       //      it is `seen`, the word shows that, and is as good as on the day it was published: that
       //      the hand has moved since only decides that reclamation waits a little longer.
-      if (memory.glance(wrAt) !== this.seen) this.publishForTurn()
+      if (memory.peekRacy(wrAt) !== this.seen) this.publishForTurn()
     } else if (memory.enterSection(wrAt, seqAt) > NEAR) {
       // [R1] Published what the hand showed, loaded it again, learned how far it has moved meanwhile.
       //      [I] So far that what we published is too old to compare with: then once more.
@@ -254,12 +254,12 @@ export class Sections implements Published, OwnSections {
   // ---- for the rest of the library ---------------------------------------------------------
 
   /**
-   * [R3] Whether an `enter` now would only glance at the hand, because what this worker published
+   * [R3] Whether an `enter` now would only peek at the hand, because what this worker published
    * in this turn still stands. Then a look that runs nobody else's code is in a section as it is,
    * without enter and exit. Never so with fenced sections: the hand does not show INVALID. @internal
    */
   get covered(): boolean {
-    return this.state === OUTSIDE && this.memory.glance(this.wrAt) === this.seen
+    return this.state === OUTSIDE && this.memory.peekRacy(this.wrAt) === this.seen
   }
 
   /** Whether `enter` is legal, for verbs of memory that open a section themselves. @internal */
@@ -270,11 +270,11 @@ export class Sections implements Published, OwnSections {
   /** `read` in a section that is open already. @internal */
   within<T>(fn: () => T): T {
     this.assertEntered()
-    return this.settled(fn())
+    return this.rejectPromise(fn())
   }
 
   /** What a function has returned inside a section: Misuse if it is a promise. @internal */
-  settled<T>(result: T): T {
+  rejectPromise<T>(result: T): T {
     if (isThenable(result)) throw this.heldOverAwait(result)
     return result
   }
@@ -315,13 +315,13 @@ export class Sections implements Published, OwnSections {
 
   /**
    * Whether the domain still exists: another worker may have destroyed it, and made another thing
-   * where it was, even now; so this only glances. @internal
+   * where it was, even now; so a racy peek will do. @internal
    */
   isAlive(): boolean {
     const { address, memory, serial, space } = this
     return (
       space.pages.find(address, RunKind.domain) === address &&
-      memory.glance(address + DomainWords.serial) === serial
+      memory.peekRacy(address + DomainWords.serial) === serial
     )
   }
 
@@ -358,7 +358,7 @@ export class Sections implements Published, OwnSections {
   /**
    * In this order, for each step may be the last one. First the end of the turn is asked for, then it
    * is said that the word may show something, and that nothing of it is known: so whatever is
-   * published is cleared some time, and no glance is compared with what stood there before. At last
+   * published is cleared some time, and no racy peek is compared with what stood there before. At last
    * what the word surely shows.
    */
   private publishForTurn(): void {

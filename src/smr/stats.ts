@@ -50,9 +50,9 @@ export function smrStats(space: Space, domain: number, name: string): SmrStats {
   let callsPending = 0
   for (let slot = 0; slot < space.maxWorkers; slot++) {
     const reader = domain + DomainWords.WORDS + slot * ReaderWords.WORDS
-    // In this order: what is settled meanwhile was queued before, and none is counted negatively.
-    const settled = memory.load(reader + ReaderWords.settled)
-    callsPending += (memory.load(reader + ReaderWords.queued) - settled) | 0
+    // In this order: what is completed meanwhile was queued before, and none is counted negatively.
+    const completed = memory.load(reader + ReaderWords.completed)
+    callsPending += (memory.load(reader + ReaderWords.queued) - completed) | 0
   }
   const rd = memory.load(domain + DomainWords.rd) as Seq
   const wr = memory.load(domain + DomainWords.wr) as Seq

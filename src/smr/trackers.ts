@@ -128,7 +128,7 @@ export class Trackers {
   exit(tracker: Tracker): boolean {
     if (!this.open.delete(tracker)) return false
     // Not compared with `tracker`: an exit before this one may have been stopped in the middle.
-    if (this.oldest === undefined || !this.open.has(this.oldest)) this.settle(this.follow())
+    if (this.oldest === undefined || !this.open.has(this.oldest)) this.publishOldest(this.follow())
     return true
   }
 
@@ -144,13 +144,13 @@ export class Trackers {
     if (oldest === undefined ? shown !== INVALID : !this.open.has(oldest) || shown !== oldest.seq) {
       this.order = this.open.values()
       this.published = shown as Seq
-      this.settle(this.follow())
+      this.publishOldest(this.follow())
     }
     return cutOff.length > 0
   }
 
   /** Has the word show what the oldest section has observed. */
-  private settle(oldest: Tracker | undefined): void {
+  private publishOldest(oldest: Tracker | undefined): void {
     const seq = oldest?.seq ?? INVALID
     if (seq !== this.published) {
       this.memory.store(this.reader + ReaderWords.asyncSeq, seq) // [X2]

@@ -10,7 +10,7 @@
  *
  * The lists of free runs are an index that can be made again from the table (pageTable.ts), which is
  * what the next owner of the lock does when it hears that the last one died. A run whose address
- * stands in a word of somebody's is taken and given back with a receipt: what is to become of run and
+ * stands in a word of somebody's is taken and given back with a redo record: what is to become of run and
  * word is written down first, and if need be the next owner does it.
  */
 
@@ -85,32 +85,32 @@ export class Pages {
   }
 
   /**
-   * Takes a run for `words`, marks it as `kind`, and writes its address to the word at `receipt`:
+   * Takes a run for `words`, marks it as `kind`, and writes its address to the word at `target`:
    * all or nothing, also if this worker dies in the middle. 0 when there is none.
    */
-  allocateInto(receipt: number, words: number, kind: Kind): number {
+  allocateInto(target: number, words: number, kind: Kind): number {
     const order = orderFor(words)
     if (order >= ORDERS) return 0
     return this.change(() => {
       // Reserved: no list holds it any more when the promise is kept, also if they were made again.
       const base = this.table.take(order)
       if (base === 0) return 0
-      this.promise(receipt, base, used(base, kind, order))
+      this.writeRedo(target, base, used(base, kind, order))
       this.keepPromise()
       return base
     })
   }
 
-  /** Gives the run at `base` back and clears the word at `receipt`, likewise all or nothing. */
-  releaseFrom(receipt: number, base: number): void {
+  /** Gives the run at `base` back and clears the word at `target`, likewise all or nothing. */
+  releaseFrom(target: number, base: number): void {
     this.change(() => {
-      this.promise(receipt, base, 0)
+      this.writeRedo(target, base, 0)
       this.keepPromise()
     })
   }
 
   /** Keeps what a dead worker may have promised: the words that lead to its runs are true now. */
-  settle(): void {
+  recover(): void {
     this.lock()
     this.unlock()
   }
@@ -124,14 +124,14 @@ export class Pages {
 
   /**
    * Base of the run that `address` lies in, 0 if that is no used run of this kind. On the path of
-   * every free, so it only glances: an item came to its owner through some lock or publication, and the
+   * every free, so it only racy peeks: an item came to its owner through some lock or publication, and the
    * entry of its page was written before that. For any other address the answer may be stale.
    */
   find(address: number, kind: Kind): number {
     const page = (address - this.base) >> SHIFT
     // Unsigned, an address in front of the pages lies far behind them.
     if (page >>> 0 >= this.count) return 0
-    const entry = this.memory.glance(this.tableAt + page)
+    const entry = this.memory.peekRacy(this.tableAt + page)
     return isA(entry, kind) ? baseIn(entry) : 0
   }
 
@@ -149,8 +149,8 @@ export class Pages {
   room(): { untouched: number; free: number } {
     const { memory } = this
     return {
-      untouched: this.count - memory.glance(Header.brk),
-      free: memory.glance(Header.freePages),
+      untouched: this.count - memory.peekRacy(Header.brk),
+      free: memory.peekRacy(Header.freePages),
     }
   }
 
@@ -161,7 +161,7 @@ export class Pages {
   releaseReservedBy(slot: number): number {
     const at = this.workers.reservingAt(slot)
     if (this.memory.load(at) === 0) {
-      this.settle()
+      this.recover()
       return 0
     }
     const released = this.change(() => {
@@ -213,7 +213,7 @@ export class Pages {
     return this.locked(() => {
       this.mayReserve()
       const result = body()
-      this.hasSettled()
+      this.hasRecovered()
       return result
     })
   }
@@ -223,7 +223,7 @@ export class Pages {
     this.memory.store(this.reservingAt, 1)
   }
 
-  private hasSettled(): void {
+  private hasRecovered(): void {
     this.changing--
     this.sayWhetherReserved()
   }
@@ -260,34 +260,34 @@ export class Pages {
   }
 
   /** Writes down that the run is to have this entry (0: be free) and the word its address (0). */
-  private promise(receipt: number, base: number, entry: number): void {
+  private writeRedo(target: number, base: number, entry: number): void {
     const { memory } = this
-    memory.poke(Header.receiptRun, base)
-    memory.poke(Header.receiptEntry, entry)
-    memory.poke(Header.receipt, receipt)
+    memory.poke(Header.redoRun, base)
+    memory.poke(Header.redoEntry, entry)
+    memory.poke(Header.redoTarget, target)
   }
 
   /**
    * Does what was written down; may be done again after a death at any point, and has no order among
    * its steps before the last: it begins with words that stay as they are, and who dies on the way has
    * the lock, so the next to take it does all of it again before anybody acts on run or word. Whoever
-   * reads the word without the lock takes it first, for a moment (`settle`).
+   * reads the word without the lock takes it first, for a moment (`recover`).
    */
   private keepPromise(): void {
     const { memory } = this
-    const receipt = memory.peek(Header.receipt)
-    if (receipt === 0) return
-    const base = memory.peek(Header.receiptRun)
-    const entry = memory.peek(Header.receiptEntry)
+    const target = memory.peek(Header.redoTarget)
+    if (target === 0) return
+    const base = memory.peek(Header.redoRun)
+    const entry = memory.peek(Header.redoEntry)
     if (entry !== 0) {
       this.table.put(base, entry)
-      memory.poke(receipt, base)
+      memory.poke(target, base)
     } else {
-      memory.poke(receipt, 0)
+      memory.poke(target, 0)
       // It is free, or reserved by who died in freeing it: then it was done before.
       if (this.table.entryOf(base) > 0) this.table.release(base)
     }
-    memory.poke(Header.receipt, 0)
+    memory.poke(Header.redoTarget, 0)
   }
 
   /** After a death under the lock: makes the lists again, then keeps what was promised. */
@@ -295,7 +295,7 @@ export class Pages {
     this.mayReserve()
     this.table.rebuild()
     this.keepPromise()
-    this.hasSettled()
+    this.hasRecovered()
   }
 }
 

@@ -24,7 +24,7 @@ export class Turn {
   /** How the end of this turn is heard of; tests that are their own event loop take it over. */
   schedule: (end: () => void) => void = endOfTurn
   /** How what shall happen in a later turn is put off; they take this over too. */
-  later: (deed: () => void, ms: number, keepAlive: boolean) => void = later
+  later: (action: () => void, ms: number, keepAlive: boolean) => void = later
   /** Calls back after `ms` if this worker is there by then; it need not stay for it. Likewise. */
   after: (callback: () => void, ms: number) => void = (callback, ms) => later(callback, ms, false)
   private held: Published[] = []

@@ -1,7 +1,7 @@
 /**
  * How we wait: always bounded, never on a plain read, and in two ways.
  *
- * `until` blocks this thread: a few breaths first, because most waits end within microseconds, then
+ * `until` blocks this thread: a few spins first, because most waits end within microseconds, then
  * naps that double up to a limit. Nobody has to wake us, so nobody can forget to; a reader that
  * leaves its section stays as cheap as one store. `untilAsync` does the same between turns of the
  * event loop, for threads that may not block and for programs that have better things to do.
@@ -26,10 +26,10 @@ export interface AsyncWaitOptions extends WaitOptions {
 /** What a wait takes when its caller named no time: long enough for any sane section. */
 export const DEFAULT_TIMEOUT_MS = 30_000
 
-const BREATHS = 64
-const FIRST_NAP_MS = 0.05
-const LONGEST_NAP_MS = 2
-const LONGEST_SLEEP_MS = 8
+const SPINS = 64
+const FIRST_SLEEP_MS = 0.05
+const LONGEST_SLEEP_MS = 2
+const LONGEST_TIMER_MS = 8
 
 /** How long the caller wants to wait; Misuse for what no waiting verb knows. */
 export function timeoutOf(call: string, options: WaitOptions | undefined): number {
@@ -111,19 +111,19 @@ export class Deadline {
 /** Probes until it says yes (true) or the time is over (false). Blocks this thread. */
 export function until(sleeper: Sleeper, timeoutMs: number, probe: () => boolean): boolean {
   const { memory } = sleeper
-  for (let breath = 0; breath < BREATHS; breath++) {
+  for (let spin = 0; spin < SPINS; spin++) {
     if (probe()) return true
     if (timeoutMs === 0) return false
     memory.pause()
   }
   const deadline = new Deadline(memory, timeoutMs)
-  for (let napMs = FIRST_NAP_MS; ; napMs = Math.min(napMs * 2, LONGEST_NAP_MS)) {
+  for (let sleepMs = FIRST_SLEEP_MS; ; sleepMs = Math.min(sleepMs * 2, LONGEST_SLEEP_MS)) {
     if (probe()) return true
     const left = deadline.left()
     if (left <= 0) return false
     sleeper.beforeSleep()
-    const ms = Math.min(napMs, left)
-    memory.nap(ms)
+    const ms = Math.min(sleepMs, left)
+    memory.sleep(ms)
     deadline.sleeping(memory.sleeps ? ms : 0)
   }
 }
@@ -136,13 +136,13 @@ export async function untilAsync(
   probe: () => boolean,
 ): Promise<boolean> {
   const deadline = new Deadline(memory, timeoutMs)
-  for (let sleepMs = 0; ; sleepMs = Math.min(sleepMs * 2 || 1, LONGEST_SLEEP_MS)) {
+  for (let timerMs = 0; ; timerMs = Math.min(timerMs * 2 || 1, LONGEST_TIMER_MS)) {
     const signal = options?.signal
     if (signal?.aborted) throw signal.reason ?? new Exhausted('the wait was aborted')
     if (probe()) return true
     const left = deadline.left()
     if (left <= 0) return false
-    const ms = Math.min(sleepMs, left)
+    const ms = Math.min(timerMs, left)
     await sleep(ms)
     deadline.sleeping(ms)
   }

@@ -8,7 +8,7 @@
  *
  * Two facts follow from the generation. A lock word that holds a token of an older generation was
  * left by a worker that is gone. And nothing done in the name of a dead worker can be mistaken for
- * a deed of its successor.
+ * a action of its successor.
  *
  * The generation is the one word that says what a slot is, and each change is one step of it:
  *

@@ -148,9 +148,9 @@ export class Chains {
     return heads | (bits << ChainsWord.bitsShift) | link
   }
 
-  /** `make`, and its address is written to the word at `receipt` in the same step. */
-  makeInto(receipt: number, bits: number, link: number): number {
-    const heads = this.space.pages.allocateInto(receipt, 2 ** bits, RunKind.chains)
+  /** `make`, and its address is written to the word at `target` in the same step. */
+  makeInto(target: number, bits: number, link: number): number {
+    const heads = this.space.pages.allocateInto(target, 2 ** bits, RunKind.chains)
     if (heads === 0) return 0
     this.memory.fill(heads, 2 ** bits, 0)
     return heads | (bits << ChainsWord.bitsShift) | link
@@ -187,13 +187,13 @@ export class Chains {
     this.memory.store(this.wordAt, chains)
   }
 
-  /** Gives the pages of the array named by the word at `receipt` back, and clears that word. */
-  releaseFrom(receipt: number): void {
-    this.space.pages.releaseFrom(receipt, this.memory.peek(receipt) & ChainsWord.pageMask)
+  /** Gives the pages of the array named by the word at `target` back, and clears that word. */
+  releaseFrom(target: number): void {
+    this.space.pages.releaseFrom(target, this.memory.peek(target) & ChainsWord.pageMask)
   }
 
   /** Marks a new array's pages as what they are. */
-  settle(chains: number): void {
+  recover(chains: number): void {
     this.space.pages.publish(chains & ChainsWord.pageMask, RunKind.chains)
   }
 }

@@ -158,7 +158,7 @@ function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean
   if (zoneLives(space, at)) return false
   directory.remove(serial, () => {
     // Who died in giving an array back may have promised to clear its word, and not done it.
-    pages.settle()
+    pages.recover()
     // The entry is gone: who dies here leaves what nothing leads to, and sweeping finds that.
     for (const word of [TableWords.building, TableWords.retired, TableWords.chains]) {
       const array = memory.peek(at + word) & ChainsWord.pageMask
@@ -263,7 +263,7 @@ function buildTable(
     memory.poke(at + TableWords.zone, zone.parts.at)
     memory.poke(at + TableWords.zoneSerial, zone.serial)
     const chains = new Chains(space, at, name)
-    chains.settle(first)
+    chains.recover(first)
     chains.publish(first)
     space.pages.publish(at, RunKind.table)
     return at

@@ -65,7 +65,7 @@ function attempt(parts: TableParts, bits: number): Outcome {
   return withStripes(stripes, 2 ** stripes.bits, () => {
     // The last to resize may have died with pages promised to these words. His locks can be taken
     // before his reaper gets to the pages: kept later, the promise would undo what we do here.
-    pages.settle()
+    pages.recover()
     if (!collect(parts)) return 'readers'
     const current = chains.current()
     const left = memory.peek(at + TableWords.building)

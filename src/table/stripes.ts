@@ -94,14 +94,14 @@ export class Stripes {
     const { memory } = this.space
     let records = 0
     for (let i = 0; i < 2 ** this.bits; i++) {
-      this.settle(i)
+      this.recover(i)
       records += memory.load(this.at(i) + StripeWords.records)
     }
     return records
   }
 
   /** Counts again where a dead owner may have left a wrong number. */
-  private settle(index: number): void {
+  private recover(index: number): void {
     const { locks, memory, workers } = this.space
     const at = this.lockAt(index)
     const owner = memory.load(at)

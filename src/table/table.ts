@@ -181,7 +181,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     if (!nested) smr.enterInCall()
     try {
       const item = this.seek(aim, key)
-      return item === 0 ? undefined : smr.settled(fn(item))
+      return item === 0 ? undefined : smr.rejectPromise(fn(item))
     } finally {
       if (!nested) smr.exit()
     }
@@ -276,7 +276,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       this.link(item, values, key)
     } catch (error) {
       const isIn = this.made !== item
-      this.settleAfter(isIn)
+      this.recoverAfter(isIn)
       if (!isIn) throw this.explained(error, key)
     }
     return this
@@ -294,7 +294,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       return this.unlink(key)
     } catch (error) {
       const isOut = this.replaced !== 0
-      this.settleAfter(isOut)
+      this.recoverAfter(isOut)
       if (!isOut) throw this.explained(error, key)
       return true
     }
@@ -434,7 +434,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       zone.makeRoom()
       ready = true
     } finally {
-      if (!ready) this.settle()
+      if (!ready) this.recover()
     }
     if (this.made === item) return item
     throw new Misuse(
@@ -504,19 +504,19 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * `settle` when a write was stopped. One that has happened does not fail because a lock is not to be
+   * `recover` when a write was stopped. One that has happened does not fail because a lock is not to be
    * had for what it replaced: that stays here, and the next write frees it.
    */
-  private settleAfter(happened: boolean): void {
+  private recoverAfter(happened: boolean): void {
     try {
-      this.settle()
+      this.recover()
     } catch (error) {
       if (!happened || !isTimeOut(error)) throw error
     }
   }
 
   /** Finishes what an exception has stopped, of this call or of one before: see `made`. */
-  private settle(): void {
+  private recover(): void {
     const { made, replaced, zone } = this
     if (made !== NULL_ITEM) {
       const held = zone.holdRaw(made)
@@ -545,7 +545,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   private assertWritable(verb: string): void {
     const { space } = this.arena
     if (space.isOpen && !this.smr.inside) {
-      if (this.made !== NULL_ITEM || this.replaced !== NULL_ITEM) this.settle()
+      if (this.made !== NULL_ITEM || this.replaced !== NULL_ITEM) this.recover()
       return
     }
     space.assertOpen(`table.${verb}`)

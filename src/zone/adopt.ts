@@ -1,7 +1,7 @@
 /**
  * What becomes of a dead worker's share of a zone.
  *
- * Its cache's last move is finished, then every bucket that calls the worker its home goes to the
+ * Its cache's last move is finished, then every bucket that calls the worker its owner goes to the
  * depot: what it had freed is retired under a *new* goal - the old owner's unlinks happened before
  * its death, its death before this advance -, what it had ready to allocate is safe, empty ones are
  * spares. A bucket whose destructors had not all been called is retired as well, and the next to
@@ -19,14 +19,14 @@ import {
   BucketWords,
   CacheWords,
   DepotWords,
-  Home,
   KegWords,
+  Owner,
   ZoneWords,
   zoneParts,
 } from '../memory/layout.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Space } from '../space/space.ts'
-import { allocHome, Buckets, freeHome } from './bucket.ts'
+import { allocOwner, Buckets, freeOwner } from './bucket.ts'
 import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
 import { Keg } from './keg.ts'
@@ -52,7 +52,7 @@ export function adoptCache(
 ): Adopted {
   const { memory, maxWorkers } = space
   const parts = zoneParts(zone, maxWorkers)
-  const records = new Keg(space, parts.records, name, 0)
+  const keg = new Keg(space, parts.keg, name, 0)
   const capacity = memory.peek(zone + ZoneWords.capacity)
   const buckets = new Buckets(memory, new Keg(space, parts.buckets, name, 0), capacity)
   const knobs = new Knobs(memory, parts.made, parts.knobs)
@@ -60,19 +60,19 @@ export function adoptCache(
   const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
   const recordWords = memory.peek(zone + ZoneWords.recordWords)
   const trashing = isTrashing(space, zone)
-  const estate = { at: zone, name, space, records, buckets, depot, domain, recordWords, trashing }
+  const state = { at: zone, name, space, keg, buckets, depot, domain, recordWords, trashing }
   if (memory.load(zone + ZoneWords.state) === COLLECTING) {
     // We hold the directory's lock: so did its destroyer, and died.
-    collect(estate)
+    collect(state)
     memory.store(zone + ZoneWords.state, 0)
   }
-  settleLocks(estate)
+  recoverLocks(state)
   const adopted = { pending: 0, safe: 0 }
   if (memory.peek(cache.at + CacheWords.opened) === 0) return adopted
   empty(cache, buckets, name)
-  for (const { bucket, home } of buckets.all()) {
-    if (home !== allocHome(slot) && home !== freeHome(slot)) continue
-    const { pending, safe } = takeOver(estate, bucket, home)
+  for (const { bucket, owner } of buckets.all()) {
+    if (owner !== allocOwner(slot) && owner !== freeOwner(slot)) continue
+    const { pending, safe } = takeOver(state, bucket, owner)
     adopted.pending += pending
     adopted.safe += safe
   }
@@ -87,30 +87,30 @@ export function adoptCache(
  * What a worker that died under a lock of the zone left torn is mended now, also by a reaper that had
  * not opened the zone: a batch is finished, lists and what they show are made again.
  */
-function settleLocks({ at, buckets, depot, records, space }: Estate): void {
+function recoverLocks({ at, buckets, depot, keg, space }: ZoneState): void {
   const { locks, maxWorkers } = space
-  for (const keg of [records, buckets.keg])
-    if (locks.isOrphaned(keg.at + KegWords.lock)) keg.settle()
-  if (locks.isOrphaned(zoneParts(at, maxWorkers).depot + DepotWords.lock)) depot.settle()
+  for (const each of [keg, buckets.keg])
+    if (locks.isOrphaned(each.at + KegWords.lock)) each.recover()
+  if (locks.isOrphaned(zoneParts(at, maxWorkers).depot + DepotWords.lock)) depot.recover()
 }
 
 /** What taking over a bucket needs to know of its zone. */
-type Estate = Pick<
+type ZoneState = Pick<
   Parts,
-  'at' | 'name' | 'space' | 'records' | 'buckets' | 'depot' | 'domain' | 'recordWords' | 'trashing'
+  'at' | 'name' | 'space' | 'keg' | 'buckets' | 'depot' | 'domain' | 'recordWords' | 'trashing'
 >
 
 /** Puts a bucket that has lost its worker where its items belong, and says where that was. */
-export function takeOver(estate: Estate, bucket: number, home: number): Adopted {
-  const { buckets, depot, domain, records, recordWords, space, trashing } = estate
+export function takeOver(state: ZoneState, bucket: number, owner: number): Adopted {
+  const { buckets, depot, domain, keg, recordWords, space, trashing } = state
   const { memory } = space
   const count = buckets.count(bucket)
   if (memory.peek(bucket + BucketWords.raw) !== 0) {
-    records.give(bucket)
+    keg.give(bucket)
     memory.poke(bucket + BucketWords.raw, 0)
   } else if (count > 0) {
     const destroyed = memory.peek(bucket + BucketWords.destroyed)
-    if (domain !== undefined && (home >= Home.free || destroyed < count)) {
+    if (domain !== undefined && (owner >= Owner.free || destroyed < count)) {
       depot.retire(bucket, domain, 0)
       return { pending: count, safe: 0 }
     }
@@ -136,10 +136,10 @@ function empty(cache: Cache, buckets: Buckets, name: string): void {
 /** `ZoneWords.state` while a destroyer empties all caches, with the directory's lock held. */
 export const COLLECTING = 2
 
-/** Moves every worker's buckets into the depot: by their homes, so that it can be done twice. */
-export function collect(estate: Estate): void {
-  const { buckets, records, space } = estate
-  records.settle()
-  for (const cache of cachesOf(space, estate.at)) empty(cache, buckets, estate.name)
-  for (const { bucket, home } of buckets.all()) if (home > 0) takeOver(estate, bucket, home)
+/** Moves every worker's buckets into the depot: by their owners, so that it can be done twice. */
+export function collect(state: ZoneState): void {
+  const { buckets, keg, space } = state
+  keg.recover()
+  for (const cache of cachesOf(space, state.at)) empty(cache, buckets, state.name)
+  for (const { bucket, owner } of buckets.all()) if (owner > 0) takeOver(state, bucket, owner)
 }

@@ -39,12 +39,12 @@ function itemsInBuckets(parts: Parts): Map<number, number> {
 
 /** Throws Corruption unless every item is in exactly one place. Only while the zone is quiet. */
 export function checkZone(parts: Parts): void {
-  parts.records.check()
+  parts.keg.check()
   parts.buckets.keg.check()
   parts.depot.check()
   const inBuckets = itemsInBuckets(parts)
   let out = 0
-  for (const item of parts.records.itemsOut()) if (!inBuckets.delete(item)) out++
+  for (const item of parts.keg.itemsOut()) if (!inBuckets.delete(item)) out++
   if (inBuckets.size > 0) {
     const [item] = inBuckets.keys()
     throw new Corruption(
@@ -73,16 +73,15 @@ export function auditZone(parts: Parts, reachable: Iterable<Item>): Item[] {
     const what = `reachable is ${show(reachable)}; give the items that you can reach`
     throw misuse(parts, 'audit', what)
   }
-  const { records, space } = parts
+  const { keg, space } = parts
   const known = new Set<number>(reachable)
   const inBuckets = itemsInBuckets(parts)
   const leaked: Item[] = []
-  for (const item of records.itemsOut()) {
+  for (const item of keg.itemsOut()) {
     if (known.has(item) || inBuckets.has(item)) continue
     leaked.push(item as Item)
-    const slab = records.addresses.slabOf(item)
-    if (space.checks)
-      markBusy(space.memory, slab, records.shape, records.addresses.indexOf(slab, item))
+    const slab = keg.addresses.slabOf(item)
+    if (space.checks) markBusy(space.memory, slab, keg.shape, keg.addresses.indexOf(slab, item))
   }
   return leaked
 }

@@ -11,7 +11,7 @@ import { show } from '../base/errors.ts'
 import { CacheWords } from '../memory/layout.ts'
 import { isTimeOut } from '../space/lock.ts'
 import { doubleFree, exhausted, foreign, insideSection, misuse, whyEmpty } from './errors.ts'
-import { construct, Failure, setBusy, setIdle, settle } from './hooks.ts'
+import { construct, Failure, putHeldBack, setBusy, setIdle } from './hooks.ts'
 import { mend, type Parts } from './parts.ts'
 import { zoneStats } from './stats.ts'
 import { freeAlone, type Supply } from './supply.ts'
@@ -84,16 +84,16 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
  * throws is for the caller to surface.
  */
 function giveAllBack(parts: Parts, first: number, made: number): Failure {
-  const { frames, hooks, records, space } = parts
+  const { frames, hooks, keg, space } = parts
   const failure = new Failure()
   const dtor = hooks.ctor === undefined ? undefined : hooks.dtor
   const end = first + made
   for (let i = first; i < end; i++) {
     const item = frames.items[i] as Item
-    if (space.checks) setIdle(parts, records.addresses.slabOf(item), item)
+    if (space.checks) setIdle(parts, keg.addresses.slabOf(item), item)
     failure.run(parts, dtor, item)
   }
-  while (frames.held > first) settle(parts, frames.held - 1, failure)
+  while (frames.held > first) putHeldBack(parts, frames.held - 1, failure)
   return failure
 }
 
@@ -104,10 +104,10 @@ export function freeBatch(parts: Parts, supply: Supply, items: readonly Item[]):
   if (!Array.isArray(items)) {
     throw misuse(parts, FREE, `items are ${show(items)}; give an array of items`)
   }
-  const { cache, domain, records, space } = parts
+  const { cache, domain, keg, space } = parts
   // A copy: what the caller has may be more than an array, and hooks run from here on.
   const own = items.slice() as readonly Item[]
-  const bad = records.addresses.findForeign(own)
+  const bad = keg.addresses.findForeign(own)
   if (bad >= 0) throw foreign(parts, FREE, own[bad] as Item)
   if (domain?.inside) throw insideSection(parts, FREE)
   if (space.checks) releaseAll(parts, own)
@@ -122,7 +122,7 @@ function releaseAll(parts: Parts, items: readonly Item[]): void {
   try {
     for (; idle < items.length; idle++) {
       const item = items[idle] as Item
-      if (setIdle(parts, parts.records.addresses.slabOf(item), item)) continue
+      if (setIdle(parts, parts.keg.addresses.slabOf(item), item)) continue
       const first = items.indexOf(item)
       if (first === idle) throw doubleFree(parts, FREE, item)
       const what = `item ${item} is in the batch twice, as items[${first}] and items[${idle}] (double free)`
@@ -138,7 +138,7 @@ function releaseAll(parts: Parts, items: readonly Item[]): void {
 function keepAll(parts: Parts, items: readonly Item[], begin: number, end: number): void {
   for (let i = begin; i < end; i++) {
     const item = items[i] as Item
-    setBusy(parts, parts.records.addresses.slabOf(item), item)
+    setBusy(parts, parts.keg.addresses.slabOf(item), item)
   }
 }
 

@@ -5,13 +5,13 @@
  * and meets the rest of the world once per bucketful. Each zone has a keg of them; they come
  * straight from it, so nothing has to be allocated while a zone's lock is held.
  *
- * A bucket's `home` says who may touch it, and is the commit point of every move. An empty bucket's
+ * A bucket's `owner` says who may touch it, and is the commit point of every move. An empty bucket's
  * goal is 0; so is that of a bucket whose items are safe. `destroyed` counts, from the bottom, the
  * items whose destructor has been called: whoever inherits a bucket from a dead worker goes on from there.
  */
 
 import { Corruption } from '../base/errors.ts'
-import { BucketWords, Home } from '../memory/layout.ts'
+import { BucketWords, Owner } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { roundUp } from '../memory/struct.ts'
 import type { Keg } from './keg.ts'
@@ -59,11 +59,11 @@ export class Buckets {
     this.capacity = capacity
   }
 
-  /** A new empty bucket with this home, 0 when there is no memory for one. */
-  make(home: number): number {
+  /** A new empty bucket with this owner, 0 when there is no memory for one. */
+  make(owner: number): number {
     const { capacity, memory } = this
     return this.keg.takeOne((bucket) => {
-      memory.poke(bucket + BucketWords.home, home)
+      memory.poke(bucket + BucketWords.owner, owner)
       memory.poke(bucket + BucketWords.capacity, capacity)
       memory.poke(bucket + BucketWords.count, 0)
       memory.poke(bucket + BucketWords.goal, 0)
@@ -84,20 +84,20 @@ export class Buckets {
     throw new Corruption(`${what}: ${bucket} should be a bucket, and is none`, { bucket })
   }
 
-  /** Corruption unless it is a bucket of this zone with this home, with no more in it than it holds. */
-  assertAt(bucket: number, home: number, what: string): void {
+  /** Corruption unless it is a bucket of this zone with this owner, with no more in it than it holds. */
+  assertAt(bucket: number, owner: number, what: string): void {
     const { memory } = this
     this.assertBucket(bucket, what)
     const count = memory.peek(bucket + BucketWords.count)
-    const said = memory.peek(bucket + BucketWords.home)
+    const said = memory.peek(bucket + BucketWords.owner)
     const full = memory.peek(bucket + BucketWords.capacity)
     const destroyed = memory.peek(bucket + BucketWords.destroyed)
     const isSound = count >= 0 && count <= full && full <= this.capacity
     const isBegun = destroyed >= 0 && destroyed <= this.capacity
-    if (said === home && isSound && isBegun) return
+    if (said === owner && isSound && isBegun) return
     throw new Corruption(
-      `${what}: bucket ${bucket} should be at home in ${home}, and says ${said}; it has ${count} items, ${destroyed} of them destroyed, and is full at ${full}`,
-      { bucket, home: said, count, full, destroyed },
+      `${what}: bucket ${bucket} should be at home in ${owner}, and says ${said}; it has ${count} items, ${destroyed} of them destroyed, and is full at ${full}`,
+      { bucket, owner: said, count, full, destroyed },
     )
   }
 
@@ -112,26 +112,26 @@ export class Buckets {
   }
 
   /**
-   * Every bucket of the zone with its home. Homes in the depot are exact under its lock; those of
+   * Every bucket of the zone with its owner. Owners in the depot are exact under its lock; those of
    * other workers may change hands meanwhile. Any value that such a word has had since the bucket was made
    * is fine (before that nobody finds it here: the keg's lock lies between). Two cases: the asker has the
    * depot's lock, then all moves into the depot and out of it happened before, and it finds the last of
    * them; or it asks about one worker, itself or one that is gone or has stopped, whose moves all happened
-   * before, and an old home of another's bucket is another worker's, or the depot's. Otherwise (homes of a
+   * before, and an old owner of another's bucket is another worker's, or the depot's. Otherwise (owners of a
    * worker that goes on) a bucket would be taken out of its hands.
    */
-  all(): { bucket: number; home: number }[] {
-    const home = (bucket: number): number => this.memory.glance(bucket + BucketWords.home)
-    return this.keg.itemsOut().map((bucket) => ({ bucket, home: home(bucket) }))
+  all(): { bucket: number; owner: number }[] {
+    const owner = (bucket: number): number => this.memory.peekRacy(bucket + BucketWords.owner)
+    return this.keg.itemsOut().map((bucket) => ({ bucket, owner: owner(bucket) }))
   }
 }
 
-/** Home of a bucket that a worker allocates from. */
-export function allocHome(slot: number): number {
-  return Home.alloc + slot
+/** Owner of a bucket that a worker allocates from. */
+export function allocOwner(slot: number): number {
+  return Owner.alloc + slot
 }
 
-/** Home of a bucket that a worker frees into. */
-export function freeHome(slot: number): number {
-  return Home.free + slot
+/** Owner of a bucket that a worker frees into. */
+export function freeOwner(slot: number): number {
+  return Owner.free + slot
 }

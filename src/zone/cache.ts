@@ -230,8 +230,8 @@ export class Cache {
   /** What this cache holds and has done; of another worker's, possibly a moment old. */
   counts(): CacheCounts {
     const { memory, at } = this
-    const inAlloc = memory.glance(memory.glance(at + CacheWords.alloc) + BucketWords.count)
-    const inFree = memory.glance(memory.glance(at + CacheWords.free) + BucketWords.count)
+    const inAlloc = memory.peekRacy(memory.peekRacy(at + CacheWords.alloc) + BucketWords.count)
+    const inFree = memory.peekRacy(memory.peekRacy(at + CacheWords.free) + BucketWords.count)
     return {
       inAlloc,
       inFree,

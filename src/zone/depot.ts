@@ -15,7 +15,7 @@
  *   if it says no, the bucket stays. Otherwise (a poll before locking, used for another head) a
  *   worker could take a bucket whose own goal nobody has asked about.
  *
- * Lists and counts are an index over the buckets' homes and goals (depotLists.ts). A worker that dies
+ * Lists and counts are an index over the buckets' owners and goals (depotLists.ts). A worker that dies
  * inside leaves them torn; the next one to lock makes them anew.
  *
  * Heads and counts are also looked at without the lock. Any value that these words ever had is fine, for
@@ -52,12 +52,12 @@ export interface DepotCounts {
 
 export function depotCounts(memory: Memory, at: number): DepotCounts {
   return {
-    pending: memory.glance(at + DepotWords.pendingItems),
-    peakPending: memory.glance(at + DepotWords.peakPending),
-    safe: memory.glance(at + DepotWords.safeItems),
-    pendingBuckets: memory.glance(at + DepotWords.pendingBuckets),
-    safeBuckets: memory.glance(at + DepotWords.safeBuckets),
-    emptyBuckets: memory.glance(at + DepotWords.emptyBuckets),
+    pending: memory.peekRacy(at + DepotWords.pendingItems),
+    peakPending: memory.peekRacy(at + DepotWords.peakPending),
+    safe: memory.peekRacy(at + DepotWords.safeItems),
+    pendingBuckets: memory.peekRacy(at + DepotWords.pendingBuckets),
+    safeBuckets: memory.peekRacy(at + DepotWords.safeBuckets),
+    emptyBuckets: memory.peekRacy(at + DepotWords.emptyBuckets),
     retired: memory.tallied(at + DepotWords.retired),
     advances: memory.tallied(at + DepotWords.advances),
     contended: memory.tallied(at + DepotWords.contended),
@@ -97,9 +97,9 @@ export class Depot {
    * Retires a bucket of freed items: the one door through which an unstamped bucket leaves a worker,
    * whether it is full, sealed, drained or inherited. Advances once; a `paced` one, which is full,
    * only if it is the one in `advanceEvery` that does, else its goal lies a step ahead. Returns an
-   * empty bucket in exchange, 0 if the depot has none or `exchangeHome` is 0: none wanted.
+   * empty bucket in exchange, 0 if the depot has none or `exchangeOwner` is 0: none wanted.
    */
-  retire(bucket: number, domain: Smr, exchangeHome: number, paced = false): number {
+  retire(bucket: number, domain: Smr, exchangeOwner: number, paced = false): number {
     domain.makeRoom()
     this.lock()
     let whole = false
@@ -108,7 +108,7 @@ export class Depot {
       this.memory.tally(this.at + DepotWords.retired, 1)
       this.memory.tally(this.at + DepotWords.advances, domain.steps)
       this.lists.append(bucket)
-      const empty = exchangeHome === 0 ? 0 : this.lists.popEmpty(exchangeHome)
+      const empty = exchangeOwner === 0 ? 0 : this.lists.popEmpty(exchangeOwner)
       whole = true
       return empty
     } finally {
@@ -118,14 +118,14 @@ export class Depot {
 
   /**
    * Puts a bucket of safe items here. Returns an empty one in exchange, 0 if the depot has none or
-   * `exchangeHome` is 0: none wanted.
+   * `exchangeOwner` is 0: none wanted.
    */
-  putSafe(bucket: number, exchangeHome: number): number {
+  putSafe(bucket: number, exchangeOwner: number): number {
     this.lock()
     let whole = false
     try {
       this.lists.pushSafe(bucket)
-      const empty = exchangeHome === 0 ? 0 : this.lists.popEmpty(exchangeHome)
+      const empty = exchangeOwner === 0 ? 0 : this.lists.popEmpty(exchangeOwner)
       whole = true
       return empty
     } finally {
@@ -134,12 +134,12 @@ export class Depot {
   }
 
   /** An empty bucket from the depot or, failing that, a new one; 0 when there is no memory. */
-  takeEmpty(home: number): number {
-    if (this.memory.glance(this.at + DepotWords.emptyHead) !== 0) {
-      const bucket = this.locked(() => this.lists.popEmpty(home))
+  takeEmpty(owner: number): number {
+    if (this.memory.peekRacy(this.at + DepotWords.emptyHead) !== 0) {
+      const bucket = this.locked(() => this.lists.popEmpty(owner))
       if (bucket !== 0) return bucket
     }
-    return this.buckets.make(home)
+    return this.buckets.make(owner)
   }
 
   putEmpty(bucket: number): void {
@@ -148,7 +148,7 @@ export class Depot {
 
   /** Whether `fetch` is worth its lock: something is safe, or the oldest goal is met. */
   isPromising(): boolean {
-    if (this.memory.glance(this.at + DepotWords.safeHead) !== 0) return true
+    if (this.memory.peekRacy(this.at + DepotWords.safeHead) !== 0) return true
     const oldest = this.memory.load(this.at + DepotWords.oldest)
     return oldest !== 0 && this.hasExpired(oldest as Seq)
   }
@@ -185,7 +185,7 @@ export class Depot {
   }
 
   /** Makes the lists anew if somebody was thrown out, or died, in the middle of a change. */
-  settle(): void {
+  recover(): void {
     this.lock()
     this.unlock(true)
   }
@@ -203,7 +203,7 @@ export class Depot {
   isOverfull(): boolean {
     const most = this.knobs.depotItems
     if (most === NO_LIMIT) return false
-    const held = (word: number): number => this.memory.glance(this.at + word)
+    const held = (word: number): number => this.memory.peekRacy(this.at + word)
     if (held(DepotWords.safeItems) + held(DepotWords.pendingItems) <= most) return false
     return this.locked(() => {
       // Goals are in order: one poll tells of all up to the one that is too much.
@@ -249,7 +249,7 @@ export class Depot {
     return depotCounts(this.memory, this.at)
   }
 
-  /** Conservation: every bucket that calls the depot its home is counted and listed, in order. */
+  /** Conservation: every bucket that calls the depot its owner is counted and listed, in order. */
   check(): void {
     this.lock()
     try {
@@ -276,7 +276,7 @@ export class Depot {
 
   private lock(): void {
     // A hint for `contended`, and for how large buckets should be: nothing depends on it.
-    const taken = this.memory.glance(this.at + DepotWords.lock) !== 0
+    const taken = this.memory.peekRacy(this.at + DepotWords.lock) !== 0
     this.space.locks.acquireAndRepair(this.at + DepotWords.lock, this.what, this.whenDead)
     if (!taken) return
     this.memory.tally(this.at + DepotWords.contended, 1)

@@ -6,13 +6,13 @@
  *   empty     likewise
  *
  * Everything here is done with the depot's lock held, and all of it only indexes what the buckets
- * themselves say, their homes and goals: after a death under the lock it is made again (`rebuild`).
- * So a bucket's goal is stored before its home. Two cases for whoever rebuilds: the home says that the
+ * themselves say, their owners and goals: after a death under the lock it is made again (`rebuild`).
+ * So a bucket's goal is stored before its owner. Two cases for whoever rebuilds: the owner says that the
  * bucket is here, then its goal was stored before, and it is put where that belongs; or it still says
- * whose hand it was in, then it is in none of the new lists. Otherwise (the home before the goal) a
- * bucket could be put in front of the queue, and handed out, under no goal or an old one. Home and
+ * whose hand it was in, then it is in none of the new lists. Otherwise (the owner before the goal) a
+ * bucket could be put in front of the queue, and handed out, under no goal or an old one. Owner and
  * links may come in any order: both are under the lock, and after a death there the links are made
- * anew, from homes alone.
+ * anew, from owners alone.
  *
  * What a list leads to must be a bucket of this zone that says that it is in this list. So no walk can
  * go round: a bucket that was taken says so, and is Corruption when it is met again.
@@ -20,20 +20,20 @@
 
 import { Corruption } from '../base/errors.ts'
 import { delta, INVALID, leq, type Seq } from '../base/seq.ts'
-import { BucketWords, DepotWords, Home } from '../memory/layout.ts'
+import { BucketWords, DepotWords, Owner } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
-import { allocHome, type Buckets } from './bucket.ts'
+import { allocOwner, type Buckets } from './bucket.ts'
 
 export class DepotLists {
   private readonly memory: Memory
   private readonly at: number
   private readonly buckets: Buckets
   /** Of a bucket that this worker takes to allocate from. */
-  private readonly home: number
+  private readonly owner: number
 
   /**
    * The bucket that this worker has taken to allocate from, or to discard, and not brought back: set with
-   * its home, by the next step, and no call lies between. For a worker that visits a zone: pressure.ts.
+   * its owner, by the next step, and no call lies between. For a worker that visits a zone: pressure.ts.
    */
   taken = 0
   /** How the depot is called in errors. */
@@ -44,15 +44,15 @@ export class DepotLists {
     this.what = what
     this.at = at
     this.buckets = buckets
-    this.home = allocHome(slot)
+    this.owner = allocOwner(slot)
   }
 
   // ---- pending -----------------------------------------------------------------------------
 
   /** Adds a bucket that has its goal, which is no older than those before it. */
   append(bucket: number): void {
-    const tail = this.checked(DepotWords.pendingTail, Home.pending)
-    this.set(bucket + BucketWords.home, Home.pending)
+    const tail = this.checked(DepotWords.pendingTail, Owner.pending)
+    this.set(bucket + BucketWords.owner, Owner.pending)
     if (bucket === this.taken) this.taken = 0
     this.set(bucket + BucketWords.next, 0)
     if (tail === 0) this.set(this.at + DepotWords.pendingHead, bucket)
@@ -67,7 +67,7 @@ export class DepotLists {
 
   /** The bucket that has waited longest, 0 if none does. */
   firstPending(): number {
-    return this.checked(DepotWords.pendingHead, Home.pending)
+    return this.checked(DepotWords.pendingHead, Owner.pending)
   }
 
   goalOf(bucket: number): Seq {
@@ -76,7 +76,7 @@ export class DepotLists {
 
   /** Takes the first, whose goal is met. */
   removeFirst(bucket: number): void {
-    this.set(bucket + BucketWords.home, this.home)
+    this.set(bucket + BucketWords.owner, this.owner)
     this.taken = bucket
     this.set(bucket + BucketWords.goal, INVALID)
     const next = this.get(bucket + BucketWords.next)
@@ -99,7 +99,7 @@ export class DepotLists {
   // ---- safe and empty ----------------------------------------------------------------------
 
   pushSafe(bucket: number): void {
-    this.set(bucket + BucketWords.home, Home.safe)
+    this.set(bucket + BucketWords.owner, Owner.safe)
     if (bucket === this.taken) this.taken = 0
     this.push(DepotWords.safeHead, bucket)
     this.bump(DepotWords.safeBuckets, 1)
@@ -108,7 +108,7 @@ export class DepotLists {
 
   /** Takes the one that came last, 0 if there is none. */
   popSafe(): number {
-    const bucket = this.pop(DepotWords.safeHead, Home.safe, this.home)
+    const bucket = this.pop(DepotWords.safeHead, Owner.safe, this.owner)
     if (bucket === 0) return 0
     this.bump(DepotWords.safeBuckets, -1)
     this.bump(DepotWords.safeItems, -this.buckets.count(bucket))
@@ -117,15 +117,15 @@ export class DepotLists {
   }
 
   pushEmpty(bucket: number): void {
-    this.set(bucket + BucketWords.home, Home.empty)
+    this.set(bucket + BucketWords.owner, Owner.empty)
     if (bucket === this.taken) this.taken = 0
     this.push(DepotWords.emptyHead, bucket)
     this.bump(DepotWords.emptyBuckets, 1)
   }
 
-  /** Takes one for `home`, 0 if there is none. */
-  popEmpty(home: number = this.home): number {
-    const bucket = this.pop(DepotWords.emptyHead, Home.empty, home)
+  /** Takes one for `owner`, 0 if there is none. */
+  popEmpty(owner: number = this.owner): number {
+    const bucket = this.pop(DepotWords.emptyHead, Owner.empty, owner)
     if (bucket === 0) return 0
     this.bump(DepotWords.emptyBuckets, -1)
     this.set(bucket + BucketWords.destroyed, 0)
@@ -154,7 +154,7 @@ export class DepotLists {
       items <= most && bucket !== 0 && left > 0;
       bucket = this.get(bucket + BucketWords.next), left--
     ) {
-      this.buckets.assertAt(bucket, Home.pending, this.what)
+      this.buckets.assertAt(bucket, Owner.pending, this.what)
       items += this.buckets.count(bucket)
       goal = this.goalOf(bucket)
     }
@@ -175,26 +175,26 @@ export class DepotLists {
 
   // ---- the whole ---------------------------------------------------------------------------
 
-  /** Makes lists and counts anew from homes and goals. */
+  /** Makes lists and counts anew from owners and goals. */
   rebuild(): void {
     for (const word of INDEX_WORDS) this.set(this.at + word, 0)
     const pending: number[] = []
-    for (const { bucket, home } of this.buckets.all()) {
-      if (home === Home.pending) pending.push(bucket)
-      else if (home === Home.safe) this.pushSafe(bucket)
-      else if (home === Home.empty) this.pushEmpty(bucket)
+    for (const { bucket, owner } of this.buckets.all()) {
+      if (owner === Owner.pending) pending.push(bucket)
+      else if (owner === Owner.safe) this.pushSafe(bucket)
+      else if (owner === Owner.empty) this.pushEmpty(bucket)
     }
     pending.sort((a, b) => delta(this.goalOf(a), this.goalOf(b)))
     for (const bucket of pending) this.append(bucket)
     this.publishOldest()
   }
 
-  /** Conservation: every bucket that calls the depot its home is counted and listed, in order. */
+  /** Conservation: every bucket that calls the depot its owner is counted and listed, in order. */
   check(): void {
     const { what } = this
     const all = this.buckets.all()
-    for (const { name, home, head, buckets, items } of LISTS) {
-      const here = new Set(all.filter((each) => each.home === home).map(({ bucket }) => bucket))
+    for (const { name, owner, head, buckets, items } of LISTS) {
+      const here = new Set(all.filter((each) => each.owner === owner).map(({ bucket }) => bucket))
       const linked = this.linked(head, here.size)
       const held = linked.reduce((sum, bucket) => sum + this.buckets.count(bucket), 0)
       const counted = this.get(this.at + buckets)
@@ -202,7 +202,7 @@ export class DepotLists {
       const same = linked.length === here.size && linked.every((bucket) => here.has(bucket))
       if (same && counted === here.size && countedItems === held) continue
       throw new Corruption(
-        `${what}: ${name}: ${here.size} buckets by home, ${linked.length} listed, ${counted} counted; ${held} items listed, ${countedItems} counted`,
+        `${what}: ${name}: ${here.size} buckets by owner, ${linked.length} listed, ${counted} counted; ${held} items listed, ${countedItems} counted`,
       )
     }
     this.checkQueue()
@@ -240,17 +240,17 @@ export class DepotLists {
   }
 
   /** The bucket that a word here leads to, and that says so; 0 if there is none. */
-  private checked(word: number, home: number): number {
+  private checked(word: number, owner: number): number {
     const bucket = this.get(this.at + word)
-    if (bucket !== 0) this.buckets.assertAt(bucket, home, this.what)
+    if (bucket !== 0) this.buckets.assertAt(bucket, owner, this.what)
     return bucket
   }
 
-  /** Takes the first of the buckets at `from`, for `home`. */
-  private pop(head: number, from: number, home: number): number {
+  /** Takes the first of the buckets at `from`, for `owner`. */
+  private pop(head: number, from: number, owner: number): number {
     const bucket = this.checked(head, from)
     if (bucket === 0) return 0
-    this.set(bucket + BucketWords.home, home)
+    this.set(bucket + BucketWords.owner, owner)
     this.taken = bucket
     this.set(this.at + head, this.get(bucket + BucketWords.next))
     return bucket
@@ -274,21 +274,21 @@ export class DepotLists {
 const LISTS = [
   {
     name: 'pending',
-    home: Home.pending,
+    owner: Owner.pending,
     head: DepotWords.pendingHead,
     buckets: DepotWords.pendingBuckets,
     items: DepotWords.pendingItems,
   },
   {
     name: 'safe',
-    home: Home.safe,
+    owner: Owner.safe,
     head: DepotWords.safeHead,
     buckets: DepotWords.safeBuckets,
     items: DepotWords.safeItems,
   },
   {
     name: 'empty',
-    home: Home.empty,
+    owner: Owner.empty,
     head: DepotWords.emptyHead,
     buckets: DepotWords.emptyBuckets,
     items: undefined,

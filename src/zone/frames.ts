@@ -3,7 +3,7 @@
  *
  * A slow path has buckets in no place but its own variables for a while, and an exception, or a cut by
  * `node:vm` that runs no `finally`, would lose them. Nothing is written down for each step: a bucket's
- * home says that it is this worker's, and its cache does not refer to it. So it is enough to know that
+ * owner says that it is this worker's, and its cache does not refer to it. So it is enough to know that
  * a call has not come to its end, and the next one does for its own worker what is done for a dead one:
  * `recover`. The one thing that it must not do is to take a bucket away from a call that is still
  * running: hooks may call any verb of the same zone, in the middle of a slow path.

@@ -60,7 +60,7 @@ export class Failure {
  * goes back.
  */
 export function initItems(parts: Parts, bucket: number, failure: Failure): void {
-  const { hooks, records, space } = parts
+  const { hooks, keg, space } = parts
   if (hooks.init === undefined) return
   const { memory } = space
   const count = memory.peek(bucket + BucketWords.count)
@@ -71,7 +71,7 @@ export function initItems(parts: Parts, bucket: number, failure: Failure): void 
     if (!own.any) done++
   }
   failure.add(own)
-  if (done < count) records.giveTail(bucket, done)
+  if (done < count) keg.giveTail(bucket, done)
 }
 
 /**
@@ -103,9 +103,9 @@ export function destroyItems(parts: Parts, bucket: number, failure: Failure): vo
 }
 
 /** Corruption before a hook is called, or anything is filled, for what is no item of the zone. */
-function assertItems({ buckets, name, records }: Parts, bucket: number): void {
+function assertItems({ buckets, name, keg }: Parts, bucket: number): void {
   for (const item of buckets.items(bucket)) {
-    if (records.addresses.slabOf(item) !== 0) continue
+    if (keg.addresses.slabOf(item) !== 0) continue
     throw new Corruption(`zone ${show(name)}: ${item} in bucket ${bucket} is no item of it`, {
       zone: name,
       bucket,
@@ -124,11 +124,11 @@ export function finiItems(parts: Parts, bucket: number, failure: Failure): void 
 }
 
 // Between a bucket and the user's hand: the constructor and, in checked arenas, the fill that must
-// be intact and the busy bit that convicts a double free.
+// be intact and the busy bit that detects a double free.
 
 /** Makes an item that was just popped ready for its user. When the constructor throws, it goes back. */
 export function construct(parts: Parts, verb: string, item: Item): Item {
-  const { frames, hooks, name, records, recordWords, space, trashing } = parts
+  const { frames, hooks, name, keg, recordWords, space, trashing } = parts
   const held = frames.hold(item)
   frames.open++
   let made = false
@@ -142,7 +142,7 @@ export function construct(parts: Parts, verb: string, item: Item): Item {
         if (!frames.leave(base)) mend(parts)
       }
     }
-    if (space.checks) setBusy(parts, records.addresses.slabOf(item), item)
+    if (space.checks) setBusy(parts, keg.addresses.slabOf(item), item)
     made = true
   } catch (error) {
     // What somebody has written to must not be handed out again.
@@ -150,7 +150,7 @@ export function construct(parts: Parts, verb: string, item: Item): Item {
     throw error
   } finally {
     if (made) frames.held = held
-    else settle(parts, held, new Failure())
+    else putHeldBack(parts, held, new Failure())
     frames.open--
   }
   return item
@@ -161,8 +161,8 @@ export function construct(parts: Parts, verb: string, item: Item): Item {
  * has returned, the zone has it; an exception before that has changed nothing. `giveHeldBack` follows.
  */
 export function holdRaw(parts: Parts, item: Item): number {
-  const { frames, records, space } = parts
-  if (space.checks) setIdle(parts, records.addresses.slabOf(item), item)
+  const { frames, keg, space } = parts
+  if (space.checks) setIdle(parts, keg.addresses.slabOf(item), item)
   const held = frames.hold(item)
   frames.open++
   return held
@@ -171,7 +171,7 @@ export function holdRaw(parts: Parts, item: Item): number {
 /** Puts it where it belongs; if an exception ends this, the next slow path does it. */
 export function giveHeldBack(parts: Parts, held: number): void {
   const failure = new Failure()
-  settle(parts, held, failure)
+  putHeldBack(parts, held, failure)
   parts.frames.open--
   failure.surface()
 }
@@ -181,15 +181,15 @@ export function giveHeldBack(parts: Parts, held: number): void {
  * was freed, to its slab. If that cannot be done now, it stays in hand, and the next slow path does it.
  * `failure` has what `fini` throws; without it, as after a death, no hook hears of anything.
  */
-export function settle(parts: Parts, held: number, failure: Failure | undefined): void {
-  const { cache, frames, hooks, records, recordWords, space, trashing } = parts
+export function putHeldBack(parts: Parts, held: number, failure: Failure | undefined): void {
+  const { cache, frames, hooks, keg, recordWords, space, trashing } = parts
   frames.held = held + 1
   // Nothing has come by here yet that would see to what an earlier call has left, if one has.
   cache.finishMove()
   unmark(parts)
   const item = frames.items[held] as Item
   if (frames.freed[held] === true) {
-    records.giveCounted(item, cache.at + CacheWords.freed, 1, frames)
+    keg.giveCounted(item, cache.at + CacheWords.freed, 1, frames)
     return
   }
   if (trashing) fillTrash(space.memory, item, recordWords)
@@ -198,7 +198,7 @@ export function settle(parts: Parts, held: number, failure: Failure | undefined)
     return
   }
   failure?.run(parts, hooks.fini, item)
-  records.giveCounted(item, cache.at + CacheWords.loaded, -1, frames)
+  keg.giveCounted(item, cache.at + CacheWords.loaded, -1, frames)
 }
 
 /** Checked arenas: the item must be the user's until now. */
@@ -207,13 +207,13 @@ export function release(parts: Parts, verb: string, slab: number, item: Item): v
 }
 
 /** Checked arenas: the item is the user's from here on. */
-export function setBusy({ records, space }: Parts, slab: number, item: Item): void {
-  const { addresses, shape } = records
+export function setBusy({ keg, space }: Parts, slab: number, item: Item): void {
+  const { addresses, shape } = keg
   markBusy(space.memory, slab, shape, addresses.indexOf(slab, item))
 }
 
 /** Checked arenas: the item is the user's no more. False when it was not. */
-export function setIdle({ records, space }: Parts, slab: number, item: Item): boolean {
-  const { addresses, shape } = records
+export function setIdle({ keg, space }: Parts, slab: number, item: Item): boolean {
+  const { addresses, shape } = keg
   return markIdle(space.memory, slab, shape, addresses.indexOf(slab, item))
 }

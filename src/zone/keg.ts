@@ -32,11 +32,11 @@ export interface KegCounts {
 }
 
 export function kegCounts(memory: Memory, at: number): KegCounts {
-  const slabs = memory.glance(at + KegWords.slabs)
+  const slabs = memory.peekRacy(at + KegWords.slabs)
   return {
     slabs,
-    created: memory.glance(at + KegWords.created),
-    inSlabs: memory.glance(at + KegWords.inSlabs),
+    created: memory.peekRacy(at + KegWords.created),
+    inSlabs: memory.peekRacy(at + KegWords.inSlabs),
     bytes: slabs * 2 ** memory.peek(at + KegWords.slabOrder) * PAGE_WORDS * BYTES_PER_WORD,
   }
 }
@@ -133,7 +133,7 @@ export class Keg {
   }
 
   /** Finishes what a dead worker may have left under the lock. */
-  settle(): void {
+  recover(): void {
     this.lock()
     this.unlock(true)
   }

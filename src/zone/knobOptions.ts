@@ -120,7 +120,7 @@ export interface TuneOptions {
 }
 
 /** What a caller has said, checked. `undefined`: nothing. */
-export interface KnobWish {
+export interface GivenKnobs {
   readonly bucket: BucketRange | undefined
   readonly advanceEvery: number | undefined
   readonly sealAfterMs: number | undefined
@@ -141,8 +141,8 @@ export const KNOBS = [
 const MAX_EVERY = 4096
 const MAX_MS = 2 ** 31 - 1
 
-/** `options` as a wish. Misuse for what makes no sense anywhere. */
-export function knobWish(call: string, options: TuneOptions, arenaBytes: number): KnobWish {
+/** `options` as what was given. Misuse for what makes no sense anywhere. */
+export function givenKnobs(call: string, options: TuneOptions, arenaBytes: number): GivenKnobs {
   const { advanceEvery, sealAfterMs, trimEveryMs, depot, pendingBytes } = options
   const ms = (what: string, value: number | undefined): number | undefined =>
     value === undefined ? undefined : integer(call, what, value, 0, MAX_MS)
@@ -197,22 +197,22 @@ export function checkPreset(call: string, preset: unknown): PresetName | undefin
 }
 
 /** A knob of the clock means nothing where nothing waits for readers. */
-export function assertSuits(call: string, wish: KnobWish, hasSmr: boolean): void {
-  if (hasSmr || wish.advanceEvery === undefined) return
+export function assertSuits(call: string, given: GivenKnobs, hasSmr: boolean): void {
+  if (hasSmr || given.advanceEvery === undefined) return
   throw new Misuse(`${call}: advanceEvery is for zones with smr; this one has no clock to move`, {
-    advanceEvery: wish.advanceEvery,
+    advanceEvery: given.advanceEvery,
   })
 }
 
 /** Values for a new zone: what was said, and for the rest what the preset says. */
 export function knobValues(
-  wish: KnobWish,
+  given: GivenKnobs,
   preset: PresetName | undefined,
   usual: number,
   stride: number,
   hasSmr: boolean,
 ): KnobValues {
-  return merged(wish, presetFor(preset ?? DEFAULT_PRESET, usual, hasSmr), stride)
+  return merged(given, presetFor(preset ?? DEFAULT_PRESET, usual, hasSmr), stride)
 }
 
 /** What a preset means for a zone, with or without smr. */
@@ -223,17 +223,17 @@ export function presetFor(preset: PresetName, usual: number, hasSmr: boolean): K
 }
 
 /** `values`, but for what was said. Bytes become items of `stride` words. */
-export function merged(wish: KnobWish, values: KnobValues, stride: number): KnobValues {
+export function merged(given: GivenKnobs, values: KnobValues, stride: number): KnobValues {
   return {
-    bucket: wish.bucket ?? values.bucket,
-    advanceEvery: wish.advanceEvery ?? values.advanceEvery,
-    sealAfterMs: wish.sealAfterMs ?? values.sealAfterMs,
-    trimEveryMs: wish.trimEveryMs ?? values.trimEveryMs,
-    depotItems: wish.depot === undefined ? values.depotItems : depotItems(wish.depot, stride),
+    bucket: given.bucket ?? values.bucket,
+    advanceEvery: given.advanceEvery ?? values.advanceEvery,
+    sealAfterMs: given.sealAfterMs ?? values.sealAfterMs,
+    trimEveryMs: given.trimEveryMs ?? values.trimEveryMs,
+    depotItems: given.depot === undefined ? values.depotItems : depotItems(given.depot, stride),
     pendingItems:
-      wish.pendingBytes === undefined
+      given.pendingBytes === undefined
         ? values.pendingItems
-        : Math.max(1, itemsIn(wish.pendingBytes, stride)),
+        : Math.max(1, itemsIn(given.pendingBytes, stride)),
   }
 }
 

@@ -18,8 +18,8 @@ import { KnobWords, NO_LIMIT } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import {
   type BucketRange,
+  type GivenKnobs,
   type KnobValues,
-  type KnobWish,
   merged,
   PRESETS,
   type PresetName,
@@ -73,12 +73,12 @@ export function assertSameKnobs(
   call: string,
   memory: Memory,
   made: number,
-  wish: KnobWish,
+  given: GivenKnobs,
   preset: PresetName | undefined,
   stride: number,
 ): void {
   const were = readKnobs(memory, made)
-  const said = merged(wish, were, stride)
+  const said = merged(given, were, stride)
   const name = PRESETS[memory.load(made + KnobWords.preset)]
   same(call, 'preset', show(preset ?? name), show(name))
   same(call, 'bucket', sayRange(said.bucket), sayRange(were.bucket))
@@ -130,56 +130,56 @@ export class Knobs {
   }
 
   get advanceEvery(): number {
-    return this.memory.glance(this.at + KnobWords.advanceEvery)
+    return this.memory.peekRacy(this.at + KnobWords.advanceEvery)
   }
 
   get sealAfterMs(): number {
-    return this.memory.glance(this.at + KnobWords.sealAfterMs)
+    return this.memory.peekRacy(this.at + KnobWords.sealAfterMs)
   }
 
   get trimEveryMs(): number {
-    return this.memory.glance(this.at + KnobWords.trimEveryMs)
+    return this.memory.peekRacy(this.at + KnobWords.trimEveryMs)
   }
 
   get depotItems(): number {
-    return this.memory.glance(this.at + KnobWords.depotItems)
+    return this.memory.peekRacy(this.at + KnobWords.depotItems)
   }
 
   get pendingItems(): number {
-    return this.memory.glance(this.at + KnobWords.pendingItems)
+    return this.memory.peekRacy(this.at + KnobWords.pendingItems)
   }
 
   /** The fewest items that a full bucket of this zone can ever have. */
   get leastBucket(): number {
-    return this.memory.glance(this.made + KnobWords.bucketMin)
+    return this.memory.peekRacy(this.made + KnobWords.bucketMin)
   }
 
   /** Items at which a bucket that is loaded now counts as full. */
   get bucketNow(): number {
-    return this.memory.glance(this.at + KnobWords.bucketNow)
+    return this.memory.peekRacy(this.at + KnobWords.bucketNow)
   }
 
   /** Two who met at a lock meet less often with larger buckets. Under the depot lock. */
   grow(): void {
-    const most = this.memory.glance(this.at + KnobWords.bucketMax)
+    const most = this.memory.peekRacy(this.at + KnobWords.bucketMax)
     const now = this.bucketNow
     if (now < most) this.setBucket(Math.min(most, now + Math.max(1, now >> GROWTH)))
   }
 
   /** Half way down: what contention has grown is given up, unless it comes again. Likewise. */
   shrink(): void {
-    const least = this.memory.glance(this.at + KnobWords.bucketMin)
+    const least = this.memory.peekRacy(this.at + KnobWords.bucketMin)
     const now = this.bucketNow
     if (now > least) this.setBucket(least + ((now - least) >> 1))
   }
 
   /** Puts `values`, but for what was said. Likewise. */
-  turn(call: string, wish: KnobWish, values: KnobValues | undefined, stride: number): void {
+  turn(call: string, given: GivenKnobs, values: KnobValues | undefined, stride: number): void {
     const { memory, at, made } = this
     const before = readKnobs(memory, at)
     const { bucket } = readKnobs(memory, made)
     // A preset's buckets would be those of another zone: room for items is given once.
-    const after = merged(wish, { ...before, ...values, bucket: before.bucket }, stride)
+    const after = merged(given, { ...before, ...values, bucket: before.bucket }, stride)
     const { min, max } = after.bucket
     if (min < bucket.min || max > bucket.max) {
       throw new Misuse(

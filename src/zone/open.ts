@@ -187,7 +187,7 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   const preset = PRESETS.indexOf(shape.preset ?? DEFAULT_PRESET)
   for (const at of [parts.made, parts.knobs]) writeKnobs(memory, at, knobs, preset)
   memory.store(parts.knobs + KnobWords.bucketNow, knobs.bucket.min)
-  initKeg(memory, parts.records, records, shape.limit ?? 0)
+  initKeg(memory, parts.keg, records, shape.limit ?? 0)
   initKeg(memory, parts.buckets, buckets, 0)
   memory.store(parts.depot + DepotWords.oldest, 0)
   // Before anybody can find it: who else opens it must not take it for one that nobody has.
@@ -208,7 +208,7 @@ export function assertSameZone(call: string, space: Space, zone: number, shape: 
   const get = (at: number): number => memory.peek(at)
   const schemaBytes = get(zone + ZoneWords.schemaBytes)
   const schema = decodeText(memory.readBytes(parts.schema, 0, schemaBytes))
-  const limit = get(parts.records + KegWords.limit)
+  const limit = get(parts.keg + KegWords.limit)
   const align = shape.alignWords && shape.alignWords * BYTES_PER_WORD
   same(call, 'schema', shape.schema, schema)
   same(call, 'bytes', shape.bytes, get(zone + ZoneWords.recordBytes))
@@ -218,7 +218,7 @@ export function assertSameZone(call: string, space: Space, zone: number, shape: 
   same(call, 'align', align, get(zone + ZoneWords.align) * BYTES_PER_WORD)
   const domain = get(zone + ZoneWords.domain)
   assertSuits(call, shape.knobs, domain !== 0)
-  const stride = get(parts.records + KegWords.stride)
+  const stride = get(parts.keg + KegWords.stride)
   assertSameKnobs(call, memory, parts.made, shape.knobs, shape.preset, stride)
   if (shape.smr !== undefined && shape.smr.address !== domain) {
     throw new Misuse(`${call}: the zone exists with ${domain === 0 ? 'no' : 'another'} smr domain`)

@@ -13,9 +13,9 @@ import { Smr } from '../smr/domain.ts'
 import { defaultCapacity } from './bucket.ts'
 import {
   checkPreset,
+  type GivenKnobs,
+  givenKnobs,
   KNOBS,
-  type KnobWish,
-  knobWish,
   type PresetName,
   type TuneOptions,
 } from './knobOptions.ts'
@@ -82,7 +82,7 @@ export interface ZoneShape {
   readonly reserve: number | undefined
   readonly noFree: boolean | undefined
   readonly preset: PresetName | undefined
-  readonly knobs: KnobWish
+  readonly knobs: GivenKnobs
   readonly hooks: Hooks
   /** Whether a table of the same name is to have it: until there is one, it is the maker's alone. */
   readonly forTable?: boolean
@@ -136,7 +136,7 @@ export function zoneShape(call: string, options: ZoneOptions, arenaBytes: number
     reserve: optional(call, 'reserve', options.reserve, 0, MAX_ITEMS),
     noFree,
     preset: checkPreset(call, options.preset),
-    knobs: knobWish(call, options, arenaBytes),
+    knobs: givenKnobs(call, options, arenaBytes),
     hooks: hooksOf(call, options),
   }
 }

@@ -7,7 +7,7 @@ import { BucketWords, CacheWords, ZoneWords, zoneParts } from '../memory/layout.
 import type { Smr } from '../smr/domain.ts'
 import type { Listing } from '../space/directory.ts'
 import type { Space } from '../space/space.ts'
-import { allocHome, Buckets } from './bucket.ts'
+import { allocOwner, Buckets } from './bucket.ts'
 import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
 import { Frames } from './frames.ts'
@@ -26,7 +26,7 @@ export interface Parts {
   readonly hooks: Hooks
   readonly trashing: boolean
   readonly domain: Smr | undefined
-  readonly records: Keg
+  readonly keg: Keg
   readonly buckets: Buckets
   readonly depot: Depot
   readonly cache: Cache
@@ -53,7 +53,7 @@ export function partsOf(
   const { memory, maxWorkers, slot } = space
   const words = zoneParts(at, maxWorkers)
   const trashing = isTrashing(space, at)
-  const records = new Keg(space, words.records, name, trashing ? TRASH : 0)
+  const keg = new Keg(space, words.keg, name, trashing ? TRASH : 0)
   const bucketKeg = new Keg(space, words.buckets, name, 0)
   const buckets = new Buckets(memory, bucketKeg, memory.peek(at + ZoneWords.capacity))
   const knobs = new Knobs(memory, words.made, words.knobs)
@@ -66,7 +66,7 @@ export function partsOf(
     hooks,
     trashing,
     domain,
-    records,
+    keg,
     buckets,
     depot: new Depot(space, words.depot, name, buckets, domain, knobs),
     cache: new Cache(memory, words.caches + slot * CacheWords.WORDS),
@@ -80,8 +80,8 @@ export function unmark({ frames, space }: Parts): void {
   const { marked } = frames
   if (marked === 0) return
   const { memory, slot } = space
-  // With another home it is not in our hands any more: the zone was being ended.
-  if (memory.peek(marked + BucketWords.home) === allocHome(slot))
+  // With another owner it is not in our hands any more: the zone was being ended.
+  if (memory.peek(marked + BucketWords.owner) === allocOwner(slot))
     memory.poke(marked + BucketWords.destroyed, frames.begun)
   frames.marked = 0
 }
@@ -92,10 +92,10 @@ export function unmark({ frames, space }: Parts): void {
  * have ended. Throws Exhausted when a lock is not to be had.
  */
 export function mend(parts: Parts): void {
-  const { buckets, cache, depot, frames, records } = parts
+  const { buckets, cache, depot, frames, keg } = parts
   frames.lost = true
-  for (const keg of [records, buckets.keg]) keg.settle()
-  depot.settle()
+  for (const each of [keg, buckets.keg]) each.recover()
+  depot.recover()
   cache.finishMove()
   unmark(parts)
 }

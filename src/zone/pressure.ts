@@ -11,12 +11,12 @@
  * are asked to empty their caches, as `lookHarder` in supply.ts asks, and do so at their next slow path.
  *
  * The directory is locked meanwhile, so no zone can end under our hands. A worker that dies here has
- * at most one bucket in hand, whose home is this worker's slot: reaping finds it there. A worker that an
+ * at most one bucket in hand, whose owner is this worker's slot: reaping finds it there. A worker that an
  * exception throws out of here lives on, and no call of its own ever comes by that zone again: so each
  * zone is noted in `space.visits` before it is touched, and its depot knows which bucket is out. Two
- * cases for whoever finds such a note: that bucket is not in use, or its home is the depot, then it was
- * given back, or never left; or its home is our slot, then it is the one that we had, for every slow path
- * ends the visits before it takes a bucket itself. Otherwise (by the home alone) a bucket would be taken
+ * cases for whoever finds such a note: that bucket is not in use, or its owner is the depot, then it was
+ * given back, or never left; or its owner is our slot, then it is the one that we had, for every slow path
+ * ends the visits before it takes a bucket itself. Otherwise (by the owner alone) a bucket would be taken
  * away from a call of ours that runs in the very zone.
  *
  * UMA: uma_reclaim(9) from the page daemon's low-memory event. There is no page daemon here: the
@@ -29,7 +29,7 @@ import type { Listing } from '../space/directory.ts'
 import { isTimeOut } from '../space/lock.ts'
 import type { Space, Visit } from '../space/space.ts'
 import { takeOver } from './adopt.ts'
-import { allocHome, bucketsFor } from './bucket.ts'
+import { allocOwner, bucketsFor } from './bucket.ts'
 import { destroyItems, Failure } from './hooks.ts'
 import type { Keg } from './keg.ts'
 import { NO_HOOKS, needsHooksToLeave } from './options.ts'
@@ -100,15 +100,15 @@ function visit(space: Space, zone: Listing, domain: Smr | undefined): Parts {
 
 /** What ends a visit that was cut off. */
 function visitOf(parts: Parts): Visit {
-  const { buckets, cache, depot, records, serial, space } = parts
+  const { buckets, cache, depot, keg, serial, space } = parts
   const end = (): void => {
-    for (const keg of [records, buckets.keg]) keg.settle()
-    depot.settle()
+    for (const each of [keg, buckets.keg]) each.recover()
+    depot.recover()
     const { taken } = depot
     if (taken === 0 || taken === cache.alloc || taken === cache.free) return
-    const home = allocHome(space.slot)
-    const isOurs = buckets.all().some((each) => each.bucket === taken && each.home === home)
-    if (isOurs) takeOver(parts, taken, home)
+    const owner = allocOwner(space.slot)
+    const isOurs = buckets.all().some((each) => each.bucket === taken && each.owner === owner)
+    if (isOurs) takeOver(parts, taken, owner)
   }
   return { serial, end }
 }
@@ -136,11 +136,11 @@ function emptyDepot(parts: Parts): boolean {
 }
 
 function giveItemsBack(parts: Parts, bucket: number): void {
-  const { depot, records } = parts
+  const { depot, keg } = parts
   // No destructor: only the fill of checked arenas.
   destroyItems(parts, bucket, new Failure())
   try {
-    records.give(bucket)
+    keg.give(bucket)
   } catch (error) {
     if (!isTimeOut(error)) throw error
     depot.putSafe(bucket, 0)
@@ -152,11 +152,11 @@ function giveItemsBack(parts: Parts, bucket: number): void {
 // When memory is scarce: giving up what a zone has and does not need, and freeing without a bucket.
 
 /** Empty slabs go back to the arena, but for what the zone reserves or must keep. Returns pages. */
-export function shrink({ at, buckets, depot, knobs, records, space }: Parts): number {
+export function shrink({ at, buckets, depot, knobs, keg, space }: Parts): number {
   const { memory } = space
   if (memory.peek(at + ZoneWords.noFree) !== 0) return 0
   depot.discardEmpties()
   const reserve = memory.peek(at + ZoneWords.reserve)
   const spare = bucketsFor(reserve, knobs.leastBucket, space.maxWorkers)
-  return records.shrink(reserve) + buckets.keg.shrink(spare)
+  return keg.shrink(reserve) + buckets.keg.shrink(spare)
 }

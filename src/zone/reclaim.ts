@@ -168,10 +168,10 @@ export function endUnused(parts: Parts): boolean {
 }
 
 /** Its memory goes back. Its name is gone, and the directory locked. */
-function dismantle({ at, buckets, domain, records, space }: Parts): void {
+function dismantle({ at, buckets, domain, keg, space }: Parts): void {
   if (domain !== undefined) space.memory.add(domain.address + DomainWords.users, -1)
   // Whatever is out of them: no slab may outlive the zone, or a successor at its address has it.
-  records.abolish()
+  keg.abolish()
   buckets.keg.abolish()
   space.pages.release(at)
 }

@@ -4,8 +4,8 @@
 
 import { ZoneWords } from '../memory/layout.ts'
 import { COLLECTING, collect, takeOver } from './adopt.ts'
-import { allocHome, freeHome } from './bucket.ts'
-import { settle } from './hooks.ts'
+import { allocOwner, freeOwner } from './bucket.ts'
+import { putHeldBack } from './hooks.ts'
 import { type Parts, unmark } from './parts.ts'
 
 /**
@@ -14,7 +14,7 @@ import { type Parts, unmark } from './parts.ts'
  * gone, with all that was lost.
  */
 export function recover(parts: Parts): boolean {
-  const { at, buckets, cache, depot, frames, records, serial, space } = parts
+  const { at, buckets, cache, depot, frames, keg, serial, space } = parts
   const { directory, memory, slot } = space
   if (!directory.list().some((each) => each.serial === serial)) {
     // It was being destroyed. Nothing leads to what is left of it.
@@ -30,14 +30,14 @@ export function recover(parts: Parts): boolean {
     })
   }
   // First of all what others may have to finish in our name: it moves tallies of ours.
-  for (const keg of [records, buckets.keg]) keg.settle()
-  depot.settle()
+  for (const each of [keg, buckets.keg]) each.recover()
+  depot.recover()
   cache.finishMove()
   unmark(parts)
-  while (frames.held > 0) settle(parts, frames.held - 1, undefined)
-  for (const { bucket, home } of buckets.all()) {
-    if (home !== allocHome(slot) && home !== freeHome(slot)) continue
-    if (bucket !== cache.alloc && bucket !== cache.free) takeOver(parts, bucket, home)
+  while (frames.held > 0) putHeldBack(parts, frames.held - 1, undefined)
+  for (const { bucket, owner } of buckets.all()) {
+    if (owner !== allocOwner(slot) && owner !== freeOwner(slot)) continue
+    if (bucket !== cache.alloc && bucket !== cache.free) takeOver(parts, bucket, owner)
   }
   frames.reset()
   return true

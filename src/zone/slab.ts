@@ -5,7 +5,7 @@
  *
  * A free bit says that the item is here and not in any bucket or hand; it is the truth that the
  * keg's counts and lists only index. Free bits are changed under the keg's lock. A busy bit says
- * that the user has the item; it is changed with atomics by whoever allocates or frees, and convicts
+ * that the user has the item; it is changed with atomics by whoever allocates or frees, and detects
  * a double free at the guilty call.
  */
 
@@ -189,7 +189,7 @@ export class Addresses {
     try {
       if ((item | 0) !== item) return 0
       const slab = this.pages.find(item, SLAB)
-      if (slab === 0 || this.memory.glance(slab + KEG) !== this.keg) return 0
+      if (slab === 0 || this.memory.peekRacy(slab + KEG) !== this.keg) return 0
       const { twos } = this
       const product = Math.imul(item - slab - this.itemsAt, this.inverse)
       const index = (product >>> twos) | (product << (BITS - twos))
@@ -221,7 +221,7 @@ export class Addresses {
 
   /** Whether a slab of this keg begins here. */
   isSlab(base: number): boolean {
-    return this.pages.find(base, SLAB) === base && this.memory.glance(base + KEG) === this.keg
+    return this.pages.find(base, SLAB) === base && this.memory.peekRacy(base + KEG) === this.keg
   }
 
   /** The index in its slab of an item of ours. */

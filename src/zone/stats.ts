@@ -91,7 +91,7 @@ export function liveIn({ maxWorkers, memory }: Space, zone: number): number {
   for (let cache = caches, end = caches + maxWorkers * CacheWords.WORDS; cache < end; ) {
     live += memory.tallied(cache + CacheWords.loaded) - memory.tallied(cache + CacheWords.freed)
     for (const bucket of [cache + CacheWords.alloc, cache + CacheWords.free])
-      live -= memory.glance(memory.glance(bucket) + BucketWords.count)
+      live -= memory.peekRacy(memory.peekRacy(bucket) + BucketWords.count)
     cache += CacheWords.WORDS
   }
   return live
@@ -102,7 +102,7 @@ export function isUsed(space: Space, zone: number): boolean {
   const { memory, maxWorkers, slot, workers } = space
   const { caches } = zoneParts(zone, maxWorkers)
   const opened = (other: number): boolean =>
-    other !== slot && memory.glance(caches + other * CacheWords.WORDS + CacheWords.opened) !== 0
+    other !== slot && memory.peekRacy(caches + other * CacheWords.WORDS + CacheWords.opened) !== 0
   return workers.living().some(opened) || liveIn(space, zone) !== 0
 }
 
@@ -113,7 +113,7 @@ export function pendingIn(space: Space, domain: number): { items: number; bytes:
     if (kind !== Named.zone || space.memory.peek(address + ZoneWords.domain) !== domain) continue
     const parts = zoneParts(address, space.maxWorkers)
     const { pending } = depotCounts(space.memory, parts.depot)
-    const stride = space.memory.peek(parts.records + KegWords.stride)
+    const stride = space.memory.peek(parts.keg + KegWords.stride)
     sum.items += pending
     sum.bytes += pending * stride * BYTES_PER_WORD
   }
@@ -125,7 +125,7 @@ export function zoneStats(space: Space, zone: number, name: string): ZoneStats {
   const { memory } = space
   const parts = zoneParts(zone, space.maxWorkers)
   const sum: CacheCounts = sumCounts(cachesOf(space, zone).map((cache) => cache.counts()))
-  const records = kegCounts(memory, parts.records)
+  const records = kegCounts(memory, parts.keg)
   const depot = depotCounts(memory, parts.depot)
   const smr = memory.peek(zone + ZoneWords.domain) !== 0
   return {
@@ -137,7 +137,7 @@ export function zoneStats(space: Space, zone: number, name: string): ZoneStats {
     safe: depot.safe,
     inSlabs: records.inSlabs,
     created: records.created,
-    limit: memory.peek(parts.records + KegWords.limit),
+    limit: memory.peek(parts.keg + KegWords.limit),
     allocs: sum.allocs,
     frees: sum.frees,
     fails: sum.fails,

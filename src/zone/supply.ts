@@ -17,8 +17,8 @@ import { BucketWords, CacheWords, NO_LIMIT, RunKind, ZoneWords } from '../memory
 import type { Memory } from '../memory/memory.ts'
 import { isTimeOut } from '../space/lock.ts'
 import { until } from '../space/wait.ts'
-import { allocHome, freeHome } from './bucket.ts'
-import { destroyItems, Failure, finiItems, initItems, settle } from './hooks.ts'
+import { allocOwner, freeOwner } from './bucket.ts'
+import { destroyItems, Failure, finiItems, initItems, putHeldBack } from './hooks.ts'
 import { mend, type Parts } from './parts.ts'
 import { relieve, shrink } from './pressure.ts'
 import { recover } from './recover.ts'
@@ -113,9 +113,9 @@ export class Supply {
     if (cache.free === 0 || this.memory.peek(cache.free + BucketWords.count) === 0) return false
     const full = cache.unloadFree()
     const empty = cache.unloadAlloc()
-    this.setHome(full, allocHome(this.parts.space.slot))
+    this.setOwner(full, allocOwner(this.parts.space.slot))
     cache.loadAlloc(full)
-    if (empty !== 0) this.loadFree(empty, freeHome(this.parts.space.slot))
+    if (empty !== 0) this.loadFree(empty, freeOwner(this.parts.space.slot))
     return true
   }
 
@@ -128,15 +128,15 @@ export class Supply {
 
   /** Fresh items from the keg, at most a bucketful. */
   private importItems(failure: Failure): boolean {
-    const { buckets, cache, depot, hooks, records, space } = this.parts
+    const { buckets, cache, depot, hooks, keg, space } = this.parts
     let bucket = cache.unloadAlloc()
-    if (bucket === 0) bucket = depot.takeEmpty(allocHome(space.slot))
+    if (bucket === 0) bucket = depot.takeEmpty(allocOwner(space.slot))
     if (bucket === 0) return false
     // Fresh items have nothing to be destroyed, but are no good before all have seen `init`.
     this.memory.poke(bucket + BucketWords.destroyed, buckets.capacity)
     this.memory.poke(bucket + BucketWords.capacity, buckets.capacity)
     this.memory.poke(bucket + BucketWords.raw, hooks.init === undefined ? 0 : 1)
-    const items = records.take(bucket, this.fairShare())
+    const items = keg.take(bucket, this.fairShare())
     initItems(this.parts, bucket, failure)
     this.memory.poke(bucket + BucketWords.raw, 0)
     this.loadAlloc(bucket)
@@ -149,11 +149,11 @@ export class Supply {
    * what is left, down to one item.
    */
   private fairShare(): number {
-    const { knobs, records, space } = this.parts
+    const { knobs, keg, space } = this.parts
     const most = knobs.bucketNow
-    if (records.limit === 0) return most
-    const { created, inSlabs } = records.counts()
-    const left = records.limit - (created - inSlabs)
+    if (keg.limit === 0) return most
+    const { created, inSlabs } = keg.counts()
+    const left = keg.limit - (created - inSlabs)
     const workers = space.workers.attached().length
     return Math.max(1, Math.min(most, Math.floor(left / (2 * workers))))
   }
@@ -166,7 +166,7 @@ export class Supply {
     const asked = this.memory.add(this.parts.at + ZoneWords.flush, 1) + 1
     this.memory.poke(cache.at + CacheWords.flushed, asked)
     if (cache.alloc === 0) {
-      const bucket = depot.takeEmpty(allocHome(space.slot))
+      const bucket = depot.takeEmpty(allocOwner(space.slot))
       if (bucket !== 0) cache.loadAlloc(bucket)
     }
     depot.urge()
@@ -175,9 +175,9 @@ export class Supply {
 
   /** Whether other zones have given up pages that this one may grow by: see pressure.ts. */
   private relieved(): boolean {
-    const { at, records, buckets, space } = this.parts
-    if (records.isAtLimit || this.pendingTooMuch()) return false
-    return relieve(space, [records.slabWords, buckets.keg.slabWords], at)
+    const { at, keg, buckets, space } = this.parts
+    if (keg.isAtLimit || this.pendingTooMuch()) return false
+    return relieve(space, [keg.slabWords, buckets.keg.slabWords], at)
   }
 
   // ---- zfree runs full ---------------------------------------------------------------------
@@ -206,15 +206,15 @@ export class Supply {
 
   private findRoom(failure: Failure): boolean {
     const { cache, depot, space } = this.parts
-    const home = freeHome(space.slot)
+    const owner = freeOwner(space.slot)
     let empty = cache.free
     if (empty !== 0) {
       if (!this.isFull(empty)) return true
-      empty = this.sendOff(home, true)
+      empty = this.sendOff(owner, true)
     }
-    if (empty === 0) empty = depot.takeEmpty(home)
-    if (empty === 0) return this.squeeze(home, failure)
-    this.loadFree(empty, home)
+    if (empty === 0) empty = depot.takeEmpty(owner)
+    if (empty === 0) return this.squeeze(owner, failure)
+    this.loadFree(empty, owner)
     try {
       this.easeDepot(failure)
     } catch (error) {
@@ -241,9 +241,9 @@ export class Supply {
   seal(): void {
     const { cache, space } = this.parts
     if (cache.free === 0 || this.memory.peek(cache.free + BucketWords.count) === 0) return
-    const home = freeHome(space.slot)
-    const empty = this.sendOff(home, false)
-    if (empty !== 0) this.loadFree(empty, home)
+    const owner = freeOwner(space.slot)
+    const empty = this.sendOff(owner, false)
+    if (empty !== 0) this.loadFree(empty, owner)
   }
 
   /** The same for a bucket that grows old: the next free takes another, whose age begins with it. */
@@ -279,12 +279,12 @@ export class Supply {
   }
 
   /** The free bucket leaves this worker. Returns an empty one, 0 if there is none. */
-  private sendOff(exchangeHome: number, paced: boolean): number {
+  private sendOff(exchangeOwner: number, paced: boolean): number {
     const { cache, depot, domain } = this.parts
     const bucket = cache.unloadFree()
     return domain === undefined
-      ? depot.putSafe(bucket, exchangeHome)
-      : depot.retire(bucket, domain, exchangeHome, paced)
+      ? depot.putSafe(bucket, exchangeOwner)
+      : depot.retire(bucket, domain, exchangeOwner, paced)
   }
 
   /** A hook may have allocated from this zone meanwhile, and so have loaded another bucket. */
@@ -295,9 +295,9 @@ export class Supply {
     this.putAway(other)
   }
 
-  private loadFree(empty: number, home: number): void {
+  private loadFree(empty: number, owner: number): void {
     const { cache, knobs } = this.parts
-    this.setHome(empty, home)
+    this.setOwner(empty, owner)
     this.memory.poke(empty + BucketWords.destroyed, 0)
     this.memory.poke(empty + BucketWords.capacity, knobs.bucketNow)
     cache.loadFree(empty)
@@ -308,18 +308,18 @@ export class Supply {
    * No memory for an empty bucket: our own alloc bucket if it is empty, else one in the place of
    * slabs that nobody uses, of this zone or another, else the next to expire.
    */
-  private squeeze(home: number, failure: Failure): boolean {
+  private squeeze(owner: number, failure: Failure): boolean {
     const { cache, depot, domain, space } = this.parts
     if (cache.alloc !== 0 && this.memory.peek(cache.alloc + BucketWords.count) === 0) {
-      this.loadFree(cache.unloadAlloc(), home)
+      this.loadFree(cache.unloadAlloc(), owner)
       return true
     }
     if (domain === undefined) return false
     const { at, buckets } = this.parts
     const room = shrink(this.parts) > 0 || relieve(space, [buckets.keg.slabWords], at)
-    const empty = room ? depot.takeEmpty(home) : 0
+    const empty = room ? depot.takeEmpty(owner) : 0
     if (empty !== 0) {
-      this.loadFree(empty, home)
+      this.loadFree(empty, owner)
       return true
     }
     if (!depot.hasPending() && depot.counts().safe === 0) return false
@@ -334,7 +334,7 @@ export class Supply {
     this.release(bucket, failure)
     // A hook may have freed into this zone meanwhile, and so have loaded another one.
     if (cache.free !== 0) depot.putEmpty(bucket)
-    else this.loadFree(bucket, home)
+    else this.loadFree(bucket, owner)
     return true
   }
 
@@ -345,11 +345,11 @@ export class Supply {
    * Returns how many items; what hooks throw is in `failure`.
    */
   release(bucket: number, failure: Failure): number {
-    const { records, buckets } = this.parts
+    const { keg, buckets } = this.parts
     const count = buckets.count(bucket)
     destroyItems(this.parts, bucket, failure)
     finiItems(this.parts, bucket, failure)
-    records.give(bucket)
+    keg.give(bucket)
     this.memory.poke(bucket + BucketWords.raw, 0)
     this.memory.poke(bucket + BucketWords.destroyed, 0)
     return count
@@ -429,8 +429,8 @@ export class Supply {
   /** Corruption unless what this worker's cache leads to are buckets, and its own. */
   private assertOwnBuckets(): void {
     const { buckets, cache, space } = this.parts
-    if (cache.alloc !== 0) buckets.assertAt(cache.alloc, allocHome(space.slot), this.what)
-    if (cache.free !== 0) buckets.assertAt(cache.free, freeHome(space.slot), this.what)
+    if (cache.alloc !== 0) buckets.assertAt(cache.alloc, allocOwner(space.slot), this.what)
+    if (cache.free !== 0) buckets.assertAt(cache.free, freeOwner(space.slot), this.what)
   }
 
   private isFull(bucket: number): boolean {
@@ -438,8 +438,8 @@ export class Supply {
     return memory.peek(bucket + BucketWords.count) === memory.peek(bucket + BucketWords.capacity)
   }
 
-  private setHome(bucket: number, home: number): void {
-    this.memory.poke(bucket + BucketWords.home, home)
+  private setOwner(bucket: number, owner: number): void {
+    this.memory.poke(bucket + BucketWords.owner, owner)
   }
 }
 
@@ -463,7 +463,7 @@ export function freeAlone(parts: Parts, item: Item, failure: Failure): boolean {
   const held = frames.hold(item, true)
   frames.open++
   try {
-    settle(parts, held, failure)
+    putHeldBack(parts, held, failure)
     frames.open = open
   } catch {
     // It is freed: what its hooks may do is done, and it is in our hand until the slab can have it.

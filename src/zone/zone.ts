@@ -33,8 +33,8 @@ import { construct, Failure, giveHeldBack, holdRaw, release, setBusy, setIdle } 
 import {
   assertSuits,
   checkPreset,
+  givenKnobs,
   KNOBS,
-  knobWish,
   type PresetName,
   presetFor,
   type TuneOptions,
@@ -91,7 +91,7 @@ export class Zone {
     this.memory = parts.space.memory
     this.domain = parts.domain
     this.cache = parts.cache
-    this.addresses = parts.records.addresses
+    this.addresses = parts.keg.addresses
     this.supply = new Supply(parts)
     this.supply.timers = new Timers(parts, this.supply)
     parts.space.watch.add(this.supply)
@@ -284,10 +284,10 @@ export class Zone {
    */
   prealloc(items: number): void {
     this.assertOpen('prealloc')
-    const most = this.parts.records.limit || this.memory.words.length
+    const most = this.parts.keg.limit || this.memory.words.length
     integer('zone.prealloc', `zone ${show(this.name)}: items`, items, 0, most)
     const { parts } = this
-    if (!this.supply.run(() => reachUnderPressure(parts, parts.records, items)))
+    if (!this.supply.run(() => reachUnderPressure(parts, parts.keg, items)))
       throw exhausted(this.parts, 'prealloc', `no memory for ${items} items`)
   }
 
@@ -533,13 +533,13 @@ export function tuneZone(
   parts: Parts,
   options: TuneOptions & { readonly preset?: PresetName },
 ): void {
-  const { depot, domain, name, recordWords, records, space } = parts
+  const { depot, domain, name, recordWords, keg, space } = parts
   const call = `zone.tune: zone ${show(name)}`
   onlyOptions(call, options, [...KNOBS, 'preset'])
-  const wish = knobWish(call, options, space.memory.words.length * BYTES_PER_WORD)
+  const given = givenKnobs(call, options, space.memory.words.length * BYTES_PER_WORD)
   const hasSmr = domain !== undefined
-  assertSuits(call, wish, hasSmr)
+  assertSuits(call, given, hasSmr)
   const preset = checkPreset(call, options.preset)
   const values = preset && presetFor(preset, capacityFor(recordWords), hasSmr)
-  depot.tune((knobs) => knobs.turn(call, wish, values, records.shape.stride))
+  depot.tune((knobs) => knobs.turn(call, given, values, keg.shape.stride))
 }

@@ -121,7 +121,7 @@ export class Stage {
   keepTime(arena: Arena): void {
     arena.space.watch.every = () => {}
     vi.spyOn(arena.memory, 'now').mockImplementation(() => this.time)
-    vi.spyOn(arena.memory, 'nap').mockImplementation((ms) => {
+    vi.spyOn(arena.memory, 'sleep').mockImplementation((ms) => {
       this.time += ms
       this.onNap()
     })

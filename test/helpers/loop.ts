@@ -7,7 +7,7 @@
 import type { Arena } from '#src/index.ts'
 
 export interface Due {
-  readonly deed: () => void
+  readonly action: () => void
   readonly ms: number
   readonly keepAlive: boolean
 }
@@ -17,8 +17,8 @@ export class Loop {
   due: Due[] = []
 
   constructor({ space }: Arena) {
-    space.turn.later = (deed, ms, keepAlive) => {
-      this.due.push({ deed, ms, keepAlive })
+    space.turn.later = (action, ms, keepAlive) => {
+      this.due.push({ action, ms, keepAlive })
     }
   }
 
@@ -26,7 +26,7 @@ export class Loop {
   turn(): number {
     const now = this.due
     this.due = []
-    for (const { deed } of now) deed()
+    for (const { action } of now) action()
     return now.length
   }
 

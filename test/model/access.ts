@@ -3,7 +3,7 @@
  *
  * The verbs come here when it is their turn. Each access is checked by the vector clocks, sees or
  * misses delayed stores, and leaves its mark: the writer's clock, a stamp, a change that wakes those
- * who breathe. In setup, preparation and the final check (`engine.scheduled` is false) a word is
+ * who spin. In setup, preparation and the final check (`engine.scheduled` is false) a word is
  * just a word.
  */
 

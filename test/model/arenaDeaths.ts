@@ -6,8 +6,8 @@
 import type { Arena, Item, Zone } from '#src/index.ts'
 import { RunKind } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
+import { both, freeing, taking } from './actions.ts'
 import { HEIR, VICTIM, work } from './deathStage.ts'
-import { both, freeing, taking } from './deeds.ts'
 import type { Kill } from './rules.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'
@@ -17,7 +17,7 @@ import { type Body, reading, watching, worker, zoneScene } from './zoneStage.ts'
 const COUNTER = boardAt(0)
 const RECEIPTS = [boardAt(1), boardAt(2)] as const
 
-export interface ArenaDeed {
+export interface ArenaAction {
   readonly name: string
   /** Before anybody dies: by one who leaves, and by the victim and the heir. */
   readonly setup?: (arena: Arena) => void
@@ -78,7 +78,7 @@ function count(arena: Arena, memory: Memory): void {
   })
 }
 
-export const ARENA_DEEDS: readonly ArenaDeed[] = [
+export const ARENA_DEEDS: readonly ArenaAction[] = [
   {
     name: 'making a domain',
     body: (arena) => void arena.smr('new'),
@@ -171,7 +171,7 @@ export const ARENA_DEEDS: readonly ArenaDeed[] = [
   },
   { name: 'taking pages', body: takePages, again: takePages },
   {
-    name: 'pages with a receipt',
+    name: 'pages with a redo record',
     body(arena) {
       const { pages } = arena.space
       const [one, other] = RECEIPTS
@@ -185,7 +185,7 @@ export const ARENA_DEEDS: readonly ArenaDeed[] = [
       const used = runs.filter((run) => run.state === 'used').map((run) => run.base)
       const said = RECEIPTS.map((at) => memory.peek(at)).filter((base) => base !== 0)
       if (used.sort().join() === said.sort().join()) return
-      throw new Error(`the receipts say ${said}, used are ${used}`)
+      throw new Error(`the redo records say ${said}, used are ${used}`)
     },
     again: takePages,
   },
@@ -197,13 +197,13 @@ function takePages(arena: Arena): void {
   for (const run of runs) if (run !== 0) pages.release(run)
 }
 
-/** Deeds of the arena; kill `VICTIM`. */
+/** Actions of the arena; kill `VICTIM`. */
 export function arenaDeaths(lib: Library): readonly Scenario<undefined>[] {
-  return [attaching(lib), ...ARENA_DEEDS.map((deed) => arenaDeath(lib, deed))]
+  return [attaching(lib), ...ARENA_DEEDS.map((action) => arenaDeath(lib, action))]
 }
 
-function arenaDeath(lib: Library, deed: ArenaDeed): Scenario<undefined> {
-  const { name, setup, first, body, mayLeak = 0 } = deed
+function arenaDeath(lib: Library, action: ArenaAction): Scenario<undefined> {
+  const { name, setup, first, body, mayLeak = 0 } = action
   const laws = { thorough: true, mayLeak }
   return arenaScene(lib, `death in ${name}`, setup, laws, [
     thread({
@@ -215,13 +215,13 @@ function arenaDeath(lib: Library, deed: ArenaDeed): Scenario<undefined> {
       },
       body: (memory: Memory, _control, arena: Arena) => body(arena, memory),
     }),
-    heir(lib, deed),
+    heir(lib, action),
   ])
 }
 
 function heir(
   lib: Library,
-  { first, before, again }: Pick<ArenaDeed, 'first' | 'before' | 'again'>,
+  { first, before, again }: Pick<ArenaAction, 'first' | 'before' | 'again'>,
 ): Thread<undefined> {
   return thread({
     name: HEIR,
@@ -260,7 +260,7 @@ function attaching(lib: Library): Scenario<undefined> {
 export function arenaScene(
   lib: Library,
   name: string,
-  setup: ArenaDeed['setup'],
+  setup: ArenaAction['setup'],
   laws: Laws,
   threads: readonly Thread<undefined>[],
 ): Scenario<undefined> {

@@ -6,7 +6,7 @@
 import type { Arena } from '#src/index.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import type { Claims } from '#src/space/claims.ts'
-import { ARENA_DEEDS, type ArenaDeed, arenaScene } from './arenaDeaths.ts'
+import { ARENA_DEEDS, type ArenaAction, arenaScene } from './arenaDeaths.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'
 import { HELD } from './tableDeathStage.ts'
@@ -37,11 +37,11 @@ const LEAKS = 1
 // ---- the arena --------------------------------------------------------------------------------
 
 export function arenaThrows(lib: Library): readonly Scenario<undefined>[] {
-  return [attaching(lib), ...ARENA_DEEDS.map((deed) => arenaThrow(lib, deed))]
+  return [attaching(lib), ...ARENA_DEEDS.map((action) => arenaThrow(lib, action))]
 }
 
-function arenaThrow(lib: Library, deed: ArenaDeed): Scenario<undefined> {
-  const { name, setup, first, body, again, leavesLocked = false, mayLeak = 0 } = deed
+function arenaThrow(lib: Library, action: ArenaAction): Scenario<undefined> {
+  const { name, setup, first, body, again, leavesLocked = false, mayLeak = 0 } = action
   const prepare = (memory: Memory, _world: undefined): Arena => {
     const arena = join(lib, memory)
     first?.(arena)
@@ -74,9 +74,9 @@ function arenaThrow(lib: Library, deed: ArenaDeed): Scenario<undefined> {
 }
 
 /** Done once more, it may say that it has been done. */
-function mayBeDone(deed: () => void): void {
+function mayBeDone(action: () => void): void {
   try {
-    deed()
+    action()
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ERR_UMA_SMR_MISUSE') throw error
   }
@@ -135,7 +135,7 @@ function attaching(lib: Library): Scenario<undefined> {
 
 const { a, b, c, d, e } = KEY
 
-interface Deed extends Knobs {
+interface Action extends Knobs {
   readonly name: string
   readonly before?: (table: Rows) => void
   readonly body: (hand: Hand) => void
@@ -144,7 +144,7 @@ interface Deed extends Knobs {
   readonly other?: boolean
 }
 
-const TABLE_DEEDS: readonly Deed[] = [
+const TABLE_DEEDS: readonly Action[] = [
   {
     name: 'insert',
     before: (table) => table.delete(a),
@@ -177,16 +177,16 @@ const TABLE_DEEDS: readonly Deed[] = [
 
 export function tableThrows(lib: Library): readonly Scenario<TableWorld>[] {
   return [
-    ...TABLE_DEEDS.map((deed) => tableThrow(lib, deed)),
-    ...TABLE_DEEDS.filter(({ name }) => ['replace', 'delete', 'grow'].includes(name)).map((deed) =>
-      tableThrow(lib, { ...deed, name: `${deed.name}, others go on`, other: true }),
+    ...TABLE_DEEDS.map((action) => tableThrow(lib, action)),
+    ...TABLE_DEEDS.filter(({ name }) => ['replace', 'delete', 'grow'].includes(name)).map(
+      (action) => tableThrow(lib, { ...action, name: `${action.name}, others go on`, other: true }),
     ),
     creating(lib),
   ]
 }
 
-function tableThrow(lib: Library, deed: Deed): Scenario<TableWorld> {
-  const { name, before, body, versions = [1], other = false } = deed
+function tableThrow(lib: Library, action: Action): Scenario<TableWorld> {
+  const { name, before, body, versions = [1], other = false } = action
   const goesOn = ({ table }: Hand): void => {
     holds(table, [b, 1], [d, 1])
     const found = look(table, a)
@@ -229,7 +229,7 @@ function tableThrow(lib: Library, deed: Deed): Scenario<TableWorld> {
     words: STAGE.words,
     setup: (memory) =>
       raise(lib, memory, STAGE, (arena) => {
-        const table = createRows(lib, arena, deed)
+        const table = createRows(lib, arena, action)
         for (const [key, version] of HELD) put(table, key, version)
         before?.(table)
         return { at: table.parts.at }

@@ -26,7 +26,7 @@ const NAMES = 'async, default, fenced: names'
 
 const X1 = 'memory.load(wrAt), starting); // [X1]'
 const X2 = 'this.memory.store(this.reader + ReaderWords.asyncSeq, seq); // [X2]'
-const NEXT = 'this.settle(this.follow());\n        return true;'
+const NEXT = 'this.publishOldest(this.follow());\n        return true;'
 const ASYNC_WORD = 'this.reader + ReaderWords.asyncSeq'
 
 const ASYNC_TRIALS: readonly Trial[] = [
@@ -40,7 +40,7 @@ const ASYNC_TRIALS: readonly Trial[] = [
     '[X1] the write hand is loaded plainly',
     TRACKERS,
     X1,
-    'memory.glance(wrAt), starting);',
+    'memory.peekRacy(wrAt), starting);',
   ]),
   byAsync(OVERLAP, [
     '[X1] a later section publishes its own sequence',
@@ -58,13 +58,13 @@ const ASYNC_TRIALS: readonly Trial[] = [
     '[X2] the newest of the others is published, not the oldest',
     TRACKERS,
     NEXT,
-    'this.settle([...this.open].at(-1)); return true;',
+    'this.publishOldest([...this.open].at(-1)); return true;',
   ]),
   byAsync(OVERLAP, [
     '[X2] what the oldest leaves behind is cleared',
     TRACKERS,
     NEXT,
-    'this.settle(undefined); return true;',
+    'this.publishOldest(undefined); return true;',
   ]),
   byAsync(OVERLAP, ['[X2] a plain store', TRACKERS, X2, X2.replace('store', 'poke')]),
   byAsync(OVERLAP, ['[X2] nothing is stored', TRACKERS, X2, '']),
@@ -118,25 +118,25 @@ const ASYNC_TRIALS: readonly Trial[] = [
   ]),
 ]
 
-const SETTLED = 'this.memory.add(this.reader + ReaderWords.settled, 1); // [C]'
+const SETTLED = 'this.memory.add(this.reader + ReaderWords.completed, 1); // [C]'
 const RUNNING = 'this.running = true;'
-const DROPPED = 'memory.swap(reader + ReaderWords.settled, queued)'
+const DROPPED = 'memory.swap(reader + ReaderWords.completed, queued)'
 const A_CALLBACK = 'calls, default, fenced: a callback against a reader'
 const A_BARRIER = 'calls, default, fenced: a barrier'
 const HELD = 'calls, default, turn: a barrier and a callback queued in a section'
 
 const CALL_TRIALS: readonly Trial[] = [
   byCalls(A_BARRIER, [
-    '[C] settled before the callback has run',
+    '[C] completed before the callback has run',
     CALL,
     RUNNING,
-    `${RUNNING} this.settleRunning();`,
+    `${RUNNING} this.completeRunning();`,
   ]),
   byCalls(A_BARRIER, [
-    '[C] settled by a plain store',
+    '[C] completed by a plain store',
     CALL,
     SETTLED,
-    'this.memory.poke(this.reader + ReaderWords.settled, this.memory.peek(this.reader + ReaderWords.settled) + 1);',
+    'this.memory.poke(this.reader + ReaderWords.completed, this.memory.peek(this.reader + ReaderWords.completed) + 1);',
   ]),
   byCalls(A_BARRIER, ['[C] never settled', CALL, SETTLED, ';']),
   byCalls('calls, default, fenced: a worker leaves', [
@@ -170,10 +170,10 @@ const CALL_TRIALS: readonly Trial[] = [
     'PATIENT',
   ]),
   byCalls(A_BARRIER, [
-    'a barrier marks what is settled, not what is queued',
+    'a barrier marks what is completed, not what is queued',
     BARRIER,
-    'ReaderWords.queued)',
-    'ReaderWords.settled)',
+    'queued: memory.load(readers.address(slot) + ReaderWords.queued)',
+    'queued: memory.load(readers.address(slot) + ReaderWords.completed)',
   ]),
   byCalls(HELD, [
     'a callback that was queued in a section counts when the section has ended',
@@ -190,8 +190,8 @@ const CALL_TRIALS: readonly Trial[] = [
   byCalls('calls, default, fenced: a barrier and later ones', [
     'a barrier waits for later ones as well',
     BARRIER,
-    '((settled - queued) | 0) < 0',
-    '((settled - memory.load(this.readers.address(slot) + ReaderWords.queued)) | 0) < 0 && queued !== undefined',
+    '((completed - queued) | 0) < 0',
+    '((completed - memory.load(this.readers.address(slot) + ReaderWords.queued)) | 0) < 0 && queued !== undefined',
   ]),
   byCalls('calls, default, fenced: a reaper that died', [
     'a mark has no name',
@@ -203,7 +203,7 @@ const CALL_TRIALS: readonly Trial[] = [
     'the dead: their callbacks are not settled',
     REAP,
     DROPPED,
-    'memory.load(reader + ReaderWords.settled)',
+    'memory.load(reader + ReaderWords.completed)',
   ]),
   byCallDeath('calls, default, fenced: death', [
     'the dead: what they ran is not counted',
@@ -213,7 +213,7 @@ const CALL_TRIALS: readonly Trial[] = [
   ]),
   byCallDeath('calls, default, fenced: death beside a barrier', [
     'the dead: nobody settles for them',
-    'reap',
+    'arena/reap',
     'const lost = dropCallsOf(space, address, slot);',
     'const lost = 0;',
   ]),

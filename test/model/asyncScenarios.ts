@@ -146,10 +146,10 @@ function besideSynchronous(lib: Library, combo: Combo): Scenario<World> {
   const member = memberOf(lib, combo)
   const reader = member('reader', (worker, choose) => {
     const { memory, smr } = worker
-    const inside = (deed: () => void): void => {
+    const inside = (action: () => void): void => {
       smr.enter()
       look(memory)
-      deed()
+      action()
       look(memory)
       smr.exit()
       endTurn(worker)

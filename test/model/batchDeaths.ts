@@ -6,8 +6,8 @@
 import type { Item, ZoneOptions } from '#src/index.ts'
 import { PAGE_WORDS } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
-import { type Deed, deathScene } from './deathStage.ts'
-import { both, churning, freeing, reclaiming, sealing, taking } from './deeds.ts'
+import { both, churning, freeing, reclaiming, sealing, taking } from './actions.ts'
+import { type Action, deathScene } from './deathStage.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
 import { boardAt, CHECKED_STAGE } from './world.ts'
@@ -73,7 +73,7 @@ const filling: Body = (_memory, { arena }) => {
   while (arena.space.pages.reserve(PAGE_WORDS) !== 0) {}
 }
 
-const DEEDS: readonly Deed[] = [
+const ACTIONS: readonly Action[] = [
   { name: 'alloc: a batch', first: churning(2, 3), body: takingAll(4), hooks: bare, hands: 4 },
   { name: 'alloc: a batch, watched', first: churning(2, 3), body: takingAll(4), hands: 4 },
   {
@@ -151,5 +151,5 @@ const DEEDS: readonly Deed[] = [
 ]
 
 export function batchDeaths(lib: Library): readonly Scenario<undefined>[] {
-  return DEEDS.map((deed) => deathScene(lib, { ...deed, name: `death in ${deed.name}` }))
+  return ACTIONS.map((action) => deathScene(lib, { ...action, name: `death in ${action.name}` }))
 }

@@ -3,7 +3,7 @@
  * where it says that a turn has ended.
  *
  * A callback writes again to what was unlinked before the call, as one that frees does: a reader who
- * can still look is convicted by the value and by the race. It also writes plainly to a word that
+ * can still look is detected by the value and by the race. It also writes plainly to a word that
  * whoever has waited for it reads plainly: that is what being done means.
  */
 
@@ -166,7 +166,7 @@ function laterOnes(lib: Library, combo: Combo): Scenario<World> {
       return { worker, queued: mark(lib, worker) }
     },
     body(memory, _control, { worker, queued }) {
-      while (!queued.areSettled()) memory.pause()
+      while (!queued.areCompleted()) memory.pause()
       assertDone(worker, [true])
     },
   })
@@ -216,7 +216,7 @@ function leaving(lib: Library, combo: Combo): Scenario<World> {
       return mark(lib, turning(lib, memory, world, combo))
     },
     body(memory, _control, queued) {
-      while (!queued.areSettled()) memory.pause()
+      while (!queued.areCompleted()) memory.pause()
       // Dropped or run: it is over, and nobody is left who could still do it.
       memory.peek(doneAt(0))
     },
@@ -242,7 +242,7 @@ function halfReaped(lib: Library, combo: Combo): Scenario<World> {
       return mark(lib, turning(lib, memory, world, combo))
     },
     body(memory, _control, queued) {
-      while (!queued.areSettled()) memory.pause()
+      while (!queued.areCompleted()) memory.pause()
     },
   })
   return scene(lib, combo, 'a reaper that died', [dead, waiting, reaper])
@@ -277,7 +277,7 @@ export function callDeaths(lib: Library): Readonly<Record<'alone' | 'beside', Sc
   const heir: Thread<World> = { ...member('heir', reaping), after: CALL_VICTIM }
   const waiting = member('waiting', (worker) => {
     const queued = mark(lib, worker)
-    while (!queued.areSettled()) worker.memory.pause()
+    while (!queued.areCompleted()) worker.memory.pause()
   })
   return {
     alone: scene(lib, combo, 'death', [victim, heir], { rules: { bound: 0 } }),

@@ -29,15 +29,15 @@ export function turning(lib: Library, memory: Memory, world: World, combo: Combo
 
 export function withLoop(worker: Worker): Turning {
   const due: (() => void)[] = []
-  worker.arena.space.turn.later = (deed) => {
-    due.push(deed)
+  worker.arena.space.turn.later = (action) => {
+    due.push(action)
   }
   return { ...worker, due }
 }
 
 /** The turn ends. */
 export function endTurn({ due }: Turning): void {
-  for (const deed of due.splice(0)) deed()
+  for (const action of due.splice(0)) action()
 }
 
 /** Turns until nothing is left to do. */
@@ -109,7 +109,7 @@ export function assertDone({ memory }: Worker, said: readonly boolean[]): void {
   })
 }
 
-export function mark(lib: Library, { arena, domain }: Worker): { areSettled(): boolean } {
+export function mark(lib: Library, { arena, domain }: Worker): { areCompleted(): boolean } {
   const readers = new Readers(arena.memory, domain + DomainWords.WORDS, WORKERS, false)
   return new lib.Queued(arena.space, readers)
 }
@@ -118,7 +118,7 @@ export function mark(lib: Library, { arena, domain }: Worker): { areSettled(): b
 export function outlast(lib: Library, worker: Turning, combo: Combo): void {
   const said = [0, 1, 2].map((number) => worker.memory.load(saidAt(number)) === 1)
   const queued = mark(lib, worker)
-  while (!queued.areSettled()) {
+  while (!queued.areCompleted()) {
     endTurn(worker)
     rest(worker.memory, combo)
   }
@@ -131,7 +131,7 @@ function readerOf(domain: number, slot: number): number {
 
 export function pendingIn(memory: Memory, domain: number, slot: number): number {
   const reader = readerOf(domain, slot)
-  return memory.load(reader + ReaderWords.queued) - memory.load(reader + ReaderWords.settled)
+  return memory.load(reader + ReaderWords.queued) - memory.load(reader + ReaderWords.completed)
 }
 
 /** Of what was queued, all is run or lost but what nobody's turn has come for; none is both. */
@@ -142,7 +142,7 @@ export function assertCounted(memory: Memory, { domain }: World, dead: number): 
   for (let slot = 0; slot < WORKERS; slot++) {
     const reader = readerOf(domain, slot)
     const waits = pendingIn(memory, domain, slot)
-    if (waits < 0) throw new Error(`worker ${slot} has settled ${-waits} that it had not queued`)
+    if (waits < 0) throw new Error(`worker ${slot} has completed ${-waits} that it had not queued`)
     pending += waits
     run += memory.tallied(reader + ReaderWords.callsRun)
     calls += memory.tallied(reader + ReaderWords.calls)

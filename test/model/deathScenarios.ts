@@ -1,8 +1,7 @@
 /**
- * Death in each deed of a worker: sections, allocations, frees, housekeeping, plain zones.
+ * Death in each action of a worker: sections, allocations, frees, housekeeping, plain zones.
  */
 
-import { type Deed, deathScene } from './deathStage.ts'
 import {
   aging,
   both,
@@ -14,7 +13,8 @@ import {
   sealing,
   taking,
   tuning,
-} from './deeds.ts'
+} from './actions.ts'
+import { type Action, deathScene } from './deathStage.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
 import { CHECKED_STAGE } from './world.ts'
@@ -26,7 +26,7 @@ const waiting: Body = (_memory, { smr }) => {
 }
 const preallocating: Body = (_memory, { zone }) => zone.prealloc(6)
 
-export const DEEDS: readonly Deed[] = [
+export const ACTIONS: readonly Action[] = [
   { name: 'sections', body: reading(2, 0), heads: [0] },
   { name: 'advance, poll and wait', body: waiting },
   { name: 'alloc: fresh items', body: taking(1) },
@@ -111,7 +111,7 @@ const ACCOMPANIED = [
   'detach',
   'plain alloc and free',
 ]
-const GENTLE: Deed = {
+const GENTLE: Action = {
   name: 'replace beside a reader',
   heads: [0],
   first: replacing(1, 0),
@@ -120,16 +120,16 @@ const GENTLE: Deed = {
 }
 
 export function deathScenarios(lib: Library): readonly Scenario<undefined>[] {
-  return DEEDS.map((deed) => deathScene(lib, { ...deed, name: `death in ${deed.name}` }))
+  return ACTIONS.map((action) => deathScene(lib, { ...action, name: `death in ${action.name}` }))
 }
 
-export const ACCOMPANIED_DEEDS: readonly Deed[] = DEEDS.filter(({ name }) =>
+export const ACCOMPANIED_DEEDS: readonly Action[] = ACTIONS.filter(({ name }) =>
   ACCOMPANIED.includes(name),
-).map((deed) => ({ ...deed, other: deed.plain ? plainly(1, 3) : churning(1, 3) }))
+).map((action) => ({ ...action, other: action.plain ? plainly(1, 3) : churning(1, 3) }))
 
 export function accompaniedDeaths(lib: Library): readonly Scenario<undefined>[] {
-  const accompanied = ACCOMPANIED_DEEDS.map((deed) =>
-    deathScene(lib, { ...deed, name: `death beside a third in ${deed.name}` }),
+  const accompanied = ACCOMPANIED_DEEDS.map((action) =>
+    deathScene(lib, { ...action, name: `death beside a third in ${action.name}` }),
   )
   return [deathScene(lib, { ...GENTLE, name: `death in ${GENTLE.name}` }), ...accompanied]
 }

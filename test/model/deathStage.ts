@@ -1,7 +1,7 @@
 /**
  * Scenarios in which somebody dies, and how the others go on.
  *
- * The victim does one deed and is killed after each of its steps, one exploration for each. The
+ * The victim does one action and is killed after each of its steps, one exploration for each. The
  * heir starts when it is dead (or done), reaps its slot, and goes on working until it has had every
  * item there is. A worker may live beside the two all the while, and meet torn lists, held locks
  * and half-done batches before anybody has reaped. In the end all laws hold, nobody is blocked, and
@@ -10,7 +10,7 @@
 
 import type { Item, ZoneOptions } from '#src/index.ts'
 import type { Memory } from '#src/memory/memory.ts'
-import { freeing } from './deeds.ts'
+import { freeing } from './actions.ts'
 import type { Scenario, Thread } from './scenario.ts'
 import type { Library, Stage } from './stage.ts'
 import { reap, type Worker, ZONE_STAGE } from './world.ts'
@@ -30,7 +30,7 @@ export const HEIR = 'heir'
 const VICTIM_SLOT = 0
 const LIMIT = 6
 
-export interface Deed {
+export interface Action {
   readonly name: string
   readonly body: Body
   /** What the victim does before, undisturbed. */
@@ -44,18 +44,18 @@ export interface Deed {
   readonly limit?: number
   /** Items that it may have in its hands when it dies. Default: one. */
   readonly hands?: number
-  /** Knobs, or a shape, that the deed is about. */
+  /** Knobs, or a shape, that the action is about. */
   readonly knobs?: ZoneOptions
   readonly stage?: Stage
   /** Hooks other than those that watch destructors. */
   readonly hooks?: (memory: Memory) => ZoneOptions
 }
 
-/** The scenario of one deed; kill `VICTIM`. */
-export function deathScene(lib: Library, deed: Deed): Scenario<undefined> {
-  const { name, body, first, heads = [], plain = false, other, also, limit = LIMIT, knobs } = deed
-  const { hands = 1 } = deed
-  const { hooks = plain ? undefined : watching } = deed
+/** The scenario of one action; kill `VICTIM`. */
+export function deathScene(lib: Library, action: Action): Scenario<undefined> {
+  const { name, body, first, heads = [], plain = false, other, also, limit = LIMIT, knobs } = action
+  const { hands = 1 } = action
+  const { hooks = plain ? undefined : watching } = action
   const hooked = hooks === undefined ? {} : { hooks }
   const threads: Thread<undefined>[] = [
     worker(lib, VICTIM, 0, body, { ...hooked, ...(first === undefined ? {} : { first }) }),
@@ -75,7 +75,7 @@ export function deathScene(lib: Library, deed: Deed): Scenario<undefined> {
     ),
   ]
   if (other !== undefined) threads.push(worker(lib, 'other', 2, other, hooked))
-  const { stage = ZONE_STAGE } = deed
+  const { stage = ZONE_STAGE } = action
   return zoneScene(
     lib,
     name,

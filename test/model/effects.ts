@@ -28,7 +28,7 @@ const READS: ReadonlySet<string> = new Set([
   'peekFloat',
   'peekByte',
   'readBytes',
-  'glance',
+  'peekRacy',
   'tallied',
   'enterSection',
   'findWord',

@@ -179,7 +179,7 @@ export class Engine {
     return answer
   }
 
-  // ---- changes, breath and sleep -----------------------------------------------------------
+  // ---- changes, spin and sleep -----------------------------------------------------------
 
   changed(t: ModelThread): void {
     this.waiting.changed(t)
@@ -191,14 +191,14 @@ export class Engine {
     if (this.cells.write(at, value, 0, t + 1)) this.changed(this.threads[t] as ModelThread)
   }
 
-  /** Gives way until somebody has changed something since the last breath, or `ms` have passed. */
-  breathe(t: ModelThread, ms: number): void {
+  /** Gives way until somebody has changed something since the last spin, or `ms` have passed. */
+  giveWay(t: ModelThread, ms: number): void {
     if (t.unwinding) throw TOKEN
     if (!this.scheduled) return
     if (!t.begun) {
       t.begun = true
       t.granted = false
-      if (!this.waiting.news(t)) this.waiting.breathe(t, ms)
+      if (!this.waiting.news(t)) this.waiting.giveWay(t, ms)
       this.free = true
     }
     this.turn(t)

@@ -11,9 +11,9 @@ interface Reason {
 
 const REASONS: readonly Reason[] = [
   {
-    why: "Words of the depot's index, with its lock held: nobody else reads them before the lock is free, and whoever takes it after a death or an exception makes all of them anew from homes and goals (`rebuild`).",
+    why: "Words of the depot's index, with its lock held: nobody else reads them before the lock is free, and whoever takes it after a death or an exception makes all of them anew from owners and goals (`rebuild`).",
     mutants: [
-      'zone/depotLists | DepotLists.append | exchange | const tail = this.checked(DepotWords.pendingTail, Home.pending); this.set(bucket + BucketWords.home, Home.pending);',
+      'zone/depotLists | DepotLists.append | exchange | const tail = this.checked(DepotWords.pendingTail, Owner.pending); this.set(bucket + BucketWords.owner, Owner.pending);',
       'zone/depotLists | DepotLists.append | exchange | this.set(bucket + BucketWords.next, 0); if (tail === 0) this.set(this.at + DepotWords.pendingHead, bucket); else this.set(tail + BucketWords.next, bucket);',
       'zone/depotLists | DepotLists.append | exchange | if (tail === 0) this.set(this.at + DepotWords.pendingHead, bucket); else this.set(tail + BucketWords.next, bucket); this.set(this.at + DepotWords.pendingTail, bucket);',
       'zone/depotLists | DepotLists.append | exchange | this.set(this.at + DepotWords.pendingTail, bucket); this.bump(DepotWords.pendingBuckets, 1);',
@@ -77,7 +77,7 @@ const REASONS: readonly Reason[] = [
   {
     why: 'Hints for print, each possibly a moment old by itself.',
     mutants: [
-      'zone/cache | Cache.counts | exchange | const inAlloc = memory.glance(memory.glance(at + CacheWords.alloc) + BucketWords.count); const inFree = memory.glance(memory.glance(at + CacheWords.free) + BucketWords.count);',
+      'zone/cache | Cache.counts | exchange | const inAlloc = memory.peekRacy(memory.peekRacy(at + CacheWords.alloc) + BucketWords.count); const inFree = memory.peekRacy(memory.peekRacy(at + CacheWords.free) + BucketWords.count);',
     ],
   },
 ]

@@ -46,7 +46,7 @@ export class FaultyMemory extends ModelMemory {
 const CALLS = [
   ...['load', 'store', 'add', 'swap', 'cas', 'or', 'and', 'peek', 'poke', 'fill'],
   ...['peekFloat', 'pokeFloat', 'peekByte', 'pokeByte', 'readBytes', 'writeBytes'],
-  ...['tally', 'tallied', 'glance', 'pause', 'nap', 'wait', 'notify', 'now'],
+  ...['tally', 'tallied', 'peekRacy', 'pause', 'sleep', 'wait', 'notify', 'now'],
 ] as const
 
 type Call = (this: FaultyMemory, ...args: unknown[]) => unknown

@@ -60,7 +60,7 @@ function inManyWays<W>(
 const FEW = 50
 /** Too many of these to be tried in every order and with every value. */
 const MANY_LOOKS = /slabs come and go|trim against refill|knobs|a depot with a limit/
-/** As in a browser's page, which breathes where others sleep. */
+/** As in a browser's page, which spins where others sleep. */
 const NEVER_BLOCKING: More = {
   rules: { bound: 1, blocking: false },
   quick: sampled(10, 1),

@@ -2,7 +2,7 @@
  * `has`, whose whole section may be one call: it publishes, walks and lets go by itself. What others
  * may do to its chain is done between each two of its accesses.
  *
- * A key that is there throughout must be found. A reader that is not protected is convicted by a
+ * A key that is there throughout must be found. A reader that is not protected is detected by a
  * race: it looks at the hash of a node that is being written again, or at an array of chains that is.
  */
 

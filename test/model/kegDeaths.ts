@@ -5,9 +5,9 @@
 
 import type { Zone } from '#src/index.ts'
 import type { Parts } from '#src/zone/parts.ts'
+import { both, freeing, reclaiming, taking } from './actions.ts'
 import { REAPER } from './arenaDeaths.ts'
-import { type Deed, deathScene, HEIR, VICTIM, work } from './deathStage.ts'
-import { both, freeing, reclaiming, taking } from './deeds.ts'
+import { type Action, deathScene, HEIR, VICTIM, work } from './deathStage.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
 import { reap } from './world.ts'
@@ -16,7 +16,7 @@ import { type Body, watching, worker, zoneScene } from './zoneStage.ts'
 /** So many that the first batch is of two, and those after it, when less is left, of one. */
 const LIMIT = 8
 
-const DEEDS: readonly Deed[] = [
+const ACTIONS: readonly Action[] = [
   {
     name: 'alloc: a small batch after a larger one',
     first: taking(2),
@@ -39,7 +39,7 @@ const DEEDS: readonly Deed[] = [
 ]
 
 export function kegDeaths(lib: Library): readonly Scenario<undefined>[] {
-  return DEEDS.map((deed) => deathScene(lib, { ...deed, name: `death in ${deed.name}` }))
+  return ACTIONS.map((action) => deathScene(lib, { ...action, name: `death in ${action.name}` }))
 }
 
 // ---- two deaths -------------------------------------------------------------------------------
@@ -49,14 +49,14 @@ const partsOf = (zone: Zone): Parts =>
 
 /** Fills the bucket that this worker allocates from: that alone, for there are few places to die in it. */
 const batchOut: Body = (_memory, { zone }) => {
-  const { cache, records } = partsOf(zone)
+  const { cache, keg: records } = partsOf(zone)
   const bucket = cache.unloadAlloc()
   records.take(bucket, 2)
   cache.loadAlloc(bucket)
 }
 /** Empties it. */
 const batchBack: Body = (_memory, { zone }) => {
-  const { cache, records } = partsOf(zone)
+  const { cache, keg: records } = partsOf(zone)
   const bucket = cache.unloadAlloc()
   records.give(bucket)
   cache.loadAlloc(bucket)

@@ -1,6 +1,6 @@
 /**
  * Death at every step: each step is visited, the heirs see what the dead have done, and a protocol
- * that cannot survive is convicted.
+ * that cannot survive is detected.
  *
  * A killer that skipped a step, or let a dead thread's `finally` run one more verb, would prove
  * things that are not so. So the places of death are listed here one by one, and compared.

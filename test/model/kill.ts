@@ -5,7 +5,7 @@
  * from 0 (killed before it did anything) until an exploration has met no schedule in which the
  * victim lived long enough to be killed: then every step of every schedule has been its last one.
  *
- * Steps are atomic verbs, breaths, falling asleep and waking up, and plain writes; a `fill` and a
+ * Steps are atomic verbs, spins, falling asleep and waking up, and plain writes; a `fill` and a
  * copy of bytes have two, so that they may be found half done. A dead thread's delayed stores are
  * late, not lost.
  */

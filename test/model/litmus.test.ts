@@ -97,7 +97,7 @@ describe('litmus', () => {
     prove(program, { delayed: true })
   })
 
-  it('tally, tallied and glance are exempt from the race check', () => {
+  it('tally, tallied and racy peek are exempt from the race check', () => {
     prove(
       litmus(
         'exempt',
@@ -106,25 +106,25 @@ describe('litmus', () => {
             m.tally(X + 1, 1)
             m.poke(Z + 1, 1)
           },
-          (m) => m.tallied(X + 1) + m.glance(Z + 1),
+          (m) => m.tallied(X + 1) + m.peekRacy(Z + 1),
         ],
         '',
       ),
     )
   })
 
-  it('a stale glance misses what does not happen before it, and only that', () => {
+  it('a stale racy peek misses what does not happen before it, and only that', () => {
     const stale = { rules: { stale: true } }
-    const glances = litmus(
+    const racyPeeks = litmus(
       'unordered',
-      [(m) => m.store(X, 1), (m) => [m.load(Y), m.glance(X), m.load(X)]],
+      [(m) => m.store(X, 1), (m) => [m.load(Y), m.peekRacy(X), m.load(X)]],
       '',
       stale,
     )
-    expect(outcomes(glances)).toContain(' 0,0,1')
+    expect(outcomes(racyPeeks)).toContain(' 0,0,1')
     const ordered = litmus(
       'ordered',
-      [(m) => m.store(X, 1), (m) => (m.load(X) === 1 ? m.glance(X) : 1)],
+      [(m) => m.store(X, 1), (m) => (m.load(X) === 1 ? m.peekRacy(X) : 1)],
       ' 0',
       stale,
     )
@@ -144,13 +144,13 @@ describe('litmus', () => {
     expect(outcomes(weak)).toEqual([' 0,0', ' 0,1', ' 1,0', ' 1,1'])
   })
 
-  it('a hostile glance finds whatever it is not forbidden to find', () => {
+  it('a hostile racy peek finds whatever it is not forbidden to find', () => {
     const hostile = { rules: { hostile: true } }
     const writer = (m: Memory) => {
       for (let value = 1; value <= 3; value++) m.store(X, value)
     }
-    const glances = litmus('unordered', [writer, (m) => [m.glance(X), m.load(X)]], '', hostile)
-    expect(outcomes(glances)).toEqual([
+    const racyPeeks = litmus('unordered', [writer, (m) => [m.peekRacy(X), m.load(X)]], '', hostile)
+    expect(outcomes(racyPeeks)).toEqual([
       ' 0,0',
       ' 0,1',
       ' 0,2',
@@ -162,7 +162,7 @@ describe('litmus', () => {
       ' 2,3',
       ' 3,3',
     ])
-    const ordered = litmus('ordered', [writer, (m) => [m.load(X), m.glance(X)]], '', hostile)
+    const ordered = litmus('ordered', [writer, (m) => [m.load(X), m.peekRacy(X)]], '', hostile)
     expect(outcomes(ordered)).toEqual([
       ' 0,0',
       ' 0,1',
@@ -181,7 +181,7 @@ describe('litmus', () => {
         writer,
         (m) => {
           m.store(X, 9)
-          return m.glance(X)
+          return m.peekRacy(X)
         },
       ],
       ' 0',
@@ -260,7 +260,7 @@ describe('litmus', () => {
         (m) => {
           const deadline = m.now() + 5
           let naps = 0
-          for (; m.now() < deadline; naps++) m.nap(2)
+          for (; m.now() < deadline; naps++) m.sleep(2)
           return naps
         },
       ],
@@ -286,7 +286,7 @@ describe('litmus', () => {
         (m) => {
           let naps = 0
           for (const deadline = m.now() + 100; m.load(X) === 0 && m.now() < deadline; naps++)
-            m.nap(20)
+            m.sleep(20)
           return m.load(X) === 1 || naps
         },
         (m) => m.store(X, 1),
@@ -311,7 +311,7 @@ describe('litmus', () => {
       'naps',
       [
         (m) => {
-          m.nap(20)
+          m.sleep(20)
           return m.load(X)
         },
         (m) => m.store(X, 1),
@@ -322,14 +322,14 @@ describe('litmus', () => {
     expect(prove(naps).failure?.replay).toMatch(/^impatient1\//)
   })
 
-  it('a breath ends with the next change, and not later', () => {
+  it('a spin ends with the next change, and not later', () => {
     const watcher = (m: Memory) => {
-      let breaths = 0
+      let spins = 0
       while (m.load(X) === 0) {
         m.pause()
-        breaths++
+        spins++
       }
-      return `${breaths} ${m.load(X)}`
+      return `${spins} ${m.load(X)}`
     }
     const program = litmus(
       'watcher',
@@ -345,9 +345,9 @@ describe('litmus', () => {
     expect(outcomes(program)).toEqual(['0 1 ', '0 2 ', '1 1 ', '1 2 '])
   })
 
-  it('a breath is over at once when something has changed since the last', () => {
+  it('a spin is over at once when something has changed since the last', () => {
     const program = litmus(
-      'breath',
+      'spin',
       [
         (m) => {
           const begun = m.now()
@@ -362,7 +362,7 @@ describe('litmus', () => {
     expect(outcomes(program)).toEqual(['0,0 ', '1,0 '])
   })
 
-  it('without blocking, waits breathe', () => {
+  it('without blocking, waits spin', () => {
     prove({ ...programs.wakeUp, rules: { blocking: false } })
     prove({ ...programs.lostWakeUp, expect: 'holds', rules: { blocking: false } })
   })

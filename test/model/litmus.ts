@@ -134,7 +134,7 @@ export const mutualExclusionWeak: Scenario = litmus(
 
 /**
  * A store cuts the chain from the writer before; a read-modify-write continues it. The link is made
- * only when the first writer is known to be done, by a glance that orders nothing.
+ * only when the first writer is known to be done, by a racy peek that orders nothing.
  */
 const chain = (link: (m: Memory) => unknown) => [
   (m: Memory) => {
@@ -142,7 +142,7 @@ const chain = (link: (m: Memory) => unknown) => [
     m.store(X, 1)
     m.poke(DONE, 1)
   },
-  (m: Memory) => (m.glance(DONE) === 1 ? link(m) : undefined),
+  (m: Memory) => (m.peekRacy(DONE) === 1 ? link(m) : undefined),
   (m: Memory) => (m.load(X) === 2 ? m.peek(Z) : 1),
 ]
 export const chainOfUpdates: Scenario = litmus(
@@ -166,7 +166,7 @@ export const lostUpdate: Scenario = litmus('lost update', [lost, lost], '', {
 })
 
 export const unfairSpin: Scenario = litmus(
-  'spin without a breath',
+  'spin without a spin',
   [
     (m) => {
       while (m.load(X) === 0) {}
@@ -177,7 +177,7 @@ export const unfairSpin: Scenario = litmus(
   { expect: 'fails' },
 )
 export const fairSpin: Scenario = litmus(
-  'spin with a breath',
+  'spin with a spin',
   [
     (m) => {
       while (m.load(X) === 0) m.pause()

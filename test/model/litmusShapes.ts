@@ -70,10 +70,10 @@ const afterChain = (link: (m: Memory) => void): Body[] => [
     return ''
   },
   (m) => {
-    if (m.glance(DONE) === 1) link(m)
+    if (m.peekRacy(DONE) === 1) link(m)
     return ''
   },
-  (m) => (m.load(X) === 2 ? `${m.glance(Z)}` : '-'),
+  (m) => (m.load(X) === 2 ? `${m.peekRacy(Z)}` : '-'),
 ]
 const RACING: Rules = { hostile: true, races: false }
 
@@ -81,7 +81,7 @@ export const SHAPES: readonly Shape[] = [
   shape('CoRR', [writes([X, 1]), read(X, X)], '00 01 11'),
   shape(
     'CoRR, racing reads',
-    [writes([X, 1]), (m) => `${m.glance(X)}${m.glance(X)}`],
+    [writes([X, 1]), (m) => `${m.peekRacy(X)}${m.peekRacy(X)}`],
     '00 01 10 11',
     [],
     RACING,

@@ -51,8 +51,8 @@ const { values, positionals } = parseArgs({
 })
 
 /** Protocol files. The porthole itself is the explorer's to replace; what inspects is not protocol. */
-const MUTATED = /^(?:smr|zone|table|memory)\/|^(?:arena|reap)$/
-const LEFT_OUT = /^memory\/(?:memory|swift|intrinsics)|\/(?:stats|audit|why|stall)$/
+const MUTATED = /^(?:smr|lists|zone|table|memory|space)\/|^arena\/(?:arena|reap)$/
+const LEFT_OUT = /^memory\/(?:memory|wasm|intrinsics)|\/(?:stats|audit|errors|stall)$/
 /** Scenarios that do not run the library; and those that run it once more on a module that is not mutated. */
 const NOT_OURS = /^(?:litmus|grace period)$|^wasm/
 
@@ -71,9 +71,9 @@ const DEATH = /death|exceptions/
 /** What is likely to catch a kind of mutant, and is looked at sooner. */
 const SUITED: Readonly<Record<Operator, RegExp>> = {
   exchange: DEATH,
-  plain: /late stores|stale glances/,
-  stale: /stale glances/,
-  split: /^(?:smr|zone|table|memory) /,
+  plain: /late stores|stale racyPeeks/,
+  stale: /stale racyPeeks/,
+  split: /^(?:smr|lists|zone|table|memory|space) /,
   drop: DEATH,
   'skip check': DEATH,
   negate: DEATH,

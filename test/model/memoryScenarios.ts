@@ -1,7 +1,7 @@
 /**
  * The bottom floor: locks, worker slots, the directory and pages, used by two and three at once.
  *
- * A lock is convicted by the plain words it protects (they race when it lets two in) and by the
+ * A lock is detected by the plain words it protects (they race when it lets two in) and by the
  * clock: virtual time passes only when nobody can run, so a sleeper whom nobody woke shows up late.
  */
 
@@ -17,7 +17,7 @@ const COUNTER = boardAt(0)
 const LOCK_WORD = boardAt(1)
 /** A sleeper asks by itself after 20 ms; whoever was woken is there at once. */
 const LATE_MS = 10
-/** Longer than all the breaths that are taken before going to sleep. */
+/** Longer than all the spins that are taken before going to sleep. */
 const LONG_MS = 5
 
 type World = undefined
@@ -64,12 +64,12 @@ export function memoryScenarios(lib: Library): readonly Scenario<World>[] {
   const opened = { first: (arena: Arena) => void arena.lock('lock') }
   /** Counts under the lock, and answers when it had it. */
   const counts =
-    (times: number, napMs = 0) =>
+    (times: number, sleepMs = 0) =>
     (arena: Arena, memory: Memory): number => {
       for (let i = 0; i < times; i++) {
         arena.lock('lock').withLock(() => {
           memory.poke(COUNTER, memory.peek(COUNTER) + 1)
-          if (napMs > 0) memory.nap(napMs)
+          if (sleepMs > 0) memory.sleep(sleepMs)
         })
       }
       return memory.now()

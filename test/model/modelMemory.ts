@@ -14,7 +14,7 @@
  * that the scenario runs, which may be a mutant.
  *
  * Exempt from the check: `tally` and `tallied` (a counter of its worker's own, read by others for
- * print), `glance` (the same for ordinary words; under the rule `stale` it is a preemption point and
+ * print), `peekRacy` (the same for ordinary words; under the rule `stale` it is a preemption point and
  * may miss a write that does not happen before it), and words whose atomics the scenario has weakened. What is checked is
  * checked by the word: two workers that poke different bytes of one word are said to race.
  */
@@ -26,8 +26,8 @@ import type { Engine } from './engine.ts'
 import type { ModelThread } from './thread.ts'
 import * as verbs from './verbs.ts'
 
-/** How virtual time passes for a thread that only breathes. */
-const BREATH_MS = 0.01
+/** How virtual time passes for a thread that only spins. */
+const SPIN_MS = 0.01
 
 /** The functions of compound.ts, shipped or mutated. */
 export type Compound = typeof compound
@@ -276,10 +276,10 @@ export class ModelMemory {
     return this.doneFloat(t, verbs.TALLIED, at)
   }
 
-  glance(at: number): number {
+  peekRacy(at: number): number {
     const { engine } = this
     const t = engine.current
-    if (t.cursor < t.logged) return t.recall(verbs.GLANCE, at)
+    if (t.cursor < t.logged) return t.recall(verbs.PEEK_RACY, at)
     const stale = engine.scheduled && engine.rules.stale
     const hostile = engine.scheduled && engine.rules.hostile
     if (stale || hostile) engine.turn(t)
@@ -291,25 +291,25 @@ export class ModelMemory {
       : stale
         ? access.readStale(t, at)
         : access.visible(t, at)
-    engine.done(t, verbs.GLANCE, at, value)
+    engine.done(t, verbs.PEEK_RACY, at, value)
     return value
   }
 
   // ---- patience ----------------------------------------------------------------------------
 
   pause(): void {
-    this.rest(verbs.PAUSE, BREATH_MS)
+    this.rest(verbs.PAUSE, SPIN_MS)
   }
 
-  nap(ms: number): void {
-    this.rest(verbs.NAP, this.engine.rules.blocking ? ms : BREATH_MS)
+  sleep(ms: number): void {
+    this.rest(verbs.NAP, this.engine.rules.blocking ? ms : SPIN_MS)
   }
 
   private rest(verb: number, ms: number): void {
     const { engine } = this
     const t = engine.current
     if (t.recalled(verb, 0)) return
-    engine.breathe(t, ms)
+    engine.giveWay(t, ms)
     engine.done(t, verb, 0, 0)
   }
 
@@ -318,7 +318,7 @@ export class ModelMemory {
     const t = engine.current
     if (t.recalled(verbs.WAIT, at)) return
     if (!engine.rules.blocking) {
-      engine.breathe(t, BREATH_MS)
+      engine.giveWay(t, SPIN_MS)
     } else {
       engine.turn(t)
       if (!t.begun && this.access.readAtomic(t, at) === (value | 0) && engine.scheduled) {

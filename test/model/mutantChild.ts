@@ -21,7 +21,7 @@ import type { Entry } from './catalog.ts'
 import type { Scenario, Thread } from './scenario.ts'
 import { runEntry } from './table.ts'
 
-/** An entry of the catalog: the so-manieth of its group. */
+/** An entry of the catalog: the n-th of its group. */
 export interface Place {
   readonly group: string
   readonly index: number

@@ -29,7 +29,8 @@ const SUPPLY = 'zone/supply'
 const HOOKS = 'zone/hooks'
 const ADOPT = 'zone/adopt'
 const CACHE = 'zone/cache'
-const UNPOP = 'memory.poke(bucket + BucketWords.entries + count, item);\n        // It has been'
+const UNPOP =
+  'memory.poke(bucket + BucketWords.entries + count, item); if (memory.peek(bucket + BucketWords.destroyed) <= count)'
 const KEG = 'zone/keg'
 const MOVES = 'zone/kegBatch'
 const DEPOT = 'zone/depot'
@@ -46,8 +47,8 @@ export const DEATH_TRIALS: readonly Trial[] = [
     [
       'the door: what the dead had freed is called safe',
       ADOPT,
-      '(home >= Home.free || destroyed < count)',
-      '(home < Home.free && destroyed < count)',
+      '(owner >= Owner.free || destroyed < count)',
+      '(owner < Owner.free && destroyed < count)',
     ],
     { rules: { sample: { schedules: 20, depth: 3 } } },
   ),
@@ -169,21 +170,21 @@ export const DEATH_TRIALS: readonly Trial[] = [
     '() => this.repair()',
     '() => {}',
   ]),
-  byArena('death in pages with a receipt', [
+  byArena('death in pages with a redo record', [
     'pages: a promise is not kept',
     PAGES,
     'this.table.rebuild();\n        this.keepPromise();',
     'this.table.rebuild();',
   ]),
-  byArena('death in pages with a receipt', [
+  byArena('death in pages with a redo record', [
     'pages: the promise is made before its terms',
     PAGES,
-    'memory.poke(Header.receiptRun, base);\n        memory.poke(Header.receiptEntry, entry);\n        memory.poke(Header.receipt, receipt);',
-    'memory.poke(Header.receipt, receipt);\n        memory.poke(Header.receiptRun, base);\n        memory.poke(Header.receiptEntry, entry);',
+    'memory.poke(Header.redoRun, base);\n        memory.poke(Header.redoEntry, entry);\n        memory.poke(Header.redoTarget, target);',
+    'memory.poke(Header.redoTarget, target);\n        memory.poke(Header.redoRun, base);\n        memory.poke(Header.redoEntry, entry);',
   ]),
   byArena('death in making a zone', [
     'the dead: reserved pages stay',
-    'reap',
+    'arena/reap',
     'pages.releaseReservedBy(slot)',
     '0',
   ]),
@@ -195,18 +196,23 @@ export const DEATH_TRIALS: readonly Trial[] = [
   ]),
   byArena('death in ending a zone', [
     'the dead: half-ended things stay',
-    'reap',
+    'arena/reap',
     'runs += sweepOrphans(space, left);',
     '',
   ]),
   byTwo(
     'two deaths: frees',
-    ['a dead reaper: its work is not taken over', 'reap', 'workers.unreaped().find(', '[].find('],
+    [
+      'a dead reaper: its work is not taken over',
+      'arena/reap',
+      'workers.unreaped().find(',
+      '[].find(',
+    ],
     { rules: { kill: { thread: VICTIM, afterStep: 7 } } },
   ),
   bySuccessors('two reapers and a successor', [
     'a reaper goes by the slot, not by the worker that was seen',
-    'reap',
+    'arena/reap',
     'workers.beginReap(slot, locks.signature, generation)',
     'workers.beginReap(slot, locks.signature)',
   ]),
@@ -225,8 +231,8 @@ export const DEATH_TRIALS: readonly Trial[] = [
   byArena('death in ending a zone, and another is made before it is reaped', [
     'zone: its own words go back before its slabs',
     'zone/reclaim',
-    'records.abolish();\n    buckets.keg.abolish();\n    space.pages.release(at);',
-    'space.pages.release(at);\n    records.abolish();\n    buckets.keg.abolish();',
+    'keg.abolish();\n    buckets.keg.abolish();\n    space.pages.release(at);',
+    'space.pages.release(at);\n    keg.abolish();\n    buckets.keg.abolish();',
   ]),
   byArena('death in ending a zone, and another is made before it is reaped', [
     'the directory forgets what a dead worker had left unswept',

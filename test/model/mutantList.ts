@@ -110,13 +110,13 @@ export const TRIALS: readonly Trial[] = [
     '[S1] the fast path reads the hand plainly',
     CLOCK,
     'return this.memory.load(this.rdAt)',
-    'return this.memory.glance(this.rdAt)',
+    'return this.memory.peekRacy(this.rdAt)',
   ]),
   bySmr('section against unlink and reuse', [
     '[S2] a reader is looked at plainly',
     POLL,
     LOOK,
-    LOOK.replace('load', 'glance'),
+    LOOK.replace('load', 'peekRacy'),
   ]),
   bySmr(
     'two writers stamp',
@@ -163,8 +163,8 @@ export const TRIALS: readonly Trial[] = [
   byZone('recycling under a reader', [
     'the door: a full bucket is called safe',
     SUPPLY,
-    'return domain === undefined\n            ? depot.putSafe(bucket, exchangeHome)',
-    'return true\n            ? depot.putSafe(bucket, exchangeHome)',
+    'return domain === undefined\n            ? depot.putSafe(bucket, exchangeOwner)',
+    'return true\n            ? depot.putSafe(bucket, exchangeOwner)',
   ]),
   byZone('detach with buckets', [
     'the door: leaving does not seal',
@@ -296,8 +296,8 @@ export const TRIALS: readonly Trial[] = [
   byMemory('a zone is bound to a domain that another ends', [
     'a zone: its domain is not looked at again under the lock',
     'zone/open',
-    'if (smr !== undefined && !smr.isAlive())\n',
-    'if (false)\n',
+    'if (smr !== undefined && !smr.isAlive()) throw',
+    'if (false) throw',
   ]),
   byMemory('two attach and detach', [
     'a slot is claimed by a store',
@@ -313,7 +313,7 @@ export const TRIALS: readonly Trial[] = [
   ]),
   byTime('not in time: detach', [
     'who could not give back what it has cached frees its slot',
-    'arena',
+    'arena/arena',
     'if (whole)\n            space.close();\n        else\n            space.abandon();',
     'space.close();',
   ]),

@@ -7,18 +7,34 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { CONCURRENT_TRIALS } from './asyncMutantList.ts'
 import { TRIALS } from './mutantList.ts'
+import { timesIn } from './mutants.ts'
 import { PACE_TRIALS } from './paceMutantList.ts'
 import { QUEUE_TRIALS } from './queueMutantList.ts'
 import { TABLE_TRIALS } from './tableMutantList.ts'
 
 const ALL = [...TRIALS, ...CONCURRENT_TRIALS, ...PACE_TRIALS, ...QUEUE_TRIALS, ...TABLE_TRIALS]
 
+/** Of a step that an ordering argument names. */
+const LABEL = /\/\/ \[\w+\]/g
+
 describe('the text of a mutant', () => {
   it('stands once in its file of the built library, and is changed', () => {
     const lost = ALL.filter(({ file, find, replace }) => {
       const text = readFileSync(new URL(`../../dist/${file}.js`, import.meta.url), 'utf8')
-      return text.split(find).length !== 2 || find === replace
+      return timesIn(text, find) !== 1 || find === replace
     })
-    expect(lost.map(({ name }) => name)).toEqual([])
+    expect(lost.map(({ name, file }) => `${file}: ${name}`)).toEqual([])
+  })
+
+  it('is code, and of comments nothing but a label', () => {
+    const prose = ALL.filter(({ find }) => /\/\/|\/\*/.test(find.replace(LABEL, '')))
+    expect(prose.map(({ name, find }) => `${name}: ${find}`)).toEqual([])
+  })
+
+  it('is found whatever spaces and comments stand in it, and only as whole words', () => {
+    for (const text of ['a.load( b, 1 )', 'a . load(b, // why\n 1)', 'a.load(/* c */ b,\n1)'])
+      expect(timesIn(text, 'a.load(b, 1)'), text).toBe(1)
+    for (const text of ['aa.load(b, 1)', 'a.load(b, 12)', 'a.load(1, b)'])
+      expect(timesIn(text, 'a.load(b, 1'), text).toBe(0)
   })
 })

@@ -4,6 +4,9 @@
  * A mutant is a text replacement in one file of the built library. `breed` copies the library to a
  * folder of its own, replaces the text - which must be there exactly once, so that a mutant cannot
  * silently become the original when the code moves on - and loads the copy beside the shipped one.
+ *
+ * What is looked for is code: words and signs, in this order. Spaces, line ends and comments between
+ * them mean nothing, here and there.
  */
 
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -27,13 +30,30 @@ export async function breed({ name, file, find, replace }: Mutant): Promise<Libr
   await copyScripts(new URL('dist/', root), to)
   const path = new URL(`${file}.js`, to)
   const text = await readFile(path, 'utf8')
-  const found = text.split(find).length - 1
+  const found = timesIn(text, find)
   if (found !== 1) throw new Error(`mutant "${name}": its text stands ${found} times in ${file}`)
   await writeFile(
     path,
-    text.replace(find, () => replace),
+    text.replace(codeOf(find), () => replace),
   )
   return load(to)
+}
+
+/** How often the code of `find` stands in a script. */
+export function timesIn(text: string, find: string): number {
+  return [...text.matchAll(codeOf(find))].length
+}
+
+const GAP = String.raw`(?:\s|/\*(?:[^*]|\*(?!/))*\*/|//[^\n]*\n)*`
+const TOKEN = /[\w$#]+|[^\s\w$#]/g
+
+/** Finds the words and signs of `code`, whatever spaces and comments stand between them. */
+function codeOf(code: string): RegExp {
+  const tokens = code.match(TOKEN) ?? []
+  const parts = tokens.map((token) => token.replace(/[^\w]/g, String.raw`\$&`))
+  const begin = /^[\w$#]/.test(code.trimStart()) ? String.raw`(?<![\w$#])` : ''
+  const end = /[\w$#]$/.test(code.trimEnd()) ? String.raw`(?![\w$#])` : ''
+  return new RegExp(begin + parts.join(GAP) + end, 'g')
 }
 
 /** Scripts only, and without the line that names their source maps. */
@@ -58,7 +78,7 @@ async function load(from: URL): Promise<Library> {
     part('memory/layout.js'),
     part('space/pages.js'),
     part('space/space.js'),
-    part('reap.js'),
+    part('arena/reap.js'),
     part('smr/call.js'),
     part('table/stats.js'),
   ])

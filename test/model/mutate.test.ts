@@ -49,7 +49,7 @@ describe('operators', () => {
       'this.memory.poke(item, head) this.memory.poke(this.at, item)',
     ],
     ['Stack.push | plain | this.memory.load(this.at)', 'const head = this.memory.peek(this.at)'],
-    ['Stack.first | stale | this.memory.load(this.at)', 'return this.memory.glance(this.at)'],
+    ['Stack.first | stale | this.memory.load(this.at)', 'return this.memory.peekRacy(this.at)'],
     [
       'Stack.push | split | this.memory.add(this.at + 1, -1)',
       'add$(this.memory, this.at + 1, -1) } count(by)',

@@ -4,7 +4,7 @@
  *
  *   exchange    two adjacent statements that touch shared memory, in the other order
  *   plain       an atomic verb made plain: `store` to `poke`, `load` to `peek`
- *   stale       a `load` made a `glance`, which may miss the last write and races with nobody
+ *   stale       a `load` made a `peekRacy`, which may miss the last write and races with nobody
  *   split       `add`, `swap`, `cas`, `or`, `and` done as a load and a store
  *   drop        a statement that stores, or calls what stores, is left out
  *   skip check  an `if` that looks at shared memory and leaves is left out
@@ -201,7 +201,7 @@ class Maker {
       this.add('plain', call, above, this.of(call), [{ ...at(property), text: instead }])
     }
     if (verb === 'load') {
-      this.add('stale', call, above, this.of(call), [{ ...at(property), text: 'glance' }])
+      this.add('stale', call, above, this.of(call), [{ ...at(property), text: 'peekRacy' }])
     }
     const halves = HALVES[verb]
     const memory = part(callee, 'object')

@@ -106,7 +106,7 @@ export function endTurn({ arena }: Worker): void {
 
 /** Waits a little: for others, and on a lazy clock for time. */
 export function rest(memory: Memory, combo: Combo): void {
-  if (combo.clock === 'lazy') memory.nap(TICK_MS)
+  if (combo.clock === 'lazy') memory.sleep(TICK_MS)
   else memory.pause()
 }
 

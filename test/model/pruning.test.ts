@@ -208,7 +208,7 @@ describe('pruning', () => {
   })
 
   // Two stores of the same value: which of them was last, and from which of them somebody has read,
-  // is seen in no word and no answer. Glances, which order nothing, make sure that both are done.
+  // is seen in no word and no answer. Racy peeks, which order nothing, make sure that both are done.
 
   const X = 0
   const Z = 1
@@ -232,7 +232,7 @@ describe('pruning', () => {
     const program = crafted([
       bare,
       loaded,
-      (m) => (m.glance(DONE) === 1 && m.load(X) === 1 ? m.peek(Z) : 0),
+      (m) => (m.peekRacy(DONE) === 1 && m.load(X) === 1 ? m.peek(Z) : 0),
     ])
     expect(explore(program, { prune: false }).failure?.message).toContain('race')
     expect(explore(program).failure?.message).toContain('race')
@@ -243,13 +243,13 @@ describe('pruning', () => {
       bare,
       loaded,
       (m) => {
-        if (m.glance(DONE) !== 1 || m.load(X) !== 1) return 0
+        if (m.peekRacy(DONE) !== 1 || m.load(X) !== 1) return 0
         m.poke(SEEN, 1)
         m.load(X)
-        return m.glance(OVER) === 1 ? m.peek(Z) : 0
+        return m.peekRacy(OVER) === 1 ? m.peek(Z) : 0
       },
       (m) => {
-        if (m.glance(SEEN) !== 1) return
+        if (m.peekRacy(SEEN) !== 1) return
         m.store(X, 2)
         m.poke(OVER, 1)
       },

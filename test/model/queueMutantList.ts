@@ -142,8 +142,8 @@ export const QUEUE_TRIALS: readonly Trial[] = [
     byDeath(`${kind}: death in insert`, [
       `${kind}: repair counts only`,
       LINKAGE,
-      'this.seek(() => false); // All pointer words',
-      'let n = 0; this.seek(() => (n++, false)); return n; // All pointer words',
+      'repair() { this.seek(() => false);',
+      'repair() { let n = 0; this.seek(() => (n++, false)); return n;',
     ]),
   ),
   // ---- pointers ----------------------------------------------------------------------------------

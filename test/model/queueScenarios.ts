@@ -172,12 +172,12 @@ const VICTIM_SLOT = 0
 /** A writer dies with the lock; a reader walks; the heir repairs and goes on. */
 export function queueDeaths(lib: Library): readonly Scenario<World>[] {
   return KINDS.flatMap((kind) =>
-    deedsOf(kind).map(([name, deed]) => {
+    deedsOf(kind).map(([name, action]) => {
       const heir = {
         ...writer(lib, kind, 'heir', (hand) => inherit(lib, kind, hand)),
         after: VICTIM,
       }
-      const victim = writer(lib, kind, VICTIM, (hand) => hand.locked(() => deed(hand)))
+      const victim = writer(lib, kind, VICTIM, (hand) => hand.locked(() => action(hand)))
       const walker = reader(lib, kind, 'reader', 0, {
         must: [20],
         may: [1, 5, 10, 30, 40, 50, 60, 70],

@@ -4,7 +4,7 @@
  * Elements carry a key, and a queue's keys rise, so that a reader's walk is judged by itself: keys
  * must rise, those of elements that stay must all be there, and no others but those that come and go.
  * A removed element is reclaimed the hard way: its writer advances, polls until nobody can stand on
- * it, and scribbles over all its words plainly. A reader that still does is convicted by the key and
+ * it, and scribbles over all its words plainly. A reader that still does is detected by the key and
  * by the race that its look then is.
  */
 

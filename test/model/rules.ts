@@ -36,17 +36,17 @@ export interface Rules {
   readonly plainSteps?: boolean
   /** Plain stores become visible late. Makes plain accesses preemption points. */
   readonly delayed?: boolean
-  /** A `glance` may miss the last write, unless that happens before it; it is a preemption point. */
+  /** A `peekRacy` may miss the last write, unless that happens before it; it is a preemption point. */
   readonly stale?: boolean
   /**
-   * A `glance` or `tallied` may find whatever the word has held since the schedule began, as far as
+   * A `peekRacy` or `tallied` may find whatever the word has held since the schedule began, as far as
    * its thread has no right to know better; the halves of a tally are found one by one. Both are
    * preemption points.
    */
   readonly hostile?: boolean
   /** Racing plain accesses are errors. */
   readonly races?: boolean
-  /** `wait` and `nap` may block; where not, they only breathe, as on a page's main thread. */
+  /** `wait` and `sleep` may block; where not, they only spins, as on a page's main thread. */
   readonly blocking?: boolean
   /**
    * So often in a schedule, something happens that need not: time passes while others could go on,

@@ -200,7 +200,7 @@ function callbacks(lib: Library, combo: Combo): Scenario<World> {
     [
       member(SURVIVOR, hired, (worker, control) =>
         quietly(() => {
-          const deeds = [
+          const actions = [
             () => queue(worker, 0),
             () => ask(worker, 'barrier'),
             () => endTasks(worker),
@@ -209,8 +209,8 @@ function callbacks(lib: Library, combo: Combo): Scenario<World> {
             () => queue(worker, 0),
             () => idle(worker, combo),
           ]
-          for (const deed of deeds) {
-            if (!control.attempt(deed)) endTurnIfCut(control, worker.arena)
+          for (const action of actions) {
+            if (!control.attempt(action)) endTurnIfCut(control, worker.arena)
           }
           queue(worker, 0)
           idle(worker, combo)
@@ -220,7 +220,7 @@ function callbacks(lib: Library, combo: Combo): Scenario<World> {
       ),
       member('waiting', hired, (worker) => {
         const queued = mark(lib, worker)
-        while (!queued.areSettled()) worker.memory.pause()
+        while (!queued.areCompleted()) worker.memory.pause()
       }),
     ],
     {

@@ -2,7 +2,7 @@
  * Sections, advances and polls of the shipped `Smr`, against a record that is unlinked and reused.
  *
  * The record holds FRESH until a poll has said that nobody can see it, and is then written with a
- * plain store, as reuse does. A reader that still looks is convicted twice over: by the value, and
+ * plain store, as reuse does. A reader that still looks is detected twice over: by the value, and
  * by the race that its plain read then is.
  */
 

@@ -119,7 +119,7 @@ export function join(lib: Library, memory: Memory, claim?: Claim): Arena {
   // A buffer of its own: what a thread supervises is kept by buffer, and not in memory.
   const handle = { umaSmr: memory.peek(Header.version), buffer: {} } as Handle
   const space = new lib.Space('model', lib.memoryOf?.(memory) ?? memory, claim)
-  // A timer of the host's would act when the schedule is over; what it would do, a deed does.
+  // A timer of the host's would act when the schedule is over; what it would do, a action does.
   space.turn.after = () => {}
   space.watch.every = () => {}
   return new lib.Arena(space, handle)

@@ -83,8 +83,8 @@ function nameOf({ scenario, first, victim, throws }: Entry, rules: FullRules): s
   if (throws !== undefined) notes.push(describeThrows(throws))
   if (rules.delayed) notes.push('late stores')
   if (rules.impatience > 0) notes.push('time-outs')
-  if (rules.hostile) notes.push('hostile glances')
-  if (rules.stale) notes.push('stale glances')
+  if (rules.hostile) notes.push('hostile racy peeks')
+  if (rules.stale) notes.push('stale racy peeks')
   return [scenario.name, ...notes].join(', ')
 }
 

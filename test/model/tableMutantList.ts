@@ -48,7 +48,7 @@ const GOAL = 'memory.poke(at + TableWords.goal, smr.stamp());'
 const REFERENCES = [
   'all.add(memory.load(address + TableWords.building));',
   'all.add(memory.load(address + TableWords.chains) & ChainsWord.pageMask);',
-  'all.add(memory.glance(address + TableWords.retired) & ChainsWord.pageMask);',
+  'all.add(memory.peekRacy(address + TableWords.retired) & ChainsWord.pageMask);',
 ]
 
 export const TABLE_TRIALS: readonly Trial[] = [
@@ -177,7 +177,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   ]),
   bySweep('a sweep beside a resize', [
     'sweep: an array moves on while its table is looked at, backwards',
-    'sweep',
+    'arena/sweep',
     REFERENCES.join('\n            '),
     REFERENCES.toReversed().join('\n            '),
   ]),
@@ -192,7 +192,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byDeath('death in insert, counted at once', [
     'death: nobody counts before the next write',
     STRIPES,
-    'this.settle(i);',
+    'this.recover(i);',
     '',
   ]),
   byDeath('death in insert', [
@@ -261,7 +261,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
     [
       'death: a promise of pages is not kept before the words are read',
       RESIZE,
-      'pages.settle();',
+      'pages.recover();',
       '',
     ],
     { victim: 'victim', rules: { sample: { schedules: 20, seed: 3, depth: 4 } } },

@@ -1,7 +1,7 @@
 /**
  * Lookups of the shipped hash table against its writers.
  *
- * A reader convicts a writer three times over: by a row that is torn or another key's (its sum), by
+ * A reader detects a writer three times over: by a row that is torn or another key's (its sum), by
  * a plain read that races (the explorer's clocks), and by a key that was there throughout and is
  * not found. In the end every law of table, zone and pages must hold.
  *

@@ -2,7 +2,7 @@
  * Tables for the explorer: their records, keys that meet in one chain, and what must hold at the end.
  *
  * All fields of a row follow from its key and version, so one look tells whether it is whole: half a
- * record, a recycled one, or one of another key is convicted by its sum. With 16 chains, a stripe is
+ * record, a recycled one, or one of another key is detected by its sum. With 16 chains, a stripe is
  * a chain; the keys are chosen by the top bits of their hashes:
  *
  *   a b c   one chain, however large the table

@@ -54,7 +54,7 @@ export class ModelThread {
   begun = false
   waitsAt = 0
   wakesAt = 0
-  /** Changes made by others up to the last breath, and changes made by this thread. */
+  /** Changes made by others up to the last spin, and changes made by this thread. */
   noticed = 0
   own = 0
   /** Steps taken, and the one that is its last. -1: lives. */

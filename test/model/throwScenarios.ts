@@ -1,10 +1,10 @@
 /**
- * An exception in each deed in which somebody may also die, and the worker goes on: sections,
+ * An exception in each action in which somebody may also die, and the worker goes on: sections,
  * allocations, frees, housekeeping, plain zones.
  */
 
 import { arenaThrows, tableThrows } from './arenaThrows.ts'
-import { ACCOMPANIED_DEEDS, DEEDS } from './deathScenarios.ts'
+import { ACCOMPANIED_DEEDS, ACTIONS } from './deathScenarios.ts'
 import type { Scenario } from './scenario.ts'
 import { sectionThrows } from './sectionThrows.ts'
 import type { Library } from './stage.ts'
@@ -21,7 +21,7 @@ export interface ThrowScenario {
 }
 
 /**
- * A deed in a zone makes hundreds of calls; somebody who waits for time makes a thousand, all alike. The
+ * A action in a zone makes hundreds of calls; somebody who waits for time makes a thousand, all alike. The
  * tests try a dozen.
  */
 const LONG: readonly (readonly [names: RegExp, every: number])[] = [
@@ -41,13 +41,15 @@ function everyOf(name: string): number {
 }
 
 export function zoneThrows(lib: Library): readonly Scenario<undefined>[] {
-  return DEEDS.map((deed) => throwScene(lib, { ...deed, name: `an exception in ${deed.name}` }))
+  return ACTIONS.map((action) =>
+    throwScene(lib, { ...action, name: `an exception in ${action.name}` }),
+  )
 }
 
 /** The same beside a worker who goes on all the while, and meets what the survivor left half done. */
 function accompaniedThrows(lib: Library): readonly Scenario<undefined>[] {
-  return ACCOMPANIED_DEEDS.map((deed) =>
-    throwScene(lib, { ...deed, name: `an exception beside a third in ${deed.name}` }),
+  return ACCOMPANIED_DEEDS.map((action) =>
+    throwScene(lib, { ...action, name: `an exception beside a third in ${action.name}` }),
   )
 }
 

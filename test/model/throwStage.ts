@@ -1,5 +1,5 @@
 /**
- * Scenarios in which somebody survives an exception in the middle of a deed, and goes on.
+ * Scenarios in which somebody survives an exception in the middle of a action, and goes on.
  *
  * One call of the survivor's fails, one exploration for each (throws.ts). Then it reads again, takes
  * and frees what there is, asks whether it still holds anything, and leaves. The heir starts when it
@@ -10,7 +10,7 @@
 
 import type { Item, ZoneOptions } from '#src/index.ts'
 import type { Memory } from '#src/memory/memory.ts'
-import type { Deed } from './deathStage.ts'
+import type { Action } from './deathStage.ts'
 import { work } from './deathStage.ts'
 import { type Scenario, type Thread, thread } from './scenario.ts'
 import type { Library } from './stage.ts'
@@ -30,10 +30,10 @@ const LIMIT = 6
 /** The item that the survivor had in its hands. */
 const LEAKS = 1
 
-/** The scenario of one deed; let a call of `SURVIVOR` throw. */
-export function throwScene(lib: Library, deed: Deed): Scenario<undefined> {
-  const { name, body, first, heads = [], plain = false, other, limit = LIMIT, knobs } = deed
-  const { hooks = plain ? undefined : watching, stage = ZONE_STAGE } = deed
+/** The scenario of one action; let a call of `SURVIVOR` throw. */
+export function throwScene(lib: Library, action: Action): Scenario<undefined> {
+  const { name, body, first, heads = [], plain = false, other, limit = LIMIT, knobs } = action
+  const { hooks = plain ? undefined : watching, stage = ZONE_STAGE } = action
   const hooked = hooks === undefined ? {} : { hooks }
   const witness = hooks && new Witness(hooks)
   const survivor: Thread<undefined> = thread({
@@ -48,7 +48,7 @@ export function throwScene(lib: Library, deed: Deed): Scenario<undefined> {
       witness?.sees(memory)
       const ended = control.attempt(() => body(memory, hired, hand))
       endTurnIfCut(control, hired.arena)
-      if (leaves(deed)) {
+      if (leaves(action)) {
         if (!ended) leaveAgain(hired)
         return
       }
@@ -67,7 +67,7 @@ export function throwScene(lib: Library, deed: Deed): Scenario<undefined> {
       1,
       (memory, hired, hand) => {
         // One that could not give all back has left its slot as a dead worker would.
-        if (leaves(deed)) reap(lib, hired.arena, 0)
+        if (leaves(action)) reap(lib, hired.arena, 0)
         const taken = work(memory, hired, hand, plain)
         // Beside a third worker neither the items that it has nor what it says of them is for us.
         if (other !== undefined) return
@@ -123,8 +123,8 @@ class Witness {
   }
 }
 
-/** Whether the deed is to leave: then nothing is left to do but to leave again. */
-function leaves({ name }: Deed): boolean {
+/** Whether the action is to leave: then nothing is left to do but to leave again. */
+function leaves({ name }: Action): boolean {
   return name.endsWith('detach')
 }
 

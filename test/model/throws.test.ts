@@ -1,6 +1,6 @@
 /**
  * An exception at every step: each call is visited, the thread's own `catch` and `finally` run after a
- * throw and not after a cut, the thread goes on, and what it has left behind convicts it.
+ * throw and not after a cut, the thread goes on, and what it has left behind detects it.
  *
  * As with deaths, a machine that skipped a call or undid too much would prove things that are not so.
  */
@@ -249,7 +249,7 @@ describe('the thread that goes on', () => {
     },
   })
 
-  it('is convicted by the lock it has kept, with a string that replays', () => {
+  it('is detected by the lock it has kept, with a string that replays', () => {
     const program = scene([locking(false), other])
     prove(program)
     const { failure, points } = throwAtEveryStep(program, 'worker', { kind: 'throw' })

@@ -22,9 +22,9 @@ const COUNTER = boardAt(0)
 const RULES: Rules = { bound: 1, impatience: 1 }
 
 /** Does it, or hears that it was not done in time. */
-function inTime(deed: () => void): boolean {
+function inTime(action: () => void): boolean {
   try {
-    deed()
+    action()
     return true
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'ERR_UMA_SMR_EXHAUSTED') throw error
@@ -34,9 +34,9 @@ function inTime(deed: () => void): boolean {
 
 /** A verb that need not happen. */
 const perhaps =
-  (deed: (hired: Worker) => void): Body =>
+  (action: (hired: Worker) => void): Body =>
   (_memory, hired) =>
-    void inTime(() => deed(hired))
+    void inTime(() => action(hired))
 
 const takes =
   (times: number): Body =>
@@ -214,7 +214,7 @@ function waitInTime(lib: Library): Scenario<undefined> {
         body(memory: Memory, _control, smr: Smr) {
           smr.read(() => {
             if (memory.load(HEAD) === 0) return
-            memory.nap(PATIENCE_MS / 2)
+            memory.sleep(PATIENCE_MS / 2)
             const value = memory.peek(RECORD)
             if (value !== FRESH) throw new Error(`a reader found ${value} in the record`)
           })

@@ -1,10 +1,10 @@
 /**
- * Turn sections: several in one publication, with glances that miss the last step of the hand, and
+ * Turn sections: several in one publication, with racy peeks that miss the last step of the hand, and
  * what lets go of the publication in the end.
  *
  * A turn's end, a poll of the worker's own, `offline` and a verb that blocks clear the word; each
  * comes between two sections, beside a writer who is only waiting for that. Whoever lets go too early
- * is convicted by a look; whoever does not, by a writer who never gets on.
+ * is detected by a look; whoever does not, by a writer who never gets on.
  */
 
 import type { Memory } from '#src/memory/memory.ts'

@@ -33,7 +33,7 @@ export const PEEK_FLOAT = 19
 export const PEEK_BYTE = 20
 export const READ_BYTES = 21
 export const TALLIED = 22
-export const GLANCE = 23
+export const PEEK_RACY = 23
 export const NOW = 24
 export const CHOOSE = 25
 export const EVENT = 26
@@ -44,7 +44,7 @@ export const FAULT = 29
 export const CAUGHT = 30
 
 const NAMES =
-  'load store add swap cas or and pause nap wait notify look poke fill pokeFloat pokeByte writeBytes tally peek peekFloat peekByte readBytes tallied glance now choose event begin end fault caught'.split(
+  'load store add swap cas or and pause nap wait notify look poke fill pokeFloat pokeByte writeBytes tally peek peekFloat peekByte readBytes tallied racy peek now choose event begin end fault caught'.split(
     ' ',
   )
 

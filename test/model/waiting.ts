@@ -1,7 +1,7 @@
 /**
- * Who can run, who breathes, who sleeps, and how time passes when nobody can run.
+ * Who can run, who spins, who sleeps, and how time passes when nobody can run.
  *
- * Breathing is fair. A thread that pauses although nothing has changed since its last breath would
+ * Breathing is fair. A thread that pauses although nothing has changed since its last spin would
  * only find what it found before, so it runs again when somebody has changed a word: a spin loop has
  * as many iterations as the others make changes. Sleepers on a word wake by `notify`, the first
  * first.
@@ -63,14 +63,14 @@ export class Waiting {
     if (asleep >= 0) this.sleepers.splice(asleep, 1)
   }
 
-  /** A word has changed, or may have as far as others can tell: whoever breathes looks again. */
+  /** A word has changed, or may have as far as others can tell: whoever spins looks again. */
   changed(t: ModelThread): void {
     this.changes++
     t.own++
     if (this.paused !== 0) this.stir(this.paused & ~(1 << t.index))
   }
 
-  /** Whether others have changed anything since `t` last took a breath. */
+  /** Whether others have changed anything since `t` last took a spin. */
   news(t: ModelThread): boolean {
     return this.changes - t.own !== t.noticed
   }
@@ -79,7 +79,7 @@ export class Waiting {
     t.noticed = this.changes - t.own
   }
 
-  breathe(t: ModelThread, ms: number): void {
+  giveWay(t: ModelThread, ms: number): void {
     t.status = PAUSED
     t.wakesAt = this.time + ms
     this.ready &= ~(1 << t.index)

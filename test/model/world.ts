@@ -130,11 +130,11 @@ export function endTurn({ space }: Arena): void {
 }
 
 /** What is lost, or was cut off, is said to the host; here it is so in every other schedule. */
-export function quietly(deed: () => void): void {
+export function quietly(action: () => void): void {
   const { emitWarning } = process
   process.emitWarning = () => {}
   try {
-    deed()
+    action()
   } finally {
     process.emitWarning = emitWarning
   }
@@ -148,13 +148,13 @@ export function endTurnIfCut(control: Control, arena: Arena): void {
 /** Throws when this worker holds a lock, or is in a section, which it should not be any more. */
 export function assertHoldsNothing(memory: Memory, { arena: { space } }: { arena: Arena }): void {
   for (const word of lockWords(space.memory)) {
-    const owner = memory.glance(word) & ~1
+    const owner = memory.peekRacy(word) & ~1
     if (owner === space.locks.signature) throw new Error(`the survivor holds the lock at ${word}`)
   }
   for (const { kind, name, address } of space.directory.list()) {
     if (kind !== Named.domain) continue
     const reader = address + DomainWords.WORDS + space.slot * ReaderWords.WORDS
-    if (memory.glance(reader + ReaderWords.seq) === 0) continue
+    if (memory.peekRacy(reader + ReaderWords.seq) === 0) continue
     throw new Error(`domain ${name}: the survivor's section is still open`)
   }
 }
@@ -178,7 +178,7 @@ function lockWords(memory: Memory): number[] {
     if (kind !== Named.zone) continue
     const parts = zoneParts(memory.peek(entry + Entry.address), memory.peek(Header.maxWorkers))
     words.push(parts.depot + DepotWords.lock)
-    for (const keg of [parts.records, parts.buckets]) words.push(keg + KegWords.lock)
+    for (const keg of [parts.keg, parts.buckets]) words.push(keg + KegWords.lock)
   }
   return words
 }

@@ -2,7 +2,7 @@
  * Whole allocations and frees of the shipped zone, by two and three workers at once.
  *
  * Limits are so small that no scenario ends before buckets have been retired, polled and taken
- * again: a reader that still looks is then convicted by the race (see zoneStage.ts).
+ * again: a reader that still looks is then detected by the race (see zoneStage.ts).
  */
 
 import type { TuneOptions } from '#src/index.ts'
@@ -21,7 +21,7 @@ import {
   taking,
   tuning,
   unlinking,
-} from './deeds.ts'
+} from './actions.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
 import { CHECKED_STAGE, WRAP_STAGE } from './world.ts'

@@ -20,7 +20,7 @@
 
 import { Arena, type Handle, type Item } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
-import { dwell, nap, turnEnds } from './dwell.ts'
+import { blockFor, dwell, turnEnds } from './dwell.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
 
 export interface Task {
@@ -71,7 +71,7 @@ function replace(slot: number): void {
   const item = zone.tryZallocSmr()
   if (item === 0) {
     full++
-    nap(FULL_NAP_MS)
+    blockFor(FULL_NAP_MS)
     return
   }
   words[item + AGE] = HANDED_OUT

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Arena, type Handle, type Item } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
 import { canaryIsWhole, generationOf, writeCanary } from './canary.ts'
-import { nap } from './dwell.ts'
+import { blockFor } from './dwell.ts'
 
 export interface Task {
   readonly handle: Handle
@@ -107,7 +107,7 @@ async function write(): Promise<void> {
       const item = zone.tryZallocSmr()
       if (item === 0) {
         full++
-        nap(FULL_NAP_MS)
+        blockFor(FULL_NAP_MS)
         break
       }
       writeCanary(words, item, ++generation)

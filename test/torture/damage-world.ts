@@ -134,7 +134,7 @@ export function ownClock(arena: Arena): void {
       now += 0.001
       return now
     },
-    nap: sleep,
+    blockFor: sleep,
     wait: (_at: number, _value: number, ms: number) => sleep(ms),
     pause: () => {},
   })
@@ -272,7 +272,7 @@ function lockWords(arena: Arena): number[] {
   for (const { kind, address } of space.directory.list()) {
     if (kind === Named.zone) {
       const parts = zoneParts(address, space.maxWorkers)
-      all.push(parts.records + KegWords.lock, parts.buckets + KegWords.lock)
+      all.push(parts.keg + KegWords.lock, parts.buckets + KegWords.lock)
       all.push(parts.depot + DepotWords.lock)
     } else if (kind === Named.table) {
       const stripes = 2 ** memory.peek(address + TableWords.stripeBits)
@@ -317,9 +317,9 @@ function areasOf(mine: Hands): Area[] {
   const slabs = of(RunKind.slab)
   const zones = [mine.nodes, mine.plain, mine.people.zone, mine.words.zone]
   const buckets = zones.flatMap(({ parts }) => parts.buckets.keg.itemsOut())
-  const items = zones.flatMap(({ parts }) => parts.records.itemsOut())
+  const items = zones.flatMap(({ parts }) => parts.keg.itemsOut())
   const domains = of(RunKind.domain)
-  const shape = mine.nodes.parts.records.shape
+  const shape = mine.nodes.parts.keg.shape
   const areas = [
     stretch('header', Header.magic, Header.WORDS - Header.magic),
     stretch('worker slots', memory.peek(Header.workersAt), WORKERS * WorkerSlot.WORDS),

@@ -11,24 +11,24 @@
 import type { Random } from '../helpers/random.ts'
 
 /** A word of our own to sleep on. */
-const pillow = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+const sleepWord = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 
-const NAP_ONE_IN = 256
+const BLOCK_ONE_IN = 256
 const LONG_SPIN_ONE_IN = 16
 const TURN_ENDS_ONE_IN = 32
 const SHORT_SPIN = 40
 const LONG_SPIN = 4000
-const LONGEST_NAP_MS = 0.5
+const LONGEST_SLEEP_MS = 0.5
 
 export function dwell(random: Random): void {
-  if (random.oneIn(NAP_ONE_IN)) nap(((random.below(8) + 1) / 8) * LONGEST_NAP_MS)
+  if (random.oneIn(BLOCK_ONE_IN)) blockFor(((random.below(8) + 1) / 8) * LONGEST_SLEEP_MS)
   else if (random.oneIn(LONG_SPIN_ONE_IN)) spin(random.below(LONG_SPIN))
   else spin(random.below(SHORT_SPIN))
 }
 
 /** Sleeps: somebody else has the processor. */
-export function nap(ms: number): void {
-  Atomics.wait(pillow, 0, 0, ms)
+export function blockFor(ms: number): void {
+  Atomics.wait(sleepWord, 0, 0, ms)
 }
 
 /** Mostly the turn goes on; now and then it ends, and another task runs before the next. */
@@ -40,5 +40,5 @@ export function turnEnds(random: Random): Promise<void> | undefined {
 
 /** Atomic, so that no optimizer moves our looks across it or drops it. */
 function spin(turns: number): void {
-  for (let i = 0; i < turns; i++) Atomics.load(pillow, 0)
+  for (let i = 0; i < turns; i++) Atomics.load(sleepWord, 0)
 }

@@ -8,7 +8,7 @@
  *   while raising    invalid goes to k only when everybody who saw valid below k has left
  *   while resetting  valid goes to 0 only when everybody who saw invalid above 0 has left
  *
- * and `invalid > valid` within one section convicts the grace period. Looking at `valid` first is
+ * and `invalid > valid` within one section detects the grace period. Looking at `valid` first is
  * sharp against a broken raise, looking at `invalid` first against a broken reset; we take either
  * order, twice, with a pause in between.
  *

@@ -127,7 +127,7 @@ export function anyTurn(random: Random, ages: readonly number[]): Turn {
   return { sealAfterMs: oneOf(random, ages), trimEveryMs, ...some, preset: oneOf(random, NAMES) }
 }
 
-/** Every so-manieth knob: those that nobody else of `sharers` turns. */
+/** Every n-th knob: those that nobody else of `sharers` turns. */
 export function ownTurn(
   random: Random,
   ages: readonly number[],

@@ -17,7 +17,7 @@ import type { Report } from '../helpers/member.ts'
 import { Random } from '../helpers/random.ts'
 import { type Service, spawn } from '../helpers/spawn.ts'
 import { CANARY_WORDS } from './canary.ts'
-import { nap } from './dwell.ts'
+import { blockFor } from './dwell.ts'
 import {
   ackAt,
   anyTurn,
@@ -261,7 +261,7 @@ class Course {
     this.counts['met unforced'] = contended - met
     this.counts['grown unforced'] = bucket - MADE.min
     await this.until('buckets grown to the most', () => {
-      zone.parts.depot.tune(() => nap(HOLD_MS))
+      zone.parts.depot.tune(() => blockFor(HOLD_MS))
       this.look()
       sizes.push(zone.stats().bucket)
       return sizes.at(-1) === MADE.max

@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Arena, type Handle, type Item } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
 import { canaryIsWhole, generationOf, lookTwice, writeCanary } from './canary.ts'
-import { nap, turnEnds } from './dwell.ts'
+import { blockFor, turnEnds } from './dwell.ts'
 import {
   ackAt,
   anyTurn,
@@ -121,7 +121,7 @@ function create(): Item {
   const item = zone.tryZallocSmr()
   if (item === 0) {
     full++
-    nap(FULL_NAP_MS)
+    blockFor(FULL_NAP_MS)
     return item
   }
   allocs++

@@ -9,7 +9,7 @@
 
 import { Arena, type Handle } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
-import { nap } from './dwell.ts'
+import { blockFor } from './dwell.ts'
 import { Barrier, CALLS, CALLS_EACH, KEYS, NOTE_WORDS, openTable } from './rounds.ts'
 
 export interface Task {
@@ -37,7 +37,7 @@ const notes: number[] = []
 
 /** Lets others go first, now and then. */
 function rest(): void {
-  if (random.oneIn(REST_ONE_IN)) nap(REST_MS)
+  if (random.oneIn(REST_ONE_IN)) blockFor(REST_MS)
 }
 
 function ticket(): number {

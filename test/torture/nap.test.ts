@@ -16,21 +16,21 @@ const CIRCLE = 64
 const VERBS = ['load', 'store', 'add', 'cas'] as const
 const GIANTS = CONFIGS.slice(1)
 
-/** Runs `deed`, with `nap` before its access number `at`. False if it has no such access. */
-function napping(arena: Arena, at: number, nap: () => void, deed: () => void): boolean {
+/** Runs `action`, with `sleep` before its access number `at`. False if it has no such access. */
+function napping(arena: Arena, at: number, blockFor: () => void, action: () => void): boolean {
   const { memory } = arena
   let accesses = 0
   for (const verb of VERBS) {
     const real = memory[verb].bind(memory) as (...args: number[]) => number
     Object.assign(memory, {
       [verb]: (...args: number[]): number => {
-        if (accesses++ === at) nap()
+        if (accesses++ === at) blockFor()
         return real(...args)
       },
     })
   }
   try {
-    deed()
+    action()
   } finally {
     for (const verb of VERBS) Reflect.deleteProperty(memory, verb)
   }
@@ -71,8 +71,8 @@ describe.each(GIANTS)('a nap, clock $name', (config) => {
     let at = 0
     for (let more = true; more; at++) {
       for (let length = 0; length <= 2 * CIRCLE + 1; length++) {
-        const nap = (): void => steps(writer, length)
-        more = napping(arena, at, nap, () => napper.enter())
+        const blockFor = (): void => steps(writer, length)
+        more = napping(arena, at, blockFor, () => napper.enter())
         expect([at, length, metAtOnce(writer)]).toEqual([at, length, 0])
         napper.exit()
         expect(writer.synchronize({ timeoutMs: 0 })).toBe(true)
@@ -87,11 +87,11 @@ describe.each(GIANTS)('a nap, clock $name', (config) => {
     let at = 0
     for (let more = true; more; at++) {
       for (let length = 0; length < CIRCLE - 4; length++) {
-        const nap = (): void => {
+        const blockFor = (): void => {
           steps(writer, length)
           reader.enter()
         }
-        more = napping(arena, at, nap, () => napper.synchronize({ timeoutMs: 0 }))
+        more = napping(arena, at, blockFor, () => napper.synchronize({ timeoutMs: 0 }))
         if (!more) break
         expect([at, length, metAtOnce(writer)]).toEqual([at, length, 0])
         reader.exit()

@@ -21,7 +21,7 @@ import {
 } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
 import { CANARY_WORDS, canaryIsWhole, generationOf, writeCanary } from './canary.ts'
-import { dwell, nap } from './dwell.ts'
+import { blockFor, dwell } from './dwell.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
 
 export interface Task {
@@ -107,7 +107,7 @@ function fresh(): Item {
   const item = zone.tryZallocSmr()
   if (item === 0) {
     full++
-    nap(FULL_NAP_MS)
+    blockFor(FULL_NAP_MS)
     return item
   }
   generation = (generation + MOST_MEMBERS) | 0

@@ -84,11 +84,11 @@ export function sabotage(kind: Sabotage | undefined, zone?: Zone, smr?: Smr): vo
     // The side door that FreeBSD once had: freed items go where safe ones lie.
     if (zone === undefined) throw new Error(`sabotage: "${kind}" needs a zone`)
     const depot = Object.getPrototypeOf(zone.parts.depot) as {
-      retire(bucket: number, domain: Smr, exchangeHome: number): number
-      putSafe(bucket: number, exchangeHome: number): number
+      retire(bucket: number, domain: Smr, exchangeOwner: number): number
+      putSafe(bucket: number, exchangeOwner: number): number
     }
-    replace(depot, 'retire', function (this: typeof depot, bucket, _domain, exchangeHome) {
-      return this.putSafe(bucket, exchangeHome)
+    replace(depot, 'retire', function (this: typeof depot, bucket, _domain, exchangeOwner) {
+      return this.putSafe(bucket, exchangeOwner)
     })
   }
 }

@@ -132,8 +132,8 @@ class Storm {
     console.log(`attached: ${arena.stats().workers.attached.join(' ')}`)
     for (const name of Object.keys(ZONES)) {
       const { buckets } = stage.zone(name).parts
-      const all = buckets.all().map(({ bucket, home }) => `${home}: ${buckets.count(bucket)}`)
-      console.log(`${name}: buckets by home: ${all.join(', ')}`)
+      const all = buckets.all().map(({ bucket, owner }) => `${owner}: ${buckets.count(bucket)}`)
+      console.log(`${name}: buckets by owner: ${all.join(', ')}`)
     }
   }
 

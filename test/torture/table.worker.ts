@@ -13,7 +13,7 @@
 
 import { Arena, Exhausted, type Handle } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
-import { dwell, nap, turnEnds } from './dwell.ts'
+import { blockFor, dwell, turnEnds } from './dwell.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
 import { entry, isWhole, openTable, wholeVersion } from './table-record.ts'
 
@@ -82,7 +82,7 @@ function put(key: number): void {
   } catch (error) {
     if (!(error instanceof Exhausted)) throw error
     full++
-    nap(FULL_NAP_MS)
+    blockFor(FULL_NAP_MS)
   }
 }
 

@@ -15,7 +15,7 @@
 import { Arena, type Handle, type Item } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
 import { canaryIsWhole, generationOf, lookTwice, writeCanary } from './canary.ts'
-import { nap, turnEnds } from './dwell.ts'
+import { blockFor, turnEnds } from './dwell.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
 
 export interface Task {
@@ -70,7 +70,7 @@ function replace(at: number): void {
   const item = shared.tryZallocSmr()
   if (item === 0) {
     full++
-    nap(FULL_NAP_MS)
+    blockFor(FULL_NAP_MS)
     return
   }
   generation = (generation + MOST_MEMBERS) | 0

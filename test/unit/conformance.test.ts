@@ -120,7 +120,7 @@ it.each(['drain', 'all', 'destroy'] as const)(
     const parts = zoneParts(a.zone.parts.at, space.maxWorkers)
     const locks = [
       parts.depot + DepotWords.lock,
-      parts.records + KegWords.lock,
+      parts.keg + KegWords.lock,
       parts.buckets + KegWords.lock,
       Header.directoryLock,
       Header.pageLock,
@@ -129,7 +129,7 @@ it.each(['drain', 'all', 'destroy'] as const)(
     b.smr.enter()
     freeMany(a, items)
     let naps = 0
-    vi.spyOn(memory, 'nap').mockImplementation(() => {
+    vi.spyOn(memory, 'sleep').mockImplementation(() => {
       expect(locks.map((at) => memory.load(at))).toEqual(locks.map(() => 0))
       if (++naps === 3) b.smr.exit()
     })

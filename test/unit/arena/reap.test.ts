@@ -68,10 +68,10 @@ describe.each(CONFIGS)('$name', (config) => {
     it('nobody who shows life while he is watched', () => {
       const theirs = b.smr('d')
       a.smr('d')
-      const { nap } = a.memory
-      vi.spyOn(a.memory, 'nap').mockImplementation((ms) => {
+      const { sleep } = a.memory
+      vi.spyOn(a.memory, 'sleep').mockImplementation((ms) => {
         theirs.enter()
-        nap.call(a.memory, ms)
+        sleep.call(a.memory, ms)
       })
       expect(misuse(() => a.reap(b.workerId)).message).toMatch(/worker 1 is alive: its words have/)
       expect(a.stats().workers.attached).toEqual([0, 1, 2])
@@ -95,14 +95,14 @@ describe.each(CONFIGS)('$name', (config) => {
     it('nobody’s successor: it was reaped, and its slot claimed, while somebody watched it', () => {
       a.smr('d')
       let successor: Arena | undefined
-      const { nap } = a.memory
-      vi.spyOn(a.memory, 'nap').mockImplementationOnce((ms) => {
+      const { sleep } = a.memory
+      vi.spyOn(a.memory, 'sleep').mockImplementationOnce((ms) => {
         expect(c.reap(b.workerId).reaped).toBe(true)
         successor = Arena.attach(a.handle)
         // As like the dead one as can be.
         moveTo(successor, ELSEWHERE)
         successor.smr('d').enter()
-        nap.call(a.memory, ms)
+        sleep.call(a.memory, ms)
       })
       const { workerId } = b
       const goal = a.smr('d').advance()
@@ -400,7 +400,7 @@ describe('what reaping costs', () => {
     'cas',
     'peek',
     'poke',
-    'glance',
+    'peekRacy',
     'tallied',
   ] as const
 

@@ -1,5 +1,5 @@
 /**
- * What the host tells: which thread this is, what time it is, who asked for what; how a deed is put off to a later turn, and how a failure is told. With a safe answer where
+ * What the host tells: which thread this is, what time it is, who asked for what; how a action is put off to a later turn, and how a failure is told. With a safe answer where
  * the host has none.
  */
 

@@ -69,7 +69,7 @@ describe('sections', () => {
   it('protect after an exception in the one before', () => {
     const { memory } = arena
     const { smr } = kernel
-    for (const verb of ['glance', 'load', 'store'] as const) {
+    for (const verb of ['peekRacy', 'load', 'store'] as const) {
       for (const act of [kernel.smr_read_enter, kernel.smr_read_leave]) {
         const original = memory[verb]
         memory[verb] = (): never => {

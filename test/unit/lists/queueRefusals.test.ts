@@ -155,7 +155,7 @@ describe.each(KINDS)('$name', (kind) => {
   it('elements that lie outside the arena', () => {
     const [queue, a, b, c] = three()
     for (const wrong of [-1, words.length, words.length - LINK]) {
-      for (const [at, deeds] of [
+      for (const [at, actions] of [
         [headOf(queue), [() => queue.serializedFirst(), () => queue.insertHead(spare)]],
         [b + LINK, [() => queue.serializedNext(b), () => [...queue.serialized()]]],
         [b + LINK, [() => queue.repair(), () => queue.check(), () => [...queue.serializedSafe()]]],
@@ -164,8 +164,8 @@ describe.each(KINDS)('$name', (kind) => {
       ] as const) {
         const right = words[at] as number
         words[at] = wrong
-        for (const deed of deeds) {
-          const { facts, message } = refusedCorruption(deed)
+        for (const action of actions) {
+          const { facts, message } = refusedCorruption(action)
           expect(facts).toMatchObject({ head: headOf(queue), at, found: wrong })
           expect(message).toContain(`${name} at ${headOf(queue)}: word ${at} holds ${wrong}`)
         }
@@ -184,9 +184,9 @@ describe.each(KINDS)('$name', (kind) => {
   it('a circle', () => {
     const [queue, a, , c] = three()
     words[c + LINK] = a
-    for (const deed of [() => queue.check(), () => queue.repair(), () => queue.remove(spare)]) {
-      if (doubly && deed.toString().includes('remove')) continue
-      const { message } = refusedCorruption(deed)
+    for (const action of [() => queue.check(), () => queue.repair(), () => queue.remove(spare)]) {
+      if (doubly && action.toString().includes('remove')) continue
+      const { message } = refusedCorruption(action)
       if (!doubly) expect(message).toContain('runs in a circle')
     }
   })
@@ -195,13 +195,13 @@ describe.each(KINDS)('$name', (kind) => {
     const [queue, a, b, c] = three()
     const at = b + PREV
     words[at] = 99
-    for (const deed of [
+    for (const action of [
       () => queue.remove(a),
       () => queue.replace(a, spare),
       () => cursorTo(queue, a),
       () => queue.check(),
     ]) {
-      const { facts } = refusedCorruption(deed)
+      const { facts } = refusedCorruption(action)
       expect(facts).toMatchObject({ at, found: 99 })
     }
     words[at] = a + LINK
@@ -222,8 +222,8 @@ describe.each(KINDS)('$name', (kind) => {
       [words.length, b + PREV],
     ] as const) {
       words[b + PREV] = wrong
-      const deeds = [() => queue.remove(b), () => queue.replace(b, spare)]
-      for (const deed of deeds) expect(refusedCorruption(deed).facts).toMatchObject({ at })
+      const actions = [() => queue.remove(b), () => queue.replace(b, spare)]
+      for (const action of actions) expect(refusedCorruption(action).facts).toMatchObject({ at })
     }
     words[b + PREV] = a + LINK
     queue.remove(b)
@@ -232,22 +232,22 @@ describe.each(KINDS)('$name', (kind) => {
   it.runIf(tail)('a last word that is not the last', () => {
     const [queue, a, b, c] = three()
     const lastAt = headOf(queue) + 1
-    const deeds = [
+    const actions = [
       () => queue.remove(c),
       () => queue.replace(c, spare),
       () => cursorTo(queue, c),
       () => queue.check(),
     ]
-    const tailDeeds = [
+    const tailActions = [
       () => tailed(queue).insertTail(spare),
       () => tailed(queue).insertTailRelaxed(spare),
     ]
     for (const wrong of [a + LINK, headOf(queue), -5]) {
       words[lastAt] = wrong
-      for (const deed of deeds) {
-        expect(refusedCorruption(deed).facts).toMatchObject({ at: lastAt, found: wrong })
+      for (const action of actions) {
+        expect(refusedCorruption(action).facts).toMatchObject({ at: lastAt, found: wrong })
       }
-      for (const deed of tailDeeds) refusedCorruption(deed)
+      for (const action of tailActions) refusedCorruption(action)
     }
     words[lastAt] = c + LINK
     expect(contents(queue)).toEqual([a, b, c])

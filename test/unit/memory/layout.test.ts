@@ -16,7 +16,6 @@ import {
   Entry,
   geometry,
   Header,
-  Home,
   KegWords,
   KnobWords,
   LAYOUT_VERSION,
@@ -26,6 +25,7 @@ import {
   NODE_WORDS,
   NodeWords,
   ORDERS,
+  Owner,
   PAGE_SHIFT,
   PAGE_WORDS,
   ReaderWords,
@@ -72,7 +72,7 @@ it('every offset stands where the layout version says', () => {
       48 directoryLock shared
       64 tableLock shared
       80 pageLock shared, 81 brk locked, 82 freePages locked, 83 freeRuns*22 locked
-      105 receipt locked, 106 receiptRun locked, 107 receiptEntry locked
+      105 redoTarget locked, 106 redoRun locked, 107 redoEntry locked
     worker slot: 16
       0 generation shared, 1 owner shared, 2 heir shared, 3 reserving shared, 4 warden shared, 5 ward shared
     directory entry: 32
@@ -89,7 +89,7 @@ it('every offset stands where the layout version says', () => {
       0 seq shared, 1 asyncSeq shared
       16 advances*2 tally, 18 advanceWaits*2 tally, 20 polls*2 tally, 22 pollScans*2 tally, 24 pollFails*2 tally, 26 calls*2 tally, 28 callErrors*2 tally, 30 callsRun*2 tally
       32 heldSeq shared, 33 heldSince shared, 34 asyncHeldSeq shared, 35 asyncHeldSince shared, 36 labelSeq shared, 37 labelBytes shared, 38 label*10 shared
-      48 queued shared, 49 settled shared
+      48 queued shared, 49 completed shared
     zone: 32
       0 serial frozen, 1 recordWords frozen, 2 recordBytes frozen, 3 capacity frozen, 4 domain frozen, 5 hooks frozen, 6 noFree frozen, 7 reserve frozen, 8 schemaBytes frozen, 9 align frozen, 10 maker frozen
       16 state shared, 17 flush shared, 18 trimmedAt shared
@@ -102,7 +102,7 @@ it('every offset stands where the layout version says', () => {
     slab: 16
       0 keg frozen, 1 freeItems locked, 2 list locked, 3 next locked, 4 prev locked
     bucket: 16
-      0 count owned, 1 goal owned, 2 home owned, 3 next locked, 4 raw owned, 5 destroyed owned, 6 capacity owned, 7 entries owned
+      0 count owned, 1 goal owned, 2 owner owned, 3 next locked, 4 raw owned, 5 destroyed owned, 6 capacity owned, 7 entries owned
     depot: 64
       0 lock shared
       16 oldest shared
@@ -131,7 +131,7 @@ it('the other numbers that lie in shared memory stand, too', () => {
     NODE_WORDS,
     Named,
     RunKind,
-    Home,
+    Owner,
     ChainsWord,
   }).toMatchInlineSnapshot(`
     {
@@ -140,13 +140,6 @@ it('the other numbers that lie in shared memory stand, too', () => {
         "bitsShift": 1,
         "linkMask": 1,
         "pageMask": -1024,
-      },
-      "Home": {
-        "alloc": 1,
-        "empty": -3,
-        "free": 257,
-        "pending": -1,
-        "safe": -2,
       },
       "MAGIC": 1968005459,
       "MAX_WORKERS": 256,
@@ -160,6 +153,13 @@ it('the other numbers that lie in shared memory stand, too', () => {
         "zone": 3,
       },
       "ORDERS": 22,
+      "Owner": {
+        "alloc": 1,
+        "empty": -3,
+        "free": 257,
+        "pending": -1,
+        "safe": -2,
+      },
       "PAGE_WORDS": 1024,
       "RunKind": {
         "chains": 5,
@@ -188,7 +188,7 @@ describe('fields', () => {
     },
   )
 
-  it('what is locked or kept at a home says which lock or whose home', () => {
+  it('what is locked or kept at a owner says which lock or whose owner', () => {
     const silent = STRUCTS.flatMap(({ NAME, PLACES }) =>
       PLACES.filter(({ kind }) => kind === 'locked' || kind === 'owned')
         .filter(({ about }) => !/\((by|.*lock|.*stripes?)/i.test(about))
@@ -287,17 +287,17 @@ describe('numbers', () => {
     expect(Named.free).toBe(0)
   })
 
-  it("a bucket's home is one number for each place and worker", () => {
+  it("a bucket's owner is one number for each place and worker", () => {
     const slots = Array.from({ length: MAX_WORKERS }, (_, slot) => slot)
-    const homes = [
-      ...slots.map((slot) => Home.alloc + slot),
-      ...slots.map((slot) => Home.free + slot),
-      Home.pending,
-      Home.safe,
-      Home.empty,
+    const owners = [
+      ...slots.map((slot) => Owner.alloc + slot),
+      ...slots.map((slot) => Owner.free + slot),
+      Owner.pending,
+      Owner.safe,
+      Owner.empty,
     ]
-    expect(new Set(homes).size).toBe(homes.length)
-    expect(homes).not.toContain(0)
+    expect(new Set(owners).size).toBe(owners.length)
+    expect(owners).not.toContain(0)
   })
 
   it('the parts of a chains word do not overlap and leave nothing out', () => {
@@ -321,8 +321,8 @@ describe('zoneParts', () => {
       expect(parts).toEqual({
         made: zone + ZoneWords.WORDS,
         knobs: parts.made + KnobWords.WORDS,
-        records: parts.knobs + KnobWords.WORDS,
-        buckets: parts.records + KegWords.WORDS,
+        keg: parts.knobs + KnobWords.WORDS,
+        buckets: parts.keg + KegWords.WORDS,
         depot: parts.buckets + KegWords.WORDS,
         caches: parts.depot + DepotWords.WORDS,
         schema: parts.caches + workers * CacheWords.WORDS,

@@ -105,7 +105,7 @@ describe('plain verbs', () => {
   it('poke and peek a word, and what they do is what load sees', () => {
     const memory = make()
     memory.poke(AT, 11)
-    expect([memory.peek(AT), memory.load(AT), memory.glance(AT)]).toEqual([11, 11, 11])
+    expect([memory.peek(AT), memory.load(AT), memory.peekRacy(AT)]).toEqual([11, 11, 11])
   })
 
   it('fill writes exactly the words asked for', () => {
@@ -176,7 +176,7 @@ describe('patience', () => {
   it('nap sleeps for its time, and notify on arena words does not end it', () => {
     const memory = make()
     const begun = performance.now()
-    memory.nap(30)
+    memory.sleep(30)
     expect(performance.now() - begun).toBeGreaterThan(25)
   })
 
@@ -196,12 +196,12 @@ describe('patience', () => {
     const memory = make()
     wait.mockRestore()
     const begun = performance.now()
-    memory.nap(10_000)
+    memory.sleep(10_000)
     memory.wait(AT, 0, 10_000)
     expect(performance.now() - begun).toBeLessThan(1_000)
   })
 
-  it('pause is a breath: it returns', () => {
+  it('pause is a spin: it returns', () => {
     make().pause()
   })
 
@@ -209,7 +209,7 @@ describe('patience', () => {
     const memory = make()
     expect(Math.abs(memory.now() - Date.now())).toBeLessThan(10_000)
     const earlier = memory.now()
-    memory.nap(5)
+    memory.sleep(5)
     expect(memory.now() - earlier).toBeGreaterThanOrEqual(4)
   })
 })

@@ -9,14 +9,14 @@ import { SLOT, WR } from './intrinsicsLaws.ts'
 
 const words = new Int32Array(workerData as SharedArrayBuffer)
 /** Long enough for the other side to see one move at a time. */
-const BREATH = 150
+const SPIN = 150
 let idle = 0
 let round = 0
 
-const deeds: Record<number, () => void> = {
+const actions: Record<number, () => void> = {
   [Mode.move]() {
     Atomics.add(words, WR, STRIDE)
-    for (let i = 0; i < BREATH; i++) idle += i
+    for (let i = 0; i < SPIN; i++) idle += i
   },
   [Mode.watch]() {
     if (Atomics.load(words, SLOT) !== 0) Atomics.store(words, Shared.look, 1)
@@ -33,6 +33,6 @@ parentPort?.postMessage('ready')
 for (let mode: number = Mode.idle; mode !== Mode.end; ) {
   mode = Atomics.load(words, Shared.mode)
   if (mode === Mode.idle) Atomics.wait(words, Shared.mode, mode, 1)
-  else deeds[mode]?.()
+  else actions[mode]?.()
 }
 parentPort?.postMessage(idle)

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Item } from '#src/base/brands.ts'
 import { Memory } from '#src/memory/memory.ts'
-import { looped, type Part, type Whole, whole, written } from '#src/record/codec.ts'
+import { type Codec, codecOf, compiled, interpreted, type Part } from '#src/record/codec.ts'
 import { f64, record, u32, utf8 } from '#src/record/record.ts'
 
 const arena = { memory: new Memory(new SharedArrayBuffer(1024)) }
@@ -50,16 +50,16 @@ function part(name: string, journal: unknown[]): Part {
   }
 }
 
-/** What `deed` does, returns or throws. */
+/** What `action` does, returns or throws. */
 function told(
-  make: (parts: readonly Part[]) => Whole,
+  make: (parts: readonly Part[]) => Codec,
   names: readonly string[],
-  deed: (whole: Whole) => unknown,
+  action: (codecOf: Codec) => unknown,
 ) {
   const journal: unknown[] = []
   const made = make(names.map((name) => part(name, journal)))
   try {
-    const found = deed(made)
+    const found = action(made)
     return { journal, found, names: Object.keys(found ?? {}) }
   } catch (error) {
     return { journal, error }
@@ -78,9 +78,9 @@ describe('the written way does what the loop does', () => {
   it('reading: names, order, values, prototype', () => {
     fc.assert(
       fc.property(names, (all) => {
-        const read = ({ read }: Whole) => read(arena, item)
-        const found = told(written, all, read)
-        expect(found).toEqual(told(looped, all, read))
+        const read = ({ read }: Codec) => read(arena, item)
+        const found = told(compiled, all, read)
+        expect(found).toEqual(told(interpreted, all, read))
         expect(found.names).toEqual(all)
         expect(Object.getPrototypeOf(found.found)).toBe(Object.prototype)
       }),
@@ -88,10 +88,10 @@ describe('the written way does what the loop does', () => {
   })
 
   it.each([
-    ['at once', ({ write }: Whole, object: object) => write(arena, item, object as never)],
+    ['at once', ({ write }: Codec, object: object) => write(arena, item, object as never)],
     [
       'in two halves',
-      ({ store, take }: Whole, object: object) =>
+      ({ store, take }: Codec, object: object) =>
         store(arena.memory, item, take('test', object as never)),
     ],
   ])(
@@ -100,7 +100,7 @@ describe('the written way does what the loop does', () => {
       const values = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 40, maxLength: 40 })
       fc.assert(
         fc.property(names, values, fc.boolean(), (all, numbers, even) => {
-          const write = (made: Whole) => {
+          const write = (made: Codec) => {
             const looks: string[] = []
             const object = {}
             for (const [i, name] of all.entries()) {
@@ -117,8 +117,8 @@ describe('the written way does what the loop does', () => {
             }
             return looks
           }
-          const found = told(written, all, write)
-          expect(found).toEqual(told(looped, all, write))
+          const found = told(compiled, all, write)
+          expect(found).toEqual(told(interpreted, all, write))
           if (even) expect(found.found).toEqual(all)
           const stores = found.journal.filter((entry) => (entry as string[])[0] === 'store')
           expect(stores).toHaveLength(found.error === undefined ? all.length : 0)
@@ -136,16 +136,16 @@ describe('the written way does what the loop does', () => {
       [{ a: 2, b: 2 }, 3],
       [null, 0],
     ] as const) {
-      const write = ({ write }: Whole) => write(arena, at as Item, object as never)
-      const found = told(written, ['a', 'b'], write)
+      const write = ({ write }: Codec) => write(arena, at as Item, object as never)
+      const found = told(compiled, ['a', 'b'], write)
       expect(found.error).toBeInstanceOf(Error)
-      expect(found).toEqual(told(looped, ['a', 'b'], write))
+      expect(found).toEqual(told(interpreted, ['a', 'b'], write))
     }
   })
 
   it('reading hands on what a field throws', () => {
     const bad: Part = { ...part('a', []), get: () => part('a', []).refuse('test', {}, 1) }
-    for (const make of [written, looped]) {
+    for (const make of [compiled, interpreted]) {
       expect(() => make([bad]).read(arena, item)).toThrow(RangeError)
     }
   })
@@ -155,8 +155,8 @@ describe('where text must not become code', () => {
   it('the written way is not to be had, and the loop takes its place', () => {
     forbid()
     const journal: unknown[] = []
-    expect(() => written([part('a', journal)])).toThrow(EvalError)
-    expect(whole([part('a', journal)]).read(arena, item)).toEqual({ a: ['a', arena] })
+    expect(() => compiled([part('a', journal)])).toThrow(EvalError)
+    expect(codecOf([part('a', journal)]).read(arena, item)).toEqual({ a: ['a', arena] })
     expect(journal).toEqual([['get', 'a', item]])
   })
 

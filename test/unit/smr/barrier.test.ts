@@ -139,7 +139,7 @@ describe('a barrier', () => {
 
   it('counters may go round the circle', async () => {
     const at = x.address + DomainWords.WORDS + ReaderWords.WORDS
-    for (const word of [ReaderWords.queued, ReaderWords.settled])
+    for (const word of [ReaderWords.queued, ReaderWords.completed])
       b.memory.store(at + word, 2 ** 31 - 2)
     let ran = 0
     for (let i = 0; i < 5; i++) y.call(() => ran++)
@@ -191,9 +191,9 @@ describe('somebody in the way', () => {
   it('a dead worker whose reaper has died in turn is not waited for either', async () => {
     y.call(nothing)
     const marks = queued()
-    expect(marks.areSettled()).toBe(false)
+    expect(marks.areCompleted()).toBe(false)
     a.space.workers.beginReap(1, c.space.locks.signature)
-    expect(marks.areSettled()).toBe(true)
+    expect(marks.areCompleted()).toBe(true)
   })
 
   it('a worker that leaves: its callbacks run or are lost, and it is waited for no more', async () => {
@@ -223,7 +223,7 @@ describe('somebody in the way', () => {
     const loop = new Loop(successor)
     const heir = successor.smr('d')
     for (let i = 0; i < 5; i++) heir.call(nothing)
-    expect(marks.areSettled()).toBe(true)
+    expect(marks.areCompleted()).toBe(true)
     const barrier = x.barrier()
     expect(await isOver(barrier)).toBe(false)
     loop.run()

@@ -349,12 +349,12 @@ describe('in a domain of the default kind', () => {
     x.call(() => (ran = true), { expedite: true })
     const soon = loop.due.filter(({ ms }) => ms === 0)
     expect(soon.length).toBe(1)
-    soon[0]?.deed()
+    soon[0]?.action()
     expect([ran, x.stats().callsPending]).toEqual([true, 0])
     loop.run() // The pause ends, and finds nothing.
   })
 
-  it('whose call has failed is never settled before others, and holds nobody up', () => {
+  it('whose call has failed is never completed before others, and holds nobody up', () => {
     const verbs = ['add', 'tally', 'load'] as const
     for (const verb of verbs) {
       for (let nth = 0; nth < 12; nth++) {
@@ -379,12 +379,12 @@ describe('in a domain of the default kind', () => {
           new Readers(a.memory, x.address + DomainWords.WORDS, 4, false),
         )
         for (let i = 0; i < 20 && ran === 0; i++) {
-          expect(queued.areSettled()).toBe(false)
+          expect(queued.areCompleted()).toBe(false)
           loop.turn()
           a.space.watch.check()
         }
         loop.run()
-        expect([ran, queued.areSettled(), x.stats().callsPending], `${verb} ${nth}`).toEqual([
+        expect([ran, queued.areCompleted(), x.stats().callsPending], `${verb} ${nth}`).toEqual([
           1,
           true,
           0,
@@ -545,7 +545,7 @@ describe('in a domain of the default kind', () => {
   it('the counters add up at every moment of a random life, and over the circle', () => {
     const random = new Random(11)
     const at = x.address + DomainWords.WORDS
-    for (const word of [ReaderWords.queued, ReaderWords.settled]) {
+    for (const word of [ReaderWords.queued, ReaderWords.completed]) {
       a.memory.store(at + word, 2 ** 31 - 40)
     }
     const total = { run: 0, threw: 0 }

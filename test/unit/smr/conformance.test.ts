@@ -159,10 +159,10 @@ describe.each(ALL_CASES)('$name', (each) => {
   })
 
   describe('a poll', () => {
-    it('never waits: it neither naps nor breathes nor sleeps', () => {
+    it('never waits: it neither naps nor spins nor sleeps', () => {
       y.enter()
       const { memory } = stage.workers[0].arena
-      const spies = (['nap', 'pause', 'wait'] as const).map((verb) => vi.spyOn(memory, verb))
+      const spies = (['sleep', 'pause', 'wait'] as const).map((verb) => vi.spyOn(memory, verb))
       for (let i = 0; i < 5; i++) {
         const goal = x.advance()
         expect(x.poll(goal)).toBe(false)

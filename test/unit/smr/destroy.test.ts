@@ -62,7 +62,7 @@ describe.each(CONFIGS)('$name', (config) => {
     const begun = a.memory.now()
     let time = begun
     vi.spyOn(a.memory, 'now').mockImplementation(() => time)
-    vi.spyOn(a.memory, 'nap').mockImplementation((ms) => {
+    vi.spyOn(a.memory, 'sleep').mockImplementation((ms) => {
       time += ms
     })
     expect(exhausted(() => a.smr('d').destroy()).message).toMatch(/^smr\.destroy: /)
@@ -73,7 +73,7 @@ describe.each(CONFIGS)('$name', (config) => {
     const [a, b] = pair({}, config)
     const theirs = b.smr('d')
     theirs.enter()
-    vi.spyOn(a.memory, 'nap').mockImplementation(() => {
+    vi.spyOn(a.memory, 'sleep').mockImplementation(() => {
       if (theirs.entered) theirs.exit()
     })
     a.smr('d').destroy()

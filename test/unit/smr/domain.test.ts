@@ -33,7 +33,7 @@ describe.each(CONFIGS)('$name', (config) => {
     const begun = arena.memory.now()
     let time = begun
     vi.spyOn(arena.memory, 'now').mockImplementation(() => time)
-    vi.spyOn(arena.memory, 'nap').mockImplementation((ms) => {
+    vi.spyOn(arena.memory, 'sleep').mockImplementation((ms) => {
       time += ms
       onNap()
     })
@@ -385,7 +385,7 @@ describe.each(CONFIGS)('$name', (config) => {
     })
 
     /** y's worker naps in its next `naps` stores of its word, while the write hand moves. */
-    function nap(moves: readonly number[]): void {
+    function sleep(moves: readonly number[]): void {
       const left = [...moves]
       const { store } = b.memory
       vi.spyOn(b.memory, 'store').mockImplementation((at, value) => {
@@ -396,7 +396,7 @@ describe.each(CONFIGS)('$name', (config) => {
 
     it('for a moment keeps what it saw', () => {
       const seen = hands.wr
-      nap([hands.step * 3])
+      sleep([hands.step * 3])
       y.enter()
       expect(hands.seq(1)).toBe(seen)
     })
@@ -407,13 +407,13 @@ describe.each(CONFIGS)('$name', (config) => {
       ['more than half: a step back, by its sign', 2 ** 31 + 2 ** 29],
       ['nearly all of it', 2 ** 32 - 2 ** 29 - 2],
     ])('for %s publishes again what the hand shows now', (_, move) => {
-      nap([move])
+      sleep([move])
       y.enter()
       expect(hands.seq(1)).toBe(hands.wr)
     })
 
     it('that naps again while it publishes again publishes once more', () => {
-      nap([2 ** 30, 2 ** 30, 2 ** 31])
+      sleep([2 ** 30, 2 ** 30, 2 ** 31])
       y.enter()
       expect(hands.seq(1)).toBe(hands.wr)
       y.exit()

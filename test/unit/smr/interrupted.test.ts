@@ -26,7 +26,7 @@ const VERBS = [
   'cas',
   'or',
   'and',
-  'glance',
+  'peekRacy',
   'peek',
   'poke',
   'tally',

@@ -86,7 +86,7 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
   })
 
   describe('deferred', () => {
-    it('moves the hand at every so-manieth goal of a worker; the others lie a step ahead', () => {
+    it('moves the hand at every n-th goal of a worker; the others lie a step ahead', () => {
       const { memory, moved, pace } = make('deferred')
       for (let call = 1; call <= 3 * LIMIT; call++) {
         const goal = pace.goal()

@@ -70,7 +70,7 @@ describe.each(CONFIGS)('$name', (config) => {
     expect(smr.poll(smr.advance())).toBe(true)
   })
 
-  it('callbacks that died with their worker are settled, and counted once', () => {
+  it('callbacks that died with their worker are completed, and counted once', () => {
     const [a, b] = trio({}, config)
     const smr = a.smr('d')
     const theirs = b.smr('d')

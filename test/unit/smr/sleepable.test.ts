@@ -119,7 +119,7 @@ describe('a lazy clock whose ticks are long', () => {
     const [a] = pair()
     let now = 10
     vi.spyOn(a.memory, 'now').mockImplementation(() => now)
-    vi.spyOn(a.memory, 'nap').mockImplementation((ms) => {
+    vi.spyOn(a.memory, 'sleep').mockImplementation((ms) => {
       now += ms * 1000
     })
     const smr = a.smr('d', { clock: 'lazy', tickMs: 60_000 })

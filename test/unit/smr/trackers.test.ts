@@ -263,7 +263,7 @@ describe('readAsync', () => {
     y = second.smr('d')
   })
 
-  it('is a section until the promise is settled, and hands on what it comes to', async () => {
+  it('is a section until the promise is completed, and hands on what it comes to', async () => {
     let finish = (_: string): void => {}
     const promised = x.readAsync(
       () =>

@@ -34,7 +34,7 @@ describe.each(TURNS)('$name', (each) => {
     const said: string[] = []
     const where = (at: number): string =>
       at === hands.wrAt ? 'wr' : at === hands.seqAt(1) ? 'seq' : `word ${at}`
-    const spies = (['load', 'store', 'glance', 'peek', 'poke', 'add', 'cas'] as const).map(
+    const spies = (['load', 'store', 'peekRacy', 'peek', 'poke', 'add', 'cas'] as const).map(
       (verb) => {
         const original = memory[verb] as (at: number, ...rest: number[]) => number
         return vi.spyOn(memory, verb).mockImplementation(((at: number, ...rest: number[]) => {
@@ -58,7 +58,7 @@ describe.each(TURNS)('$name', (each) => {
   describe('[R3] enter', () => {
     it('publishes when nothing is published, and the first section of a turn asks for its end', () => {
       expect(reader.armed).toBe(false)
-      const publish = ['glance wr', 'own?', 'load wr', 'store seq', 'load wr']
+      const publish = ['peekRacy wr', 'own?', 'load wr', 'store seq', 'load wr']
       // That the slot is still ours is looked at first, in a word of the slot's.
       const said = verbsOf(() => y.enter()).map((verb) => verb.replace(/^load word.*/, 'own?'))
       expect(said).toEqual(publish)
@@ -66,7 +66,7 @@ describe.each(TURNS)('$name', (each) => {
       expect(reader.armed).toBe(true)
     })
 
-    it('afterwards only glances, while the hand stands; exit touches nothing', () => {
+    it('afterwards only racy peeks, while the hand stands; exit touches nothing', () => {
       y.read(() => {})
       const spied = verbsOf(() => {
         for (let i = 0; i < 3; i++) {
@@ -74,16 +74,16 @@ describe.each(TURNS)('$name', (each) => {
           y.exit()
         }
       })
-      expect(spied).toEqual(['glance wr', 'glance wr', 'glance wr'])
+      expect(spied).toEqual(['peekRacy wr', 'peekRacy wr', 'peekRacy wr'])
     })
 
-    it('publishes anew when the hand has moved, from an atomic load and not from the glance', () => {
+    it('publishes anew when the hand has moved, from an atomic load and not from the racy peek', () => {
       y.read(() => {})
       const before = hands.seq(1)
       step()
       const { memory } = reader.arena
-      // A glance may be older than any load: it must not become what is published.
-      vi.spyOn(memory, 'glance').mockImplementation((at) =>
+      // A racy peek may be older than any load: it must not become what is published.
+      vi.spyOn(memory, 'peekRacy').mockImplementation((at) =>
         at === hands.wrAt ? hands.later(before, -3) : memory.peek(at),
       )
       y.enter()
@@ -91,12 +91,12 @@ describe.each(TURNS)('$name', (each) => {
       expect(hands.seq(1)).not.toBe(before)
     })
 
-    it('with a stale glance joins what is published: reclamation waits, and nothing else', () => {
+    it('with a stale racy peek joins what is published: reclamation waits, and nothing else', () => {
       y.read(() => {})
       const before = hands.seq(1)
       const { memory } = reader.arena
       step()
-      vi.spyOn(memory, 'glance').mockImplementation(() => before)
+      vi.spyOn(memory, 'peekRacy').mockImplementation(() => before)
       y.enter()
       expect(hands.seq(1)).toBe(before)
       const goal = x.advance()
@@ -219,7 +219,7 @@ describe.each(TURNS)('$name', (each) => {
     expect(hands.seq(1)).toBe(hands.wr)
     y.exit()
     // And it is remembered: the next section need not publish.
-    expect(verbsOf(() => y.enter())).toEqual(['glance wr'])
+    expect(verbsOf(() => y.enter())).toEqual(['peekRacy wr'])
   })
 })
 

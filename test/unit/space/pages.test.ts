@@ -399,7 +399,7 @@ function dieAfter(victim: Memory, writes: number): { died: boolean } {
 }
 
 describe('a worker that dies at any of its writes', () => {
-  type Deed = (own: Pages, bases: readonly number[]) => void
+  type Action = (own: Pages, bases: readonly number[]) => void
   /** 0+1 used, 1+1 free, 2+2 used, 4+4 free, 8+8 reserved by a, 16+1 reserved by b. */
   const shape = (): number[] => {
     const [zero, eight] = [1, 8].map((n) => pages.reserve(pagesOf(n))) as [number, number]
@@ -421,7 +421,7 @@ describe('a worker that dies at any of its writes', () => {
   /** Where a run is noted whose taking and giving back must be all or nothing. */
   const noteOf = (bases: readonly number[]): number => (bases[2] as number) + 100
 
-  const deeds: [string, Deed][] = [
+  const actions: [string, Action][] = [
     ['reserve a run that fits', (own) => own.reserve(1)],
     ['reserve by splitting', (own) => own.reserve(pagesOf(2))],
     ['reserve from untouched pages, skipping some', (own) => own.reserve(pagesOf(8))],
@@ -471,7 +471,7 @@ describe('a worker that dies at any of its writes', () => {
     ],
   ]
 
-  it.each(deeds)('%s: nothing is lost and nothing is handed out twice', (name, deed) => {
+  it.each(actions)('%s: nothing is lost and nothing is handed out twice', (name, action) => {
     let deaths = 0
     for (let writes = 0; ; writes++) {
       fresh()
@@ -480,7 +480,7 @@ describe('a worker that dies at any of its writes', () => {
       const used = usedRuns()
       const victim = dieAfter(b.memory, writes)
       try {
-        deed(b.space.pages, bases)
+        action(b.space.pages, bases)
       } catch (error) {
         if (!(error instanceof Died)) throw error
       }
@@ -546,7 +546,7 @@ describe('a worker that dies at any of its writes', () => {
 })
 
 describe('a call that ends anywhere', () => {
-  const receipt = (): number => Header.WORDS - 2
+  const redo = (): number => Header.WORDS - 2
 
   /** One of each state and some sizes, so that there is something to split, merge and skip. */
   function arrange(): { mine: number; promised: number } {
@@ -554,14 +554,14 @@ describe('a call that ends anywhere', () => {
     const runs = [1, 1, 2, 4].map((n) => pages.reserve(pagesOf(n)))
     for (const i of [0, 2]) pages.release(runs[i] as number)
     pages.publish(runs[1] as number, RunKind.zone)
-    return { mine: runs[3] as number, promised: receipt() }
+    return { mine: runs[3] as number, promised: redo() }
   }
 
   const VERBS = {
     'reserve, from a larger run': () => pages.reserve(1),
     'reserve, from untouched pages': () => pages.reserve(pagesOf(8)),
     release: ({ mine }: { mine: number }) => pages.release(mine),
-    'a receipt': ({ promised }: { promised: number }) => {
+    'a redo record': ({ promised }: { promised: number }) => {
       const base = pages.allocateInto(promised, pagesOf(4), RunKind.chains)
       pages.releaseFrom(promised, base)
     },

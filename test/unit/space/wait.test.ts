@@ -17,7 +17,7 @@ function patient(): { memory: Memory; naps: number[] } {
   const naps: number[] = []
   let time = 1000
   vi.spyOn(memory, 'now').mockImplementation(() => time)
-  vi.spyOn(memory, 'nap').mockImplementation((ms) => {
+  vi.spyOn(memory, 'sleep').mockImplementation((ms) => {
     naps.push(ms)
     time += ms
   })
@@ -60,7 +60,7 @@ describe('until', () => {
     expect([probe.mock.calls.length, naps.length]).toEqual([1, 0])
   })
 
-  it('breathes before it naps: most waits end within microseconds', () => {
+  it('spins before it naps: most waits end within microseconds', () => {
     const { memory, naps } = patient()
     const pauses = vi.spyOn(memory, 'pause')
     let asked = 0

@@ -37,7 +37,7 @@ function bury(survivor: Arena, dead: Arena): void {
   survivor.space.pages.releaseReservedBy(dead.workerId)
 }
 
-const DEEDS: Record<string, (table: Accounts) => void> = {
+const ACTIONS: Record<string, (table: Accounts) => void> = {
   'an insertion': (table) => table.set(account(100, 1)),
   'an update': (table) => table.set(account(7, 1)),
   'a deletion': (table) => table.delete(7),
@@ -46,22 +46,22 @@ const DEEDS: Record<string, (table: Accounts) => void> = {
 }
 
 /** What the table may hold afterwards, other than what it held before. */
-function after(deed: string, before: ReadonlyMap<number, number>): Map<number, number> {
+function after(action: string, before: ReadonlyMap<number, number>): Map<number, number> {
   const all = new Map(before)
-  if (deed === 'an insertion') all.set(100, 1)
-  if (deed === 'an update') all.set(7, 1)
-  if (deed === 'a deletion') all.delete(7)
+  if (action === 'an insertion') all.set(100, 1)
+  if (action === 'an update') all.set(7, 1)
+  if (action === 'a deletion') all.delete(7)
   return all
 }
 
 describe.each(CONFIGS)('a worker dies in the middle, sequences $name', (config) => {
-  it.each(Object.entries(DEEDS))('of %s', (deed, act) => {
+  it.each(Object.entries(ACTIONS))('of %s', (action, act) => {
     let survived = false
     for (let k = 0; !survived; k++) {
       const { arena, other, table, theirs } = pair(config, { bucket: 8 })
       fillTable(table, 30)
       theirs.set(account(200)).set(account(201)).delete(200)
-      if (deed === 'a second resize') theirs.resize(64)
+      if (action === 'a second resize') theirs.resize(64)
       const before = versions(table)
       const { chains } = table.stats()
       dieAt(other, k)
@@ -75,7 +75,7 @@ describe.each(CONFIGS)('a worker dies in the middle, sequences $name', (config) 
 
       // Lookups never notice, and see all of it or nothing.
       const now = versions(table)
-      expect([before, after(deed, before)]).toContainEqual(now)
+      expect([before, after(action, before)]).toContainEqual(now)
       expect([chains, 256, 16]).toContain(table.stats().chains)
       // At most the item in its hands is nobody's: a new record not yet linked, or an old one not freed.
       expect(table.zone.audit(table.items()).leaked.length).toBeLessThanOrEqual(1)

@@ -131,7 +131,7 @@ export function skipWaits(arena: Arena, asleep: () => void = () => {}): void {
   }
   Object.assign(arena.memory, {
     now: () => ms,
-    nap: pass,
+    sleep: pass,
     wait: (_at: number, _value: number, wait: number) => pass(wait),
   })
 }

@@ -6,7 +6,7 @@
 import { describe, expect, it } from 'vitest'
 import { Exhausted } from '#src/index.ts'
 import { StripeWords, TableWords } from '#src/memory/layout.ts'
-import { freeHome } from '#src/zone/bucket.ts'
+import { freeOwner } from '#src/zone/bucket.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'
 import {
   account,
@@ -169,7 +169,7 @@ function starved(config: Config, deleted = 4) {
   for (let id = 20; id < 20 + deleted; id++) theirs.delete(id)
   // Page by page: a zone that wants memory would make the others give theirs up.
   while (arena.space.pages.reserve(1) !== 0);
-  while (table.zone.parts.buckets.make(freeHome(arena.workerId)) !== 0);
+  while (table.zone.parts.buckets.make(freeOwner(arena.workerId)) !== 0);
   const hoard = []
   while (table.zone.stats().inSlabs > 0) hoard.push(table.zone.zallocSmr())
   skipWaits(other)

@@ -14,16 +14,16 @@ function sweep(space: Space): number {
   return space.directory.whileLocked((names) => sweepOrphans(space, names))
 }
 
-const VERBS = ['load', 'store', 'add', 'swap', 'cas', 'poke', 'glance'] as const
+const VERBS = ['load', 'store', 'add', 'swap', 'cas', 'poke', 'peekRacy'] as const
 
 class Blocked extends Error {}
 
 /**
- * Lets `deed` happen before the k-th access of `arena`, all at once; where it would have to wait for
+ * Lets `action` happen before the k-th access of `arena`, all at once; where it would have to wait for
  * a lock that `arena` holds, it does not happen. Returns what ends this, and tells whether there was
  * a k-th access.
  */
-function interject(arena: Arena, k: number, other: Arena, deed: () => void): () => boolean {
+function interject(arena: Arena, k: number, other: Arena, action: () => void): () => boolean {
   Object.assign(other.space.locks, {
     lockSlowly: () => {
       throw new Blocked('the lock is taken')
@@ -34,7 +34,7 @@ function interject(arena: Arena, k: number, other: Arena, deed: () => void): () 
   for (const verb of VERBS) {
     const proper = memory[verb]?.bind(memory)
     memory[verb] = (...args) => {
-      if (accesses++ === k) attempt(deed)
+      if (accesses++ === k) attempt(action)
       return proper?.(...args)
     }
   }
@@ -45,9 +45,9 @@ function interject(arena: Arena, k: number, other: Arena, deed: () => void): () 
   }
 }
 
-function attempt(deed: () => void): void {
+function attempt(action: () => void): void {
   try {
-    deed()
+    action()
   } catch (error) {
     if (!(error instanceof Blocked)) throw error
   }

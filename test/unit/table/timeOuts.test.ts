@@ -51,15 +51,15 @@ function script(knobs: (typeof KINDS)[number]['knobs'], seed: number) {
     const who = random.below(2)
     const it = tables[who] as Accounts
     const id = random.below(KEYS)
-    const deed = random.below(10)
+    const action = random.below(10)
     const quietly = (act: () => unknown): boolean => {
       const { error } = attempt(act)
       if (error !== undefined) refused++
       return error === undefined
     }
-    if (deed < 4) {
+    if (action < 4) {
       if (quietly(() => it.set(account(id, step)))) held.set(id, step)
-    } else if (deed < 6) {
+    } else if (action < 6) {
       const was = held.has(id)
       const had = attempt(() => it.delete(id))
       if (had.error !== undefined) refused++
@@ -67,8 +67,8 @@ function script(knobs: (typeof KINDS)[number]['knobs'], seed: number) {
         expect(had.value).toBe(was)
         held.delete(id)
       }
-    } else if (deed < 7) quietly(() => it.resize(2 ** (4 + random.below(3)), { timeoutMs: 0 }))
-    else if (deed < 8) quietly(() => it.zone.reclaim('all', { timeoutMs: 0 }))
+    } else if (action < 7) quietly(() => it.resize(2 ** (4 + random.below(3)), { timeoutMs: 0 }))
+    else if (action < 8) quietly(() => it.zone.reclaim('all', { timeoutMs: 0 }))
     else if (second === undefined) {
       const options = { ...SHAPE, capacity: 16, bucket: 2, reserve: random.below(9) }
       const arenaOf = workers[who] as typeof arena

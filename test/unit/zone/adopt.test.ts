@@ -77,7 +77,7 @@ const lasts: readonly Last[] = [
 function orphaned({ arena, zone }: Actor): string[] {
   const parts = zoneParts(zone.parts.at, arena.space.maxWorkers)
   const locks = {
-    records: parts.records + KegWords.lock,
+    records: parts.keg + KegWords.lock,
     buckets: parts.buckets + KegWords.lock,
     depot: parts.depot + DepotWords.lock,
   }

@@ -44,14 +44,14 @@ describe.each(CONFIGS)('check, sequences $name', (config) => {
         'an item in a bucket and in its slab',
         ({ a, b }) => {
           const { free } = b.zone.parts.cache
-          a.zone.parts.records.giveOne(peek(b, free + BucketWords.entries))
+          a.zone.parts.keg.giveOne(peek(b, free + BucketWords.entries))
         },
       ],
       ['an allocation too many', ({ a }) => a.zone.parts.cache.count(CacheWords.loaded, 1)],
       ['a free that was not', ({ b }) => b.zone.parts.cache.count(CacheWords.freed, 1)],
       [
-        'an item that went home while live',
-        ({ a, live }) => a.zone.parts.records.giveOne(live[3] as number),
+        'an item that went owner while live',
+        ({ a, live }) => a.zone.parts.keg.giveOne(live[3] as number),
       ],
     ]
 

@@ -419,7 +419,7 @@ describe.each(CONFIGS)('bad batches, sequences $name', (config) => {
         }
       }
       // What would be a place if there were a slab at address 0.
-      const { itemsAt, stride } = a.zone.parts.records.shape
+      const { itemsAt, stride } = a.zone.parts.keg.shape
       const low = [(itemsAt + stride) as Item, ...items]
       untouched(a.arena, () => a.zone.zfreeSmrBatch(low), `item ${low[0]} is not from this zone`)
       // An array with a hole.
@@ -447,7 +447,7 @@ describe.each(CONFIGS)('bad batches, sequences $name', (config) => {
     })
   })
 
-  it('convicts a double free in a checked arena, and leaves all as it was', () => {
+  it('detects a double free in a checked arena, and leaves all as it was', () => {
     const { a, b } = smrStage(config, { bucket: B }, { checks: true })
     const items = a.zone.zallocSmrBatch(3 * B)
     const gone = items.splice(3, 1)[0] as Item
@@ -465,7 +465,7 @@ describe.each(CONFIGS)('bad batches, sequences $name', (config) => {
     a.zone.check()
   })
 
-  it('convicts an item that is in the batch twice', () => {
+  it('detects an item that is in the batch twice', () => {
     const { a } = smrStage(config, { bucket: B }, { checks: true })
     const items = a.zone.zallocSmrBatch(2 * B)
     const batch = [...items, items[2] as Item]
@@ -605,7 +605,7 @@ describe.each(CONFIGS)('a batch that cannot go, sequences $name', (config) => {
     const { a, b, items } = full(false)
     b.zone.zfreeSmrBatch(items)
     expect(a.zone.stats()).toMatchObject({ live: 0, frees: items.length })
-    a.zone.parts.records.check()
+    a.zone.parts.keg.check()
     // A slab that became empty has made way for buckets.
     const again = allocAll(b)
     expect(new Set(again).size).toBe(again.length)

@@ -3,9 +3,15 @@
  */
 
 import { describe, expect, it } from 'vitest'
-import { BucketWords, Home } from '#src/memory/layout.ts'
+import { BucketWords, Owner } from '#src/memory/layout.ts'
 import { LINE_WORDS } from '#src/memory/memory.ts'
-import { allocHome, bucketsFor, bucketWords, defaultCapacity, freeHome } from '#src/zone/bucket.ts'
+import {
+  allocOwner,
+  bucketsFor,
+  bucketWords,
+  defaultCapacity,
+  freeOwner,
+} from '#src/zone/bucket.ts'
 import { CONFIGS, tinyArena } from '../../helpers/tiny.ts'
 import { plainStage } from './stage.ts'
 
@@ -53,11 +59,11 @@ describe('a bucket', () => {
   const { buckets } = a.zone.parts
   const { memory } = a.arena
 
-  it('is made empty, unstamped and with its home, whatever lay in its words', () => {
-    const first = buckets.make(allocHome(2))
+  it('is made empty, unstamped and with its owner, whatever lay in its words', () => {
+    const first = buckets.make(allocOwner(2))
     memory.fill(first, bucketWords(5, LINE_WORDS), -1)
     buckets.discard(first)
-    const bucket = buckets.make(freeHome(1))
+    const bucket = buckets.make(freeOwner(1))
     expect(bucket).toBe(first)
     const word = (at: number) => memory.peek(bucket + at)
     expect(word(BucketWords.count)).toBe(0)
@@ -66,13 +72,13 @@ describe('a bucket', () => {
     expect(word(BucketWords.next)).toBe(0)
     expect(word(BucketWords.raw)).toBe(0)
     expect(word(BucketWords.capacity)).toBe(5)
-    expect(word(BucketWords.home)).toBe(freeHome(1))
+    expect(word(BucketWords.owner)).toBe(freeOwner(1))
     buckets.discard(bucket)
     expect(buckets.all()).toEqual([])
   })
 
   it('lists its items from the bottom', () => {
-    const bucket = buckets.make(allocHome(0))
+    const bucket = buckets.make(allocOwner(0))
     memory.poke(bucket + BucketWords.entries, 10)
     memory.poke(bucket + BucketWords.entries + 1, 20)
     memory.poke(bucket + BucketWords.entries + 2, 30)
@@ -84,17 +90,17 @@ describe('a bucket', () => {
   })
 
   it('starts on a cache line', () => {
-    const made = Array.from({ length: 50 }, () => buckets.make(allocHome(0)))
+    const made = Array.from({ length: 50 }, () => buckets.make(allocOwner(0)))
     expect(made.every((bucket) => bucket % LINE_WORDS === 0)).toBe(true)
     expect(buckets.all().map(({ bucket }) => bucket)).toEqual([...made].sort((x, y) => x - y))
     for (const bucket of made) buckets.discard(bucket)
   })
 })
 
-describe('homes', () => {
+describe('owners', () => {
   it('are all different, and none is 0', () => {
-    const homes: number[] = [0, Home.pending, Home.safe, Home.empty]
-    for (let slot = 0; slot < 256; slot++) homes.push(allocHome(slot), freeHome(slot))
-    expect(new Set(homes).size).toBe(homes.length)
+    const owners: number[] = [0, Owner.pending, Owner.safe, Owner.empty]
+    for (let slot = 0; slot < 256; slot++) owners.push(allocOwner(slot), freeOwner(slot))
+    expect(new Set(owners).size).toBe(owners.length)
   })
 })

@@ -335,7 +335,7 @@ class Theatre {
   /** Whether the arena lacks the pages for one more slab of records or of buckets. */
   private isFull(): boolean {
     const { zone, arena } = this.workers[0] as Worker
-    return [zone.parts.records, zone.parts.buckets.keg].some(({ shape }) => {
+    return [zone.parts.keg, zone.parts.buckets.keg].some(({ shape }) => {
       const run = arena.space.pages.reserve(1024 * 2 ** shape.slabOrder)
       if (run !== 0) arena.space.pages.release(run)
       return run === 0

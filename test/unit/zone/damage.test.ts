@@ -47,7 +47,7 @@ beforeEach(() => {
   items = Array.from({ length: 40 }, () => zone.zallocSmr())
   for (const item of items.splice(0, 4 * BUCKET)) zone.zfreeSmr(item)
   const parts = zoneParts(zone.parts.at, a.space.maxWorkers)
-  ;({ records, buckets, depot } = parts)
+  ;({ keg: records, buckets, depot } = parts)
   cache = parts.caches + a.space.slot * CacheWords.WORDS
   zone.prealloc(200)
 })
@@ -82,7 +82,7 @@ describe('a word that cannot be right is Corruption, and no lock stays', () => {
       () => zone.reclaim('trim'),
     ],
     ['a pending bucket is none', () => [depot + DepotWords.pendingHead, 4711], drain],
-    ['a pending bucket says that it is safe', () => [pending() + BucketWords.home, -2], drain],
+    ['a pending bucket says that it is safe', () => [pending() + BucketWords.owner, -2], drain],
     ['a pending bucket leads to itself', () => [pending() + BucketWords.next, pending()], drain],
     ['a bucket has more than it holds', () => [pending() + BucketWords.count, 4000], drain],
     ['a bucket has less than nothing', () => [pending() + BucketWords.count, -1], drain],
@@ -91,7 +91,7 @@ describe('a word that cannot be right is Corruption, and no lock stays', () => {
     ['the free bucket is none', () => [cache + CacheWords.free, 2 ** 20], freeAll],
     [
       'the free bucket is another’s',
-      () => [peek(cache + CacheWords.free) + BucketWords.home, 2],
+      () => [peek(cache + CacheWords.free) + BucketWords.owner, 2],
       freeAll,
     ],
   ])('%s', (_, damage, verb) => {

@@ -1,26 +1,26 @@
 /**
  * A depot by itself: first in, first out by goal; nothing comes out before its own goal is met; and
- * lists that can be made anew from the homes of the buckets.
+ * lists that can be made anew from the owners of the buckets.
  */
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { delta, type Seq } from '#src/base/seq.ts'
 import { Corruption, type Goal } from '#src/index.ts'
-import { BucketWords, DepotWords, Home, zoneParts } from '#src/memory/layout.ts'
-import { allocHome, freeHome } from '#src/zone/bucket.ts'
+import { BucketWords, DepotWords, Owner, zoneParts } from '#src/memory/layout.ts'
+import { allocOwner, freeOwner } from '#src/zone/bucket.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'
 import { bury, dieAfter, type SmrActor, smrStage, thrown } from './stage.ts'
 
 function setUp(config: Config) {
   const { a, b } = smrStage(config, { bucket: 4, limit: 1000 })
   const { memory } = a.arena
-  const { buckets, depot, at, records } = a.zone.parts
+  const { buckets, depot, at, keg: records } = a.zone.parts
   const words = zoneParts(at, a.arena.space.maxWorkers).depot
   const oldest = (): number => memory.load(words + DepotWords.oldest)
   /** A bucket in a worker's free hand with so many items in it. */
   const filled = (items: number, actor: SmrActor = a): number => {
-    const bucket = buckets.make(freeHome(actor.arena.workerId))
+    const bucket = buckets.make(freeOwner(actor.arena.workerId))
     records.take(bucket, items)
     return bucket
   }
@@ -34,8 +34,8 @@ function setUp(config: Config) {
     }
     return all
   }
-  const home = (bucket: number): number => memory.peek(bucket + BucketWords.home)
-  return { a, b, memory, buckets, depot, words, oldest, filled, retire, goals, home }
+  const owner = (bucket: number): number => memory.peek(bucket + BucketWords.owner)
+  return { a, b, memory, buckets, depot, words, oldest, filled, retire, goals, owner }
 }
 
 describe.each(CONFIGS)('a depot, sequences $name', (config) => {
@@ -64,7 +64,7 @@ describe.each(CONFIGS)('a depot, sequences $name', (config) => {
   })
 
   it('gives nothing before its goal is met, and then the oldest first', () => {
-    const { b, depot, filled, retire, home, a } = setUp(config)
+    const { b, depot, filled, retire, owner, a } = setUp(config)
     const early = [filled(2), filled(3)]
     for (const bucket of early) retire(bucket)
     b.smr.enter()
@@ -73,7 +73,7 @@ describe.each(CONFIGS)('a depot, sequences $name', (config) => {
     expect(depot.isPromising()).toBe(true)
     expect(depot.fetch(0)).toBe(early[0])
     expect(depot.fetch(0)).toBe(early[1])
-    expect(home(early[0] as number)).toBe(allocHome(a.arena.workerId))
+    expect(owner(early[0] as number)).toBe(allocOwner(a.arena.workerId))
     expect(depot.isPromising()).toBe(false)
     expect(depot.hasPending()).toBe(true)
     expect(depot.fetch(0)).toBe(0)
@@ -96,47 +96,47 @@ describe.each(CONFIGS)('a depot, sequences $name', (config) => {
   })
 
   it('gives safe buckets first, the hottest first, and never mixes them with pending ones', () => {
-    const { b, depot, filled, retire, home } = setUp(config)
+    const { b, depot, filled, retire, owner } = setUp(config)
     b.smr.enter()
     retire(filled(4))
     const safe = [filled(1), filled(2), filled(3)]
     for (const bucket of safe) depot.putSafe(bucket, 0)
     expect(depot.counts()).toMatchObject({ safe: 6, safeBuckets: 3, pending: 4, pendingBuckets: 1 })
-    expect(safe.map(home)).toEqual([Home.safe, Home.safe, Home.safe])
+    expect(safe.map(owner)).toEqual([Owner.safe, Owner.safe, Owner.safe])
     depot.check()
     expect([1, 2, 3, 4].map(() => depot.fetch(0))).toEqual([...safe.reverse(), 0])
     b.smr.exit()
   })
 
   it('exchanges a full bucket for an empty one, if it has one and one is wanted', () => {
-    const { a, depot, filled, retire, buckets, home } = setUp(config)
-    const wanted = freeHome(a.arena.workerId)
+    const { a, depot, filled, retire, buckets, owner } = setUp(config)
+    const wanted = freeOwner(a.arena.workerId)
     expect(retire(filled(4), a, wanted)).toBe(0)
-    const empty = buckets.make(allocHome(0))
+    const empty = buckets.make(allocOwner(0))
     depot.putEmpty(empty)
-    expect(home(empty)).toBe(Home.empty)
+    expect(owner(empty)).toBe(Owner.empty)
     expect(retire(filled(4), a, 0)).toBe(0)
     expect(depot.counts().emptyBuckets).toBe(1)
     expect(retire(filled(4), a, wanted)).toBe(empty)
-    expect(home(empty)).toBe(wanted)
+    expect(owner(empty)).toBe(wanted)
     // Whoever fetches leaves his empty one here, but only if he gets something for it.
     const full = depot.fetch(empty)
     expect(full).toBeGreaterThan(0)
-    expect(home(empty)).toBe(Home.empty)
+    expect(owner(empty)).toBe(Owner.empty)
     depot.fetch(0)
     depot.fetch(0)
-    const other = buckets.make(allocHome(0))
+    const other = buckets.make(allocOwner(0))
     expect(depot.fetch(other)).toBe(0)
-    expect(home(other)).toBe(allocHome(0))
+    expect(owner(other)).toBe(allocOwner(0))
     depot.check()
   })
 
   it('makes an empty bucket where it has none, and gives all spare ones’ memory back', () => {
     const { depot, buckets } = setUp(config)
-    const made = Array.from({ length: 5 }, () => depot.takeEmpty(allocHome(1)))
+    const made = Array.from({ length: 5 }, () => depot.takeEmpty(allocOwner(1)))
     expect(new Set(made).size).toBe(5)
     for (const bucket of made) depot.putEmpty(bucket)
-    expect(made).toContain(depot.takeEmpty(allocHome(1)))
+    expect(made).toContain(depot.takeEmpty(allocOwner(1)))
     expect(depot.counts().emptyBuckets).toBe(4)
     depot.discardEmpties()
     expect(depot.counts().emptyBuckets).toBe(0)
@@ -217,12 +217,12 @@ describe.each(CONFIGS)('a depot, sequences $name', (config) => {
             depot.putSafe(bucket, 0)
             model.safe.push(bucket)
           } else if (verb === 'empty') {
-            const bucket = buckets.make(allocHome(0))
+            const bucket = buckets.make(allocOwner(0))
             depot.putEmpty(bucket)
             model.empty.push(bucket)
           } else if (verb === 'takeEmpty') {
             const expected = model.empty.pop()
-            const bucket = depot.takeEmpty(allocHome(0))
+            const bucket = depot.takeEmpty(allocOwner(0))
             if (expected !== undefined) expect(bucket).toBe(expected)
           } else if (verb === 'fetch') {
             const safe = model.safe.pop()
@@ -252,25 +252,25 @@ describe.each(CONFIGS)('a depot, sequences $name', (config) => {
   })
 
   describe('after a death under its lock', () => {
-    const deeds = ['retire', 'putSafe', 'putEmpty', 'takeEmpty', 'fetch', 'idle'] as const
+    const actions = ['retire', 'putSafe', 'putEmpty', 'takeEmpty', 'fetch', 'idle'] as const
 
-    it.each(deeds)('makes its lists anew: %s, after any write', (deed) => {
+    it.each(actions)('makes its lists anew: %s, after any write', (action) => {
       let deaths = 0
       for (let writes = 0, died = true; died; writes++) {
         const { a, b, depot, filled, retire, buckets, goals, oldest } = setUp(config)
         for (const items of [4, 3]) retire(filled(items))
         for (const items of [2, 1]) depot.putSafe(filled(items), 0)
-        for (let i = 0; i < 2; i++) depot.putEmpty(buckets.make(allocHome(0)))
+        for (let i = 0; i < 2; i++) depot.putEmpty(buckets.make(allocOwner(0)))
         const mine = filled(4, b)
-        const empty = buckets.make(allocHome(b.arena.workerId))
+        const empty = buckets.make(allocOwner(b.arena.workerId))
         const all = buckets.all().length
         const theirs = b.zone.parts.depot
         died = dieAfter(b.arena, writes, () => {
-          if (deed === 'retire') theirs.retire(mine, b.smr, freeHome(b.arena.workerId))
-          else if (deed === 'putSafe') theirs.putSafe(mine, freeHome(b.arena.workerId))
-          else if (deed === 'putEmpty') theirs.putEmpty(empty)
-          else if (deed === 'takeEmpty') theirs.takeEmpty(allocHome(b.arena.workerId))
-          else if (deed === 'fetch') theirs.fetch(empty)
+          if (action === 'retire') theirs.retire(mine, b.smr, freeOwner(b.arena.workerId))
+          else if (action === 'putSafe') theirs.putSafe(mine, freeOwner(b.arena.workerId))
+          else if (action === 'putEmpty') theirs.putEmpty(empty)
+          else if (action === 'takeEmpty') theirs.takeEmpty(allocOwner(b.arena.workerId))
+          else if (action === 'fetch') theirs.fetch(empty)
           else theirs.takeIdleCount()
         })
         if (!died) break
@@ -313,7 +313,7 @@ describe.each(CONFIGS)('a depot, sequences $name', (config) => {
     const { depot, filled, retire, buckets, memory, words } = setUp(config)
     retire(filled(2))
     depot.putSafe(filled(3), 0)
-    depot.putEmpty(buckets.make(allocHome(0)))
+    depot.putEmpty(buckets.make(allocOwner(0)))
     depot.check()
     const at = words + DepotWords[word]
     memory.poke(at, /Head|Tail/.test(word) ? 0 : memory.peek(at) + 2)
@@ -337,7 +337,7 @@ describe.each(CONFIGS)('a depot, sequences $name', (config) => {
     const safe = memory.peek(words + DepotWords.safeHead)
     damaged(second + BucketWords.goal, memory.peek(first + BucketWords.goal) - 2)
     damaged(memory.peek(second + BucketWords.next) + BucketWords.next, first)
-    damaged(second + BucketWords.home, Home.safe)
+    damaged(second + BucketWords.owner, Owner.safe)
     damaged(safe + BucketWords.next, second)
   })
 })

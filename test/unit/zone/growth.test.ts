@@ -24,8 +24,8 @@ import {
 function contend({ arena, zone }: Actor, taken: () => boolean): void {
   const { memory, space } = arena
   const lock = zoneParts(zone.parts.at, space.maxWorkers).depot + DepotWords.lock
-  const real = memory.glance.bind(memory)
-  memory.glance = (at: number): number => (at === lock && taken() ? 1 : real(at))
+  const real = memory.peekRacy.bind(memory)
+  memory.peekRacy = (at: number): number => (at === lock && taken() ? 1 : real(at))
 }
 
 /** Sizes of the buckets that are in the depot, or in somebody's hands. */
@@ -85,16 +85,16 @@ describe.each(CONFIGS)('a range of bucket sizes, sequences $name', (config) => {
 
   describe.each(KINDS)('$kind zone', ({ stage }) => {
     it('loses no item and fills no bucket beyond its room, however it grows and shrinks', () => {
-      const deeds = fc.array(
+      const actions = fc.array(
         fc.record({
           who: fc.boolean(),
-          deed: fc.constantFrom('alloc', 'free', 'seal', 'trim', 'drain', 'all', 'tune', 'back'),
+          action: fc.constantFrom('alloc', 'free', 'seal', 'trim', 'drain', 'all', 'tune', 'back'),
           many: fc.integer({ min: 1, max: 12 }),
         }),
         { minLength: 20, maxLength: 120 },
       )
       fc.assert(
-        fc.property(deeds, fc.integer({ min: 1, max: 5 }), (list, min) => {
+        fc.property(actions, fc.integer({ min: 1, max: 5 }), (list, min) => {
           const max = min + 6
           const ledger = new Ledger()
           const options = { bucket: { min, max }, depot: 9, ...ledger.hooks }
@@ -102,21 +102,21 @@ describe.each(CONFIGS)('a range of bucket sizes, sequences $name', (config) => {
           let taken = false
           for (const each of [a, b]) contend(each, () => taken)
           const held = []
-          for (const { who, deed, many } of list) {
+          for (const { who, action, many } of list) {
             const actor = who ? a : b
             taken = many % 2 === 0
-            if (deed === 'alloc') held.push(...allocMany(actor, many))
-            else if (deed === 'free') freeMany(actor, held.splice(0, many))
-            else if (deed === 'seal') actor.zone.seal()
-            else if (deed === 'back') {
+            if (action === 'alloc') held.push(...allocMany(actor, many))
+            else if (action === 'free') freeMany(actor, held.splice(0, many))
+            else if (action === 'seal') actor.zone.seal()
+            else if (action === 'back') {
               const { parts } = actor.zone
               for (const item of held.splice(-many)) {
                 parts.hooks.dtor?.(item)
                 giveHeldBack(parts, holdRaw(parts, item))
               }
-            } else if (deed === 'tune') {
+            } else if (action === 'tune') {
               actor.zone.tune({ bucket: { min, max: Math.max(min, max - many) }, depot: many })
-            } else actor.zone.reclaim(deed as 'trim' | 'drain' | 'all')
+            } else actor.zone.reclaim(action as 'trim' | 'drain' | 'all')
             expect(Math.max(0, ...sizes(a))).toBeLessThanOrEqual(max)
             expect(new Set(held).size).toBe(held.length)
           }
@@ -140,7 +140,7 @@ describe.each(CONFIGS)('a range of bucket sizes, sequences $name', (config) => {
 })
 
 describe.each(CONFIGS)('a limit of the depot, sequences $name', (config) => {
-  it('sends what has expired beyond it home, and no more', () => {
+  it('sends what has expired beyond it owner, and no more', () => {
     const { a } = smrStage(config, { bucket: 4, depot: 12 })
     freeMany(a, allocMany(a, 400))
     // What is in hand, one bucket that is too young, the limit, and what one free has not got to.
@@ -187,7 +187,7 @@ describe.each(CONFIGS)('a limit of the depot, sequences $name', (config) => {
     a.zone.check()
   })
 
-  it('runs destructors before anything goes home', () => {
+  it('runs destructors before anything goes owner', () => {
     const ledger = new Ledger()
     const { a } = smrStage(config, { bucket: 4, depot: 0, ...ledger.hooks })
     for (let i = 0; i < 20; i++) freeMany(a, allocMany(a, 30))

@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Corruption } from '#src/index.ts'
 import { BucketWords, KegWords, SlabWords } from '#src/memory/layout.ts'
-import { allocHome } from '#src/zone/bucket.ts'
+import { allocOwner } from '#src/zone/bucket.ts'
 import type { Keg } from '#src/zone/keg.ts'
 import { CONFIGS, tinyArena } from '../../helpers/tiny.ts'
 import { type Actor, allocMany, bury, dieAfter, pagesInUse, plainStage, thrown } from './stage.ts'
@@ -25,8 +25,8 @@ function setUp(options: { bytes?: number; limit?: number; capacity?: number } = 
   const { bytes = 100, capacity = 20 } = options
   const limit = options.limit === undefined ? {} : { limit: options.limit }
   const { a, b } = plainStage(config, { bytes, bucket: capacity, ...limit })
-  const { buckets, records: keg } = a.zone.parts
-  const bucket = (): number => buckets.make(allocHome(a.arena.workerId))
+  const { buckets, keg } = a.zone.parts
+  const bucket = (): number => buckets.make(allocOwner(a.arena.workerId))
   return { a, b, keg, bucket, items: (at) => [...buckets.items(at)] }
 }
 
@@ -124,7 +124,7 @@ describe('batches', () => {
     expect(most).toBeLessThan(100)
     expect(keg.take(spare, 1)).toBe(0)
     expect(keg.takeOne(() => {})).toBe(0)
-    a.zone.parts.records.check()
+    a.zone.parts.keg.check()
     keg.give(into)
     expect(keg.take(spare, 1)).toBe(1)
   })
@@ -212,7 +212,7 @@ describe('growing and shrinking', () => {
 
   it('keeps what one keg’s slab was from looking like another’s', () => {
     const { a, keg } = setUp({ bytes: 64 })
-    const other = a.arena.zone('other', { bytes: 64 }).parts.records
+    const other = a.arena.zone('other', { bytes: 64 }).parts.keg
     const item = keg.takeOne(() => {})
     keg.giveOne(item)
     keg.shrink(0)
@@ -224,7 +224,7 @@ describe('growing and shrinking', () => {
 })
 
 describe('repair', () => {
-  const deeds: [string, (keg: Keg, bucket: number, full: number) => unknown][] = [
+  const actions: [string, (keg: Keg, bucket: number, full: number) => unknown][] = [
     ['a take', (keg, bucket) => keg.take(bucket, 9)],
     ['a give', (keg, _, full) => keg.give(full)],
     ['taking one', (keg) => keg.takeOne(() => {})],
@@ -232,33 +232,36 @@ describe('repair', () => {
     ['a shrink', (keg) => keg.shrink(0)],
   ]
 
-  it.each(deeds)('finishes or forgets %s that its worker died of, after any write', (_, deed) => {
-    let deaths = 0
-    for (let writes = 0, died = true; died; writes++) {
-      const { a, b, keg, bucket, items } = setUp({ bytes: 1000, capacity: 16 })
-      const [into, full] = [bucket(), bucket()]
-      keg.take(full, 10)
-      keg.reach(30)
-      const all = new Set(items(full))
-      died = dieAfter(b.arena, writes, () => deed(b.zone.parts.records, into, full))
-      if (!died) break
-      deaths++
-      bury(a.arena, b.arena)
-      keg.check()
-      // The part of a batch that is in one slab is done or not done; what is in a bucket is not in
-      // its slab.
-      const held = [...items(into), ...items(full)]
-      expect(new Set(held).size).toBe(held.length)
-      const out = new Set(keg.itemsOut())
-      expect(held.every((item) => out.has(item))).toBe(true)
-      expect(out.size - held.length).toBeLessThanOrEqual(1)
-      if (items(full).length > 0) expect(new Set(items(full))).toEqual(all)
-      // And it works on.
-      expect(keg.takeOne(() => {})).toBeGreaterThan(0)
-      keg.check()
-    }
-    expect(deaths).toBeGreaterThan(3)
-  })
+  it.each(actions)(
+    'finishes or forgets %s that its worker died of, after any write',
+    (_, action) => {
+      let deaths = 0
+      for (let writes = 0, died = true; died; writes++) {
+        const { a, b, keg, bucket, items } = setUp({ bytes: 1000, capacity: 16 })
+        const [into, full] = [bucket(), bucket()]
+        keg.take(full, 10)
+        keg.reach(30)
+        const all = new Set(items(full))
+        died = dieAfter(b.arena, writes, () => action(b.zone.parts.keg, into, full))
+        if (!died) break
+        deaths++
+        bury(a.arena, b.arena)
+        keg.check()
+        // The part of a batch that is in one slab is done or not done; what is in a bucket is not in
+        // its slab.
+        const held = [...items(into), ...items(full)]
+        expect(new Set(held).size).toBe(held.length)
+        const out = new Set(keg.itemsOut())
+        expect(held.every((item) => out.has(item))).toBe(true)
+        expect(out.size - held.length).toBeLessThanOrEqual(1)
+        if (items(full).length > 0) expect(new Set(items(full))).toEqual(all)
+        // And it works on.
+        expect(keg.takeOne(() => {})).toBeGreaterThan(0)
+        keg.check()
+      }
+      expect(deaths).toBeGreaterThan(3)
+    },
+  )
 })
 
 describe('check', () => {

@@ -281,7 +281,7 @@ describe.each(CONFIGS)('freeing what cannot be freed, sequences $name', (config)
       const twin = a.arena.zone('twin', { bytes: 16 })
       const foreign = twin.zalloc()
       const [item = 0] = allocMany(a, 2)
-      const slab = a.zone.parts.records.addresses.slabOf(item)
+      const slab = a.zone.parts.keg.addresses.slabOf(item)
       for (const bad of [foreign, item + 1, item + 2, item - 1, slab, slab + 3]) {
         const words = [verb, '"things"', `item ${bad} is not from this zone`]
         refused(a.arena, Misuse, () => free(a, bad as Item), ...words)
@@ -310,7 +310,7 @@ describe.each(CONFIGS)('freeing what cannot be freed, sequences $name', (config)
       zone.check()
     })
 
-    it('convicts a double free at the guilty call, in the same bucket', () => {
+    it('detects a double free at the guilty call, in the same bucket', () => {
       const { a, b } = stage(config, { bucket: 4 }, { checks: true })
       const [item, other] = [alloc(a), alloc(a)]
       free(a, item)
@@ -321,7 +321,7 @@ describe.each(CONFIGS)('freeing what cannot be freed, sequences $name', (config)
       a.zone.check()
     })
 
-    it('convicts a double free after the bucket has left, and after the items have gone home', () => {
+    it('detects a double free after the bucket has left, and after the items have gone owner', () => {
       const { a, b } = stage(config, { bucket: 2 }, { checks: true })
       const items = allocMany(a, 7)
       freeMany(a, items)

@@ -285,9 +285,9 @@ describe.each([
     if (other.arena.space.isOpen) other.zone.check()
     expect(idle.zone.audit([]).leaked, what).toEqual([])
     const { slot } = other.arena.space
-    const homes = idle.zone.parts.buckets.all().map(({ home }) => home)
+    const owners = idle.zone.parts.buckets.all().map(({ owner }) => owner)
     // This worker has never taken a bucket there for itself.
-    expect(homes, what).not.toContain(1 + slot)
+    expect(owners, what).not.toContain(1 + slot)
     expect(other.arena.space.visits, what).toEqual([])
   }
 

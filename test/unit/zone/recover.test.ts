@@ -79,7 +79,7 @@ class World {
   }
 
   /** All laws, once this worker has had a slow path, or a turn of its own and another worker one. */
-  settle(byTurn: boolean): void {
+  recover(byTurn: boolean): void {
     const { a, b, held } = this
     const { locks, memory, pages, directory } = a.arena.space
     if (byTurn) {
@@ -94,7 +94,7 @@ class World {
     for (const lock of [
       Header.directoryLock,
       Header.pageLock,
-      words.records + KegWords.lock,
+      words.keg + KegWords.lock,
       words.buckets + KegWords.lock,
       words.depot + DepotWords.lock,
     ]) {
@@ -109,7 +109,7 @@ class World {
     )
     expect(new Set(b.zone.audit([]).leaked)).toEqual(new Set(held))
     const { buckets, cache } = a.zone.parts
-    const ours = buckets.all().filter(({ home }) => home === 1 + slot || home === 257 + slot)
+    const ours = buckets.all().filter(({ owner }) => owner === 1 + slot || owner === 257 + slot)
     const loaded = [cache.alloc, cache.free].filter((bucket) => bucket !== 0)
     expect(new Set(ours.map(({ bucket }) => bucket))).toEqual(new Set(loaded))
   }
@@ -175,7 +175,7 @@ describe.each(KINDS)('$name', (kind) => {
         after?.(world, value, error === undefined)
         try {
           if (step % 4 >= 2) world.goOn()
-          world.settle(step % 2 === 1)
+          world.recover(step % 2 === 1)
         } catch (failed) {
           throw new Error(`${name}, ${manner} at step ${step}: ${(failed as Error).message}`, {
             cause: failed,

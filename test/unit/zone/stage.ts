@@ -176,7 +176,7 @@ export function impatient(arena: Arena): void {
     time += 10_000
     return time
   }
-  arena.memory.nap = () => {}
+  arena.memory.sleep = () => {}
 }
 
 /**

@@ -50,7 +50,7 @@ describe.each(CONFIGS)('stats, sequences $name', (config) => {
   describe.each(KINDS)('$kind zone', ({ kind, stage }) => {
     it('say where each item is, through a whole life', () => {
       const { a } = stage(config, { bucket: 4 })
-      const { perSlab } = a.zone.parts.records.shape
+      const { perSlab } = a.zone.parts.keg.shape
       const where = () => {
         const { live, cached, pending, safe, inSlabs, created } = a.zone.stats()
         expect(live + cached + pending + safe + inSlabs).toBe(created)
@@ -87,7 +87,7 @@ describe.each(CONFIGS)('stats, sequences $name', (config) => {
       expect(stats.live).toBe(stats.allocs - stats.frees)
     })
 
-    it('keep the deeds of workers that have left', () => {
+    it('keep the actions of workers that have left', () => {
       const { a, b } = stage(config, { bucket: 3 })
       freeMany(b, allocMany(b, 10))
       const { allocs, frees, refills, imports } = a.zone.stats()

@@ -200,7 +200,7 @@ describe.each(CONFIGS)('no memory for any bucket, sequences $name', (config) => 
       a.zone.check()
     })
 
-    it('does not keep an item from being freed: it goes home by itself', () => {
+    it('does not keep an item from being freed: it goes owner by itself', () => {
       const ledger = new Ledger()
       const { a } = stage(config, { bytes: 600, bucket: 2, ...ledger.hooks })
       // All in one slab, which the last of them keeps in use.
@@ -221,7 +221,7 @@ describe.each(CONFIGS)('no memory for any bucket, sequences $name', (config) => 
       ledger.expectBalanced()
     })
 
-    it('does not lose the item when its hooks throw on the way home', () => {
+    it('does not lose the item when its hooks throw on the way owner', () => {
       const ledger = new Ledger()
       const dtor = (item: Item) => {
         ledger.hooks.dtor(item)

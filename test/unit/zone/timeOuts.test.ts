@@ -56,29 +56,29 @@ function script(kind: Kind, seed: number): { hits: number; refused: number } {
     const who = workers[random.below(2)] as Actor
     const { zone } = who
     const many = 1 + random.below(9)
-    const deed = random.below(kind.plain ? 10 : 14)
+    const action = random.below(kind.plain ? 10 : 14)
     let error: Exhausted | undefined
     const quietly = (act: () => unknown): void => {
       error = attempt(act).error
     }
-    if (deed < 3) {
+    if (action < 3) {
       for (let i = 0; i < many && error === undefined; i++) {
         const got = attempt(() => tryAlloc(who))
         error = got.error
         if (got.value) held.push(got.value)
       }
-    } else if (deed < 6) {
+    } else if (action < 6) {
       for (let i = 0; i < many && held.length > 0 && error === undefined; i++) {
         quietly(() => free(who, held.at(-1) as Item))
         if (error === undefined) held.pop()
       }
-    } else if (deed === 6) quietly(() => zone.seal())
-    else if (deed === 7) {
+    } else if (action === 6) quietly(() => zone.seal())
+    else if (action === 7) {
       const level = (['trim', 'drain', 'all'] as const)[random.below(3)] ?? 'all'
       quietly(() => zone.reclaim(level, { timeoutMs: 0 }))
-    } else if (deed === 8) quietly(() => zone.prealloc(random.below(30)))
-    else if (deed === 9) quietly(() => zone.tune({ depot: random.below(20) }))
-    else if (deed < 12) {
+    } else if (action === 8) quietly(() => zone.prealloc(random.below(30)))
+    else if (action === 9) quietly(() => zone.tune({ depot: random.below(20) }))
+    else if (action < 12) {
       const got = attempt(() => zone.zallocSmrBatch(many))
       error = got.error
       held.push(...(got.value ?? []))
@@ -108,7 +108,7 @@ function script(kind: Kind, seed: number): { hits: number; refused: number } {
   held.push(...lost)
   const { buckets } = a.zone.parts
   const caches = stays.flatMap(({ zone }) => [zone.parts.cache.alloc, zone.parts.cache.free])
-  const astray = buckets.all().filter(({ bucket, home }) => home > 0 && !caches.includes(bucket))
+  const astray = buckets.all().filter(({ bucket, owner }) => owner > 0 && !caches.includes(bucket))
   expect(astray, 'buckets that nobody has').toEqual([])
   // Everything can be had again, and goes back.
   for (const item of held) free(a, item)

@@ -1,7 +1,7 @@
 /**
- * What workers do in the scenarios of zones: short deeds, to be put together.
+ * What workers do in the scenarios of zones: short actions, to be put together.
  *
- * Items that a deed takes are in the worker's hand, on the board, from the moment it has them; so
+ * Items that a action takes are in the worker's hand, on the board, from the moment it has them; so
  * whatever becomes of the worker, at most the item between the zone and the hand is unaccounted for.
  */
 
