@@ -113,10 +113,10 @@ export class Arena {
 
   /**
    * Joins the arena that `handle` leads to and claims a worker slot of its own. Misuse for anything
-   * that is no arena's handle, or another version's; Misuse as well when all slots are taken, also by
-   * workers that are gone, unless this thread has an attachment that can reap them. `intrinsics` as for
-   * `create`: each worker chooses for itself. Blocks only while it takes over what a dead worker left in
-   * a slot; legal inside a section.
+   * that is no arena's handle, or another version's; Misuse as well when all slots are taken, also
+   * by workers that are gone, unless this thread has an attachment that can reap them. `intrinsics`
+   * as for `create`: each worker chooses for itself. Blocks only while it takes over what a dead
+   * worker left in a slot; legal inside a section.
    */
   static attach(handle: Handle, options: AttachOptions = {}): Arena {
     return CLAIMS.make((claim) => {
@@ -156,14 +156,16 @@ export class Arena {
   /**
    * Opens the zone, or creates it when `bytes` or `record` says how. Each worker brings its own of
    * the hooks that the zone was created with. Errors and blocking as `smr`. If whoever made it died
-   * before its `reserve` was there, the next to open it sees to that: Exhausted if it is not to be had.
-   * FreeBSD uma_zcreate(9).
+   * before its `reserve` was there, the next to open it sees to that: Exhausted if it is not to be
+   * had. FreeBSD uma_zcreate(9).
    */
   zone(name: string, options: ZoneOptions = {}): Zone {
     return this.openZone('arena.zone', name, options)
   }
 
-  /** `zone` in the name of another call, for structures that keep their records in one. @internal */
+  /**
+   * `zone` in the name of another call, for structures that keep their records in one. @internal
+   */
   openZone(call: string, name: string, options: ZoneOptions, purpose: Purpose = 'use'): Zone {
     this.begin(call)
     const known = this.zones.get(name)
@@ -233,14 +235,14 @@ export class Arena {
 
   /**
    * Leaves: retires this worker's free buckets, gives its alloc buckets back, frees its slot. All
-   * its handles are closed. Callbacks of `smr.call` that may run now are run; the others never will,
-   * which is reported as a warning and counted in `smr.stats()`: `await smr.flush()` first. Misuse
-   * with a section open or a lock held. Waits for no reader.
+   * its handles are closed. Callbacks of `smr.call` that may run now are run; the others never
+   * will, which is reported as a warning and counted in `smr.stats()`: `await smr.flush()` first.
+   * Misuse with a section open or a lock held. Waits for no reader.
    *
-   * If a lock is not to be had in time, what could not be given back stays in the slot as a dead worker
-   * would leave it: whoever attaches next, or reaps anybody, takes over, and a warning says so. So does
-   * any other error, which is thrown. If that hits so late, or so hard, that not even the slot could be
-   * left, the handles stay open: call it again.
+   * If a lock is not to be had in time, what could not be given back stays in the slot as a dead
+   * worker would leave it: whoever attaches next, or reaps anybody, takes over, and a warning says
+   * so. So does any other error, which is thrown. If that hits so late, or so hard, that not even
+   * the slot could be left, the handles stay open: call it again.
    */
   detach(): void {
     this.space.assertOpen('arena.detach')
@@ -261,8 +263,8 @@ export class Arena {
   }
 
   /**
-   * All that this worker caches goes to where others can have it. Answers with the first lock that was
-   * not to be had: after one time-out no other is waited for.
+   * All that this worker caches goes to where others can have it. Answers with the first lock that
+   * was not to be had: after one time-out no other is waited for.
    */
   private emptyCaches(): Exhausted | undefined {
     const { locks } = this.space
@@ -281,9 +283,9 @@ export class Arena {
   }
 
   /**
-   * The slot is left, and then the handles are closed: in this order all of it can be done twice. Whom
-   * this worker supervises another does before the slot is anybody's: with a dead worker those die whom
-   * it supervised, and these live.
+   * The slot is left, and then the handles are closed: in this order all of it can be done twice.
+   * Whom this worker supervises another does before the slot is anybody's: with a dead worker those
+   * die whom it supervised, and these live.
    */
   private leave(whole: boolean): void {
     const { space } = this
@@ -320,11 +322,11 @@ export class Arena {
   }
 
   /**
-   * `zone.reclaim` for every zone of the arena, whether this worker has opened it or not. `timeoutMs`
-   * (default as for `zone.reclaim`) is for all of them together. Of a zone with hooks that this worker has not brought
-   * only empty slabs go back; `skipped` names it. Misuse inside a section, which changes nothing. Blocks
-   * as `zone.reclaim`. The arena does the part of it that waits for nobody by itself, before it
-   * tells anybody Exhausted. FreeBSD uma_reclaim(9).
+   * `zone.reclaim` for every zone of the arena, whether this worker has opened it or not.
+   * `timeoutMs` (default as for `zone.reclaim`) is for all of them together. Of a zone with hooks
+   * that this worker has not brought only empty slabs go back; `skipped` names it. Misuse inside a
+   * section, which changes nothing. Blocks as `zone.reclaim`. The arena does the part of it that
+   * waits for nobody by itself, before it tells anybody Exhausted. FreeBSD uma_reclaim(9).
    */
   reclaim(level: ReclaimLevel, options?: WaitOptions): ArenaReclaimed {
     const { memory } = this.space
@@ -344,7 +346,8 @@ export class Arena {
     for (const each of this.space.directory.list()) {
       if (each.kind !== Named.zone) continue
       const left = Math.max(0, deadline - memory.now())
-      // Nobody can make a lazy clock hurry: unless the caller has said how long, each gets its ticks.
+      // Nobody can make a lazy clock hurry: unless the caller has said how long, each gets its
+      // ticks.
       const did = this.reclaimOne(each, level, (domain) =>
         given === undefined ? left + (domain?.graceMs ?? 0) : left,
       )
@@ -412,8 +415,8 @@ export class Arena {
 }
 
 /**
- * Handles by name. Those of things that are gone are let go of when there are many: who makes and ends
- * things all day must not keep them all. One that somebody still holds refuses by itself.
+ * Handles by name. Those of things that are gone are let go of when there are many: who makes and
+ * ends things all day must not keep them all. One that somebody still holds refuses by itself.
  */
 class Known<T extends { isAlive(): boolean }> extends Map<string, T> {
   private many = FEW_HANDLES

@@ -53,7 +53,8 @@ export function arenaStats(space: Space): ArenaStats {
 }
 
 /**
- * Tables of all zones and clocks, for a terminal. Misuse for anything else. Never blocks; legal anywhere.
+ * Tables of all zones and clocks, for a terminal. Misuse for anything else. Never blocks; legal
+ * anywhere.
  */
 export function formatStats(stats: ArenaStats): string {
   assertObject('formatStats', stats)

@@ -141,7 +141,9 @@ export class NamedLock {
     })
   }
 
-  /** Without a time-out the worker's own patience counts, which is shorter in one that supervises. */
+  /**
+   * Without a time-out the worker's own patience counts, which is shorter in one that supervises.
+   */
   private patience(call: string, options: WaitOptions | undefined): number | undefined {
     this.space.assertOpen(call)
     const timeoutMs = timeoutOf(call, options)

@@ -5,22 +5,24 @@
  * between pop and publish. Kernels never had to deal with that. Everything shared is therefore kept
  * such that one store commits a step, or a few words say how to finish it; reaping does the rest:
  *
- *   1 its slot's generation rises, if it is still that of the worker that was seen (workers.ts [B]):
- *     locks it signed are anybody's, and repaired by whoever takes them
- *   2 with the directory locked, its section words are cleared: it holds no read hand back any more. It
- *     is dead, so its last read happens before the host told us so, and before this store
+ *   1 its slot's generation rises, if it is still that of the worker that was seen (workers.ts
+ *     [B]): locks it signed are anybody's, and repaired by whoever takes them
+ *   2 with the directory locked, its section words are cleared: it holds no read hand back any
+ *     more. It is dead, so its last read happens before the host told us so, and before this store
  *   3 *then* its freed buckets are retired under new goals, its alloc buckets are given to all
  *   4 pages that it had reserved, and things it had half made or half destroyed, go back
- *   5 threads that it supervised are as dead as it is: the host ends them with it. Their workers are
- *     buried, and reaped by whoever reaps this one
+ *   5 threads that it supervised are as dead as it is: the host ends them with it. Their workers
+ *     are buried, and reaped by whoever reaps this one
  *   6 its slot is free for a successor, which is another generation
  *
- * Every step can be done twice. A reaper that dies under the directory's lock leaves an odd generation,
- * and so does one that throws: the next call of `reap` goes on, whoever makes it. One reaps at a time.
+ * Every step can be done twice. A reaper that dies under the directory's lock leaves an odd
+ * generation, and so does one that throws: the next call of `reap` goes on, whoever makes it. One
+ * reaps at a time.
  *
- * It costs what the dead worker had, not what the arena has: zones that it never opened are a look at a
- * few words each; in the others the zone's buckets are walked, not its records. All runs of pages are
- * walked only where it died while it took or gave back pages, or made or ended something named.
+ * It costs what the dead worker had, not what the arena has: zones that it never opened are a look
+ * at a few words each; in the others the zone's buckets are walked, not its records. All runs of
+ * pages are walked only where it died while it took or gave back pages, or made or ended something
+ * named.
  *
  * What nobody can know is which items the dead worker had allocated and not linked anywhere: they
  * count as live. `zone.audit(reachable)` finds them, and the caller may free them.
@@ -59,7 +61,9 @@ export interface ReapReport {
   readonly calls: readonly { readonly name: string; readonly lost: number }[]
   /** Named locks that it held: the next to lock them hears 'owner-died'. */
   readonly locks: readonly string[]
-  /** Zones in which it had buckets, and the zone's live items now: some may have been in its hands. */
+  /**
+   * Zones in which it had buckets, and the zone's live items now: some may have been in its hands.
+   */
   readonly zones: readonly (Adopted & { readonly name: string; readonly live: number })[]
   /** Runs of pages that it had reserved, half made or half destroyed. */
   readonly runs: number
@@ -68,9 +72,9 @@ export interface ReapReport {
 const CALL = 'arena.reap'
 
 /**
- * Reaps the worker that has the slot, or had it in `generation`, and is certainly dead. Nothing is done
- * where it has been reaped, or has left, or somebody else who lives is at it. With it go those that
- * died with it, and those whose reaper died: they are told to `others`.
+ * Reaps the worker that has the slot, or had it in `generation`, and is certainly dead. Nothing is
+ * done where it has been reaped, or has left, or somebody else who lives is at it. With it go those
+ * that died with it, and those whose reaper died: they are told to `others`.
  */
 export function reapSlot(
   space: Space,
@@ -108,7 +112,8 @@ function reapOne(space: Space, dead: Seen | undefined): ReapReport | undefined {
   const { directory, locks, workers } = space
   let over = false
   try {
-    // Nothing may be destroyed, and its pages used again, while we visit it; and one reaps at a time.
+    // Nothing may be destroyed, and its pages used again, while we visit it; and one reaps at a
+    // time.
     const did = directory.whileLocked((names) => {
       // Somebody may have taken us for dead, and gone on for us.
       if (!workers.isBuried(dead)) return undefined
@@ -167,8 +172,8 @@ function buryWards({ workers }: Space, dead: Seen): void {
 
 /**
  * Misuse unless the worker may be dead. One that was seen to exit, or that no living thread answers
- * for, may be reaped; oneself, one's own thread, and a worker that anybody supervises and that has not
- * exited may not.
+ * for, may be reaped; oneself, one's own thread, and a worker that anybody supervises and that has
+ * not exited may not.
  */
 export function assertReapable(space: Space, { slot, generation }: Seen, thread: number): void {
   const { workers } = space

@@ -1,15 +1,15 @@
 /**
  * Supervision: hearing that a thread has exited, and reaping its workers.
  *
- * The host tells one thread, the parent, and it may have several attachments to the arena. So it is the
- * thread that supervises, not the handle that was asked to: when that handle leaves, another one of the
- * thread goes on, and if there is none, the next that attaches. A supervisor that dies takes its
- * children with it - the host ends nested threads with their parent -, and whoever reaps it reaps them
- * too (reap.ts).
+ * The host tells one thread, the parent, and it may have several attachments to the arena. So it is
+ * the thread that supervises, not the handle that was asked to: when that handle leaves, another
+ * one of the thread goes on, and if there is none, the next that attaches. A supervisor that dies
+ * takes its children with it - the host ends nested threads with their parent -, and whoever reaps
+ * it reaps them too (reap.ts).
  *
- * All this runs where the host calls a listener, and there nothing may be thrown: or the others that
- * listen would not hear, and `await worker.terminate()` would never end. Each worker is reaped by
- * itself; what goes wrong is reported.
+ * All this runs where the host calls a listener, and there nothing may be thrown: or the others
+ * that listen would not hear, and `await worker.terminate()` would never end. Each worker is reaped
+ * by itself; what goes wrong is reported.
  */
 
 import { Exhausted, Misuse, show } from '../base/errors.ts'
@@ -49,8 +49,8 @@ export class Supervision {
   }
 
   /**
-   * All slots are taken, and who attaches can reap nobody before it has one: another attachment of this
-   * thread does. Whether there is room now.
+   * All slots are taken, and who attaches can reap nobody before it has one: another attachment of
+   * this thread does. Whether there is room now.
    */
   makeRoom(): boolean {
     for (const space of this.members) {
@@ -146,7 +146,10 @@ export class Supervision {
     }
   }
 
-  /** Tells who asked to hear of this worker; of one that died with another's thread, who asked for that. */
+  /**
+   * Tells who asked to hear of this worker; of one that died with another's thread, who asked for
+   * that.
+   */
   private tell(ward: Ward, done: ReapReport): void {
     const { onReaped } = this.dying.get(done.workerId) ?? ward
     this.dying.delete(done.workerId)

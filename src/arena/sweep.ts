@@ -2,10 +2,10 @@
  * Sweeping: runs of pages that nothing leads to.
  *
  * Creating and destroying named things is done under the directory's lock, and the directory entry
- * is the commit point of both. So with that lock held, a run that claims to be a domain, a zone or a
- * table, but has no entry, is what a dead worker left half made or half destroyed; and so are slabs
- * of no zone and chains of no table. All runs are walked: so it is done only where the directory says
- * that somebody did not finish. Zones that live are counted again for their domains.
+ * is the commit point of both. So with that lock held, a run that claims to be a domain, a zone or
+ * a table, but has no entry, is what a dead worker left half made or half destroyed; and so are
+ * slabs of no zone and chains of no table. All runs are walked: so it is done only where the
+ * directory says that somebody did not finish. Zones that live are counted again for their domains.
  *
  * Slabs and chains come and go without the directory's lock, but not without that of the pages. So
  * what leads to them is looked at with that one held too; while it is, an array of chains may only
@@ -38,14 +38,14 @@ export function sweepOrphans(space: Space, names: readonly Listing[]): number {
 }
 
 /**
- * Takes the names of zones away that were made for a table which never came to be; what is swept next
- * gives them back. Returns the names that are left. The directory is locked.
+ * Takes the names of zones away that were made for a table which never came to be; what is swept
+ * next gives them back. Returns the names that are left. The directory is locked.
  *
- * A zone is made before its table: whoever dies in between leaves it, with all the pages of its reserve.
- * It says who made it for a table. There is a table of it: then it is finished, whoever made it, for
- * another may have gone on. There is none, and its maker is gone, or has given it up (as its caller knows,
- * who is the maker, or has the lock of tables): nobody will finish it but one who has opened it meanwhile, and then it is left to him.
- * Otherwise it is being made.
+ * A zone is made before its table: whoever dies in between leaves it, with all the pages of its
+ * reserve. It says who made it for a table. There is a table of it: then it is finished, whoever
+ * made it, for another may have gone on. There is none, and its maker is gone, or has given it up
+ * (as its caller knows, who is the maker, or has the lock of tables): nobody will finish it but one
+ * who has opened it meanwhile, and then it is left to him. Otherwise it is being made.
  */
 export function dropUnfinished(
   space: Space,

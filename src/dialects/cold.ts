@@ -6,13 +6,13 @@
  *     alloc(zone)                         the first use makes it, or opens it by name
  *
  * The core's zones are told everything when they are made, their domain above all. So a handle of a
- * dialect collects what it is told, and makes the zone at its first use; from then on it is hot, and
- * telling it more is Misuse, which is the kernel's own rule (FreeBSD: ZONE_ASSERT_COLD).
+ * dialect collects what it is told, and makes the zone at its first use; from then on it is hot,
+ * and telling it more is Misuse, which is the kernel's own rule (FreeBSD: ZONE_ASSERT_COLD).
  *
  * Each worker makes its own handle, by the same calls with the same arguments. The first to use it
- * makes the zone, the others open it, and the core compares: who differs gets Misuse at his first use.
- * Being cold is therefore a matter of the handle. If the zone exists already, with something else, it
- * is the first use that says so.
+ * makes the zone, the others open it, and the core compares: who differs gets Misuse at his first
+ * use. Being cold is therefore a matter of the handle. If the zone exists already, with something
+ * else, it is the first use that says so.
  */
 
 import { Arena } from '../arena/arena.ts'
@@ -24,7 +24,10 @@ import { DEFAULT_TIMEOUT_MS, until } from '../space/wait.ts'
 import { type Hook, type ZoneOptions, zoneShape } from '../zone/options.ts'
 import type { Zone } from '../zone/zone.ts'
 
-/** Whether `flags` are some of `known`, and nothing else: no fraction, no string, no bit beyond a word. */
+/**
+ * Whether `flags` are some of `known`, and nothing else: no fraction, no string, no bit beyond a
+ * word.
+ */
 export function areFlags(flags: unknown, known: number): boolean {
   return typeof flags === 'number' && flags >>> 0 === flags && (flags & ~known) === 0
 }
@@ -115,7 +118,10 @@ export class ColdZone {
     return this.made
   }
 
-  /** Its domain, as far as this handle knows: an opener that names none learns it by its first use. @internal */
+  /**
+   * Its domain, as far as this handle knows: an opener that names none learns it by its first use.
+   * @internal
+   */
   get smr(): Smr | undefined {
     return this.options.smr ?? this.made?.parts.domain
   }
@@ -146,8 +152,9 @@ export class ColdZone {
 
   /**
    * An item, or 0 when a constructor refused; by the verb that is named, or the zone's own. When
-   * there is none to be had: 0, or with `canWait` a wait of 30 s at most and then Exhausted. Waiting
-   * inside a section of the zone's domain is Misuse: it could be for that very section. @internal
+   * there is none to be had: 0, or with `canWait` a wait of 30 s at most and then Exhausted.
+   * Waiting inside a section of the zone's domain is Misuse: it could be for that very section.
+   * @internal
    */
   alloc(call: string, canWait: boolean, verb?: 'smr' | 'plain'): Item {
     const { zone } = this

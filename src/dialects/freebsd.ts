@@ -4,23 +4,27 @@
  *     const zone = uma_zcreate(arena, 'inpcb', 96, null, null, null, null, UMA_ALIGN_PTR, UMA_ZONE_SMR)
  *     const smr = uma_zone_get_smr(zone)
  *
- * Sources: the manual pages smr(9) and zone(9), sys/vm/uma.h. smr(9) itself is in smr9.ts; this file
- * is the allocator. A second worker of the arena makes the same calls with the same arguments, and
- * has the same zone: everything is found by name, nothing but `arena.handle` travels.
+ * Sources: the manual pages smr(9) and zone(9), sys/vm/uma.h. smr(9) itself is in smr9.ts; this
+ * file is the allocator. A second worker of the arena makes the same calls with the same arguments,
+ * and has the same zone: everything is found by name, nothing but `arena.handle` travels.
  *
- * The same: names and order of arguments behind the arena, values of the flags named here, what hooks
- * are called with and when - constructor at allocation, destructor at free, in an SMR zone after the
- * grace period and at no bounded time, init and fini when an item enters or leaves the zone.
- * Different, besides what each function says:
+ * The same: names and order of arguments behind the arena, values of the flags named here, what
+ * hooks are called with and when - constructor at allocation, destructor at free, in an SMR zone
+ * after the grace period and at no bounded time, init and fini when an item enters or leaves the
+ * zone. Different, besides what each function says:
  *
- *   - An item is an `Item`, and NULL is 0. A pointer takes 4 bytes. Items are aligned to 8 at least.
- *   - A zone is shared when it is first used, not at uma_zcreate: see cold.ts. What kernels forbid or
- *     frown upon after the first allocation (set_smr, reserve, set_max) is Misuse after the first use.
- *   - M_WAITOK waits 30 s and then throws Exhausted; the kernel's waits for ever. It blocks the thread:
- *     one that supervises workers hears of no death meanwhile, and takes the core's zallocSmrAsync.
- *     Inside a section of the zone's domain it is Misuse, where M_NOWAIT is legal (neither is, there).
- *   - Flags that are not exported here do not exist: they are Misuse, not ignored. So no M_USE_RESERVE
- *     (a reserve is open to all), no PCPU, secondary or cache-only zones, no NUMA, no warnings.
+ *   - An item is an `Item`, and NULL is 0. A pointer takes 4 bytes. Items are aligned to 8 at
+ *     least.
+ *   - A zone is shared when it is first used, not at uma_zcreate: see cold.ts. What kernels forbid
+ *     or frown upon after the first allocation (set_smr, reserve, set_max) is Misuse after the
+ *     first use.
+ *   - M_WAITOK waits 30 s and then throws Exhausted; the kernel's waits for ever. It blocks the
+ *     thread: one that supervises workers hears of no death meanwhile, and takes the core's
+ *     zallocSmrAsync. Inside a section of the zone's domain it is Misuse, where M_NOWAIT is legal
+ *     (neither is, there).
+ *   - Flags that are not exported here do not exist: they are Misuse, not ignored. So no
+ *     M_USE_RESERVE (a reserve is open to all), no PCPU, secondary or cache-only zones, no NUMA, no
+ *     warnings.
  *   - Hooks are functions of one worker: each brings its own, and the destructor of an item runs in
  *     whichever worker reclaims it.
  *   - Items of an SMR zone that a dead worker had freed are reclaimed by the others.
@@ -88,7 +92,9 @@ const LEVELS: Readonly<Record<number, ReclaimLevel>> = {
 
 // ---- types -----------------------------------------------------------------------------------
 
-/** Runs at each allocation; another number than 0 refuses it. `arg` is uma_zalloc_arg's, or null. */
+/**
+ * Runs at each allocation; another number than 0 refuses it. `arg` is uma_zalloc_arg's, or null.
+ */
 export type uma_ctor = (mem: Item, size: number, arg: unknown, flags: number) => number
 /** Runs at each free; in an SMR zone when no reader can look any more, and `arg` is null there. */
 export type uma_dtor = (mem: Item, size: number, arg: unknown) => void
@@ -114,7 +120,9 @@ export class UmaZone extends ColdZone {
 /** What `uma_zcreate` returns. */
 export type uma_zone_t = UmaZone
 
-/** What the hooks of the call under way are told besides the item: one call at a time in a worker. */
+/**
+ * What the hooks of the call under way are told besides the item: one call at a time in a worker.
+ */
 let arg: unknown = null
 let flagsNow = 0
 
@@ -122,7 +130,8 @@ let flagsNow = 0
 
 /**
  * Describes a zone: nothing is shared before its first use, but for the domain of UMA_ZONE_SMR.
- * `align` is a mask, UMA_ALIGN_PTR for instance. Misuse for sizes, masks, hooks, flags out of range.
+ * `align` is a mask, UMA_ALIGN_PTR for instance. Misuse for sizes, masks, hooks, flags out of
+ * range.
  */
 export function uma_zcreate(
   arena: Arena,
@@ -267,10 +276,10 @@ export function uma_prealloc(zone: uma_zone_t, nitems: number): void {
 }
 
 /**
- * Gives memory back. UMA_RECLAIM_TRIM: what nobody needed of late; does not wait. UMA_RECLAIM_DRAIN:
- * all that is in no worker's hands; it waits for readers, at most 30 s (there it stops at the first
- * bucket that they hold). UMA_RECLAIM_DRAIN_CPU: this worker's caches too; the others are asked for
- * theirs, not interrupted. Returns what it did. Misuse inside a section.
+ * Gives memory back. UMA_RECLAIM_TRIM: what nobody needed of late; does not wait.
+ * UMA_RECLAIM_DRAIN: all that is in no worker's hands; it waits for readers, at most 30 s (there it
+ * stops at the first bucket that they hold). UMA_RECLAIM_DRAIN_CPU: this worker's caches too; the
+ * others are asked for theirs, not interrupted. Returns what it did. Misuse inside a section.
  */
 export function uma_zone_reclaim(zone: uma_zone_t, req: number): Reclaimed {
   assertIs('uma_zone_reclaim', 'zone', zone, UmaZone, 'what uma_zcreate returned')

@@ -13,10 +13,11 @@
  * The same: names, order of arguments behind the arena, the life of an object: constructed when it
  * enters the cache, destructed when it leaves, *not* at each get and put. Different:
  *
- *   - An object is an `Item`, NULL is 0. What has no meaning here (align_offset, palloc, ipl, flags,
- *     a warning) must be 0 or null: anything else is Misuse, not ignored.
- *   - A cache is shared, and found by its name, at its first use: see cold.ts. A second worker makes
- *     the same calls with the same arguments. Water marks, limit and domain come before the first use.
+ *   - An object is an `Item`, NULL is 0. What has no meaning here (align_offset, palloc, ipl,
+ *     flags, a warning) must be 0 or null: anything else is Misuse, not ignored.
+ *   - A cache is shared, and found by its name, at its first use: see cold.ts. A second worker
+ *     makes the same calls with the same arguments. Water marks, limit and domain come before the
+ *     first use.
  *   - PR_WAITOK waits 30 s, then throws Exhausted; inside a section of the domain it is Misuse.
  *   - pool_cache_sethiwat is left out: what the depot keeps is bounded in items, by the zone's knob
  *     `depot` (`zone.tune`), not in buckets. So are the
@@ -27,13 +28,14 @@
  *   read     smr_enter, load pointers atomically, copy what you need, smr_exit. Short; no await, no
  *            wait, no put inside: the last three are refused where they can be seen.
  *   remove   under the writers' lock unlink, then pool_cache_put. Never the other way round.
- *   when     put with a domain: nearly always. smr_advance and smr_poll later: your own lists, or one
- *            goal for many objects. smr_wait: a goal taken long ago that must be met now.
+ *   when     put with a domain: nearly always. smr_advance and smr_poll later: your own lists, or
+ *            one goal for many objects. smr_wait: a goal taken long ago that must be met now.
  *            smr_synchronize: teardown. SMR_LAZY: many short sections in one turn, and nobody minds
  *            that memory comes back a turn and two ticks later; it spares readers the fence and
  *            writers the step of the clock for each batch; publishing costs the same.
- *   batch    a worker's free bucket, 249 objects of up to 64 bytes, fewer of larger ones, is stamped
- *            once when full. What is held: frees of the longest section, and a bucket per worker.
+ *   batch    a worker's free bucket, 249 objects of up to 64 bytes, fewer of larger ones, is
+ *            stamped once when full. What is held: frees of the longest section, and a bucket per
+ *            worker.
  *   prove    orderings with their "otherwise" in smr/domain.ts; arenas with `checks: true` detect
  *            double frees and writes after free; `smr.stalled(ms)` names who holds memory back.
  */
@@ -81,8 +83,8 @@ let flagsNow = 0
 // ---- pool_cache(9) -----------------------------------------------------------------------------
 
 /**
- * Describes a cache of objects of `size` bytes: nothing is shared before its first use. `align` is a
- * power of two, at least 8 here; 0 leaves it to us. `arg` is for the hooks.
+ * Describes a cache of objects of `size` bytes: nothing is shared before its first use. `align` is
+ * a power of two, at least 8 here; 0 leaves it to us. `arg` is for the hooks.
  */
 export function pool_cache_init(
   arena: Arena,
@@ -151,9 +153,9 @@ export function pool_cache_put(pc: pool_cache_t, object: Item): void {
 }
 
 /**
- * Destructs what is cached and gives it to the slabs; other workers do the same with theirs at their
- * next refill or full bucket. With a domain it waits for readers, at most 30 s. Misuse inside a
- * section.
+ * Destructs what is cached and gives it to the slabs; other workers do the same with theirs at
+ * their next refill or full bucket. With a domain it waits for readers, at most 30 s. Misuse inside
+ * a section.
  */
 export function pool_cache_invalidate(pc: pool_cache_t): void {
   assertIs('pool_cache_invalidate', 'pc', pc, PoolCache, 'what pool_cache_init returned')

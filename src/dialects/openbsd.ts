@@ -7,34 +7,36 @@
  *     for (const ebe of SMR_LIST_FOREACH(head, EBE_LENTRY)) look(ebe)
  *     smr_read_leave()
  *
- * The sources are the manual page smr_call.9 and the kernel's smr.h. Their functions name no domain,
- * for a kernel has one. Here each arena has one, called "openbsd": `smr_startup` opens it, which the
- * kernel's function of that name prepares at boot, and gives out everything else bound to the arena.
- * Taken apart once, at the top of a file, the rest of it reads as in the kernel: names, order of
- * arguments, no handle. Addresses (`head`, `pptr`) are word indices as in `arena.words`, an `elm` is an
- * item, a `field` is the number of words from an item's beginning to its entry.
+ * The sources are the manual page smr_call.9 and the kernel's smr.h. Their functions name no
+ * domain, for a kernel has one. Here each arena has one, called "openbsd": `smr_startup` opens it,
+ * which the kernel's function of that name prepares at boot, and gives out everything else bound to
+ * the arena. Taken apart once, at the top of a file, the rest of it reads as in the kernel: names,
+ * order of arguments, no handle. Addresses (`head`, `pptr`) are word indices as in `arena.words`,
+ * an `elm` is an item, a `field` is the number of words from an item's beginning to its entry.
  *
  * The same: sections nest; an entry is initialised, queued once, and initialised again before it is
  * queued again; callbacks run in process context - between two turns of the event loop - with no
- * section open and no lock held by us; many of them share one grace period; how many may wait is not
- * limited, so the caller has to limit the rate. Sections are the core's turn sections: OpenBSD takes a
- * CPU that goes idle or changes context for one that has let go of everything, and we a worker whose
- * turn ends. A worker that computes for long in one turn says `smr_idle` now and then.
+ * section open and no lock held by us; many of them share one grace period; how many may wait is
+ * not limited, so the caller has to limit the rate. Sections are the core's turn sections: OpenBSD
+ * takes a CPU that goes idle or changes context for one that has let go of everything, and we a
+ * worker whose turn ends. A worker that computes for long in one turn says `smr_idle` now and then.
  *
  * Different:
- *   - smr_barrier and smr_flush cannot sleep here, for callbacks run between turns: they return promises
- *     and reject with Exhausted after 30 s, naming the workers in the way. They also wait for the
- *     callbacks that other workers have queued before; the manual promises readers only.
+ *   - smr_barrier and smr_flush cannot sleep here, for callbacks run between turns: they return
+ *     promises and reject with Exhausted after 30 s, naming the workers in the way. They also wait
+ *     for the callbacks that other workers have queued before; the manual promises readers only.
  *   - smr_call is legal in a section, as in the kernel, and counts at once: a barrier of any worker
  *     waits for it. smr_barrier and smr_flush in a section are Misuse.
  *   - A callback runs on the worker that queued it, not in one kernel thread, and not before its
- *     turn has ended; that it is late is for lack of turns, not for a pause of 100 ms. If the worker
- *     dies, or detaches before it may run, it never does. One that throws is reported as a warning.
- *   - An `await` in a section is reported, once, as a warning: another task's section becomes part of
- *     it. It is safe, and holds memory back for as long as it takes.
+ *     turn has ended; that it is late is for lack of turns, not for a pause of 100 ms. If the
+ *     worker dies, or detaches before it may run, it never does. One that throws is reported as a
+ *     warning.
+ *   - An `await` in a section is reported, once, as a warning: another task's section becomes part
+ *     of it. It is safe, and holds memory back for as long as it takes.
  *   - An entry is a private object: a function cannot be shared. It is beside the item, not in it.
- *   - No interrupts, and no autoconf: all is process context. All assertions hold in every build, and
- *     throw Misuse (or Corruption, where a list's words are wrong) with the core's name of the verb.
+ *   - No interrupts, and no autoconf: all is process context. All assertions hold in every build,
+ *     and throw Misuse (or Corruption, where a list's words are wrong) with the core's name of the
+ *     verb.
  *   - The lists' differences are told in openbsdLists.ts.
  */
 
@@ -62,8 +64,9 @@ export class smr_entry {
 const started = new WeakMap<Smr, OpenBsd>()
 
 /**
- * Opens the system's domain of this arena, and gives out what belongs to it. Each worker calls it; to
- * call it again gives the same. Misuse for what is no arena, and if there is another "openbsd" domain.
+ * Opens the system's domain of this arena, and gives out what belongs to it. Each worker calls it;
+ * to call it again gives the same. Misuse for what is no arena, and if there is another "openbsd"
+ * domain.
  */
 export function smr_startup(arena: Arena): OpenBsd {
   assertArena('smr_startup', arena)
@@ -75,7 +78,9 @@ export function smr_startup(arena: Arena): OpenBsd {
   return kernel
 }
 
-/** smr_call(9) and its companions, for one worker in one arena. Get it with `smr_startup(arena)`. */
+/**
+ * smr_call(9) and its companions, for one worker in one arena. Get it with `smr_startup(arena)`.
+ */
 export class OpenBsd extends OpenBsdLists {
   /** The domain itself, for all that the kernel has no name for: `stats`, `stalled`, zones. */
   readonly smr: Smr
@@ -108,7 +113,9 @@ export class OpenBsd extends OpenBsdLists {
     }
   }
 
-  /** Makes the entry ready for `smr_call`. Misuse while it is queued: its callback would be lost. */
+  /**
+   * Makes the entry ready for `smr_call`. Misuse while it is queued: its callback would be lost.
+   */
   readonly smr_init = (smr: smr_entry): void => {
     this.checkEntry('smr_init', smr)
     if (smr.queued) throw new Misuse('smr_init: the entry is queued; its callback has not run yet')
@@ -117,8 +124,8 @@ export class OpenBsd extends OpenBsdLists {
   }
 
   /**
-   * Calls `fn(arg)` when nobody in a section can see any more what was removed before. Never blocks.
-   * Misuse for an entry that was not initialised since it was last queued.
+   * Calls `fn(arg)` when nobody in a section can see any more what was removed before. Never
+   * blocks. Misuse for an entry that was not initialised since it was last queued.
    */
   readonly smr_call = <T>(smr: smr_entry, fn: (arg: T) => void, arg: T): void => {
     this.checkEntry('smr_call', smr)

@@ -13,18 +13,19 @@
  *
  * The macros hold together by one idea of BSD's queue.h: the word that leads to an element may be a
  * head or another element's entry, and nobody needs to know which. So what stands behind an element
- * is a list whose head is that element's entry, and inserting after it is inserting at a head. Heads,
- * entries and what is in them are the core's: queues of queue.ts may be used on the same words.
+ * is a list whose head is that element's entry, and inserting after it is inserting at a head.
+ * Heads, entries and what is in them are the core's: queues of queue.ts may be used on the same
+ * words.
  *
  * Different:
- *   - FOREACH gives what a `for ... of` loop wants, in place of a variable: `(head, field)` is left. So
- *     are FOREACH_LOCKED and FOREACH_SAFE_LOCKED, which needs no second variable.
+ *   - FOREACH gives what a `for ... of` loop wants, in place of a variable: `(head, field)` is
+ *     left. So are FOREACH_LOCKED and FOREACH_SAFE_LOCKED, which needs no second variable.
  *   - What stands for a C type is gone: `type` of SMR_SLIST_REMOVE_LOCKED, `headname` of
  *     SMR_TAILQ_LAST_LOCKED; HEAD, ENTRY and HEAD_INITIALIZER declare nothing here, see INIT.
- *   - Every change is checked first, in every build: Misuse for an element that is not in the list, or
- *     is the first already; Corruption for words that are wrong. Then nothing has changed. The kernel
- *     walks off the end, or links what it was told. Only whether what a singly linked element is
- *     inserted after is in a list, nobody can see.
+ *   - Every change is checked first, in every build: Misuse for an element that is not in the list,
+ *     or is the first already; Corruption for words that are wrong. Then nothing has changed. The
+ *     kernel walks off the end, or links what it was told. Only whether what a singly linked
+ *     element is inserted after is in a list, nobody can see.
  */
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'

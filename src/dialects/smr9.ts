@@ -1,24 +1,25 @@
 /**
  * smr(9): FreeBSD's names for a domain, its sections and its clock; and smr_types: pointers.
  *
- * Sources: the manual page smr(9), sys/kern/subr_smr.c, sys/smr.h and sys/smr_types.h. NetBSD's port
- * (tech-kern, April 2026) has the same names, so both dialects export this file. A `smr_t` is the
- * core's `Smr`, nothing is wrapped: all other verbs and options of the library take it as well.
+ * Sources: the manual page smr(9), sys/kern/subr_smr.c, sys/smr.h and sys/smr_types.h. NetBSD's
+ * port (tech-kern, April 2026) has the same names, so both dialects export this file. A `smr_t` is
+ * the core's `Smr`, nothing is wrapped: all other verbs and options of the library take it as well.
  *
  * The same: names, order of arguments, values of flags; which sections nest, what is illegal inside
- * one, which calls belong to which clock. What KASSERTs say in INVARIANTS kernels is Misuse here, in
- * every build. Different, besides what each function says:
+ * one, which calls belong to which clock. What KASSERTs say in INVARIANTS kernels is Misuse here,
+ * in every build. Different, besides what each function says:
  *
  *   - `smr_create` takes the arena first, and opens a domain that exists. A second worker calls it
  *     with the same arguments; a domain of the same name with others is Misuse.
- *   - A section does not pin its thread: it must not be left open across an `await`, which nobody can
- *     refuse; and while it is open `smr_advance`, `smr_wait`, `smr_synchronize` and frees are Misuse.
- *   - What waits does so for 30 s, and then throws Exhausted that names the workers in the way. Where
- *     a kernel spins, the thread naps; where it may not (a page's main thread) it spins.
- *   - The manual page promises no memory order for `smr_advance` and `smr_poll`. Here it is promised
- *     whole: if a poll says yes, all that was unlinked before the goal was taken is out of sight, and
- *     all reads of sections that could see it happen before what the poller does next. Of the four
- *     operations of each pair tells smr/domain.ts.
+ *   - A section does not pin its thread: it must not be left open across an `await`, which nobody
+ *     can refuse; and while it is open `smr_advance`, `smr_wait`, `smr_synchronize` and frees are
+ *     Misuse.
+ *   - What waits does so for 30 s, and then throws Exhausted that names the workers in the way.
+ *     Where a kernel spins, the thread naps; where it may not (a page's main thread) it spins.
+ *   - The manual page promises no memory order for `smr_advance` and `smr_poll`. Here it is
+ *     promised whole: if a poll says yes, all that was unlinked before the goal was taken is out of
+ *     sight, and all reads of sections that could see it happen before what the poller does next.
+ *     Of the four operations of each pair tells smr/domain.ts.
  *   - At 2^30 steps between the hands `smr_advance` does not wait for readers: see smr/pace.ts.
  *   - A goal that the domain cannot have issued is Misuse, where the kernel's poll says yes.
  */
@@ -52,9 +53,9 @@ const LAZY_CLOCK = CLOCKS.indexOf('lazy')
 // ---- a domain --------------------------------------------------------------------------------
 
 /**
- * Creates the domain `name`, or opens it. `limit` is for SMR_DEFERRED, and there 0 is the same as 1,
- * as in the kernel; without that flag it must be 0 (ignored there). Both flags at once are Misuse
- * (SMR_LAZY wins there). A tick is 1 ms. Never sleeps: Exhausted when there is no memory.
+ * Creates the domain `name`, or opens it. `limit` is for SMR_DEFERRED, and there 0 is the same as
+ * 1, as in the kernel; without that flag it must be 0 (ignored there). Both flags at once are
+ * Misuse (SMR_LAZY wins there). A tick is 1 ms. Never sleeps: Exhausted when there is no memory.
  */
 export function smr_create(arena: Arena, name: string, limit: number, flags: number): smr_t {
   const call = 'smr_create'
@@ -114,7 +115,9 @@ export function smr_lazy_exit(smr: smr_t): void {
   smr.exit()
 }
 
-/** Whether this worker has a section of the domain open. Good in every build, not in asserts only. */
+/**
+ * Whether this worker has a section of the domain open. Good in every build, not in asserts only.
+ */
 export function SMR_ENTERED(smr: smr_t): boolean {
   assertDomain('SMR_ENTERED', smr)
   return smr.entered
@@ -141,8 +144,8 @@ export function smr_advance(smr: smr_t): smr_seq_t {
 }
 
 /**
- * Whether the goal is met. Without `wait` it never blocks and is legal inside a section. With it, it
- * is `smr_wait`, except that it is Misuse with SMR_LAZY, as there.
+ * Whether the goal is met. Without `wait` it never blocks and is legal inside a section. With it,
+ * it is `smr_wait`, except that it is Misuse with SMR_LAZY, as there.
  */
 export function smr_poll(smr: smr_t, goal: smr_seq_t, wait: boolean): boolean {
   assertDomain('smr_poll', smr)

@@ -1,45 +1,48 @@
 /**
- * The XNU dialect: smr.h over the core. Domains, sections, callbacks, the clock and sleepable sections
- * are here; pointers, queues and zones in xnuPointers.ts, xnuQueues.ts and xnuZones.ts, which this file
- * exports too.
+ * The XNU dialect: smr.h over the core. Domains, sections, callbacks, the clock and sleepable
+ * sections are here; pointers, queues and zones in xnuPointers.ts, xnuQueues.ts and xnuZones.ts,
+ * which this file exports too.
  *
  *     const smr_names = smr_domain_create(arena, SMR_NONE, 'names')   // in each worker
  *     smr_enter(smr_names)
  *     for (const name of smrq_entered_foreach(chain)) look(name)
  *     smr_leave(smr_names)
  *
- * The source is xnu-11215's smr.h. XNU and this library stand on the same algorithm, and XNU's words
- * were the model for many of the core's, so most of what follows is a name. An `smr_t` is the core's
- * `Smr` itself: whatever has no name here - async waits, stats, stalls - is a method of it.
+ * The source is xnu-11215's smr.h. XNU and this library stand on the same algorithm, and XNU's
+ * words were the model for many of the core's, so most of what follows is a name. An `smr_t` is the
+ * core's `Smr` itself: whatever has no name here - async waits, stats, stalls - is a method of it.
  *
  * The header's guidance holds as well: few domains, at the scale of large subsystems. To move that
- * border later without touching the code on either side, a subsystem gives a domain a name of its own
- * (smr_ipc, smr_iokit: all four are smr_system in the kernel). `smr_subsystem` does this here: a split
- * or a merger of domains is a change of its argument. See examples/xnu/split.ts.
+ * border later without touching the code on either side, a subsystem gives a domain a name of its
+ * own (smr_ipc, smr_iokit: all four are smr_system in the kernel). `smr_subsystem` does this here:
+ * a split or a merger of domains is a change of its argument. See examples/xnu/split.ts.
  *
  * Different:
- *   - The arena is the first argument where a domain comes into being, and its name is what workers find
- *     it by: to create is to open, if it exists, and other flags than it was made with are Misuse.
- *     Names have up to 64 bytes; there is no SMR_NAME_MAX.
- *   - A domain's handle belongs to one worker. `smr_entered` is about this worker, and true while any of
- *     its tasks is in a sleepable section. A tracker shows the domain that it is in, and no more.
- *   - `smr_call`'s node is whatever the callback is to get, an item for one; nothing is embedded in it,
- *     nothing keeps you from queueing it twice. Callbacks run on the worker that called, between turns
- *     of its event loop; if that dies or detaches before, never. Forward progress is
+ *   - The arena is the first argument where a domain comes into being, and its name is what workers
+ *     find it by: to create is to open, if it exists, and other flags than it was made with are
+ *     Misuse. Names have up to 64 bytes; there is no SMR_NAME_MAX.
+ *   - A domain's handle belongs to one worker. `smr_entered` is about this worker, and true while
+ *     any of its tasks is in a sleepable section. A tracker shows the domain that it is in, and no
+ *     more.
+ *   - `smr_call`'s node is whatever the callback is to get, an item for one; nothing is embedded in
+ *     it, nothing keeps you from queueing it twice. Callbacks run on the worker that called,
+ *     between turns of its event loop; if that dies or detaches before, never. Forward progress is
  *     promised for all of them; SMR_CALL_EXPEDITE only makes haste.
- *   - `smr_barrier` returns a promise: callbacks run between turns, so it must not block. It rejects with
- *     Exhausted after 30 s. `smr_synchronize`, `smr_wait` and `smr_domain_free` block as the kernel's
- *     do, and throw Exhausted after 30 s, naming who is in the way.
- *   - A sleepable domain also has ordinary sections, and any number of sleepable ones at once in one
- *     worker, each with a tracker. A blocking wait is Misuse while one of this worker's own is open,
- *     whoever opened it: `smr.synchronizeAsync()`, `smr.waitAsync(goal)` let its task end.
- *     There is no turnstile that lends a stalled section priority; `smr.stalled(ms)` tells whose it is.
+ *   - `smr_barrier` returns a promise: callbacks run between turns, so it must not block. It
+ *     rejects with Exhausted after 30 s. `smr_synchronize`, `smr_wait` and `smr_domain_free` block
+ *     as the kernel's do, and throw Exhausted after 30 s, naming who is in the way.
+ *   - A sleepable domain also has ordinary sections, and any number of sleepable ones at once in
+ *     one worker, each with a tracker. A blocking wait is Misuse while one of this worker's own is
+ *     open, whoever opened it: `smr.synchronizeAsync()`, `smr.waitAsync(goal)` let its task end.
+ *     There is no turnstile that lends a stalled section priority; `smr.stalled(ms)` tells whose it
+ *     is.
  *   - Sequences are 32 bits that wrap. Where they begin and how they step is the arena's choice, so
  *     there are no SMR_SEQ_INIT and SMR_SEQ_INC; SMR_SEQ_SLEEPABLE marks a word that is laid out
  *     otherwise here. A goal that a domain cannot have given is Misuse, not met.
  *   - Assertions hold in every build, and throw Misuse with the core's name of the verb.
- *   - Without counterpart: the kernel's own four subsystems, interrupts, smr_cpu_*, smr_ack_ipi, smr_maintenance,
- *     smr_entered_cpu_noblock. Workers come and go by `Arena.attach`, `detach` and `reap`.
+ *   - Without counterpart: the kernel's own four subsystems, interrupts, smr_cpu_*, smr_ack_ipi,
+ *     smr_maintenance, smr_entered_cpu_noblock. Workers come and go by `Arena.attach`, `detach` and
+ *     `reap`.
  */
 
 import type { Arena } from '../arena/arena.ts'
@@ -69,8 +72,8 @@ export const SMR_NONE = 0
 export const SMR_SLEEPABLE = 1
 
 /**
- * Opens the domain, or creates it: call it in every worker. Misuse for other flags than it has, and for
- * unknown ones; Exhausted when there is no memory for it.
+ * Opens the domain, or creates it: call it in every worker. Misuse for other flags than it has, and
+ * for unknown ones; Exhausted when there is no memory for it.
  */
 export function smr_domain_create(arena: Arena, flags: smr_flags_t, name: string): smr_t {
   assertArena('smr_domain_create', arena)
@@ -81,15 +84,17 @@ export function smr_domain_create(arena: Arena, flags: smr_flags_t, name: string
 }
 
 /**
- * Ends the domain, which no worker uses any more: waits for sections and callbacks, at most 30 s, then
- * throws Exhausted. Misuse while zones are bound to it, and inside a section.
+ * Ends the domain, which no worker uses any more: waits for sections and callbacks, at most 30 s,
+ * then throws Exhausted. Misuse while zones are bound to it, and inside a section.
  */
 export function smr_domain_free(smr: smr_t): void {
   assertDomain('smr_domain_free', smr)
   smr.destroy()
 }
 
-/** A domain that is named where no arena is at hand, as a global variable names one in the kernel. */
+/**
+ * A domain that is named where no arena is at hand, as a global variable names one in the kernel.
+ */
 export function SMR_DEFINE_FLAGS(name: string, flags: smr_flags_t): (arena: Arena) => smr_t {
   return (arena) => smr_domain_create(arena, flags, name)
 }
@@ -129,7 +134,10 @@ export interface smr_subsystem_t {
   barrier(): Promise<void>
 }
 
-/** A domain under the name of a subsystem: its code says `smr_ipc.enter()`, whichever domain that is. */
+/**
+ * A domain under the name of a subsystem: its code says `smr_ipc.enter()`, whichever domain that
+ * is.
+ */
 export function smr_subsystem(smr: smr_t): smr_subsystem_t {
   assertDomain('smr_subsystem', smr)
   return Object.freeze<smr_subsystem_t>({
@@ -172,8 +180,8 @@ export class smr_tracker {
 }
 
 /**
- * Opens a section that may stay open across `await`; never blocks. Misuse for a tracker that is in use,
- * and in a domain without SMR_SLEEPABLE.
+ * Opens a section that may stay open across `await`; never blocks. Misuse for a tracker that is in
+ * use, and in a domain without SMR_SLEEPABLE.
  */
 export function smr_enter_sleepable(smr: smr_t, tracker: smr_tracker): void {
   assertDomain('smr_enter_sleepable', smr)
@@ -214,8 +222,8 @@ export type smr_cb_t<N> = (node: N) => void
 export const SMR_CALL_EXPEDITE: number = Number.POSITIVE_INFINITY
 
 /**
- * Calls `cb(node)` once nobody in a section can see any more what was unlinked before. `size`: roughly
- * the bytes that this frees. Never blocks. Misuse in a section of this domain.
+ * Calls `cb(node)` once nobody in a section can see any more what was unlinked before. `size`:
+ * roughly the bytes that this frees. Never blocks. Misuse in a section of this domain.
  */
 export function smr_call<N>(smr: smr_t, node: N, size: number, cb: smr_cb_t<N>): void {
   assertDomain('smr_call', smr)
@@ -236,7 +244,7 @@ export async function smr_barrier(smr: smr_t): Promise<void> {
   await smr.barrier()
 }
 
-// ---- the clock -----------------------------------------------------------------------------------
+// ---- the clock ----------------------------------------------------------------------------------
 
 /** Moves the write hand and returns the goal for what was unlinked so far. Never blocks. */
 export function smr_advance(smr: smr_t): smr_seq_t {
@@ -268,7 +276,7 @@ export function smr_wait(smr: smr_t, goal: smr_seq_t): void {
   smr.wait(goal)
 }
 
-// ---- sequences -----------------------------------------------------------------------------------
+// ---- sequences ----------------------------------------------------------------------------------
 
 /** No goal. */
 export const SMR_SEQ_INVALID: smr_seq_t = 0 as smr_seq_t

@@ -1,9 +1,9 @@
 /**
  * The XNU dialect's SMR pointers: who may touch a pointer, said by the name of what touches it.
  *
- * `ptr` is what `pointer(arena, address)` gives: the word itself, as the address of a pointer is in the
- * kernel. Names and order of arguments are smr.h's; src/lists/pointer.ts tells what each of them relies
- * on, and why some that the kernel tells apart are one here.
+ * `ptr` is what `pointer(arena, address)` gives: the word itself, as the address of a pointer is in
+ * the kernel. Names and order of arguments are smr.h's; src/lists/pointer.ts tells what each of
+ * them relies on, and why some that the kernel tells apart are one here.
  *
  * Different:
  *   - Every load and store that may race is sequentially consistent, so _acquire and _relaxed say
@@ -51,7 +51,7 @@ export function smr_entered_load_acquire_assert(ptr: SmrPointer, smr: Smr): Item
   return ptr.enteredLoadAcquireAssert(smr)
 }
 
-// ---- serialized: writers take turns --------------------------------------------------------------
+// ---- serialized: writers take turns -------------------------------------------------------------
 
 /** The item, for the writer whose turn it is. Never blocks. */
 export function smr_serialized_load(ptr: SmrPointer): Item {
@@ -112,7 +112,7 @@ export function smr_serialized_swap_assert(ptr: SmrPointer, value: Item, held_co
   return ptr.serializedSwapAssert(value, held_cond)
 }
 
-// ---- unserialized: nobody else can reach the pointer -----------------------------------------------
+// ---- unserialized: nobody else can reach the pointer --------------------------------------------
 
 /** The item, where nobody else can reach the word. Never blocks. */
 export function smr_unserialized_load(ptr: SmrPointer): Item {

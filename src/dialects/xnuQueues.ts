@@ -1,21 +1,25 @@
 /**
- * The XNU dialect's SMR queues. XNU's macros find out by its type what sort of head they are given, so
- * that one of the four sorts can take another's place in a line; here the head is one of the core's
- * queues, which knows that too, and where in an item its link is.
+ * The XNU dialect's SMR queues. XNU's macros find out by its type what sort of head they are given,
+ * so that one of the four sorts can take another's place in a line; here the head is one of the
+ * core's queues, which knows that too, and where in an item its link is.
  *
  *     const chain = new smrq_list_head(arena, { head, link })      // smrq_list_head and smrq_link
  *     smrq_serialized_insert_head(chain, item)
  *
  * Different:
- *   - What a C macro needs for want of types is gone: `type_t`, and a loop's variable. Where the kernel
- *     takes a `field` and no head, `next` and the cursor, it takes the head: that knows the field.
- *   - `foreach` and `iter` give what a `for ... of` loop wants. A cursor's two verbs take the cursor.
- *   - An element is an item, not a link in one; head and elements are checked, and nothing has changed
- *     when one of these throws. A singly linked queue notices that what is removed is not in it.
+ *   - What a C macro needs for want of types is gone: `type_t`, and a loop's variable. Where the
+ *     kernel takes a `field` and no head, `next` and the cursor, it takes the head: that knows the
+ *     field.
+ *   - `foreach` and `iter` give what a `for ... of` loop wants. A cursor's two verbs take the
+ *     cursor.
+ *   - An element is an item, not a link in one; head and elements are checked, and nothing has
+ *     changed when one of these throws. A singly linked queue notices that what is removed is not
+ *     in it.
  *   - _relaxed stores as the others do. `append` is right for every pair of queues, also doubly
- *     linked ones without a tail and empty ones; erasing the last element moves a tail queue's tail.
- *   - `smrq_serialized_replace` and `remove` leave the old element its way onward, as in the kernel;
- *     what is behind a death, `repair` and `check`, are methods of the head.
+ *     linked ones without a tail and empty ones; erasing the last element moves a tail queue's
+ *     tail.
+ *   - `smrq_serialized_replace` and `remove` leave the old element its way onward, as in the
+ *     kernel; what is behind a death, `repair` and `check`, are methods of the head.
  */
 
 import type { Item } from '../base/brands.ts'
@@ -46,7 +50,7 @@ export function smrq_empty(head: SmrQueue): boolean {
   return head.empty
 }
 
-// ---- readers, in a section -----------------------------------------------------------------------
+// ---- readers, in a section ----------------------------------------------------------------------
 
 /** The first element, or 0. */
 export function smrq_entered_first(head: SmrQueue): Item {
@@ -66,7 +70,7 @@ export function smrq_entered_foreach(head: SmrQueue): Walk {
   return head.entered()
 }
 
-// ---- the writer whose turn it is -----------------------------------------------------------------
+// ---- the writer whose turn it is ----------------------------------------------------------------
 
 /** The first element, or 0. */
 export function smrq_serialized_first(head: SmrQueue): Item {
@@ -150,7 +154,9 @@ export function smrq_serialized_iter_erase(it: SmrCursor): void {
   it.erase()
 }
 
-/** Lets `src`'s elements follow `dst`'s. `src` is not emptied: its readers go on; `smrq_init` it. */
+/**
+ * Lets `src`'s elements follow `dst`'s. `src` is not emptied: its readers go on; `smrq_init` it.
+ */
 export function smrq_serialized_append<Q extends SmrQueue>(dst: Q, src: Q): void {
   assertIs('smrq_serialized_append', 'dst', dst, SmrQueue, 'a queue')
   assertIs('smrq_serialized_append', 'src', src, SmrQueue, 'a queue')

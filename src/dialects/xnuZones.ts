@@ -7,19 +7,20 @@
  *     zfree_smr(names, name)                               // after unlinking it
  *
  * XNU makes a zone and enables SMR for it later, once, before anything is allocated from it. Here a
- * zone has its domain from the beginning; so its handle is cold at first, see cold.ts, and the first
- * use makes the zone. Every worker does both, with the same arguments.
+ * zone has its domain from the beginning; so its handle is cold at first, see cold.ts, and the
+ * first use makes the zone. Every worker does both, with the same arguments.
  *
  * Different:
- *   - The arena is the first argument of `zone_create`. In the place of its flags are the core's knobs.
- *   - `free_cb` runs when a freed element is reused or leaves the zone, as in the kernel. It need not
- *     zero it, and elements are not zero when they are allocated, unless Z_ZERO says so. It must not
- *     throw. It may run in any worker, so all of them give it, or none.
+ *   - The arena is the first argument of `zone_create`. In the place of its flags are the core's
+ *     knobs.
+ *   - `free_cb` runs when a freed element is reused or leaves the zone, as in the kernel. It need
+ *     not zero it, and elements are not zero when they are allocated, unless Z_ZERO says so. It
+ *     must not throw. It may run in any worker, so all of them give it, or none.
  *   - A domain with SMR_SLEEPABLE is allowed.
- *   - Z_WAITOK waits 30 s and then throws Exhausted. In a section it is Misuse, also in another task's
- *     sleepable one: it could wait for that. Other flags than the three here are Misuse.
- *   - No order is promised between two zones: a `free_cb` must not touch another zone's elements, even if
- *     those were freed later. (zalloc.h wants parents freed before children.)
+ *   - Z_WAITOK waits 30 s and then throws Exhausted. In a section it is Misuse, also in another
+ *     task's sleepable one: it could wait for that. Other flags than the three here are Misuse.
+ *   - No order is promised between two zones: a `free_cb` must not touch another zone's elements,
+ *     even if those were freed later. (zalloc.h wants parents freed before children.)
  *   - A zone without SMR is the core's: `arena.zone`, `zalloc`, `zfree`.
  */
 
@@ -57,7 +58,9 @@ export class zone_t extends ColdZone {
   }
 }
 
-/** A zone of elements of `size` bytes. Makes nothing yet. Misuse for sizes and knobs out of range. */
+/**
+ * A zone of elements of `size` bytes. Makes nothing yet. Misuse for sizes and knobs out of range.
+ */
 export function zone_create(
   arena: Arena,
   name: string,
@@ -68,8 +71,8 @@ export function zone_create(
 }
 
 /**
- * Enables SMR: once, and before the zone's first use by this worker (Misuse). That use finds out if it
- * exists with another size or domain, or with `free_cb` where this has none.
+ * Enables SMR: once, and before the zone's first use by this worker (Misuse). That use finds out if
+ * it exists with another size or domain, or with `free_cb` where this has none.
  */
 export function zone_enable_smr(zone: zone_t, smr: Smr, free_cb?: zone_smr_free_cb_t): void {
   assertIs('zone_enable_smr', 'zone', zone, zone_t, 'what zone_create returned')

@@ -4,12 +4,13 @@
  * A loop over the fields is ten times slower than code that names them: every step of it calls
  * another function and meets another property, and engines give up on such places. So that code is
  * written for each schema, where the host lets us (`new Function`); under a content security policy
- * without `unsafe-eval`, or Node's --disallow-code-generation-from-strings, a loop does the same. The
- * text holds nothing but numbers and the names of fields, which are identifiers.
+ * without `unsafe-eval`, or Node's --disallow-code-generation-from-strings, a loop does the same.
+ * The text holds nothing but numbers and the names of fields, which are identifiers.
  *
- * A write looks at each property once, and at all of them before it stores the first. (A getter that
- * answers differently the second time would slip an unchecked value past the check.) The two halves
- * can be had apart: `take` looks, which may run the object's own code and may refuse; `store` cannot.
+ * A write looks at each property once, and at all of them before it stores the first. (A getter
+ * that answers differently the second time would slip an unchecked value past the check.) The two
+ * halves can be had apart: `take` looks, which may run the object's own code and may refuse;
+ * `store` cannot.
  */
 
 import type { Item } from '../base/brands.ts'

@@ -29,7 +29,9 @@ export interface HasMemory {
 /** Names of the field types, without the sizes of the sized ones. */
 export type Kind = 'u32' | 'i32' | 'f32' | 'f64' | 'bool' | 'i64' | 'bytes' | 'utf8' | 'ref'
 
-/** How one field of one schema is fetched and stored. `store` trusts that the value was accepted. */
+/**
+ * How one field of one schema is fetched and stored. `store` trusts that the value was accepted.
+ */
 export interface Bound<T> {
   get(arena: HasMemory, item: Item): T
   store(memory: Memory, item: number, value: T): void

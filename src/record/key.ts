@@ -8,8 +8,8 @@
  * The table takes the TOP bits of a hash as an index, so that a bigger table refines a smaller one.
  * Real keys are 1, 2, 3, ... and user-1, user-2, ...: they differ in their low bits only. Hence one
  * finisher for all, `mix` (murmur3's fmix32): each input bit turns each output bit with probability
- * very near one half, and it is a bijection, so 32-bit integers never collide at all, and neither do
- * 64-bit integers that agree in one half.
+ * very near one half, and it is a bijection, so 32-bit integers never collide at all, and neither
+ * do 64-bit integers that agree in one half.
  *
  * Text is folded in unit by unit - rotate, xor, multiply: the fastest chain that leaves nothing
  * behind in the high bits (without the rotation, keys that differ only in the case of their letters
@@ -98,7 +98,9 @@ function hashUtf8(memory: Memory, item: number, at: number, length: number): num
 const BITS_PER_BYTE = 8
 const WORD_SHIFT = 2
 const ASCII_END = 0x80
-/** Longer text, in bytes, is rare as a key, and comparing it as it is costs little beside hashing. */
+/**
+ * Longer text, in bytes, is rare as a key, and comparing it as it is costs little beside hashing.
+ */
 const MOST_KEPT = 255
 
 /** Bijective in either half while the other one stays. */
@@ -202,9 +204,9 @@ class LongKey extends FieldKey implements Key<bigint> {
 }
 
 /**
- * The text aimed at is kept as it would lie in the words of a record, length and all, so that `hits`
- * compares whole words. Where that does not pay - long text, or other than ASCII - it is compared
- * the ordinary way.
+ * The text aimed at is kept as it would lie in the words of a record, length and all, so that
+ * `hits` compares whole words. Where that does not pay - long text, or other than ASCII - it is
+ * compared the ordinary way.
  */
 class TextKey extends FieldKey implements Key<string> {
   readonly type = 'utf8'
@@ -294,7 +296,9 @@ class TextKey extends FieldKey implements Key<string> {
   }
 }
 
-/** The key for a field that starts `start` bytes into its record; undefined: not a type for keys. */
+/**
+ * The key for a field that starts `start` bytes into its record; undefined: not a type for keys.
+ */
 export function keyAt(field: string, definition: FieldType, start: number): Key | undefined {
   switch (definition.kind) {
     case 'u32':

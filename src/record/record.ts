@@ -7,8 +7,8 @@
  *     type City = RecordOf<typeof City>          // { id: number; lat: number; ...; next: Item }
  *
  * A schema is pure description: it owns no memory, and each worker makes its own from the same
- * declaration. That two workers mean the same bytes is what `signature` is for: it spells the layout
- * out, so equal text is equal layout, and whoever opens a zone or table by name compares it.
+ * declaration. That two workers mean the same bytes is what `signature` is for: it spells the
+ * layout out, so equal text is equal layout, and whoever opens a zone or table by name compares it.
  *
  * Layout. Fields are placed by alignment - 64-bit ones first, then words, then bytes - and within
  * that in the order of declaration. So nothing needs padding but the very end, which is rounded up
@@ -87,8 +87,8 @@ export interface Place {
 }
 
 /**
- * A typed view on the records of one layout. All accessors take an arena and an item; a null, odd or
- * negative item is Misuse.
+ * A typed view on the records of one layout. All accessors take an arena and an item; a null, odd
+ * or negative item is Misuse.
  */
 export interface Schema<F extends Fields = Fields> {
   /** Room a record takes, in words: even. */

@@ -7,8 +7,8 @@
  *   utf8(n) bytes(n)   a length (one byte, two when n > 255) and n bytes, not aligned
  *
  * Nothing is ever coerced. A value that would not come back as it went in - a fraction in a u32, a
- * string of 65 bytes in a utf8(64), half a surrogate pair - is Misuse before anything is stored. The
- * one exception is named after what it does: f32 rounds, as `Math.fround` does.
+ * string of 65 bytes in a utf8(64), half a surrogate pair - is Misuse before anything is stored.
+ * The one exception is named after what it does: f32 rounds, as `Math.fround` does.
  *
  * The verbs are the plain ones. A record is written before it is published and only read after;
  * records that several workers write need a lock, or a table, which replaces them whole.
@@ -90,7 +90,9 @@ export const i32: FieldType<number, 'i32'> = new FieldType(
   },
 )
 
-/** Any number, rounded to single precision as `Math.fround` does; NaN, infinities and -0 included. */
+/**
+ * Any number, rounded to single precision as `Math.fround` does; NaN, infinities and -0 included.
+ */
 export const f32: FieldType<number, 'f32'> = new FieldType(
   'f32',
   ONE_WORD,
@@ -252,8 +254,9 @@ export function utf8(max: number): FieldType<string, 'utf8'> {
   )
 }
 
-// A subclass may say anything of its length, and give anything for a part of it; and what is written
-// here must end where the field does. So the host's own accessors are asked, as they were at first.
+// A subclass may say anything of its length, and give anything for a part of it; and what is
+// written here must end where the field does. So the host's own accessors are asked, as they were
+// at first.
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
 const lengthOf = getterOf('length')
 const tagOf = getterOf(Symbol.toStringTag)

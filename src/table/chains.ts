@@ -13,9 +13,10 @@
  *
  * A walk meets each node once: what was freed is not linked again while we are in a section or hold
  * the lock. So a node met twice, or one that lies outside the pages, is damage, and a walk says so
- * (`Corruption`) instead of going round for ever. It remembers one node at a time, that of step 1, 2,
- * 4, 8, ...: in a circle it comes by the last of these again before it takes the next. (Brent, 1980.)
- * The walks of memory/compound.ts count steps instead, and `explain` finds out what stopped them.
+ * (`Corruption`) instead of going round for ever. It remembers one node at a time, that of step 1,
+ * 2, 4, 8, ...: in a circle it comes by the last of these again before it takes the next. (Brent,
+ * 1980.) The walks of memory/compound.ts count steps instead, and `explain` finds out what stopped
+ * them.
  */
 
 import { Corruption, show } from '../base/errors.ts'
@@ -38,7 +39,9 @@ export class Chains {
   readonly behind: number
   private readonly name: string
   private readonly progressAt: number
-  /** Where nodes can be: from the first page to the last place from which one does not stick out. */
+  /**
+   * Where nodes can be: from the first page to the last place from which one does not stick out.
+   */
   private readonly lowest: number
   private readonly highest: number
 

@@ -79,11 +79,12 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
 }
 
 /**
- * One worker at a time makes a table. It takes several steps, which others can see: its domain, its zone
- * with the reserve, the table. Two cases for whoever finds the name in use meanwhile: a table leads to
- * the zone, then it exists; or none does, then we have the lock, and who began with it has died or was
- * thrown out. Otherwise (without the lock) one that fails would undo what another goes on with, and who
- * asks for what could be had would hear of a zone of another shape, which is gone a moment later.
+ * One worker at a time makes a table. It takes several steps, which others can see: its domain, its
+ * zone with the reserve, the table. Two cases for whoever finds the name in use meanwhile: a table
+ * leads to the zone, then it exists; or none does, then we have the lock, and who began with it has
+ * died or was thrown out. Otherwise (without the lock) one that fails would undo what another goes
+ * on with, and who asks for what could be had would hear of a zone of another shape, which is gone
+ * a moment later.
  *
  * Nothing is to be repaired after an owner's death: the zone that it leaves is found by its mark
  * (sweep.ts), and its domain, which is like any that a table of this name makes, is the next one's.
@@ -121,8 +122,8 @@ function makeTable(
   }
   const undo = undoer(arena, name, given)
   let zone: Zone | undefined
-  // Until it is done or undone: if this call is cut off, a turn of its own sees to what it has made. So
-  // what an earlier one has left there stays.
+  // Until it is done or undone: if this call is cut off, a turn of its own sees to what it has
+  // made. So what an earlier one has left there stays.
   const isFirst = !space.making.has(name)
   space.making.add(name)
   try {
@@ -141,8 +142,8 @@ function makeTable(
 }
 
 /**
- * Whether there is a zone that was made for a table of this name. There is no table: so its maker, who has
- * not the lock any more, has left it behind.
+ * Whether there is a zone that was made for a table of this name. There is no table: so its maker,
+ * who has not the lock any more, has left it behind.
  */
 function isUnfinished({ directory, memory }: Space, name: string): boolean {
   const zone = directory.find(CREATE, Named.zone, name)
@@ -150,8 +151,8 @@ function isUnfinished({ directory, memory }: Space, name: string): boolean {
 }
 
 /**
- * A table ends with its zone: if that was destroyed, what is left of the table goes back, and its name
- * is free again. False while the zone lives.
+ * A table ends with its zone: if that was destroyed, what is left of the table goes back, and its
+ * name is free again. False while the zone lives.
  */
 function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean {
   const { directory, memory, pages } = space
@@ -175,9 +176,9 @@ function zoneLives({ directory, memory }: Space, table: number): boolean {
 }
 
 /**
- * How to leave nothing behind: the domain and the zone go, unless they were there before, or another
- * worker has made a table of them meanwhile. An exception may have come when the table was there
- * already: then it is, and can be opened.
+ * How to leave nothing behind: the domain and the zone go, unless they were there before, or
+ * another worker has made a table of them meanwhile. An exception may have come when the table was
+ * there already: then it is, and can be opened.
  */
 function undoer(
   arena: Arena,

@@ -1,13 +1,14 @@
 /**
- * Resizing a table: a new array of chains, threaded with all stripes locked, published by one store.
+ * Resizing a table: a new array of chains, threaded with all stripes locked, published by one
+ * store.
  *
  * Readers never wait. Writers do, for the time it takes to walk all records once. The array before
  * the current one may still have readers, and its links are the ones that the new array wants: so
  * a resize first waits, with no lock held, until these have left.
  *
  * A worker that dies in the middle, or is thrown out of it, has changed nothing that a reader sees:
- * until the one store that publishes, the new array is only `building`, and the next resize gives its
- * pages back.
+ * until the one store that publishes, the new array is only `building`, and the next resize gives
+ * its pages back.
  */
 
 import { Exhausted, show } from '../base/errors.ts'
@@ -112,8 +113,8 @@ function collect(parts: TableParts): boolean {
 }
 
 /**
- * Runs `body` with the first `count` stripes locked, always taken in order. If it throws, what it has
- * left is for the next resize to finish, and for the next owner of each stripe to count.
+ * Runs `body` with the first `count` stripes locked, always taken in order. If it throws, what it
+ * has left is for the next resize to finish, and for the next owner of each stripe to count.
  */
 function withStripes<T>(stripes: Stripes, count: number, body: () => T): T {
   let held = 0

@@ -1,4 +1,6 @@
-/** A table in numbers, and its law: every record hangs in the chain that its hash calls for, once. */
+/**
+ * A table in numbers, and its law: every record hangs in the chain that its hash calls for, once.
+ */
 
 import { Corruption, show } from '../base/errors.ts'
 import type { SmrStats } from '../smr/stats.ts'

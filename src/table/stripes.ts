@@ -2,8 +2,9 @@
  * Stripes: writers of one part of the hash circle take turns, writers of others do not notice.
  *
  * A stripe is a lock and the number of records in its chains. The lock survives its owner: who dies
- * with it, or is thrown out by an exception, leaves chains that are whole, for every step of a writer
- * does, and perhaps a wrong number. The next owner makes it again, or the next that asks for the sum:
+ * with it, or is thrown out by an exception, leaves chains that are whole, for every step of a
+ * writer does, and perhaps a wrong number. The next owner makes it again, or the next that asks for
+ * the sum:
  *   the lock is nobody's: no writer is between its store and its count, so the number is right;
  *   it is a living writer's: the number is right as of before it or after it;
  *   it is a dead owner's: whoever asks takes it, if that needs no waiting, and counts; if somebody
@@ -59,9 +60,9 @@ export class Stripes {
   }
 
   /**
-   * The lock was not to be had in time. Where a resize is at work that is no sign of a death: as long as
-   * it gets on, we wait again, for as long in all as anybody waits. What we saw last may be of an
-   * earlier resize, and then we wait once more in vain.
+   * The lock was not to be had in time. Where a resize is at work that is no sign of a death: as
+   * long as it gets on, we wait again, for as long in all as anybody waits. What we saw last may be
+   * of an earlier resize, and then we wait once more in vain.
    */
   private outlastResize(at: number, timedOut: unknown): Taken {
     const { locks, memory } = this.space

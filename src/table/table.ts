@@ -69,10 +69,10 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /** Whether section and walk are one verb of memory. */
   private readonly isQuick: boolean
   /**
-   * What a write has in its hands: an item that is not in the table yet, and a record that is not in
-   * it any more and not yet freed. Each changes with the store that it goes with, and no call lies
-   * between the two where an exception could come in: so whoever is thrown out, or cut off without
-   * its `finally` being run, leaves here what is still to do, and the next write does it.
+   * What a write has in its hands: an item that is not in the table yet, and a record that is not
+   * in it any more and not yet freed. Each changes with the store that it goes with, and no call
+   * lies between the two where an exception could come in: so whoever is thrown out, or cut off
+   * without its `finally` being run, leaves here what is still to do, and the next write does it.
    */
   private made: Item = NULL_ITEM
   private replaced: Item = NULL_ITEM
@@ -99,9 +99,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * Makes a table. `capacity` is the number of records for which lookups meet about one record
    * each; more fit, in longer chains, until `limit` or the arena ends. The zone's knobs (`bucket`,
    * `limit`, `reserve`, hooks ...) may be given too. Misuse if the name is taken; Exhausted when
-   * there is no memory for the chains, 4 bytes each. One worker at a time makes a table: blocks while
-   * another does; legal inside a section. If one dies in it, the domain that it made stays, for the
-   * next table of that name.
+   * there is no memory for the chains, 4 bytes each. One worker at a time makes a table: blocks
+   * while another does; legal inside a section. If one dies in it, the domain that it made stays,
+   * for the next table of that name.
    */
   static create<const F extends Fields, const N extends KeyNames<F>>(
     arena: Arena,
@@ -128,8 +128,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   // ---- readers -----------------------------------------------------------------------------
 
   /**
-   * A copy of the record with this key, consistent as one version of it; undefined if there is none.
-   * Takes no lock, never blocks, legal inside a section. Misuse for a key that the field cannot hold.
+   * A copy of the record with this key, consistent as one version of it; undefined if there is
+   * none. Takes no lock, never blocks, legal inside a section. Misuse for a key that the field
+   * cannot hold.
    */
   get(key: ValueOf<F[N]>): Values<F> | undefined {
     const aim = this.key.aim('table.get', key)
@@ -145,9 +146,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * `get` for each of these keys, in their order, in one section for many: what entering and leaving
-   * costs is shared. Each record is consistent by itself; between two of them others may write.
-   * Misuse for a key that the field cannot hold. Otherwise as `get`.
+   * `get` for each of these keys, in their order, in one section for many: what entering and
+   * leaving costs is shared. Each record is consistent by itself; between two of them others may
+   * write. Misuse for a key that the field cannot hold. Otherwise as `get`.
    */
   getMany(keys: readonly ValueOf<F[N]>[]): (Values<F> | undefined)[] {
     const { smr } = this
@@ -260,12 +261,12 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /**
    * Puts a record, in place of the one with the same key if there is one. Blocks on the lock of its
    * stripe and, only when there is no memory even for a bucket of freed records, until readers
-   * leave; for 30 s at most. Misuse for a record that does not fit the schema, before memory is taken
-   * for it, and inside a section of the table's domain; Exhausted when there is no memory for it.
-   * A record that was replaced and cannot be freed for a lock of the zone is freed by the next write.
-   * When it throws nothing has changed: what the record refers to is still the caller's, for the
-   * destructor hears only of records that were in the table. The constructor runs when memory is
-   * taken, before the fields are written, and is not undone.
+   * leave; for 30 s at most. Misuse for a record that does not fit the schema, before memory is
+   * taken for it, and inside a section of the table's domain; Exhausted when there is no memory for
+   * it. A record that was replaced and cannot be freed for a lock of the zone is freed by the next
+   * write. When it throws nothing has changed: what the record refers to is still the caller's, for
+   * the destructor hears only of records that were in the table. The constructor runs when memory
+   * is taken, before the fields are written, and is not undone.
    */
   set(object: Readonly<Values<F>>): this {
     this.assertWritable('set')
@@ -303,8 +304,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   /**
    * Gives the table room for `capacity` records, more or fewer than now, while readers go on.
    * Writers wait meanwhile. Blocks until readers have left the array before the current one, at
-   * most `timeoutMs` (default as for `smr.wait`). Exhausted after that, or when there is no memory for the new
-   * array; nothing has changed. Misuse inside a section.
+   * most `timeoutMs` (default as for `smr.wait`). Exhausted after that, or when there is no memory
+   * for the new array; nothing has changed. Misuse inside a section.
    */
   resize(capacity: number, options?: WaitOptions): void {
     this.assertWritable('resize')
@@ -370,7 +371,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     }
   }
 
-  /** The same, all the way: another key of the same hash stands in front, or the chain is damaged. */
+  /**
+   * The same, all the way: another key of the same hash stands in front, or the chain is damaged.
+   */
   private search(key: ValueOf<F[N]>): Item {
     const { chains, memory } = this
     const hash = this.key.hash(key)
@@ -422,8 +425,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * Memory for a record, and room for the one that it may replace. That is made after the allocation,
-   * which may have sent the free bucket off: from here on nothing takes it away.
+   * Memory for a record, and room for the one that it may replace. That is made after the
+   * allocation, which may have sent the free bucket off: from here on nothing takes it away.
    */
   private obtain(): Item {
     const { zone } = this
@@ -504,8 +507,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * `recover` when a write was stopped. One that has happened does not fail because a lock is not to be
-   * had for what it replaced: that stays here, and the next write frees it.
+   * `recover` when a write was stopped. One that has happened does not fail because a lock is not
+   * to be had for what it replaced: that stays here, and the next write frees it.
    */
   private recoverAfter(happened: boolean): void {
     try {
@@ -562,6 +565,9 @@ function isTrap(error: unknown): boolean {
   return error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')
 }
 
-/** The type of a table of records of schema `S`, keyed by its field `N`: `TableOf<typeof City, 'id'>`. */
+/**
+ * The type of a table of records of schema `S`, keyed by its field `N`: `TableOf<typeof City,
+ * 'id'>`.
+ */
 export type TableOf<S extends { readonly fields: unknown }, N extends string> =
   S extends Schema<infer F> ? (N extends KeyNames<F> ? HashTable<F, N> : never) : never

@@ -7,9 +7,10 @@
  * spares. A bucket whose destructors had not all been called is retired as well, and the next to
  * take it goes on with the first item that has not seen its own.
  *
- * It costs what the zone has of buckets where the worker had opened it, and a look at a few words where
- * it had not. A lock of the zone that it died under is taken and given back, so that what it protects is
- * whole: readers of words that are looked at without the lock (`oldest`) would wait for nobody.
+ * It costs what the zone has of buckets where the worker had opened it, and a look at a few words
+ * where it had not. A lock of the zone that it died under is taken and given back, so that what it
+ * protects is whole: readers of words that are looked at without the lock (`oldest`) would wait for
+ * nobody.
  *
  * No hook is needed here, so any worker can do this for any zone, whether it has opened it or not.
  */
@@ -76,16 +77,17 @@ export function adoptCache(
     adopted.pending += pending
     adopted.safe += safe
   }
-  // The last full bucket it retired may be waiting for a step that it would have made. Nobody waits in
-  // vain without this: who finds nothing makes that step himself. But the zone would grow before that.
+  // The last full bucket it retired may be waiting for a step that it would have made. Nobody waits
+  // in vain without this: who finds nothing makes that step himself. But the zone would grow before
+  // that.
   depot.urge()
   memory.poke(cache.at + CacheWords.opened, 0)
   return adopted
 }
 
 /**
- * What a worker that died under a lock of the zone left torn is mended now, also by a reaper that had
- * not opened the zone: a batch is finished, lists and what they show are made again.
+ * What a worker that died under a lock of the zone left torn is mended now, also by a reaper that
+ * had not opened the zone: a batch is finished, lists and what they show are made again.
  */
 function recoverLocks({ at, buckets, depot, keg, space }: ZoneState): void {
   const { locks, maxWorkers } = space

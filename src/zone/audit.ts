@@ -1,5 +1,6 @@
 /**
- * The laws of a zone, as walks: what tests call after every scenario, and an operator after a death.
+ * The laws of a zone, as walks: what tests call after every scenario, and an operator after a
+ * death.
  */
 
 import type { Item } from '../base/brands.ts'

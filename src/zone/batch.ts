@@ -78,10 +78,10 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
 }
 
 /**
- * Each that is held from `first` on goes back. The first `made` of them are records if the zone has a
- * constructor: those are destroyed. Without one nobody has made a record of them: what they say is what
- * the last owner left, and a destructor would free that owner's children once more. What a destructor
- * throws is for the caller to surface.
+ * Each that is held from `first` on goes back. The first `made` of them are records if the zone has
+ * a constructor: those are destroyed. Without one nobody has made a record of them: what they say
+ * is what the last owner left, and a destructor would free that owner's children once more. What a
+ * destructor throws is for the caller to surface.
  */
 function giveAllBack(parts: Parts, first: number, made: number): Failure {
   const { frames, hooks, keg, space } = parts
@@ -145,7 +145,8 @@ function keepAll(parts: Parts, items: readonly Item[], begin: number, end: numbe
 /**
  * The items from index `begun` on, bucket by bucket. A destructor may throw when a bucket is
  * exchanged for one that expired: as with a single item the free goes on where there is room, and
- * the error surfaces at the end. When a lock is not to be had, the caller hears how many were freed.
+ * the error surfaces at the end. When a lock is not to be had, the caller hears how many were
+ * freed.
  */
 function pushSlowly(parts: Parts, supply: Supply, items: readonly Item[], begun: number): void {
   const { cache, space } = parts

@@ -5,9 +5,10 @@
  * and meets the rest of the world once per bucketful. Each zone has a keg of them; they come
  * straight from it, so nothing has to be allocated while a zone's lock is held.
  *
- * A bucket's `owner` says who may touch it, and is the commit point of every move. An empty bucket's
- * goal is 0; so is that of a bucket whose items are safe. `destroyed` counts, from the bottom, the
- * items whose destructor has been called: whoever inherits a bucket from a dead worker goes on from there.
+ * A bucket's `owner` says who may touch it, and is the commit point of every move. An empty
+ * bucket's goal is 0; so is that of a bucket whose items are safe. `destroyed` counts, from the
+ * bottom, the items whose destructor has been called: whoever inherits a bucket from a dead worker
+ * goes on from there.
  */
 
 import { Corruption } from '../base/errors.ts'
@@ -84,7 +85,10 @@ export class Buckets {
     throw new Corruption(`${what}: ${bucket} should be a bucket, and is none`, { bucket })
   }
 
-  /** Corruption unless it is a bucket of this zone with this owner, with no more in it than it holds. */
+  /**
+   * Corruption unless it is a bucket of this zone with this owner, with no more in it than it
+   * holds.
+   */
   assertAt(bucket: number, owner: number, what: string): void {
     const { memory } = this
     this.assertBucket(bucket, what)
@@ -113,12 +117,13 @@ export class Buckets {
 
   /**
    * Every bucket of the zone with its owner. Owners in the depot are exact under its lock; those of
-   * other workers may change hands meanwhile. Any value that such a word has had since the bucket was made
-   * is fine (before that nobody finds it here: the keg's lock lies between). Two cases: the asker has the
-   * depot's lock, then all moves into the depot and out of it happened before, and it finds the last of
-   * them; or it asks about one worker, itself or one that is gone or has stopped, whose moves all happened
-   * before, and an old owner of another's bucket is another worker's, or the depot's. Otherwise (owners of a
-   * worker that goes on) a bucket would be taken out of its hands.
+   * other workers may change hands meanwhile. Any value that such a word has had since the bucket
+   * was made is fine (before that nobody finds it here: the keg's lock lies between). Two cases:
+   * the asker has the depot's lock, then all moves into the depot and out of it happened before,
+   * and it finds the last of them; or it asks about one worker, itself or one that is gone or has
+   * stopped, whose moves all happened before, and an old owner of another's bucket is another
+   * worker's, or the depot's. Otherwise (owners of a worker that goes on) a bucket would be taken
+   * out of its hands.
    */
   all(): { bucket: number; owner: number }[] {
     const owner = (bucket: number): number => this.memory.peekRacy(bucket + BucketWords.owner)

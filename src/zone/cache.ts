@@ -12,9 +12,9 @@
  * nothing, or allocated nothing; one that dies right after it holds at most that one item. So it is
  * with many at once: one store for all of them. Before it the bucket has them, whatever was copied:
  * entries beyond the count are nobody's. After it a push has freed them all, and a pop has given
- * them all to the worker that dies with them; `audit` finds them. Otherwise there is nothing: one word
- * cannot be stored by halves. It is the last step besides, so an exception that the worker survives
- * comes before it, and has changed nothing.
+ * them all to the worker that dies with them; `audit` finds them. Otherwise there is nothing: one
+ * word cannot be stored by halves. It is the last step besides, so an exception that the worker
+ * survives comes before it, and has changed nothing.
  *
  * Counting costs the fast path nothing: allocations are the items that came in alloc buckets less
  * those that are still there, frees are those that left in free buckets plus those that are there.
@@ -85,7 +85,10 @@ export class Cache {
     return many
   }
 
-  /** Puts `items` from index `from` on into the free bucket, as far as it has room. Returns how many. */
+  /**
+   * Puts `items` from index `from` on into the free bucket, as far as it has room. Returns how
+   * many.
+   */
   pushMany(items: readonly number[], from: number): number {
     const { memory } = this
     const bucket = memory.peek(this.freeAt)
@@ -127,11 +130,11 @@ export class Cache {
 
   // A tally and a bucket move together: what is about to happen is written down first, and each
   // part of doing it can be done twice. So a dead worker's numbers are as exact as a living one's.
-  // One that survives an exception here may pop and push before its next slow path finishes the move:
-  // the fast path does not look for it. Two cases: the cache leads to the bucket, then its count may
-  // have changed, and it is counted only once the cache leads to it no more, or was before it did; or
-  // it does not, then the count stands still until the move is finished. Otherwise (counted while the
-  // fast path has it) the tally would be that of another count.
+  // One that survives an exception here may pop and push before its next slow path finishes the
+  // move: the fast path does not look for it. Two cases: the cache leads to the bucket, then its
+  // count may have changed, and it is counted only once the cache leads to it no more, or was
+  // before it did; or it does not, then the count stands still until the move is finished.
+  // Otherwise (counted while the fast path has it) the tally would be that of another count.
 
   /** Takes the alloc bucket out of the worker's use; 0 if there is none. */
   unloadAlloc(): number {
@@ -187,14 +190,19 @@ export class Cache {
     memory.poke(at + CacheWords.move, CacheMove.none)
   }
 
-  /** Where the cache has the bucket already, its items were counted before, and may be fewer now. */
+  /**
+   * Where the cache has the bucket already, its items were counted before, and may be fewer now.
+   */
   private finishLoad(place: number, tally: number, bucket: number, sign: 1 | -1): void {
     if (this.memory.peek(this.at + place) === bucket) return
     this.addCount(tally, bucket, sign)
     this.memory.poke(this.at + place, bucket)
   }
 
-  /** Out of the cache first, and counted then: nobody takes items out of it any more, or puts one in. */
+  /**
+   * Out of the cache first, and counted then: nobody takes items out of it any more, or puts one
+   * in.
+   */
   private finishUnload(place: number, tally: number, bucket: number, sign: 1 | -1): void {
     this.memory.poke(this.at + place, 0)
     this.addCount(tally, bucket, sign)

@@ -15,15 +15,16 @@
  *   if it says no, the bucket stays. Otherwise (a poll before locking, used for another head) a
  *   worker could take a bucket whose own goal nobody has asked about.
  *
- * Lists and counts are an index over the buckets' owners and goals (depotLists.ts). A worker that dies
- * inside leaves them torn; the next one to lock makes them anew.
+ * Lists and counts are an index over the buckets' owners and goals (depotLists.ts). A worker that
+ * dies inside leaves them torn; the next one to lock makes them anew.
  *
- * Heads and counts are also looked at without the lock. Any value that these words ever had is fine, for
- * nothing is taken, and nothing is given away, by such a look. What it says is there is asked for again
- * under the lock; what it does not see was put there by somebody with whom we have not been in touch since,
- * as if we had asked a moment before him: then the zone grows, or looks harder, or its user is told that
- * nothing is to be had, and may ask again. Whether a goal is met is never answered by such a look: `oldest`
- * is atomic, and is polled again for the bucket itself [D].
+ * Heads and counts are also looked at without the lock. Any value that these words ever had is
+ * fine, for nothing is taken, and nothing is given away, by such a look. What it says is there is
+ * asked for again under the lock; what it does not see was put there by somebody with whom we have
+ * not been in touch since, as if we had asked a moment before him: then the zone grows, or looks
+ * harder, or its user is told that nothing is to be had, and may ask again. Whether a goal is met
+ * is never answered by such a look: `oldest` is atomic, and is polled again for the bucket itself
+ * [D].
  */
 
 import { INVALID, type Seq } from '../base/seq.ts'
@@ -94,10 +95,11 @@ export class Depot {
   }
 
   /**
-   * Retires a bucket of freed items: the one door through which an unstamped bucket leaves a worker,
-   * whether it is full, sealed, drained or inherited. Advances once; a `paced` one, which is full,
-   * only if it is the one in `advanceEvery` that does, else its goal lies a step ahead. Returns an
-   * empty bucket in exchange, 0 if the depot has none or `exchangeOwner` is 0: none wanted.
+   * Retires a bucket of freed items: the one door through which an unstamped bucket leaves a
+   * worker, whether it is full, sealed, drained or inherited. Advances once; a `paced` one, which
+   * is full, only if it is the one in `advanceEvery` that does, else its goal lies a step ahead.
+   * Returns an empty bucket in exchange, 0 if the depot has none or `exchangeOwner` is 0: none
+   * wanted.
    */
   retire(bucket: number, domain: Smr, exchangeOwner: number, paced = false): number {
     domain.makeRoom()

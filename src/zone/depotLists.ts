@@ -6,16 +6,16 @@
  *   empty     likewise
  *
  * Everything here is done with the depot's lock held, and all of it only indexes what the buckets
- * themselves say, their owners and goals: after a death under the lock it is made again (`rebuild`).
- * So a bucket's goal is stored before its owner. Two cases for whoever rebuilds: the owner says that the
- * bucket is here, then its goal was stored before, and it is put where that belongs; or it still says
- * whose hand it was in, then it is in none of the new lists. Otherwise (the owner before the goal) a
- * bucket could be put in front of the queue, and handed out, under no goal or an old one. Owner and
- * links may come in any order: both are under the lock, and after a death there the links are made
- * anew, from owners alone.
+ * themselves say, their owners and goals: after a death under the lock it is made again
+ * (`rebuild`). So a bucket's goal is stored before its owner. Two cases for whoever rebuilds: the
+ * owner says that the bucket is here, then its goal was stored before, and it is put where that
+ * belongs; or it still says whose hand it was in, then it is in none of the new lists. Otherwise
+ * (the owner before the goal) a bucket could be put in front of the queue, and handed out, under no
+ * goal or an old one. Owner and links may come in any order: both are under the lock, and after a
+ * death there the links are made anew, from owners alone.
  *
- * What a list leads to must be a bucket of this zone that says that it is in this list. So no walk can
- * go round: a bucket that was taken says so, and is Corruption when it is met again.
+ * What a list leads to must be a bucket of this zone that says that it is in this list. So no walk
+ * can go round: a bucket that was taken says so, and is Corruption when it is met again.
  */
 
 import { Corruption } from '../base/errors.ts'
@@ -32,8 +32,9 @@ export class DepotLists {
   private readonly owner: number
 
   /**
-   * The bucket that this worker has taken to allocate from, or to discard, and not brought back: set with
-   * its owner, by the next step, and no call lies between. For a worker that visits a zone: pressure.ts.
+   * The bucket that this worker has taken to allocate from, or to discard, and not brought back:
+   * set with its owner, by the next step, and no call lies between. For a worker that visits a
+   * zone: pressure.ts.
    */
   taken = 0
   /** How the depot is called in errors. */
@@ -142,8 +143,8 @@ export class DepotLists {
   }
 
   /**
-   * What must be met before more than `most` items could be used now: the goal of the bucket that is
-   * one too many, INVALID where the safe ones alone are; undefined if no more lie here.
+   * What must be met before more than `most` items could be used now: the goal of the bucket that
+   * is one too many, INVALID where the safe ones alone are; undefined if no more lie here.
    */
   goalBeyond(most: number): Seq | undefined {
     let items = this.get(this.at + DepotWords.safeItems)

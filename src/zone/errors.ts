@@ -1,5 +1,5 @@
 /**
- * What the verbs of a zone say when they refuse: the call, the zone, the number, what to do.
+ * The errors of a zone's verbs: the call, the zone, the number, what to do.
  */
 
 import type { Item } from '../base/brands.ts'
@@ -24,7 +24,7 @@ export function insideSection(parts: Parts, verb: string): Misuse {
   return misuse(parts, verb, `a section of domain ${show(domain?.name)} is open; exit first`)
 }
 
-/** Says where all items are; `more` facts are the caller's. */
+/** Says where all items are; the caller may add facts. */
 export function exhausted(parts: Parts, verb: string, why: string, more: Facts = {}): Exhausted {
   const { at, name, space } = parts
   const { live, cached, pending, safe, limit } = zoneStats(space, at, name)
@@ -35,8 +35,7 @@ export function exhausted(parts: Parts, verb: string, why: string, more: Facts =
   )
 }
 
-// Why an allocation found nothing: the first half of what Exhausted says.
-
+/** Why an allocation found nothing: the first half of the message of Exhausted. */
 export function whyEmpty({ domain }: Parts, pendingTooMuch: boolean, stats: ZoneStats): string {
   const { created, inSlabs, limit } = stats
   if (pendingTooMuch) {

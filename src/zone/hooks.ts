@@ -1,5 +1,6 @@
 /**
- * What becomes of an error that a hook throws in the middle of a batch: the batch is finished first.
+ * What becomes of an error that a hook throws in the middle of a batch: the batch is finished
+ * first.
  */
 
 import type { Item } from '../base/brands.ts'
@@ -50,14 +51,14 @@ export class Failure {
 // A zone's hooks, run over whole buckets: `init` when items come from their slabs, the destructor
 // between the poll that says yes and the first reuse, `fini` before items go back.
 //
-// All of them run on the worker that has the bucket in hand, outside any lock; a destructor never at
-// zfreeSmr, where readers may still look. The bucket says how far they have got, so that whoever
-// inherits it knows: `destroyed` counts the items that have seen the destructor, `raw` says that none
-// may be handed out.
+// All of them run on the worker that has the bucket in hand, outside any lock; a destructor never
+// at zfreeSmr, where readers may still look. The bucket says how far they have got, so that whoever
+// inherits it knows: `destroyed` counts the items that have seen the destructor, `raw` says that
+// none may be handed out.
 
 /**
- * Runs `init` for each item of a fresh batch. If it throws, `failure` has that, and what has not seen it
- * goes back.
+ * Runs `init` for each item of a fresh batch. If it throws, `failure` has that, and what has not
+ * seen it goes back.
  */
 export function initItems(parts: Parts, bucket: number, failure: Failure): void {
   const { hooks, keg, space } = parts
@@ -75,8 +76,8 @@ export function initItems(parts: Parts, bucket: number, failure: Failure): void 
 }
 
 /**
- * Runs the destructor for the items that have not seen it. A destructor must not throw; if it does, the
- * whole bucket is dealt with all the same, and `failure` has its error.
+ * Runs the destructor for the items that have not seen it. A destructor must not throw; if it does,
+ * the whole bucket is dealt with all the same, and `failure` has its error.
  */
 export function destroyItems(parts: Parts, bucket: number, failure: Failure): void {
   const { buckets, domain, frames, hooks, recordWords, space, trashing } = parts
@@ -126,7 +127,9 @@ export function finiItems(parts: Parts, bucket: number, failure: Failure): void 
 // Between a bucket and the user's hand: the constructor and, in checked arenas, the fill that must
 // be intact and the busy bit that detects a double free.
 
-/** Makes an item that was just popped ready for its user. When the constructor throws, it goes back. */
+/**
+ * Makes an item that was just popped ready for its user. When the constructor throws, it goes back.
+ */
 export function construct(parts: Parts, verb: string, item: Item): Item {
   const { frames, hooks, name, keg, recordWords, space, trashing } = parts
   const held = frames.hold(item)
@@ -157,8 +160,9 @@ export function construct(parts: Parts, verb: string, item: Item): Item {
 }
 
 /**
- * Takes an item in hand whose owner never made a record of it: the destructor hears nothing. When this
- * has returned, the zone has it; an exception before that has changed nothing. `giveHeldBack` follows.
+ * Takes an item in hand whose owner never made a record of it: the destructor hears nothing. When
+ * this has returned, the zone has it; an exception before that has changed nothing. `giveHeldBack`
+ * follows.
  */
 export function holdRaw(parts: Parts, item: Item): number {
   const { frames, keg, space } = parts
@@ -177,9 +181,10 @@ export function giveHeldBack(parts: Parts, held: number): void {
 }
 
 /**
- * Puts the item that is held there to the alloc bucket it came from or, where that is gone or the item
- * was freed, to its slab. If that cannot be done now, it stays in hand, and the next slow path does it.
- * `failure` has what `fini` throws; without it, as after a death, no hook hears of anything.
+ * Puts the item that is held there to the alloc bucket it came from or, where that is gone or the
+ * item was freed, to its slab. If that cannot be done now, it stays in hand, and the next slow path
+ * does it. `failure` has what `fini` throws; without it, as after a death, no hook hears of
+ * anything.
  */
 export function putHeldBack(parts: Parts, held: number, failure: Failure | undefined): void {
   const { cache, frames, hooks, keg, recordWords, space, trashing } = parts

@@ -5,9 +5,9 @@
  * lock is rare. Slabs lie in three lists (all free, some free, none free); partial slabs are used
  * first, so that others become empty and their pages can be given back.
  *
- * The free bits in the slabs are the truth, lists and counts an index over it. Whoever takes the lock
- * after a death under it first does the batch again that was under way (kegBatch.ts), then makes lists
- * and counts anew from the bits (`repair`).
+ * The free bits in the slabs are the truth, lists and counts an index over it. Whoever takes the
+ * lock after a death under it first does the batch again that was under way (kegBatch.ts), then
+ * makes lists and counts anew from the bits (`repair`).
  */
 
 import type { Corruption } from '../base/errors.ts'
@@ -19,9 +19,10 @@ import { damagedKeg, KegMoves, SlabLists } from './kegBatch.ts'
 import { Addresses, countFree, initBits, isFree, nextFree, type SlabShape } from './slab.ts'
 
 /**
- * Counts of a keg; possibly a moment old, each by itself. Whoever decides by them decides what is only
- * advice: how large its part is of what is left below a limit (`take` asks again under the lock), whether
- * it is worth while to look for more. A limit that was met once is a reason to look elsewhere first.
+ * Counts of a keg; possibly a moment old, each by itself. Whoever decides by them decides what is
+ * only advice: how large its part is of what is left below a limit (`take` asks again under the
+ * lock), whether it is worth while to look for more. A limit that was met once is a reason to look
+ * elsewhere first.
  */
 export interface KegCounts {
   readonly slabs: number
@@ -125,8 +126,8 @@ export class Keg {
   }
 
   /**
-   * Gives back the last item that `hands` hold, and adds `by` to the tally at `tally`: both or none,
-   * wherever this call or its worker ends.
+   * Gives back the last item that `hands` hold, and adds `by` to the tally at `tally`: both or
+   * none, wherever this call or its worker ends.
    */
   giveCounted(item: number, tally: number, by: number, hands: { held: number }): void {
     this.locked(() => this.moves.giveCounted(item, tally, by, hands))
@@ -214,9 +215,10 @@ export class Keg {
   }
 
   /**
-   * Every slab, found in the page table. Whose a slab is stands in it from before it was published, and
-   * is looked up under the pages' lock: no slab is given back meanwhile. Otherwise (later) another zone's
-   * pages could have become another thing, whose first word is like the address of this keg.
+   * Every slab, found in the page table. Whose a slab is stands in it from before it was published,
+   * and is looked up under the pages' lock: no slab is given back meanwhile. Otherwise (later)
+   * another zone's pages could have become another thing, whose first word is like the address of
+   * this keg.
    */
   slabs(): number[] {
     const { memory } = this
@@ -226,8 +228,8 @@ export class Keg {
   }
 
   /**
-   * Every item that is not free in its slab. The slabs are those of the lists: a walk of the page table
-   * meets all slabs of all zones.
+   * Every item that is not free in its slab. The slabs are those of the lists: a walk of the page
+   * table meets all slabs of all zones.
    */
   itemsOut(): number[] {
     return this.watched(() => {

@@ -4,8 +4,8 @@
  * Everything here is done with the keg's lock held, and all of it only indexes what the slabs
  * themselves say: after a death under the lock the lists and counts are cleared and made again.
  *
- * No link is followed that does not lead to a slab of this keg that says so too: a circle, or a slab
- * that is in a list it does not belong to, is Corruption before anything has changed.
+ * No link is followed that does not lead to a slab of this keg that says so too: a circle, or a
+ * slab that is in a list it does not belong to, is Corruption before anything has changed.
  */
 
 import { Corruption } from '../base/errors.ts'
@@ -95,7 +95,9 @@ export class SlabLists {
     return length
   }
 
-  /** All slabs, as the lists have them; undefined where they have not as many slabs as are counted. */
+  /**
+   * All slabs, as the lists have them; undefined where they have not as many slabs as are counted.
+   */
   all(): number[] | undefined {
     const most = this.get(this.keg + KegWords.slabs)
     const slabs: number[] = []
@@ -169,14 +171,14 @@ export function damagedKeg(
 // batch is first written down - in the bucket, beyond its count, and in three words of the keg -
 // and then done; each part of doing it can be done twice. Whoever takes the lock after a death does
 // the batch again from those words (`redo`). Two cases: `step` names a batch, then bucket, end and
-// entries were stored before it, and doing it again ends where it would have ended; or it names none,
-// then no bit has changed yet, or all have, and the count with them. Otherwise (a bit before the step)
-// an item could be free in its slab and in a bucket at once, or in neither. One item by itself is one
-// bit: its move is done or not; but where a tally of its worker's has to change with it, the two are
-// written down as well, for a worker may stop between them, and its numbers would be wrong for ever.
-// The item cannot leave its slab again, nor the tally change, before the next owner has done the step:
-// nobody takes items without the lock, and the worker, if it lives, takes it before it counts on.
-// All of it is plain: whoever finds the lock's owner dead comes after him.
+// entries were stored before it, and doing it again ends where it would have ended; or it names
+// none, then no bit has changed yet, or all have, and the count with them. Otherwise (a bit before
+// the step) an item could be free in its slab and in a bucket at once, or in neither. One item by
+// itself is one bit: its move is done or not; but where a tally of its worker's has to change with
+// it, the two are written down as well, for a worker may stop between them, and its numbers would
+// be wrong for ever. The item cannot leave its slab again, nor the tally change, before the next
+// owner has done the step: nobody takes items without the lock, and the worker, if it lives, takes
+// it before it counts on. All of it is plain: whoever finds the lock's owner dead comes after him.
 
 export class KegMoves {
   private readonly memory: Memory
@@ -258,8 +260,8 @@ export class KegMoves {
   }
 
   /**
-   * The same, and the tally at `tally` changes with it, whoever has to finish that. `item` is the last
-   * that `hands` hold: from the step on it is the keg's.
+   * The same, and the tally at `tally` changes with it, whoever has to finish that. `item` is the
+   * last that `hands` hold: from the step on it is the keg's.
    */
   giveCounted(item: number, tally: number, by: number, hands: { held: number }): void {
     const slab = this.slabOf(item, 'a worker gives back an item that is not its')
@@ -282,12 +284,15 @@ export class KegMoves {
     this.set(this.keg + KegWords.step, KegStep.none)
   }
 
-  /** After a death under the lock: finishes the batch. Counts and lists are the caller's to mend. */
+  /**
+   * After a death under the lock: finishes the batch. Counts and lists are the caller's to mend.
+   */
   redo(): void {
     const bucket = this.get(this.keg + KegWords.bucket)
     const entries = bucket + BucketWords.entries
     const step = this.get(this.keg + KegWords.step)
-    // Between two batches the other words are of the last one, whose bucket may be anybody's by now.
+    // Between two batches the other words are of the last one, whose bucket may be anybody's by
+    // now.
     if (step === KegStep.none) return
     if (step === KegStep.giveOne) {
       this.finishOne()

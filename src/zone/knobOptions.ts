@@ -1,5 +1,8 @@
 /**
- * Presets: named sets of the knobs, from memory spent to memory saved.
+ * The knobs of a zone as options, at creation and for `zone.tune`: checked, and completed from a
+ * preset or from the zone's present values.
+ *
+ * Presets are named sets of knobs, from memory spent to memory saved:
  *
  *                 latency          balanced        memory
  *   bucket        B to 4 B         B               B/8 to B/2     B: the default for the item size
@@ -8,9 +11,8 @@
  *   depot         no limit         no limit        4 B items
  *   trimEveryMs   never            5000            250
  *
- * `latency` makes allocations and frees short: rare slow paths, nothing given back. `memory` makes
- * what is freed and what is cached small, and pays with more steps of the clock and more locking.
- * How they compare is measured, and drawn, in docs/tuning.md.
+ * `latency` has few slow paths and gives nothing back. `memory` keeps little pending and cached,
+ * and pays with more steps of the clock and more locking. docs/tuning.md measures them.
  */
 
 import { integer, Misuse, onlyOptions, show } from '../base/errors.ts'
@@ -37,14 +39,13 @@ export interface KnobValues {
   readonly pendingItems: number
 }
 
-/** How a preset is written down: by position. */
+/** A zone stores a preset as its index here. */
 export const PRESETS: readonly PresetName[] = ['latency', 'balanced', 'memory']
 export const DEFAULT_PRESET: PresetName = 'balanced'
 
-/** Items that a bucket of any zone may have room for. */
 export const MAX_CAPACITY = 4096
 
-/** What `preset` means for items of which a bucket holds `usual` by default. */
+/** The values of `preset` for items of which a bucket holds `usual` by default. */
 export function presetValues(preset: PresetName, usual: number): KnobValues {
   switch (preset) {
     case 'latency':
@@ -77,49 +78,47 @@ export function presetValues(preset: PresetName, usual: number): KnobValues {
   }
 }
 
-// What may be said about a zone's knobs, at creation and later: checked, and put together with what
-// a preset or the zone itself says of the rest.
-
-/** The knobs that `zone.tune` turns; `arena.zone` and `HashTable.create` take them too. */
+/** The knobs that `zone.tune` changes; `arena.zone` and `HashTable.create` take them too. */
 export interface TuneOptions {
   /**
    * Items per bucket, 1 to 4096: one number, or a range. Fewer: memory comes back sooner; more:
-   * fewer advances. Within a range a bucket grows when workers meet at the depot's lock, and shrinks
-   * when the zone is trimmed. Default by item size, as UMA: 249 up to 64 bytes, 121 to 128, 57 to
-   * 256, 25 to 1024, then 9 to 2.
+   * fewer advances. Within a range a bucket grows when workers meet at the depot's lock, and
+   * shrinks when the zone is trimmed. Default by item size, as UMA: 249 up to 64 bytes, 121 to 128,
+   * 57 to 256, 25 to 1024, then 9 to 2.
    */
   readonly bucket?: number | BucketRange
   /**
-   * Full buckets retired per step of the clock, 1 to 4096: the clock is written once in so many
-   * buckets, and what is freed stays pending for that much longer. No effect with a lazy clock,
-   * which time moves. Default 1. Only for zones with smr.
+   * Full buckets retired per step of the clock, 1 to 4096. More: fewer writes of the clock, but
+   * freed items stay pending for longer. No effect with a lazy clock, which moves by time. Default
+   * 1. Only for zones with smr.
    */
   readonly advanceEvery?: number
   /**
-   * A part-filled free bucket is retired so many ms after its first item came, 0 to 2^31 - 1; 0:
-   * never. Needs a worker whose event loop turns, or that allocates. Default 1000, in a zone without
-   * smr 0.
+   * Retires a part-filled free bucket this many ms after its first item was freed, 0 to 2^31 - 1;
+   * 0: never. Works only while the worker's event loop turns, or it allocates. Default 1000, in a
+   * zone without smr 0.
    */
   readonly sealAfterMs?: number
   /**
-   * Gives back, every so many ms, what the depot has held all the time since the last trim, 0 to
-   * 2^31 - 1; 0: never. Any worker that uses the zone does it, if its event loop turns. Default 5000.
+   * Time in ms between trims, which give back what the depot has not used since the last one, 0 to
+   * 2^31 - 1; 0: never. Any worker that uses the zone and whose event loop turns does it. Default
+   * 5000.
    */
   readonly trimEveryMs?: number
   /**
-   * Most items that the depot keeps for reuse; what has expired beyond it goes back to the slabs.
-   * Items, 0 to 2^31 - 2, or bytes. `Infinity`, the default: no limit.
+   * Most items that the depot keeps for reuse; more expired ones go back to the slabs. Items, 0 to
+   * 2^31 - 2, or bytes. `Infinity`, the default: no limit.
    */
   readonly depot?: number | { readonly bytes: number }
   /**
-   * While so many bytes are freed but not reclaimed, because readers do not leave, allocations do
-   * not take fresh memory: they throw Exhausted, and say who holds the readers' hand back. Counts
-   * retired buckets, not what workers are still filling. `Infinity`, the default: no limit.
+   * Limit of bytes that are freed but not reclaimed. At the limit allocations take no fresh memory:
+   * they throw Exhausted and name the reader that holds the clock back. Counts retired buckets, not
+   * those that workers are still filling. `Infinity`, the default: no limit.
    */
   readonly pendingBytes?: number
 }
 
-/** What a caller has said, checked. `undefined`: nothing. */
+/** The knobs that a caller gave, checked. `undefined`: not given. */
 export interface GivenKnobs {
   readonly bucket: BucketRange | undefined
   readonly advanceEvery: number | undefined
@@ -141,7 +140,7 @@ export const KNOBS = [
 const MAX_EVERY = 4096
 const MAX_MS = 2 ** 31 - 1
 
-/** `options` as what was given. Misuse for what makes no sense anywhere. */
+/** Misuse for values that no zone can have. */
 export function givenKnobs(call: string, options: TuneOptions, arenaBytes: number): GivenKnobs {
   const { advanceEvery, sealAfterMs, trimEveryMs, depot, pendingBytes } = options
   const ms = (what: string, value: number | undefined): number | undefined =>
@@ -196,7 +195,7 @@ export function checkPreset(call: string, preset: unknown): PresetName | undefin
   })
 }
 
-/** A knob of the clock means nothing where nothing waits for readers. */
+/** Misuse for a knob of the clock in a zone without smr. */
 export function assertSuits(call: string, given: GivenKnobs, hasSmr: boolean): void {
   if (hasSmr || given.advanceEvery === undefined) return
   throw new Misuse(`${call}: advanceEvery is for zones with smr; this one has no clock to move`, {
@@ -204,7 +203,7 @@ export function assertSuits(call: string, given: GivenKnobs, hasSmr: boolean): v
   })
 }
 
-/** Values for a new zone: what was said, and for the rest what the preset says. */
+/** Values for a new zone: those given, and for the rest those of the preset. */
 export function knobValues(
   given: GivenKnobs,
   preset: PresetName | undefined,
@@ -215,14 +214,13 @@ export function knobValues(
   return merged(given, presetFor(preset ?? DEFAULT_PRESET, usual, hasSmr), stride)
 }
 
-/** What a preset means for a zone, with or without smr. */
 export function presetFor(preset: PresetName, usual: number, hasSmr: boolean): KnobValues {
   const values = presetValues(preset, usual)
-  // Without readers nothing has to be retired for its memory to be used again.
+  // Without readers nothing needs to be retired before reuse.
   return hasSmr ? values : { ...values, sealAfterMs: 0, advanceEvery: 1 }
 }
 
-/** `values`, but for what was said. Bytes become items of `stride` words. */
+/** `values`, overridden by what was given. Bytes become items of `stride` words. */
 export function merged(given: GivenKnobs, values: KnobValues, stride: number): KnobValues {
   return {
     bucket: given.bucket ?? values.bucket,

@@ -1,16 +1,15 @@
 /**
  * The knobs of a zone as words.
  *
- * Each is a shared word that every worker reads anew at its next slow path, so that turning one is
- * a store. All of them are only advice about when: whatever a worker reads, old or new, no item is
- * reused before its goal is met. Beside the words as they are now the zone keeps those it was made
- * with: a worker that opens it with the options that everybody was started with is not refused
- * because somebody has turned a knob meanwhile.
+ * Each is a shared word that every worker reads again at its next slow path, so changing one is a
+ * store. Knobs only say when things happen: whether a worker reads an old value or a new one, no
+ * item is reused before its goal is met. The zone also keeps the values it was made with: options
+ * of a later opener are compared with those, not with what `tune` has set since.
  *
- * So a look that races needs no more than this: any value that the word has had since the zone was made
- * is fine, for each was a legal one, and no two of them have to agree outside the depot's lock. A bucket's
- * size, old or new, lies within what the zone was made for, and so within its room; who still goes by an
- * old limit gives back, or asks, once more or once less.
+ * So racy peeks suffice: any value that the word has had since the zone was made is legal, and no
+ * two words have to agree outside the depot's lock. A bucket's size, old or new, is within the
+ * range that the zone was made for, and so within its room. A worker that reads an old limit gives
+ * back, or asks, once more or once less.
  */
 
 import { Misuse, show } from '../base/errors.ts'
@@ -68,7 +67,7 @@ function readKnobs(memory: Memory, at: number): KnobValues {
   }
 }
 
-/** Misuse when an opener says other knobs than the zone was made with. */
+/** Misuse when an opener gives other knobs than the zone was made with. */
 export function assertSameKnobs(
   call: string,
   memory: Memory,
@@ -117,7 +116,7 @@ export function knobStats(memory: Memory, at: number): KnobStats {
   }
 }
 
-/** A zone's knobs as a worker reads them, on slow paths only. */
+/** A zone's knobs, read on slow paths only. */
 export class Knobs {
   private readonly memory: Memory
   private readonly made: number
@@ -149,7 +148,7 @@ export class Knobs {
     return this.memory.peekRacy(this.at + KnobWords.pendingItems)
   }
 
-  /** The fewest items that a full bucket of this zone can ever have. */
+  /** The smallest size of a full bucket, as the zone was made. */
   get leastBucket(): number {
     return this.memory.peekRacy(this.made + KnobWords.bucketMin)
   }
@@ -159,26 +158,26 @@ export class Knobs {
     return this.memory.peekRacy(this.at + KnobWords.bucketNow)
   }
 
-  /** Two who met at a lock meet less often with larger buckets. Under the depot lock. */
+  /** Larger buckets make the depot's lock rarer. Under that lock, as all that follows. */
   grow(): void {
     const most = this.memory.peekRacy(this.at + KnobWords.bucketMax)
     const now = this.bucketNow
     if (now < most) this.setBucket(Math.min(most, now + Math.max(1, now >> GROWTH)))
   }
 
-  /** Half way down: what contention has grown is given up, unless it comes again. Likewise. */
+  /** Half way back to the smallest size: the contention may be over. */
   shrink(): void {
     const least = this.memory.peekRacy(this.at + KnobWords.bucketMin)
     const now = this.bucketNow
     if (now > least) this.setBucket(least + ((now - least) >> 1))
   }
 
-  /** Puts `values`, but for what was said. Likewise. */
+  /** Sets what was given, and for the rest `values` or what is set now. */
   turn(call: string, given: GivenKnobs, values: KnobValues | undefined, stride: number): void {
     const { memory, at, made } = this
     const before = readKnobs(memory, at)
     const { bucket } = readKnobs(memory, made)
-    // A preset's buckets would be those of another zone: room for items is given once.
+    // Not the preset's buckets: the room of a bucket is fixed when the zone is made.
     const after = merged(given, { ...before, ...values, bucket: before.bucket }, stride)
     const { min, max } = after.bucket
     if (min < bucket.min || max > bucket.max) {

@@ -1,6 +1,10 @@
 /**
- * Opening a zone by name: finding it or building it, checking that both sides mean the same, and
- * putting together this worker's handle.
+ * Opening a zone by name: finds it or builds it, checks that the options agree, and makes this
+ * worker's handle.
+ *
+ * A zone is one run of pages: its own words, two kegs (records and buckets), the depot, a cache for
+ * each possible worker, and the text of its schema. It is written before the directory names it, so
+ * nobody sees it half made.
  */
 
 import { Exhausted, Misuse, show } from '../base/errors.ts'
@@ -40,8 +44,8 @@ import { type SlabShape, slabShape } from './slab.ts'
 import { Zone } from './zone.ts'
 
 /**
- * Opens the zone, or creates it. `known` is what this worker has under that name; `domainAt` gives this worker's handle of the domain at an address,
- * for an opener that did not name it.
+ * Opens the zone, or creates it. `known` is this worker's handle of that name; `domainAt` finds
+ * this worker's handle of a domain by address, for an opener that did not name the domain.
  */
 export function openZone(
   caller: string,
@@ -76,19 +80,20 @@ export function openZone(
   if (found === undefined) throw new Exhausted(`${call}: no memory for it`, { zone: name })
   const same = known?.serial === found.serial ? known : undefined
   if (!found.created) {
-    // This worker has brought its hooks before; it need not bring them to every look-up.
+    // A worker gives its hooks once; later calls may leave them out.
     const brought = same !== undefined && hookBits(hooks) === 0 ? same.parts.hooks : hooks
     assertSameZone(call, space, found.address, { ...shape, hooks: brought })
   }
   if (same !== undefined) return same
   const zone = handle(space, found, hooks, domainAt)
   const reserve = space.memory.peek(found.address + ZoneWords.reserve)
-  // Also where it was made by another: he may be at it still, or may have died on the way.
+  // Also for a zone that another worker created: it may not have finished, or may have died before
+  // that.
   if (reserve > 0 && purpose !== 'reclaim') reserveOrUndo(zone, reserve)
   return zone
 }
 
-/** What a zone is opened for: to be used, to be a table's, or for the moment, to see what it can spare. */
+/** What a zone is opened for: for use, for a table, or for one call of `arena.reclaim`. */
 export type Purpose = 'use' | 'table' | 'reclaim'
 
 function handle(
@@ -102,12 +107,13 @@ function handle(
   const domainAddress = memory.peek(at + ZoneWords.domain)
   const domain = domainAddress === 0 ? undefined : domainAt(domainAddress)
   if (domainAddress !== 0 && domain === undefined) {
-    // A zone that forgot its domain would free under its readers.
+    // Without its domain the zone would reuse items under readers.
     throw new Misuse(`arena.zone: the smr domain of zone ${show(name)} is gone`, { zone: name })
   }
   const parts = partsOf(space, found, hooks, domain)
   space.directory.whileLocked((names) => {
-    // With the directory locked nobody can end the zone: these words are its cache, or nobody's.
+    // While the directory is locked nobody can destroy the zone: if it is listed, these words are
+    // its cache.
     if (!names.some((each) => each.serial === serial)) {
       throw new Misuse(`arena.zone: zone ${show(name)} was destroyed meanwhile`, { zone: name })
     }
@@ -117,7 +123,9 @@ function handle(
   return new Zone(parts)
 }
 
-/** The reserve is there, or the zone is not opened; and one that nobody else has does not stay behind. */
+/**
+ * Makes the reserve. If it cannot, the zone is not opened, and destroyed if nobody else uses it.
+ */
 function reserveOrUndo(zone: Zone, items: number): void {
   const { name, buckets, knobs, space } = zone.parts
   try {
@@ -136,12 +144,6 @@ function reserveOrUndo(zone: Zone, items: number): void {
     throw error
   }
 }
-
-// How a zone comes into being: sizes are worked out, words are written, and nobody sees any of it
-// until the directory names it.
-//
-// A zone is one run of pages: its own words, two kegs (records and buckets), the depot, a cache for
-// each possible worker, and the text of its schema.
 
 const DEFAULT_ALIGN = MIN_ALIGN_BYTES / BYTES_PER_WORD
 
@@ -190,18 +192,19 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   initKeg(memory, parts.keg, records, shape.limit ?? 0)
   initKeg(memory, parts.buckets, buckets, 0)
   memory.store(parts.depot + DepotWords.oldest, 0)
-  // Before anybody can find it: who else opens it must not take it for one that nobody has.
+  // Before others can find it: another opener that fails must not take it for unused and destroy
+  // it.
   memory.poke(parts.caches + space.slot * CacheWords.WORDS + CacheWords.opened, 1)
   pages.publish(zone, RunKind.zone)
   return zone
 }
 
-/** Words of a zone's own run, with so many bytes of schema text. */
+/** Words of a zone's own run, with `schemaBytes` bytes of schema text. */
 export function zoneWords({ maxWorkers }: Space, schemaBytes: number): number {
   return zoneParts(0, maxWorkers).schema + Math.ceil(schemaBytes / BYTES_PER_WORD)
 }
 
-/** Misuse when a zone that exists is not the one that the opener describes. */
+/** Misuse when the options differ from those that the zone was created with. */
 export function assertSameZone(call: string, space: Space, zone: number, shape: ZoneShape): void {
   const { memory } = space
   const parts = zoneParts(zone, space.maxWorkers)
@@ -232,7 +235,7 @@ export function assertSameZone(call: string, space: Space, zone: number, shape: 
   }
 }
 
-/** Words that each worker's cache starts from. */
+/** Resets a worker's cache words. */
 export function clearCache(memory: Memory, cache: number, flush: number): void {
   memory.poke(cache + CacheWords.alloc, 0)
   memory.poke(cache + CacheWords.free, 0)

@@ -1,8 +1,8 @@
 /**
- * What a zone can be told at creation, and how a later opener finds out that it disagrees.
+ * The options of a zone: checked, and turned into words.
  *
- * Sizes and options become frozen words of the zone; hooks are functions and cannot be shared, so
- * the zone remembers only which of them exist, and every worker that opens it brings its own.
+ * Sizes and options become frozen words of the zone. Hooks are functions and cannot be shared: the
+ * zone stores only which of them exist, and every worker that opens it gives its own.
  */
 
 import type { Item } from '../base/brands.ts'
@@ -23,13 +23,13 @@ import {
 /** Called with the item; legal verbs inside are those of other zones, not of this one. */
 export type Hook = (item: Item) => void
 
-/** What a zone needs to know of a record schema: its size, and the text that tells it from others. */
+/** The part of a record schema that a zone needs: its size, and a text that identifies it. */
 export interface RecordShape {
   readonly bytes: number
   readonly signature: string
 }
 
-/** Options of `arena.zone`. Whoever opens the zone again may leave any out, but not differ. */
+/** Options of `arena.zone`. A later opener may leave any out, but must not give other values. */
 export interface ZoneOptions extends TuneOptions {
   /** Size of an item in bytes, from 1 to what fits into the arena. Give this or `record`. */
   readonly bytes?: number
@@ -37,7 +37,7 @@ export interface ZoneOptions extends TuneOptions {
   readonly record?: RecordShape
   /** Alignment of items in bytes: a power of two from 8 to 4096. Default 8. */
   readonly align?: number
-  /** Domain whose readers may still look at freed items; then use `zallocSmr` and `zfreeSmr`. */
+  /** Domain whose readers may still see freed items; then use `zallocSmr` and `zfreeSmr`. */
   readonly smr?: Smr
   /** Knobs not given are those of this preset: see knobOptions.ts. Default `balanced`. */
   readonly preset?: PresetName
@@ -48,14 +48,17 @@ export interface ZoneOptions extends TuneOptions {
   readonly limit?: number
   /** Items whose memory is set aside at creation and stays with the zone. Default 0. */
   readonly reserve?: number
-  /** Items keep their memory for ever: readers of freed items see old or new ones, never others. FreeBSD UMA_ZONE_NOFREE. */
+  /**
+   * Slabs never go back to the arena: a stale address leads to an old or a new item of this zone,
+   * never to another thing. FreeBSD UMA_ZONE_NOFREE.
+   */
   readonly noFree?: boolean
   /** Runs at each allocation. May throw: then the item is not allocated. */
   readonly ctor?: Hook
   /**
-   * Runs at each free; in a zone with smr at reclamation, when no reader can look any more. Must
-   * not throw: if it does, the item is freed all the same, and the error surfaces from the verb that
-   * ran it - in a zone with smr perhaps an allocation of somebody else's.
+   * Runs at each free; in a zone with smr at reclamation, when no reader can see the item. Must not
+   * throw: if it does, the item is freed all the same, and the call that ran it throws the error.
+   * In a zone with smr that may be another worker's allocation.
    */
   readonly dtor?: Hook
   /** Runs when an item enters the zone from fresh memory. May throw: then the item stays there. */
@@ -71,7 +74,7 @@ export interface Hooks {
   readonly fini: Hook | undefined
 }
 
-/** The options as words. `undefined`: not said, so an opener does not insist on it. */
+/** The options, checked. `undefined`: not given. */
 export interface ZoneShape {
   readonly bytes: number | undefined
   readonly words: number | undefined
@@ -84,7 +87,7 @@ export interface ZoneShape {
   readonly preset: PresetName | undefined
   readonly knobs: GivenKnobs
   readonly hooks: Hooks
-  /** Whether a table of the same name is to have it: until there is one, it is the maker's alone. */
+  /** Made for a table of the same name: until that exists, the zone is its maker's alone. */
   readonly forTable?: boolean
 }
 
@@ -141,12 +144,11 @@ export function zoneShape(call: string, options: ZoneOptions, arenaBytes: number
   }
 }
 
-/** Items per bucket where the caller does not say. */
+/** Items per bucket by default. */
 export function capacityFor(recordWords: number): number {
   return defaultCapacity(recordWords, LINE_WORDS)
 }
 
-/** Words from item to item. */
 export function strideFor(recordWords: number, align: number): number {
   return roundUp(recordWords, align)
 }
@@ -156,12 +158,12 @@ export function hookBits(hooks: Hooks): number {
   return HOOKS.reduce((bits, name, i) => bits | (hooks[name] === undefined ? 0 : 1 << i), 0)
 }
 
-/** Whether items of such a zone keep state while they are free. */
+/** Whether free items keep state, so that they must not be filled. */
 export function keepsState(bits: number): boolean {
   return HOOKS.some((name, i) => STATEFUL.includes(name) && ((bits >> i) & 1) === 1)
 }
 
-/** Whether an item of such a zone has to see a hook before it may go back to its slab. */
+/** Whether a hook must run before an item goes back to its slab. */
 export function needsHooksToLeave(bits: number): boolean {
   return HOOKS.some((name, i) => LEAVING.includes(name) && ((bits >> i) & 1) === 1)
 }
@@ -171,7 +173,6 @@ export function hookNames(bits: number): string {
   return names.length === 0 ? 'no hooks' : names.join(', ')
 }
 
-/** What a worker has brought that has brought nothing. */
 export const NO_HOOKS: Hooks = {
   ctor: undefined,
   dtor: undefined,

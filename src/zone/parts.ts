@@ -1,6 +1,6 @@
 /**
- * What a zone is made of, as one worker holds it: its words, kegs, buckets, depot and cache, and what
- * its opener brought along.
+ * The parts of a zone that one worker holds: kegs, buckets, depot, cache, knobs, and the hooks that
+ * its opener gave.
  */
 
 import { BucketWords, CacheWords, ZoneWords, zoneParts } from '../memory/layout.ts'
@@ -16,7 +16,6 @@ import { Knobs } from './knobs.ts'
 import type { Hooks } from './options.ts'
 import { isTrashing, TRASH } from './trash.ts'
 
-/** The parts of a zone, as one worker holds them. */
 export interface Parts {
   readonly space: Space
   readonly at: number
@@ -31,19 +30,18 @@ export interface Parts {
   readonly depot: Depot
   readonly cache: Cache
   readonly knobs: Knobs
-  /** What this worker's calls are in the middle of. */
+  /** The calls of this worker that have not ended. */
   readonly frames: Frames
 }
 
 /**
- * Says that this worker may have buckets of the zone in hand: its reaper looks for them only where it
- * did. The zone cannot end meanwhile.
+ * Marks that this worker may hold buckets of the zone: its reaper looks for them only where it is
+ * marked. The caller makes sure that the zone is not destroyed meanwhile.
  */
 export function markOpened({ cache, space }: Pick<Parts, 'cache' | 'space'>): void {
   space.memory.poke(cache.at + CacheWords.opened, 1)
 }
 
-/** Puts together the parts of a zone, for the worker that `space` is of. */
 export function partsOf(
   space: Space,
   { address: at, name, serial }: Pick<Listing, 'address' | 'name' | 'serial'>,
@@ -75,21 +73,24 @@ export function partsOf(
   }
 }
 
-/** Takes back the mark of a destructor that an exception has kept from being called: see `marked`. */
+/**
+ * Takes back the mark of a destructor that was not called because of an exception: see `marked` in
+ * frames.ts.
+ */
 export function unmark({ frames, space }: Parts): void {
   const { marked } = frames
   if (marked === 0) return
   const { memory, slot } = space
-  // With another owner it is not in our hands any more: the zone was being ended.
+  // With another owner it is no longer ours: the zone was being destroyed.
   if (memory.peek(marked + BucketWords.owner) === allocOwner(slot))
     memory.poke(marked + BucketWords.destroyed, frames.begun)
   frames.marked = 0
 }
 
 /**
- * While calls of this worker are running that have buckets and items of their own, and one that they
- * have called was cut off: what they, and the next, must not meet half done. The rest is for when all
- * have ended. Throws Exhausted when a lock is not to be had.
+ * A call was cut off inside a hook, and the calls around it go on: completes what is half done in
+ * shared words. Lost buckets and items wait for `recover`, when no call is running. Throws
+ * Exhausted when a lock cannot be had in time.
  */
 export function mend(parts: Parts): void {
   const { buckets, cache, depot, frames, keg } = parts

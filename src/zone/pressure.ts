@@ -1,23 +1,25 @@
 /**
- * Pressure: the arena has no pages left for what one zone wants, and other zones may hold pages that
- * they do not need. Before anybody hears Exhausted, those go back to the arena.
+ * Pressure: the arena has no pages left for what one zone wants, and other zones may hold pages
+ * that they do not need. Before anybody hears Exhausted, those go back to the arena.
  *
  *   first    slabs that are wholly free, of every zone
  *   then     zone by zone, items that lie in the depot and may be used again: to their slabs
  *
  * It ends as soon as the pages suffice. Nobody waits for readers, and no hook runs: an item that
  * wants a destructor or `fini` before it goes back stays where it is, since only a worker that has
- * brought these hooks can do that, and not in the middle of another zone's allocation. Other workers
- * are asked to empty their caches, as `lookHarder` in supply.ts asks, and do so at their next slow path.
+ * brought these hooks can do that, and not in the middle of another zone's allocation. Other
+ * workers are asked to empty their caches, as `lookHarder` in supply.ts asks, and do so at their
+ * next slow path.
  *
- * The directory is locked meanwhile, so no zone can end under our hands. A worker that dies here has
- * at most one bucket in hand, whose owner is this worker's slot: reaping finds it there. A worker that an
- * exception throws out of here lives on, and no call of its own ever comes by that zone again: so each
- * zone is noted in `space.visits` before it is touched, and its depot knows which bucket is out. Two
- * cases for whoever finds such a note: that bucket is not in use, or its owner is the depot, then it was
- * given back, or never left; or its owner is our slot, then it is the one that we had, for every slow path
- * ends the visits before it takes a bucket itself. Otherwise (by the owner alone) a bucket would be taken
- * away from a call of ours that runs in the very zone.
+ * The directory is locked meanwhile, so no zone can end under our hands. A worker that dies here
+ * has at most one bucket in hand, whose owner is this worker's slot: reaping finds it there. A
+ * worker that an exception throws out of here lives on, and no call of its own ever comes by that
+ * zone again: so each zone is noted in `space.visits` before it is touched, and its depot knows
+ * which bucket is out. Two cases for whoever finds such a note: that bucket is not in use, or its
+ * owner is the depot, then it was given back, or never left; or its owner is our slot, then it is
+ * the one that we had, for every slow path ends the visits before it takes a bucket itself.
+ * Otherwise (by the owner alone) a bucket would be taken away from a call of ours that runs in the
+ * very zone.
  *
  * UMA: uma_reclaim(9) from the page daemon's low-memory event. There is no page daemon here: the
  * worker that is short of pages does it.
@@ -38,7 +40,9 @@ import { markOpened, type Parts, partsOf } from './parts.ts'
 /** Room for more than any arena has: all that can be given up is. */
 const ALL: readonly number[] = [Number.POSITIVE_INFINITY]
 
-/** `keg.reach` for a keg of the zone: if there are no pages for it, once more with those of others. */
+/**
+ * `keg.reach` for a keg of the zone: if there are no pages for it, once more with those of others.
+ */
 export function reachUnderPressure({ at, space }: Parts, keg: Keg, items: number): boolean {
   if (keg.reach(items)) return true
   if (!keg.mayHave(items)) return false
@@ -47,8 +51,9 @@ export function reachUnderPressure({ at, space }: Parts, keg: Keg, items: number
 }
 
 /**
- * Makes room for runs of so many words each, all at once, out of what other zones than `asking` do not
- * need. False when there is none, or when the directory's lock is not to be had. Legal inside a section.
+ * Makes room for runs of so many words each, all at once, out of what other zones than `asking` do
+ * not need. False when there is none, or when the directory's lock is not to be had. Legal inside a
+ * section.
  */
 export function relieve(space: Space, runs: readonly number[], asking = 0): boolean {
   const suffices = (): boolean => hasRoom(space, runs)

@@ -7,8 +7,8 @@
  *           their next refill or full bucket
  *
  * UMA's drain silently stops at the first bucket that readers still hold, and never sees the frees
- * in other CPUs' buckets. Here every level says what remains, and waiting has a time-out. Nobody waits
- * while this worker has an async section of the domain open: it could be waiting for that.
+ * in other CPUs' buckets. Here every level says what remains, and waiting has a time-out. Nobody
+ * waits while this worker has an async section of the domain open: it could be waiting for that.
  */
 
 import { Misuse, show } from '../base/errors.ts'
@@ -88,9 +88,9 @@ export function trim(parts: Parts, supply: Supply, failure: Failure): number {
 }
 
 /**
- * Everything in the depot goes to the slabs, as its readers leave; also for the end of a zone. It ends
- * with the first bucket in which a hook throws. Without a time it waits as long as `smr.wait` does: a
- * lazy clock needs its ticks besides.
+ * Everything in the depot goes to the slabs, as its readers leave; also for the end of a zone. It
+ * ends with the first bucket in which a hook throws. Without a time it waits as long as `smr.wait`
+ * does: a lazy clock needs its ticks besides.
  */
 export function drain(
   parts: Parts,
@@ -104,8 +104,8 @@ export function drain(
   let released = 0
   const takeAll = (): boolean => {
     depot.urge()
-    // Destructors may free, into this zone too. What they add is for the next round, and between two
-    // rounds the time is looked at: one that allocates what it frees brings no end nearer.
+    // Destructors may free, into this zone too. What they add is for the next round, and between
+    // two rounds the time is looked at: one that allocates what it frees brings no end nearer.
     for (let most = depot.size(); most > 0; most--) {
       const bucket = depot.fetch(0)
       if (bucket === 0) break
@@ -123,10 +123,11 @@ export function drain(
 // is the one time that a worker touches another's words.
 
 /**
- * Runs the destructors of what waits in the depot and in this worker's cache: each may free what its
- * record owns, also in this zone, so level by level, as long as each leaves less live: a hook that
- * frees what it has itself allocated brings no end nearer. What other workers have freed and not sealed
- * stays where it is: what is live could be in use by them. False when readers did not leave in time.
+ * Runs the destructors of what waits in the depot and in this worker's cache: each may free what
+ * its record owns, also in this zone, so level by level, as long as each leaves less live: a hook
+ * that frees what it has itself allocated brings no end nearer. What other workers have freed and
+ * not sealed stays where it is: what is live could be in use by them. False when readers did not
+ * leave in time.
  */
 export function freeOwned(
   parts: Parts,
@@ -151,15 +152,15 @@ export function freeOwned(
 }
 
 /**
- * Ends a zone that its maker, or who was to finish it, has no use for: unless another worker has it open,
- * or there is, or was, an item of it about. So there is nothing in it for a hook or a reader. Whether it
- * is gone.
+ * Ends a zone that its maker, or who was to finish it, has no use for: unless another worker has it
+ * open, or there is, or was, an item of it about. So there is nothing in it for a hook or a reader.
+ * Whether it is gone.
  */
 export function endUnused(parts: Parts): boolean {
   const { at, depot, serial, space } = parts
-  // With the directory locked nobody opens it. Who does so before has it marked by the same lock, and who
-  // comes later does not find it. Otherwise it would go while another fills it, and his words in it would
-  // be of whatever comes to lie there.
+  // With the directory locked nobody opens it. Who does so before has it marked by the same lock,
+  // and who comes later does not find it. Otherwise it would go while another fills it, and his
+  // words in it would be of whatever comes to lie there.
   const isUnused = (): boolean => {
     const { pending, safe } = depot.counts()
     return pending + safe === 0 && !isUsed(space, at)

@@ -9,9 +9,9 @@ import { putHeldBack } from './hooks.ts'
 import { type Parts, unmark } from './parts.ts'
 
 /**
- * Puts everything into its place that calls of this worker have left lying about. None of them may be
- * running. Throws Exhausted when a lock is not to be had, and may be called again. False: the zone is
- * gone, with all that was lost.
+ * Puts everything into its place that calls of this worker have left lying about. None of them may
+ * be running. Throws Exhausted when a lock is not to be had, and may be called again. False: the
+ * zone is gone, with all that was lost.
  */
 export function recover(parts: Parts): boolean {
   const { at, buckets, cache, depot, frames, keg, serial, space } = parts

@@ -132,7 +132,9 @@ export function twosOf(n: number): number {
   return BITS - 1 - Math.clz32(n & -n)
 }
 
-/** The inverse of an odd number modulo 2^32: each step of Newton's doubles the bits that are right. */
+/**
+ * The inverse of an odd number modulo 2^32: each step of Newton's doubles the bits that are right.
+ */
 export function inverseOf(odd: number): number {
   let inverse = odd
   for (let right = 3; right < BITS; right *= 2) {
@@ -144,18 +146,20 @@ export function inverseOf(odd: number): number {
 // Where the items of a keg lie: from an address to its slab and its index there, and back.
 //
 // Every free asks whether an address is that of an item of its zone. The page table says what lies
-// there, the slab which keg's it is, and one product says the rest: the stride is 2^twos times an odd
-// number, and multiplied by the inverse of that modulo 2^32, and rotated by the rest, a multiple of
-// the stride becomes its quotient. An offset that is none, or lies in front of the items or behind
-// them, becomes a number that no index is. (The map is one to one, and sends index * stride to index.)
+// there, the slab which keg's it is, and one product says the rest: the stride is 2^twos times an
+// odd number, and multiplied by the inverse of that modulo 2^32, and rotated by the rest, a
+// multiple of the stride becomes its quotient. An offset that is none, or lies in front of the
+// items or behind them, becomes a number that no index is. (The map is one to one, and sends index
+// * stride to index.)
 //
-// Both looks, at the page's entry and at the slab's keg, race with whoever gives pages back or takes them.
-// Any value that these words ever had is fine. Two cases: the caller has the item by right, then its slab
-// cannot go, entry and keg were written before the item was handed out, and the looks find them; or it has
-// not, then it is refused as well as two looks can tell. A yes to such a caller is one that was true some
-// time: the address was an item of this keg and has been freed since (its slab went back, so all in it
-// were), and this free, a second one, cannot be told from one that came in time. Otherwise (a lock, or a
-// look that orders) every free would pay for the sake of those who are in error.
+// Both looks, at the page's entry and at the slab's keg, race with whoever gives pages back or
+// takes them. Any value that these words ever had is fine. Two cases: the caller has the item by
+// right, then its slab cannot go, entry and keg were written before the item was handed out, and
+// the looks find them; or it has not, then it is refused as well as two looks can tell. A yes to
+// such a caller is one that was true some time: the address was an item of this keg and has been
+// freed since (its slab went back, so all in it were), and this free, a second one, cannot be told
+// from one that came in time. Otherwise (a lock, or a look that orders) every free would pay for
+// the sake of those who are in error.
 
 // Names of this module are constants to the optimizer; a field of an imported object is two loads.
 const SLAB = RunKind.slab

@@ -24,7 +24,9 @@ import { relieve, shrink } from './pressure.ts'
 import { recover } from './recover.ts'
 import { fillTrash } from './trash.ts'
 
-/** What is told of a worker's slow paths, to do in later turns what nobody asks for: see timers.ts. */
+/**
+ * What is told of a worker's slow paths, to do in later turns what nobody asks for: see timers.ts.
+ */
 interface Housekeeping {
   loaded(): void
   refilling(): void
@@ -184,8 +186,8 @@ export class Supply {
 
   /**
    * Makes room for one more item in the free bucket. False only when there is no memory for an
-   * empty bucket and none has expired within the default time-out. What hooks throw is in `failure`;
-   * whatever is thrown from here, no room was made.
+   * empty bucket and none has expired within the default time-out. What hooks throw is in
+   * `failure`; whatever is thrown from here, no room was made.
    */
   makeRoom(failure: Failure): boolean {
     this.begin()
@@ -225,7 +227,9 @@ export class Supply {
     return true
   }
 
-  /** What the depot has beyond its limit goes to the slabs: two buckets at most for one that came. */
+  /**
+   * What the depot has beyond its limit goes to the slabs: two buckets at most for one that came.
+   */
   easeDepot(failure: Failure): void {
     const { depot } = this.parts
     for (let n = 0; n < 2 && depot.isOverfull(); n++) {
@@ -246,7 +250,9 @@ export class Supply {
     if (empty !== 0) this.loadFree(empty, owner)
   }
 
-  /** The same for a bucket that grows old: the next free takes another, whose age begins with it. */
+  /**
+   * The same for a bucket that grows old: the next free takes another, whose age begins with it.
+   */
   ageOut(): void {
     const { cache } = this.parts
     if (cache.free === 0) return
@@ -341,8 +347,8 @@ export class Supply {
   // ---- items -------------------------------------------------------------------------------
 
   /**
-   * Gives the items of a fetched bucket back to their slabs. It is an empty bucket then, in our hands.
-   * Returns how many items; what hooks throw is in `failure`.
+   * Gives the items of a fetched bucket back to their slabs. It is an empty bucket then, in our
+   * hands. Returns how many items; what hooks throw is in `failure`.
    */
   release(bucket: number, failure: Failure): number {
     const { keg, buckets } = this.parts
@@ -358,8 +364,8 @@ export class Supply {
   // ---- calls -------------------------------------------------------------------------------
 
   /**
-   * Runs a slow path. What its hooks throw surfaces in the end; whatever else ends it leaves things to
-   * recover, and the next one does.
+   * Runs a slow path. What its hooks throw surfaces in the end; whatever else ends it leaves things
+   * to recover, and the next one does.
    */
   run<T>(body: (failure: Failure) => T): T {
     const failure = new Failure()
@@ -445,8 +451,8 @@ export class Supply {
 
 /**
  * No bucket is to be had, now or later: frees one item by itself, into its slab, when no reader can
- * see it. False, and nothing has changed, when readers do not leave within the default time-out. What
- * hooks throw is in `failure`. (UMA: zone_free_item.)
+ * see it. False, and nothing has changed, when readers do not leave within the default time-out.
+ * What hooks throw is in `failure`. (UMA: zone_free_item.)
  */
 export function freeAlone(parts: Parts, item: Item, failure: Failure): boolean {
   const { depot, domain, frames, hooks, recordWords, space, trashing } = parts

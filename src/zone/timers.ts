@@ -7,9 +7,9 @@
  *          bucket is loaded, one at a time, and a refill looks at the time as well, for a worker
  *          whose event loop does not turn. Who ages out loads no other bucket: the next free does,
  *          and sets the next timer. A worker that frees nothing has none.
- *   trim   all workers that use the zone set a timer; the first whose timer comes due trims for all.
- *          A worker that has not touched its alloc bucket between two of them puts it back as well.
- *          When nothing is left to give back, no timer is set until the next slow path.
+ *   trim   all workers that use the zone set a timer; the first whose timer comes due trims for
+ *          all. A worker that has not touched its alloc bucket between two of them puts it back as
+ *          well. When nothing is left to give back, no timer is set until the next slow path.
  *
  * No timer keeps a thread alive, and none is heard while a section is left open across turns.
  */
@@ -155,7 +155,9 @@ const PATIENCE_MS = 50
 class Alarm {
   private readonly turn: Turn
   private ring: (again: () => void) => void
-  /** What it was set to, 0 when it is not; and which of all timers it is: the others are not heard. */
+  /**
+   * What it was set to, 0 when it is not; and which of all timers it is: the others are not heard.
+   */
   private ms = 0
   private timer = 0
 

@@ -4,14 +4,12 @@
  *   zalloc  <- cache.pop  <- refill <- depot (expired, polled) or keg (fresh)
  *   zfree   -> cache.push -> retire -> depot (stamped with a goal)
  *
- * This file is the door: it asserts what would corrupt, takes the fast path, and leaves all else to
- * cache.ts, supply.ts, depot.ts and keg.ts. A zone with an smr domain batches as UMA does: a full
- * bucket of frees is stamped with one advance, and reused only after the poll for it has said yes;
- * so a bucket of N records costs one write to the clock per N frees, and the poll comes long after
- * its goal has passed.
+ * This file checks the caller and takes the fast path; cache.ts, supply.ts, depot.ts and keg.ts do
+ * the rest. A zone with an smr domain batches as UMA does: a full bucket of frees is stamped with
+ * one advance, and reused only after the poll for it has said yes; so a bucket of N records costs
+ * one write to the clock per N frees, and the poll comes long after its goal has passed.
  *
- * The handle belongs to one worker; any number of workers open the same zone by name. What the
- * verbs do with memory is the arena's business; what a record means is its owner's.
+ * The handle belongs to one worker; any number of workers open the same zone by name.
  */
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
@@ -57,7 +55,10 @@ import { freeAlone, Supply } from './supply.ts'
 import { Timers } from './timers.ts'
 import { fillTrash } from './trash.ts'
 
-/** Which verbs this handle obeys. Numbers, and names of this module: every verb asks. */
+/**
+ * Which verbs are legal on this handle. Numeric constants of this module, because every call checks
+ * them.
+ */
 const PLAIN = 0
 const SMR = 1
 const CLOSED = 2
@@ -75,11 +76,11 @@ export class Zone {
   private readonly cache: Cache
   private readonly addresses: Addresses
   private readonly supply: Supply
-  /** Whether an allocation has more to do than move a word. */
+  /** Whether an allocation must call `construct`. */
   private readonly careful: boolean
   private readonly checks: boolean
   private mode: number
-  // What the fast paths ask, one word each: small enough to be inlined where they are called.
+  // One flag per fast path: the verbs stay small enough to be inlined.
   private readyToAlloc: boolean
   private readyToFree: boolean
 
@@ -106,10 +107,10 @@ export class Zone {
   // ---- zones with smr ----------------------------------------------------------------------
 
   /**
-   * Allocates a record. Its words hold whatever was in them. Never waits for readers, though once
-   * per bucket it takes the zone's locks; legal inside a section. Throws Exhausted when neither the
-   * arena, nor the limit, nor any expired bucket gives one; says how many are live, cached and
-   * pending. Misuse in a zone without smr. FreeBSD uma_zalloc_smr(9), XNU zalloc_smr.
+   * Allocates a record. Its words are not cleared. Never waits for readers, but takes the zone's
+   * locks once per bucket; legal inside a section. Throws Exhausted, with the numbers of live,
+   * cached and pending items, when no bucket has expired and the arena or the limit allows no new
+   * item. Misuse in a zone without smr. FreeBSD uma_zalloc_smr(9), XNU zalloc_smr.
    */
   zallocSmr(): Item {
     return ((this.readyToAlloc && this.cache.pop()) || this.allocSlowly()) as Item
@@ -121,11 +122,11 @@ export class Zone {
   }
 
   /**
-   * Frees a record that is unlinked already: from here on no new reader may find it, and it is used
-   * again only when every reader that could see it has left. The destructor runs then, not now.
-   * Blocks only when there is no memory at all for a bucket, for 30 s at most. Misuse for an item
-   * that is not this zone's, inside a section of its domain, and in checked arenas for a double
-   * free. FreeBSD uma_zfree_smr(9), XNU zfree_smr; NetBSD pool_cache_put after pool_cache_set_smr.
+   * Frees a record that is unlinked already, so that no new reader can find it. It is used again
+   * only when every reader that could see it has left; the destructor runs then, not now. Blocks
+   * only when there is no memory for a bucket, for 30 s at most. Misuse for an item that is not
+   * this zone's, inside a section of its domain, and in checked arenas for a double free. FreeBSD
+   * uma_zfree_smr(9), XNU zfree_smr; NetBSD pool_cache_put after pool_cache_set_smr.
    */
   zfreeSmr(item: Item): void {
     const slab = this.addresses.slabOf(item)
@@ -145,11 +146,12 @@ export class Zone {
   }
 
   /**
-   * `count` records at once, 0 to 1,048,576, or none: where `zallocSmr` would throw before the last,
-   * those that were made go back, and the same error surfaces; Exhausted says `asked` too. In a zone
-   * with a constructor the destructor undoes it for each of them; without one nobody has made records
-   * of them, and it hears nothing. Does not wait, legal inside a section, Misuse in a zone without smr. For all or
-   * nothing, not for speed: it costs what so many single verbs do. Linux kmem_cache_alloc_bulk().
+   * Allocates `count` records, 0 to 1,048,576, or none: if one of them fails, those already
+   * allocated go back and the error of `zallocSmr` is thrown; Exhausted also says how many were
+   * `asked`. If the zone has a constructor, the destructor runs for each record that goes back;
+   * without a constructor it does not. Does not wait, legal inside a section, Misuse in a zone
+   * without smr. Use it for all or nothing, not for speed: it costs as much as `count` single
+   * calls. Linux kmem_cache_alloc_bulk().
    */
   zallocSmrBatch(count: number): Item[] {
     if (this.mode !== SMR) throw this.wrongVerb('zallocSmrBatch')
@@ -157,10 +159,10 @@ export class Zone {
   }
 
   /**
-   * Frees many records, all unlinked already. Each full bucket is retired as ever. Whatever is
-   * Misuse for one in `zfreeSmr` is so for all, and nothing has changed; in checked arenas also an
-   * item that is there twice. Blocks as `zfreeSmr`; Exhausted says how many were `freed`, the
-   * others are yours. Misuse inside a section, as for one.
+   * Frees many records, all unlinked already. Equivalent to `zfreeSmr` for each, but items move a
+   * bucketful at a time. If one item would be Misuse in `zfreeSmr`, the call is, and frees none; in
+   * checked arenas also if an item is there twice. Blocks as `zfreeSmr`; Exhausted says how many
+   * were `freed`, the others stay yours. Misuse inside a section.
    */
   zfreeSmrBatch(items: readonly Item[]): void {
     if (this.mode !== SMR) throw this.wrongVerb('zfreeSmrBatch')
@@ -170,17 +172,16 @@ export class Zone {
   // ---- plain zones -------------------------------------------------------------------------
 
   /**
-   * Allocates a record of a zone without smr. As `zallocSmr` otherwise. FreeBSD uma_zalloc(9).
-   * Waits for nobody but the holders of the zone's locks; legal inside any section. Exhausted and
-   * Misuse as there.
+   * `zallocSmr` for a zone without smr. Waits only for the holders of the zone's locks; legal
+   * inside any section. Exhausted as there; Misuse in a zone with smr. FreeBSD uma_zalloc(9).
    */
   zalloc(): Item {
     return this.takePlain() || this.fail('zalloc')
   }
 
   /**
-   * `zalloc`, but 0 instead of Exhausted. Misuse in a zone with smr. Waits and is legal as
-   * `zalloc`.
+   * `zalloc`, but 0 instead of Exhausted. Misuse in a zone with smr. Waits only for the zone's
+   * locks; legal inside any section.
    */
   tryZalloc(): Item {
     return this.takePlain() || this.refuse()
@@ -208,19 +209,19 @@ export class Zone {
   }
 
   /**
-   * `zalloc` that waits for memory to be freed, as `zallocSmrAsync` does. Rejects and is legal
-   * inside a section as that.
+   * `zalloc` that waits for memory to be freed. Waits, rejects and is legal as `zallocSmrAsync`;
+   * Misuse in a zone with smr.
    */
   zallocAsync(options?: AsyncWaitOptions): Promise<Item> {
     return this.allocAsync('zallocAsync', options, () => this.takePlain())
   }
 
-  // ---- keeping house -----------------------------------------------------------------------
+  // ---- maintenance -------------------------------------------------------------------------
 
   /**
-   * Makes room in this worker's free bucket, so that its next free cannot fail: for code that must
-   * not be stopped between unlinking and freeing, in one turn of the event loop. Blocks and throws
-   * Exhausted where that free would; Misuse inside a section.
+   * Makes room in this worker's free bucket, so that its next free in the same turn of the event
+   * loop cannot fail: call it before you unlink. Blocks and throws Exhausted where that free would;
+   * Misuse inside a section.
    */
   makeRoom(): void {
     if (this.readyToFree && !(this.domain as Smr).inside && this.supply.hasRoom) return
@@ -230,7 +231,7 @@ export class Zone {
   private makeRoomSlowly(): void {
     this.assertOpen('makeRoom')
     this.assertOutside('makeRoom')
-    // A plain zone can always give an item back to its slab.
+    // Without room a plain zone gives the item back to its slab.
     const failure = new Failure()
     const made = this.supply.makeRoom(failure)
     failure.surface()
@@ -239,8 +240,8 @@ export class Zone {
   }
 
   /**
-   * Retires this worker's part-filled free bucket now, so that its items can expire: before going
-   * idle. Waits for nobody. Misuse inside a section of its domain.
+   * Retires this worker's part-filled free bucket now, so that its items can expire. Call it before
+   * the worker goes idle. Does not wait for readers. Misuse inside a section of its domain.
    */
   seal(): void {
     this.assertOpen('seal')
@@ -250,9 +251,9 @@ export class Zone {
 
   /**
    * Gives memory back: see reclaim.ts. `trim` does not wait; `drain` and `all` block until readers
-   * have left, at most `timeoutMs` (default as for `smr.wait`: 30 s, on a lazy clock three ticks more,
-   * 1 s instead of 30 in a worker that supervises), and report what remains. Misuse inside a section.
-   * FreeBSD uma_zone_reclaim(9), which says neither.
+   * have left, at most `timeoutMs` (default as for `smr.wait`: 30 s, on a lazy clock three ticks
+   * more, 1 s instead of 30 in a worker that supervises), and report what remains. Misuse inside a
+   * section. FreeBSD uma_zone_reclaim(9), which has no time-out and does not report.
    */
   reclaim(level: ReclaimLevel, options?: WaitOptions): Reclaimed {
     this.assertOpen('reclaim')
@@ -267,10 +268,10 @@ export class Zone {
   }
 
   /**
-   * Turns knobs of the zone while it is in use, for all workers; each hears of it at its next slow
-   * path. Knobs not given stay, or with `preset` become those of the preset. Misuse for a bucket
-   * outside the range that the zone was made with, for which its buckets have room. Blocks on the
-   * zone's locks only; legal inside a section.
+   * Changes knobs of the zone while it is in use, for all workers; each worker reads them at its
+   * next slow path. Knobs not given keep their values, or with `preset` become those of the preset.
+   * Misuse for a bucket outside the range that the zone was made with. Blocks on the zone's locks
+   * only; legal inside a section.
    */
   tune(options: TuneOptions & { readonly preset?: PresetName }): void {
     this.assertOpen('tune')
@@ -279,8 +280,8 @@ export class Zone {
 
   /**
    * Makes slabs until the zone has `items` in all, used or not; 0 to its limit. Throws Exhausted
-   * when it cannot, and keeps what it made. FreeBSD uma_prealloc(9). Misuse for a number out of
-   * range. Blocks on the zone's locks only; legal inside a section.
+   * when it cannot, and adds none. FreeBSD uma_prealloc(9). Misuse for a number out of range.
+   * Blocks on the zone's locks only; legal inside a section.
    */
   prealloc(items: number): void {
     this.assertOpen('prealloc')
@@ -293,7 +294,7 @@ export class Zone {
 
   /**
    * Whether `item` is a record of this zone, allocated or not. Never throws for a number. Misuse
-   * when the zone has ended. Never blocks; legal anywhere.
+   * when the zone was destroyed. Never blocks; legal anywhere.
    */
   owns(item: Item): boolean {
     this.assertOpen('owns')
@@ -301,9 +302,9 @@ export class Zone {
   }
 
   /**
-   * Compares what is allocated with what the caller can reach: `leaked` items are neither. Exact
-   * only while no other worker uses the zone. Misuse for what is no list of items. Blocks on the
-   * zone's locks only; legal inside a section.
+   * Finds leaks: `leaked` are the items that are allocated but not in `reachable`. Exact only while
+   * no other worker uses the zone. Misuse if `reachable` is no list of items. Blocks on the zone's
+   * locks only; legal inside a section.
    */
   audit(reachable: Iterable<Item>): { leaked: Item[] } {
     this.assertOpen('audit')
@@ -311,8 +312,9 @@ export class Zone {
   }
 
   /**
-   * Walks everything and throws Corruption unless every item is in exactly one place. Quiet zones.
-   * Misuse when the zone has ended. Blocks on the zone's locks only; legal inside a section.
+   * Walks the whole zone and throws Corruption unless every item is in exactly one place. Only
+   * while no other worker uses the zone. Misuse when the zone was destroyed. Blocks on the zone's
+   * locks only; legal inside a section.
    */
   check(): void {
     this.assertOpen('check')
@@ -320,8 +322,8 @@ export class Zone {
   }
 
   /**
-   * Counts. Of other workers' doings possibly a moment old. Plain JSON. Misuse when the zone has
-   * ended. Never blocks; legal inside a section.
+   * Counts, as plain JSON. Those of other workers may be a moment old. Misuse when the zone was
+   * destroyed. Never blocks; legal inside a section.
    */
   stats(): ZoneStats {
     this.assertOpen('stats')
@@ -330,10 +332,10 @@ export class Zone {
 
   /**
    * Ends the zone: destructors and `fini` run, and its memory goes back to the arena. All workers
-   * must have stopped using it. Misuse while items are live - but for those that destructors free,
-   * which wait in the depot or with this worker, and run first -; Exhausted if readers do not leave
-   * within `timeoutMs` (default as for `reclaim`), the zone then goes on. FreeBSD uma_zdestroy(9).
-   * Blocks for them; Misuse inside a section of its domain.
+   * must have stopped using it. Destructors of items in the depot and in this worker's cache run
+   * first, and may free others; Misuse if items are live after that. Blocks until readers have
+   * left, at most `timeoutMs` (default as for `reclaim`), then Exhausted; the zone then still
+   * exists. Misuse inside a section of its domain. FreeBSD uma_zdestroy(9).
    */
   destroy(options?: WaitOptions): void {
     this.assertOpen('destroy')
@@ -341,7 +343,7 @@ export class Zone {
     this.parts.space.assertSleepable('zone.destroy')
     const { domain, hooks } = this.parts
     const inUse = (): number => this.stats().live
-    // Items that are live may be owned by others that wait for their destructors.
+    // Live items may belong to items that still wait for their destructors.
     const owns = domain !== undefined && hooks.dtor !== undefined
     const isDrained = !owns || inUse() === 0 || freeOwned(this.parts, this.supply, options, inUse)
     const { live, pending } = this.stats()
@@ -356,37 +358,37 @@ export class Zone {
     this.end()
   }
 
-  // ---- for the arena and for structures ----------------------------------------------------
+  // ---- internal: for the arena and for data structures -------------------------------------
 
   /**
-   * Ends a zone that its maker has no use for after all, unless others have one meanwhile; then only the
-   * handle is closed. Nobody can see anything of it: so it does not wait, and is legal inside a section.
+   * Ends a zone that was opened for nothing, unless another worker uses it; then only closes the
+   * handle. No reader can see anything of it, so it does not wait and is legal inside a section.
    * @internal
    */
   undo(): void {
-    // It has nothing of the zone in hand. If this fails, who comes next may end it.
+    // This worker holds nothing of the zone. If this fails, another worker may end it.
     this.memory.poke(this.cache.at + CacheWords.opened, 0)
     if (endUnused(this.parts)) this.end()
     else this.close()
   }
 
   /**
-   * Takes back an item that was allocated and never became a record: nobody has seen it, so it need
-   * not wait for readers, and there is nothing in it for a destructor. In two calls, so that it is the
-   * caller's until the first has returned, and the zone's from then on. Never block. @internal
+   * Takes back an item that was allocated and never became a record: no reader has seen it and no
+   * destructor runs. Two calls: the item is the caller's until the first has returned, and the
+   * zone's afterwards. Neither blocks. @internal
    */
   holdRaw(item: Item): number {
     return holdRaw(this.parts, item)
   }
 
-  /** The second: what `holdRaw` has returned goes back. @internal */
+  /** The second call; `held` is what `holdRaw` returned. @internal */
   giveHeldBack(held: number): void {
     giveHeldBack(this.parts, held)
   }
 
   /**
-   * `zfreeSmr` once more, for one that an exception has ended before the item was in the bucket; then a
-   * checked arena may have taken note of it already. There is room for it. @internal
+   * Repeats a `zfreeSmr` that an exception ended before the item was in the bucket; its busy bit
+   * may be cleared already. The caller has made room. @internal
    */
   zfreeSmrAgain(item: Item): void {
     const slab = this.addresses.slabOf(item)
@@ -394,12 +396,12 @@ export class Zone {
     if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
   }
 
-  /** Whether the handle still leads to its zone. @internal */
+  /** Whether the handle is open and its zone exists. @internal */
   isAlive(): boolean {
     return this.mode !== CLOSED && this.supply.isAlive()
   }
 
-  /** This worker leaves: all it caches goes to the depot. @internal */
+  /** This worker detaches: all that it caches goes to the depot. @internal */
   close(): void {
     if (this.mode !== CLOSED && this.supply.isAlive()) {
       this.supply.run(() => this.supply.flush())
@@ -408,7 +410,7 @@ export class Zone {
     this.end()
   }
 
-  /** This worker was reaped while it lives: its words of the zone are another's. @internal */
+  /** This worker was reaped while alive: its words of the zone are no longer its own. @internal */
   forget(): void {
     this.end()
   }
@@ -421,13 +423,13 @@ export class Zone {
     this.readyToFree = false
   }
 
-  // ---- the way of an allocation ------------------------------------------------------------
+  // ---- allocation --------------------------------------------------------------------------
 
   private allocSlowly(): Item {
     return this.takeSmr() || this.fail('zallocSmr')
   }
 
-  /** `zfreeSmr` with more to check, or something to refuse. */
+  /** `zfreeSmr` in a checked arena, or with an argument that is refused. */
   private freeSlowly(item: Item, slab: number): void {
     if (this.mode !== SMR) throw this.wrongVerb('zfreeSmr')
     if (slab === 0) throw foreign(this.parts, 'zfreeSmr', item)
@@ -453,21 +455,21 @@ export class Zone {
     return NULL_ITEM
   }
 
-  // ---- off the fast path -------------------------------------------------------------------
+  // ---- slow paths --------------------------------------------------------------------------
 
-  /** The end of a free in a plain zone: nobody sees the item any more. */
+  /** The end of a free in a plain zone. */
   private keep(slab: number, item: Item): void {
     if (this.parts.trashing) fillTrash(this.memory, item, this.parts.recordWords)
     if (!this.cache.push(item)) this.pushSlowly('zfree', slab, item)
   }
 
   private pushSlowly(verb: string, slab: number, item: Item): void {
-    // What a hook throws on the way surfaces in the end, and the item is freed. Whatever else is
-    // thrown, it is not: the push is the last step.
+    // If a hook throws, the item is freed and the error is rethrown at the end. After any other
+    // error the item is not freed: the push is the last step.
     const failure = new Failure()
     let done = false
     try {
-      // Hooks may free into this zone too, and take the room that was made.
+      // A hook may free into this zone and fill the room that was made.
       while (!done && this.supply.makeRoom(failure)) done = this.cache.push(item)
       if (!done) done = freeAlone(this.parts, item, failure)
     } finally {
@@ -525,10 +527,9 @@ export class Zone {
   }
 }
 
-// Turning the knobs of a zone that is in use.
-
 export type { TuneOptions } from './knobOptions.ts'
 
+/** `zone.tune`, and with it `table.zone.tune`. */
 export function tuneZone(
   parts: Parts,
   options: TuneOptions & { readonly preset?: PresetName },
