@@ -1,27 +1,27 @@
 /**
- * Callbacks that run when nobody can see any more what their caller has unlinked: OpenBSD's
- * smr_call, XNU's smr_call.
+ * Callbacks that run when no reader can reach what their caller has unlinked (OpenBSD's and XNU's
+ * smr_call), and waiting for the callbacks of all workers (smr_barrier).
  *
  *   call -> the open batch -> sealed under one goal -> polled between turns -> run, in order
  *
- * Batching is the same idea as in a zone: one goal, and so one step of the clock, for all that a
- * worker queues in a turn of its event loop; for less when the batch grows beyond what XNU caps it
- * at, in callbacks or in the bytes that they say they will free. A batch runs on the worker that
- * queued it, between turns, outside any section; a long one is spread over turns, so that the event
- * loop stays responsive. A callback that throws does not keep the others from running.
+ * Batching is as in a zone: one goal, and so one step of the clock, for all that a worker queues
+ * in a turn of its event loop; a batch that grows beyond XNU's caps, in callbacks or in the bytes
+ * that they will free, is sealed at once. A batch runs on the worker that queued it, between
+ * turns, outside any section; a long one is spread over several turns, so that the event loop
+ * stays responsive. A callback that throws does not keep the others from running.
  *
- * Functions are private memory: nobody else can run them. What others can see are two counters in
- * the worker's words, how many it has queued and how many of these are completed. A barrier reads the
- * first of each worker and waits for the second to get there. [C] The counter of completed ones moves
+ * Functions are private memory: no other worker can run them. Two shared counters of the worker
+ * tell how many it has queued and how many of these are completed. A barrier reads the first of
+ * each worker and waits until the second has got there. [C] The counter of completed ones moves
  * after the callback has returned, by an atomic add: if a barrier's load reads it, all that the
  * callback did happens before; if it reads less, the barrier waits. Otherwise (moved before, or
- * plainly) somebody could take for done what is still being done. A worker that leaves or dies
- * completes what it had queued without having run it: what was called, has not run and does not wait
- * is lost. It is counted by what is left, so that a death between two counts cannot make it wrong.
+ * plainly) the barrier could end while a callback is still running. A worker that leaves or dies
+ * completes what it had queued without running it. How many are lost is computed: all, less those
+ * that ran, less those that wait. So a death between two counters cannot make it wrong.
  *
- * Callbacks may do anything, also what ends their own worker's attachment or their domain. Those
- * verbs run what is left of the queue themselves, in the middle of one of it: so every loop here
- * asks anew what comes next, and the one that runs counts as completed when it calls such a verb.
+ * A callback may also detach its worker or destroy the domain. Those verbs run the rest of the
+ * queue themselves, in the middle of one of its callbacks. So every loop here asks anew what comes
+ * next, and the callback that runs counts as completed when it calls such a verb.
  */
 
 import { Exhausted } from '../base/errors.ts'
@@ -37,23 +37,27 @@ import type { Readers } from './poll.ts'
 import { dropCalls } from './reap.ts'
 import { outside } from './trackers.ts'
 
-/** What `smr.call` can be told. */
+/** Options of `smr.call`. */
 export interface CallOptions {
   /** Roughly how many bytes the callback will free, from 0 on. Default 0. */
   readonly bytes?: number
-  /** Not to be delayed for the sake of batching. */
+  /** Moves the clock at once, and does not wait for a batch to fill. Default false. */
   readonly expedite?: boolean
 }
 
-/** XNU's caps: a batch with so many callbacks, or bytes to free, moves the clock at once. */
+/**
+ * XNU's caps: a batch with so many callbacks, or so many bytes to free, moves the clock at once.
+ */
 export const BATCH_CALLBACKS = 128
 export const BATCH_BYTES: number = 2 ** 18
 /** How long callbacks may run in one turn before the event loop gets its chance. */
 const BUDGET_MS = 2
-/** How often a batch is polled before the clock is urged on for it. */
+/** How often a batch is polled before a poll moves the clock for it. */
 const PATIENT_POLLS = 2
 const LONGEST_DELAY_MS = 8
-/** Callbacks keep their worker's event loop alive for so long while readers do not leave. */
+/**
+ * While readers do not leave, waiting callbacks keep the event loop alive for at most this long.
+ */
 export const KEEP_ALIVE_MS = 30_000
 
 interface Batch {
@@ -77,20 +81,20 @@ export class Calls {
   private openBytes = 0
   private readonly batches: Batch[] = []
   private sealed = 0
-  /** Up to this batch, somebody is in a hurry. */
+  /** Batches up to this number are urgent. */
   private urgent = 0
-  /** The number of the pump that is due; 0 when none is. An older one that comes late does nothing. */
+  /** Number of the pump that is scheduled, 0 none. An older one that comes late does nothing. */
   private due = 0
-  /** Milliseconds that it was put off for. */
+  /** The delay with which it was scheduled. */
   private dueIn = 0
   private pumps = 0
   private running = false
   private closed = false
-  /** How often, and since when, the oldest batch has been polled in vain. */
+  /** Failed polls for the oldest batch, and the time of the first. */
   private polls = 0
   private since: number | undefined
   private hurried = 0
-  /** Callbacks that wait here, and that have run, since the tallies of these were last written. */
+  /** Callbacks queued, and callbacks run, that the shared tallies do not count yet. */
   private uncounted = 0
   private uncountedRun = 0
 
@@ -106,8 +110,8 @@ export class Calls {
 
   queue(callback: () => void, bytes: number, expedite: boolean): void {
     const { memory, reader } = this
-    // Counted before it waits here: a barrier never takes for completed what is still to run. If an
-    // exception comes in between, one is counted that nobody has: see `reconcile`.
+    // Counted before it is queued: a barrier never takes for completed what has still to run. If an
+    // exception comes in between, one too many is counted: see `reconcile`.
     memory.add(reader + ReaderWords.queued, 1)
     this.open.push(callback)
     this.uncounted++
@@ -119,26 +123,26 @@ export class Calls {
     else if (this.due === 0) this.schedule(0)
   }
 
-  /** Somebody waits for what is sealed: no batch up to it is polled patiently, or after a pause. */
+  /** Makes all sealed batches urgent: their polls move the clock, and come without a delay. */
   hurry(): void {
     this.urgent = this.sealed
     const isDueNow = this.due !== 0 && this.dueIn === 0
     if (this.batches.length > 0 && !isDueNow) this.schedule(0)
   }
 
-  /** In a turn of its own: callbacks that were queued by a call which has then failed get their turn. */
+  /** In a turn of its own: schedules a pump if a call queued callbacks and failed before it did. */
   check(): void {
     if (this.due === 0 && this.batches.length + this.open.length > 0) this.schedule(0)
   }
 
-  /** Closes the open batch under a goal. `force`: the write hand shall get there. */
+  /** Seals the open batch with a goal. `force`: also moves the write hand there. */
   seal(force: boolean): void {
     if (this.open.length === 0) return
     const { goals } = this
     goals.makeRoom()
     const goal = goals.stamp()
     if (force) goals.commit(goal)
-    // No call from here on, so nothing can come in between: each callback is in one batch.
+    // No calls from here on, so no exception can come in between: each callback is in one batch.
     this.sealed++
     this.batches[this.batches.length] = {
       number: this.sealed,
@@ -150,7 +154,7 @@ export class Calls {
     this.openBytes = 0
   }
 
-  /** What the worker does between two turns. @internal */
+  /** Runs between two turns: seals, polls, runs what is due. @internal */
   pump(): void {
     this.due = 0
     if (this.closed) return
@@ -170,8 +174,8 @@ export class Calls {
   }
 
   /**
-   * The worker is about to leave, or to end the domain: runs at once what may run now. True when
-   * nothing is left. A callback may have called for this.
+   * The worker is about to leave, or to destroy the domain: runs now all whose goal is met. True
+   * when nothing is left. May be called by a callback.
    */
   runDue(): boolean {
     if (!this.closed && this.isAlive()) this.reconcile()
@@ -181,7 +185,7 @@ export class Calls {
     return this.batches.length === 0 && this.open.length === 0
   }
 
-  /** The worker leaves: what has not run never will. Returns how many that were. */
+  /** The worker leaves: what has not run never will. Returns how many are lost. */
   drop(): number {
     this.completeRunning()
     const isOver = this.closed || !this.isAlive()
@@ -191,7 +195,7 @@ export class Calls {
     return lost
   }
 
-  /** The worker has left, or the domain is gone: nothing here touches its words any more. */
+  /** The worker has left, or the domain is gone: touches shared words no more. */
   forget(): void {
     this.closed = true
     this.open = []
@@ -199,8 +203,8 @@ export class Calls {
   }
 
   /**
-   * Runs batches whose goal is met, oldest first, but none that these callbacks fill. False when the
-   * time was over before that.
+   * Runs batches whose goal is met, oldest first, but none that these callbacks fill. False when
+   * the deadline came first.
    */
   private runExpired(deadline: number): boolean {
     const last = this.sealed
@@ -212,7 +216,7 @@ export class Calls {
         this.run(batch)
         inTime = this.memory.now() < deadline
       }
-      // Unless one of them has run the rest itself, and perhaps the next batch as well.
+      // A callback may have run the rest itself, and perhaps the next batch too.
       if (batch.next === batch.callbacks.length && this.batches[0] === batch) this.batches.shift()
       if (!inTime) return this.batches.length === 0
     }
@@ -245,9 +249,9 @@ export class Calls {
   }
 
   /**
-   * Between two turns, and where one of the callbacks calls for the rest, nothing of this queue is under
-   * way: what was queued is completed, or waits here. What is more was counted by a call that has then
-   * failed, or lost in one; nobody shall wait for it, nor this worker itself where it blocks.
+   * Called between two turns, or by a callback that runs the rest: no call of this queue is under
+   * way, so what was queued is completed or waits here. If the counter says more, a call has
+   * counted and then failed. That is completed here, or a barrier would wait for it for ever.
    */
   private reconcile(): void {
     const { memory, reader } = this
@@ -260,7 +264,7 @@ export class Calls {
     if (lost > 0) memory.add(reader + ReaderWords.completed, lost)
   }
 
-  /** Both tallies. If an exception keeps one from being written, the next to count does that. */
+  /** Writes both tallies. If an exception comes in between, the next call does the rest. */
   private count(): void {
     if (this.closed) return
     const { memory, reader } = this
@@ -289,7 +293,7 @@ export class Calls {
     report(error)
   }
 
-  /** In a later turn, which is nobody's task: it serves callbacks of many. */
+  /** Schedules a pump, outside the running task: it serves callbacks of many tasks. */
   private schedule(ms: number): void {
     if (this.closed) return
     const pump = ++this.pumps
@@ -303,21 +307,21 @@ export class Calls {
   }
 }
 
-// Waiting for the callbacks of all workers: OpenBSD's and XNU's smr_barrier.
-//
-// Nobody is interrupted, and nobody is asked: each worker counts in its own words what it has queued
-// and what is completed. Whoever waits notes the first counter of each worker, and looks at the second
-// between turns until all have got there. A worker that left or died meanwhile has completed all; its
-// slot's generation has risen, so a successor in the slot is not taken for it.
+// ---- waiting for the callbacks of all workers -----------------------------------------------
 
-/** What a worker had queued at some time. */
+// No worker is interrupted or asked. The waiter reads each worker's count of queued callbacks, and
+// then, between turns, its count of completed ones, until all have got there. A worker that left or
+// died has completed all; the generation of its slot has risen, so its successor is not mistaken
+// for it.
+
+/** How many callbacks a worker had queued at some time. */
 interface Mark {
   readonly slot: number
   readonly workerId: number
   readonly queued: number
 }
 
-/** The callbacks queued so far, by whomever. */
+/** The callbacks that all workers have queued so far. */
 export class Queued {
   private readonly space: Space
   private readonly readers: Readers
@@ -327,7 +331,7 @@ export class Queued {
     const { memory, workers } = space
     this.space = space
     this.readers = readers
-    // The name before the counter: a successor's counter can only be later than his predecessor's.
+    // First the id, then the counter: a successor's counter is never less than its predecessor's.
     this.marks = workers.attached().map((slot) => ({
       slot,
       workerId: workers.idOf(slot),
@@ -345,9 +349,9 @@ export class Queued {
     return this.marks.length === 0
   }
 
-  /** Who has not run theirs yet. */
+  /** The error that names the workers whose callbacks have not run. */
   notCompleted(call: string, domain: string, timeoutMs: number): Exhausted {
-    // None left: then it is our own callbacks that do not come to an end.
+    // No mark is left: then it is our own callbacks, which queue new ones all the time.
     const own = this.space.workers.idOf(this.space.slot)
     const workers = this.marks.map(({ workerId }) => workerId).join(', ') || String(own)
     return new Exhausted(

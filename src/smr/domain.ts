@@ -1,11 +1,11 @@
 /**
  * Safe memory reclamation: when may a record that has been unlinked be used again?
  *
- * The algorithm is FreeBSD's GUS (global unbounded sequences, Roberson 2019; XNU tells it again
- * with proofs). A domain is a clock with two hands. Writers move the *write hand*; what it shows
- * after an unlink is the unlinked record's *goal*. A reader that opens a *section* publishes what
- * the write hand shows. A poll finds the oldest published sequence and forwards the *read hand* to
- * it: everything with a goal up to the read hand can no longer be seen by anybody.
+ * The algorithm is FreeBSD's GUS (global unbounded sequences, Roberson 2019; XNU's smr.c has the
+ * same with proofs). A domain is a clock with two hands. Writers move the *write hand*; what it
+ * shows after an unlink is the *goal* of the unlinked record. A reader that opens a *section*
+ * publishes what the write hand shows. A poll finds the oldest published sequence and forwards the
+ * *read hand* to it: no reader can reach a record whose goal the read hand has passed.
  *
  *      behind us               rd                              wr           not yet issued
  *   ----------------------------+-------------------------------+--------------------------->
@@ -13,45 +13,48 @@
  *      (poll says yes at once)  |  sections observed these      |  an error, not a yes
  *
  * Here a poll would forward rd to A. A worker in no section holds nothing back. The hands may get
- * far apart: advancing and looking are separate actions, so a writer stamps now and polls much later,
- * when the answer is almost surely yes. And they may wrap; seq.ts is about that.
+ * far apart: advancing and polling are separate, so a writer stamps now and polls much later, when
+ * the answer is almost surely yes. And the hands may wrap; seq.ts is about that.
  *
- * Where things happen (one total order, since every atomic is sequentially consistent):
+ * Where things happen (there is one total order, since every atomic is sequentially consistent):
  *
  *   [R1] enter: load wr, publish it, load wr again      sections.ts, memory/compound.ts, clock.ts
  *   [R2] exit: clear the word                           sections.ts, memory/compound.ts
- *   [R3] enter of a turn section: a racy peek at wr        sections.ts
+ *   [R3] enter of a turn section: racy peek at wr       sections.ts
  *   [X1] enter beside an older async section            trackers.ts
  *   [X2] the oldest async section leaves                trackers.ts
- *   [I]  the nap inside enter, between load and store   sections.ts, memory/compound.ts, clock.ts
+ *   [I]  descheduled in enter, between load and store   sections.ts, memory/compound.ts, clock.ts
  *   [W]  advance: the write hand moves                  clock.ts
  *   [S1] poll's fast path: rd has passed the goal       goals.ts
  *   [S2] poll's look at one reader's word               poll.ts
  *   [S3] poll forwards the read hand                    clock.ts
- *   [C]  a callback is completed                          call.ts
- *   [L]  what an async section is called                stall.ts
+ *   [C]  a callback is completed                        call.ts
+ *   [L]  the label of an async section                  stall.ts
  *
- * What has to hold, for a record unlinked by U, stamped by [W], found expired by a poller and
- * written again by V, and for a reader's accesses between its [R1] and [R2]:
+ * What has to hold. U unlinks a record, [W] stamps it, a poller finds the goal met, and then V
+ * writes the record again. For a reader's accesses between its [R1] and [R2] there are four cases:
  *
- *   1) the poller saw the reader outside, before it entered: then the reader's second load of wr
- *      comes after the poller's, returns the goal or later, and U happens before its accesses;
- *   2) the poller saw the reader outside, after it left: its look read from [R2], so the reader's
- *      accesses happen before V;
- *   3) the poller saw a sequence at or past the goal: that load of wr read from [W] or from a later
- *      step, and U happens before the reader's accesses;
- *   4) it saw an earlier one: it says no.
+ *   1) the poller found the reader outside, before it entered: the reader's second load of wr
+ *      comes after the poller's load and returns the goal or later, so U happens before the
+ *      reader's accesses;
+ *   2) the poller found the reader outside, after it left: its load [S2] read from [R2], so the
+ *      reader's accesses happen before V;
+ *   3) the poller found a sequence at or past the goal: the reader's load of wr read from [W] or
+ *      from a later step, so U happens before the reader's accesses;
+ *   4) the poller found an earlier sequence: the poll says no.
  *
- * A *turn section* (SMR_LAZY's place) does not clear its word at exit. Between publications the word
- * shows the same sequence all the time, so for a poller every later section of the worker is part of
- * the one that was published: the four cases hold with [R2] at the next publication, or where the
- * turn of the event loop ends, or before the worker blocks. FreeBSD's lazy section needs no fence
- * because clock interrupts visit every CPU; ours, because a turn cannot end inside a section.
+ * A *turn section* (where FreeBSD has SMR_LAZY) is QSBR whose quiescent state is the end of a turn
+ * of the event loop: `exit` leaves the worker's word as it is. Between two publications the word
+ * shows one sequence all the time, so for a poller all sections of that time are one section. The
+ * four cases hold with [R2] at the next publication, at the end of the turn, or before the worker
+ * blocks. FreeBSD's lazy section needs no fence because clock interrupts visit every CPU; this one
+ * needs none because a turn cannot end inside a section.
  *
- * Differences from FreeBSD: JavaScript has no fences, and plain accesses are ordered with nothing,
- * so enter loads the write hand twice where the kernel has one fence. Workers may be descheduled
- * anywhere, so the read hand is forwarded from the value read first. At the wrap limit an advance
- * does not spin: it hands out a goal one step ahead, and the poll that follows moves the clock.
+ * Differences from FreeBSD: JavaScript has no fences, and plain accesses are not ordered with
+ * anything, so enter loads the write hand twice where the kernel has one fence. A worker may be
+ * descheduled anywhere, so the read hand is forwarded by a CAS from the value that was read before
+ * the scan. At the wrap limit an advance does not spin: it returns a goal one step ahead, and the
+ * polls that follow move the clock.
  */
 
 import type { Goal } from '../base/brands.ts'
@@ -88,13 +91,14 @@ export class Smr extends Sections {
   // ---- callbacks ---------------------------------------------------------------------------
 
   /**
-   * Runs `callback` on this worker, between two turns of its event loop and outside any section, as
-   * soon as nobody can see any more what was unlinked before this call. Callbacks of one worker run
+   * Runs `callback` on this worker, between two turns of its event loop and outside any section,
+   * as soon as no reader can reach what was unlinked before this call. Callbacks of one worker run
    * in order. One that throws, or whose promise is rejected, is reported as a warning, and the
-   * others run. `bytes` is roughly what it will free: many bytes, or many callbacks, move the clock
-   * at once, as `expedite` does. How many may wait is not limited: whoever queues them in one turn
-   * has to stop some time. Never blocks. Misuse inside a section. OpenBSD smr_call(9), XNU smr_call;
-   * a worker that dies takes its callbacks with it, which `ReapReport.calls` and `stats` say.
+   * others run. `bytes` is roughly what it will free: many bytes, or many callbacks, move the
+   * clock at once, as `expedite` does. The number of waiting callbacks is not limited: do not
+   * queue for ever in one turn. Never blocks. Misuse inside a section. OpenBSD smr_call(9), XNU
+   * smr_call; the callbacks of a worker that dies are lost, and `ReapReport.calls` and `stats`
+   * count them.
    */
   call(callback: () => void, options: CallOptions = {}): void {
     this.assertOutside('call')
@@ -113,8 +117,10 @@ export class Smr extends Sections {
   }
 
   /**
-   * `call`, inside a section as well: its goal is taken after the unlink like any other, and is not met
-   * before the section ends. It counts at once, so a barrier of whomever waits for it. @internal
+   * `call` that is legal inside a section too: its goal is taken after the unlink like any other,
+   * and is not met before the section ends. It is counted at once, so every later barrier waits
+   * for it.
+   * @internal
    */
   callAnywhere(callback: () => void): void {
     if (!this.inside) this.assertOutside('call')
@@ -128,32 +134,32 @@ export class Smr extends Sections {
   }
 
   /**
-   * Resolves when all callbacks that any worker has queued before are run, and all readers of that
-   * time have left. Answers as `waitAsync`: true, or false when `timeoutMs` is over; Exhausted
-   * after 30 s without it, naming the workers that are in the way: busy ones, or dead ones that
-   * nobody has reaped. Misuse inside a section, also an async one. Hold no lock that a callback
-   * takes. OpenBSD smr_barrier(9), XNU smr_barrier. Never blocks the thread.
+   * Resolves when all callbacks that any worker has queued before have run, and all readers of
+   * that time have left. Answers as `waitAsync`: true, or false when `timeoutMs` is over;
+   * Exhausted after 30 s without it. The error names the workers in the way: busy ones, or dead
+   * ones that nobody has reaped. Misuse inside a section, also an async one. Hold no lock that a
+   * callback takes. OpenBSD smr_barrier(9), XNU smr_barrier. Never blocks the thread.
    */
   async barrier(options?: AsyncWaitOptions): Promise<boolean> {
-    return this.outlastCalls('barrier', options)
+    return this.waitForCalls('barrier', options)
   }
 
   /**
-   * `barrier` in a hurry: all workers move the clock on for what they have queued. Answers, rejects
-   * and refuses as `barrier`. OpenBSD smr_flush(9). Misuse inside a section. Never blocks the
-   * thread.
+   * An urgent `barrier`: every worker moves the clock for what it has queued. Answers, rejects and
+   * refuses as `barrier`. OpenBSD smr_flush(9). Misuse inside a section. Never blocks the thread.
    */
   async flush(options?: AsyncWaitOptions): Promise<boolean> {
-    return this.outlastCalls('flush', options)
+    return this.waitForCalls('flush', options)
   }
 
   // ---- the clock ---------------------------------------------------------------------------
 
   /**
-   * Returns a goal: once it is met, nobody can see what this worker unlinked before the call. The
-   * default clock moves the write hand for it, the others only now and then: see pace.ts. Never
+   * Returns a goal: once it is met, no reader can reach what this worker unlinked before the call.
+   * The default clock moves the write hand each time, the others less often: see pace.ts. Never
    * blocks. Misuse inside a section. FreeBSD smr_advance(9), except that at the wrap limit (2^30
-   * between the hands) it does not spin but gives a goal one step ahead, which polls make true.
+   * between the hands) it does not spin: it returns a goal one step ahead, and polls move the
+   * hand.
    */
   advance(): Goal {
     this.assertOutside('advance')
@@ -162,8 +168,8 @@ export class Smr extends Sections {
   }
 
   /**
-   * A goal ahead of the write hand, which stays where it is: for a writer that wants to set the pace
-   * of the clock itself. It is met only after `commit`, a wait for it, or any later `advance`. Never
+   * A goal ahead of the write hand, which does not move: for a writer that decides itself when the
+   * clock moves. It is met only after `commit`, a wait for it, or any later `advance`. Never
    * blocks. Misuse inside a section. XNU smr_deferred_advance.
    */
   deferredAdvance(): Goal {
@@ -173,9 +179,9 @@ export class Smr extends Sections {
   }
 
   /**
-   * Moves the write hand to a deferred goal; does nothing if it is there, and nothing to a lazy
-   * clock, which only time moves. Never blocks. Misuse inside a section, and for a goal that this
-   * domain cannot have issued. XNU smr_deferred_advance_commit.
+   * Moves the write hand to a deferred goal. Does nothing if the hand is there already, or if the
+   * clock is lazy: only time moves that one. Never blocks. Misuse inside a section, and for a goal
+   * that this domain cannot have issued. XNU smr_deferred_advance_commit.
    */
   commit(goal: Goal): void {
     this.assertOutside('commit')
@@ -184,9 +190,9 @@ export class Smr extends Sections {
   }
 
   /**
-   * Whether the goal is met: nobody can see what was unlinked before it any more. Never blocks; at
-   * most one look at each attached worker. Legal inside a section, whose own worker then holds back
-   * later goals. Misuse for a goal that this domain cannot have issued. FreeBSD smr_poll(9).
+   * Whether the goal is met: no reader can reach what was unlinked before it. Never blocks; loads
+   * at most two words of each attached worker. Legal inside a section, which then holds back later
+   * goals itself. Misuse for a goal that this domain cannot have issued. FreeBSD smr_poll(9).
    */
   poll(goal: Goal): boolean {
     const seq = this.taken('poll', goal)
@@ -194,36 +200,36 @@ export class Smr extends Sections {
   }
 
   /**
-   * Blocks until the goal is met. With `timeoutMs` it answers false when the time is over; without,
-   * it throws Exhausted after 30 s and names the workers that hold the goal back; after 1 s in a worker
-   * that supervises, which cannot hear of a death while it blocks. Moves a deferred clock itself; on a
-   * lazy one it waits for its ticks, up to three more. Misuse inside a section of this domain.
-   * FreeBSD smr_wait(9), which a lazy clock does not have there.
+   * Blocks until the goal is met. With `timeoutMs` it returns false when the time is over;
+   * without, it throws Exhausted after 30 s and names the workers that hold the goal back. In a
+   * worker that supervises it does so after 1 s, since a blocked thread cannot learn of a death.
+   * Moves a deferred clock itself; on a lazy one it waits for up to three more ticks. Misuse
+   * inside a section of this domain. FreeBSD smr_wait(9), which a lazy clock does not have there.
    */
   wait(goal: Goal, options?: WaitOptions): boolean {
     this.assertOutside('wait')
     const seq = this.taken('wait', goal)
     if (this.trackers?.holdsBack(seq)) throw this.ownSection('wait')
     this.space.assertSleepable('smr.wait')
-    return this.goals.outlast('wait', seq, options, (it) => this.foreignGoal('wait', it))
+    return this.goals.waitFor('wait', seq, options, (it) => this.foreignGoal('wait', it))
   }
 
   /**
-   * `wait` between turns of the event loop, 30 s also in a worker that supervises. Rejects with its
-   * reason when `signal` aborts. Misuse and Exhausted as `wait`, inside a section too; never blocks
-   * the thread.
+   * `wait` between turns of the event loop, for 30 s also in a worker that supervises. Rejects
+   * with the reason of `signal` when that aborts. Misuse and Exhausted as `wait`, inside a section
+   * too; never blocks the thread.
    */
   async waitAsync(goal: Goal, options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('waitAsync')
     const seq = this.taken('waitAsync', goal)
     if (this.trackers?.isInside(seq)) throw this.ownSection('waitAsync')
     const foreign = (it: Seq): Misuse => this.foreignGoal('waitAsync', it)
-    return this.goals.outlastAsync('waitAsync', seq, options, foreign)
+    return this.goals.waitForAsync('waitAsync', seq, options, foreign)
   }
 
   /**
-   * Advances and waits: on return, nobody can see what this worker unlinked before. Answers, throws
-   * and blocks as `wait`. Expensive; a zone's batching exists so that this is rarely needed.
+   * Advances and waits: on return, no reader can reach what this worker unlinked before. Answers,
+   * throws and blocks as `wait`. Expensive; zones free in batches so that this is rarely needed.
    * FreeBSD smr_synchronize(9). Misuse inside a section.
    */
   synchronize(options?: WaitOptions): boolean {
@@ -232,7 +238,7 @@ export class Smr extends Sections {
     timeoutOf('smr.synchronize', options) // Before the clock moves.
     this.space.assertSleepable('smr.synchronize')
     this.goals.makeRoom()
-    return this.goals.outlast('synchronize', this.goals.stamp(), options, undefined)
+    return this.goals.waitFor('synchronize', this.goals.stamp(), options, undefined)
   }
 
   /**
@@ -244,13 +250,14 @@ export class Smr extends Sections {
     if (this.trackers?.isInside(undefined)) throw this.ownSection('synchronizeAsync')
     asyncTimeoutOf('smr.synchronizeAsync', options) // Before the clock moves.
     this.goals.makeRoom()
-    return this.goals.outlastAsync('synchronizeAsync', this.goals.stamp(), options, undefined)
+    return this.goals.waitForAsync('synchronizeAsync', this.goals.stamp(), options, undefined)
   }
 
   /**
-   * Sections that have been holding memory back for at least `olderThanMs` milliseconds, longest
-   * first. Time counts from the first failed poll, or the first call of this, that met the section.
-   * Never blocks on readers; legal inside a section. Misuse unless that is a number from 0 on.
+   * Sections that have held memory back for at least `olderThanMs` milliseconds, longest first.
+   * Time counts from the first poll that failed because of the section, or the first call of this
+   * verb that found it. Never blocks on readers; legal inside a section. Misuse unless
+   * `olderThanMs` is a number from 0 on.
    */
   stalled(olderThanMs: number): Stall[] {
     this.assertOpen('stalled')
@@ -265,8 +272,8 @@ export class Smr extends Sections {
   }
 
   /**
-   * Counters of all workers, and where the hands stand. Numbers may be a moment old. Misuse when
-   * the domain has ended. Never blocks; legal inside a section.
+   * Counters of all workers, and where the hands stand. Numbers of other workers may be a moment
+   * old. Misuse when the domain has ended. Never blocks; legal inside a section.
    */
   stats(): SmrStats {
     this.assertOpen('stats')
@@ -274,11 +281,11 @@ export class Smr extends Sections {
   }
 
   /**
-   * Ends the domain: waits for its readers and for all callbacks, then gives its memory back. All
+   * Ends the domain: waits for its readers and for all callbacks, then frees its memory. All
    * workers must have stopped using it. Misuse while zones are bound to it, and in a section of
-   * either kind; Exhausted if sections are still open, or callbacks have not run, after `timeoutMs`
-   * (default as for `wait`), the domain then goes on. FreeBSD smr_destroy(9), which does not ask.
-   * Blocks for both.
+   * either kind. Exhausted if sections are still open, or callbacks have not run, after
+   * `timeoutMs` (default as for `wait`); the domain then stays. FreeBSD smr_destroy(9), which does
+   * not check. Blocks for both.
    */
   destroy(options?: WaitOptions): void {
     this.assertOutside('destroy')
@@ -289,21 +296,21 @@ export class Smr extends Sections {
 
   // ---- for zones and tables ----------------------------------------------------------------
 
-  /** Brings the hands together where an advance could wrap; called before a lock is. @internal */
+  /** Polls if the hands are too far apart to advance. Call it before a lock is taken. @internal */
   makeRoom(): void {
     this.goals.makeRoom()
   }
 
   /**
-   * How long to block for readers: not at all for one of this worker's own async sections; else as
-   * `wait` does when it is given this for a time. @internal
+   * How long to block for readers: not at all while this worker has an async section open; else as
+   * `wait` with this `timeoutMs`. @internal
    */
   patience(timeoutMs: number | undefined): number {
     if (this.trackers !== undefined && this.trackers.size > 0) return 0
     return this.goals.patience(timeoutMs)
   }
 
-  /** What `patience` allows for a lazy clock besides. @internal */
+  /** What a lazy clock adds to `patience`. @internal */
   get graceMs(): number {
     return this.goals.graceMs
   }
@@ -321,22 +328,24 @@ export class Smr extends Sections {
     return this.goals.steps
   }
 
-  /** `poll` for a goal that is this domain's own; `patient`: others move the clock. @internal */
+  /** `poll` for a goal of this domain; `patient`: does not move the clock. @internal */
   expired(goal: Seq, patient = false): boolean {
     return this.goals.expired(goal, patient)
   }
 
-  /** `expired` for somebody who waits: moves the write hand to a goal ahead of it. @internal */
+  /** `expired` for a caller that waits: moves the write hand to a goal ahead of it. @internal */
   expiredUrgently(goal: Seq): boolean {
     return this.goals.look(goal, URGENT, undefined)
   }
 
-  /** Runs this worker's callbacks that may run now; it is about to leave. @internal */
+  /**
+   * Runs those of this worker's callbacks that may run now, since it is about to leave. @internal
+   */
   runDueCalls(): void {
     if (!this.isClosed && this.isAlive()) this.calls?.runDue()
   }
 
-  /** This worker leaves: what it has queued and not run never will. @internal */
+  /** This worker leaves: its callbacks that have not run never will. @internal */
   leave(): void {
     const lost = this.isClosed ? 0 : (this.calls?.drop() ?? 0)
     this.close()
@@ -349,7 +358,7 @@ export class Smr extends Sections {
     )
   }
 
-  /** The end of the domain: all callbacks have to run, this worker's own ones here. @internal */
+  /** The domain ends: waits for all callbacks, and runs this worker's own. @internal */
   runAllCalls(timeoutMs: number): void {
     const queued = new Queued(this.space, this.goals.readers)
     const allRun = (): boolean => {
@@ -380,7 +389,7 @@ export class Smr extends Sections {
     return this.calls
   }
 
-  private async outlastCalls(
+  private async waitForCalls(
     verb: 'barrier' | 'flush',
     options: AsyncWaitOptions | undefined,
   ): Promise<boolean> {
@@ -394,7 +403,7 @@ export class Smr extends Sections {
     const queued = new Queued(this.space, goals.readers)
     goals.makeRoom()
     const deadline = memory.now() + timeoutMs
-    if (!(await goals.outlastAsync(verb, goals.stamp(), options, undefined))) return false
+    if (!(await goals.waitForAsync(verb, goals.stamp(), options, undefined))) return false
     const left = Math.max(0, deadline - memory.now())
     const completed = await untilAsync(memory, left, options, () => {
       this.assertOpen(verb) // Detached or destroyed between two turns.
@@ -407,7 +416,7 @@ export class Smr extends Sections {
   private taken(verb: string, goal: Goal): Seq {
     this.assertOpen(verb)
     const seq = this.goals.take(goal)
-    if (seq === undefined) throw this.misuse(verb, this.goals.blame(goal))
+    if (seq === undefined) throw this.misuse(verb, this.goals.whyRefused(goal))
     return seq
   }
 
@@ -420,12 +429,11 @@ export class Smr extends Sections {
   }
 }
 
-// The end of a domain: its readers leave, its callbacks run, its zones are gone already, its memory
-// goes back.
+// ---- the end of a domain -------------------------------------------------------------------
 
 /**
- * Ends a domain: waits for its readers, then gives its memory back. Misuse while zones are bound
- * to it; Exhausted if readers do not leave in time, it then goes on.
+ * Ends a domain: waits for its readers and callbacks, then frees its memory. Misuse while zones
+ * are bound to it; Exhausted if they do not end in time, and the domain stays.
  */
 export function destroySmr(smr: Smr, options: WaitOptions | undefined): void {
   const { space, address, name } = smr
@@ -458,12 +466,12 @@ export function destroySmr(smr: Smr, options: WaitOptions | undefined): void {
       domain: name,
     })
   }
-  // Its name is gone. If its memory is not, a call that was to end it has failed in the middle.
+  // Its name is gone. If its memory is not, an earlier call failed between the two steps.
   if (!ended && smr.isAlive()) space.sweep()
   smr.close()
 }
 
-// A domain as a worker of a checked arena sees it: it remembers where its sections were entered.
+/** The domain of a checked arena: it remembers where its section was entered. */
 
 export class CheckedSmr extends Smr {
   private enteredAt: Error | undefined

@@ -1,10 +1,10 @@
 /**
- * Goals: how they are given, asked for and waited for. The second half of the algorithm whose first
- * half, sections, is in domain.ts, with the essay.
+ * Goals: how they are given, polled and waited for. This is the writers' half of the algorithm;
+ * the readers' half is sections.ts, the essay with the labels is in domain.ts.
  *
- * Inside the library a goal is a bare sequence number. What a caller is given is the same number; in
- * a checked arena it carries the serial of its domain as well, so that a goal of another domain is
- * refused instead of being compared with hands that it has nothing to do with.
+ * Inside the library a goal is a bare sequence number, and so it is for callers. In a checked
+ * arena callers get it together with the serial of its domain, so that a goal of another domain is
+ * refused and not compared with the wrong hands.
  */
 
 import type { Goal } from '../base/brands.ts'
@@ -26,20 +26,20 @@ import { type Pace, paceOf } from './pace.ts'
 import { Readers } from './poll.ts'
 import { noteHolder } from './stall.ts'
 
-/** What goals need to know of the worker's own sections. */
+/** What goals need of the worker's own sections. */
 export interface Own {
-  /** Lets go of a turn section that stays published although nobody is in it. */
+  /** Clears a turn section that is still published although the worker is outside. */
   letGo(): boolean
   /** Misuse when the handle was closed meanwhile. */
   assertOpen(verb: string): void
 }
 
-/** How a look treats a goal that the write hand has not reached. */
+/** A goal that the write hand has not reached is not met: the poll leaves the hand alone. */
 export const PATIENT = 0
-/** Moves the write hand there if that is the clock's way: somebody is waiting. */
+/** A caller waits for the goal: the poll moves the write hand there, if the clock allows it. */
 export const URGENT = 1
 
-/** A goal of a lazy clock lies two ticks ahead of one that has begun already. */
+/** A goal of a lazy clock lies two ticks ahead, and the tick it was taken in had begun already. */
 const GRACE_TICKS_AT_MOST = 3
 
 export const DEAF =
@@ -85,8 +85,8 @@ export class Goals {
   // ---- giving ------------------------------------------------------------------------------
 
   /**
-   * If the hands are so far apart that an advance could wrap, tries to bring them together. Called
-   * before a lock is taken under which `stamp` is called.
+   * If the hands are so far apart that an advance could wrap, polls to bring them together. Called
+   * before the caller takes the lock under which it calls `stamp`.
    */
   makeRoom(): void {
     if (!this.clock.hasRoom()) this.look(this.clock.wr(), PATIENT, undefined)
@@ -94,7 +94,7 @@ export class Goals {
 
   /**
    * The goal for what has been unlinked so far. Without `advance` it lies ahead of the write hand,
-   * which stays where it is. Never blocks; legal under a lock.
+   * which does not move. Never blocks; legal under a lock.
    */
   stamp(advance = true): Seq {
     const { memory, pace, reader } = this
@@ -109,14 +109,14 @@ export class Goals {
     return goal
   }
 
-  /** A goal ahead of the write hand, which stays where it is. */
+  /** A goal ahead of the write hand, which does not move. */
   defer(): Seq {
     return this.clock.ahead(this.pace.reach / this.clock.step)
   }
 
   /**
-   * Moves the write hand to a deferred goal, unless it is there, or time has to move it. At the wrap
-   * guard polls will. False for a goal that this clock cannot have given.
+   * Moves the write hand to a deferred goal, unless it is there, or only time moves it. At the
+   * wrap guard the polls that follow do it. False for a goal that this clock cannot have given.
    */
   commit(goal: Seq): boolean {
     this.makeRoom()
@@ -125,7 +125,7 @@ export class Goals {
     const ahead = delta(goal, wr)
     if (ahead <= 0) return true
     if (ahead > this.pace.reach || ahead % this.clock.step !== 0) return false
-    if (delta(wr, rd) < MAX_DELTA) this.urge(wr, goal)
+    if (delta(wr, rd) < MAX_DELTA) this.moveTo(wr, goal)
     else this.memory.store(this.owedAt, 1)
     return true
   }
@@ -134,45 +134,54 @@ export class Goals {
 
   /**
    * Whether the goal is met. `foreign` makes the error for a goal that this domain cannot have
-   * issued; without it the goal is certainly the domain's own: found outside the hands, it was met
-   * before they wrapped past it.
+   * issued. Without it the goal is certainly the domain's own: if it does not lie between the
+   * hands, it was met before they wrapped past it.
    */
   look(goal: Seq, urgency: number, foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined): boolean {
     const { clock, memory, pace, reader } = this
     memory.tally(reader + ReaderWords.polls, 1)
-    this.pass()
+    this.pass() // A lazy clock first moves the write hand to the present tick.
     const rd = clock.rd()
-    // [S1] If the read hand has passed the goal, a poller that had scanned put it there [S3]: this
-    //      load reads from its CAS and stands where it stood. If not, we scan ourselves.
-    //      Otherwise (a plain read of the hand) its scan would not happen before our reuse.
+    // [S1] Met already: the read hand has passed the goal. This load reads from the CAS [S3] of a
+    //      poller whose scan comes before, so its result holds for us too. If not, we scan
+    //      ourselves.
+    //      Otherwise (a plain read of the hand) that scan would not happen before our reuse.
     if (leq(goal, rd)) return true
+    // Our own turn section, if nobody is in it, must not hold the goal back.
     this.own.letGo()
     let wr = clock.wr()
     const ahead = delta(goal, wr)
     if (ahead > 0) {
+      // The write hand has not reached the goal. If it lies farther ahead than this clock gives
+      // goals, or between two steps, it is foreign; or it is ours, and was met long ago.
       if (ahead > pace.reach || ahead % clock.step !== 0) {
         if (foreign !== undefined) throw foreign(goal, wr)
         return true
       }
+      // Below the wrap guard the hand may move. A patient poll leaves it where it is, unless
+      // goals were given ahead at the guard (`owed`), which nobody else would move it for.
       if (delta(wr, rd) < MAX_DELTA) {
         if (urgency === PATIENT && memory.load(this.owedAt) === 0) return this.fail()
-        this.urge(wr, goal)
+        this.moveTo(wr, goal)
       }
-      wr = clock.wr()
+      wr = clock.wr() // The scan needs a hand that was loaded before it.
     }
+    // The oldest open section decides: the read hand goes there, whether or not that meets the
+    // goal.
     memory.tally(reader + ReaderWords.pollScans, 1)
     const candidate = this.readers.oldest(rd, wr)
     clock.forwardRead(rd, candidate)
     if (leq(goal, candidate)) return true
+    // Not met: for `stalled`, note the section in the way; none is if the write hand lags behind.
     const { holder } = this.readers
     if (holder >= 0) noteHolder(memory, this.readers.address(holder), wr)
     return this.fail()
   }
 
   /**
-   * `look` for a zone's own goal. The default clock has given it ahead of the hand only at the wrap
-   * guard, or so long ago that it seems to be: either way there is no pace to keep to, unless the
-   * zone has one of its own.
+   * `look` for a goal of a zone. With the default clock such a goal is ahead of the hand only at
+   * the wrap guard, or if it is so old that it seems to be; then the poll moves the hand. The
+   * other clocks, and zones that pace themselves (`patient`), keep their pace.
    */
   expired(goal: Seq, patient = false): boolean {
     return this.look(goal, this.pace.keeps || patient ? PATIENT : URGENT, undefined)
@@ -189,15 +198,15 @@ export class Goals {
     if (pace.steps > 0) this.memory.tally(this.reader + ReaderWords.advances, pace.steps)
   }
 
-  private urge(wr: Seq, goal: Seq): void {
+  private moveTo(wr: Seq, goal: Seq): void {
     const { pace } = this
-    pace.urge(wr, goal)
+    pace.moveTo(wr, goal)
     if (pace.steps > 0) this.memory.tally(this.reader + ReaderWords.advances, pace.steps)
   }
 
   // ---- waiting -----------------------------------------------------------------------------
 
-  outlast(
+  waitFor(
     verb: string,
     goal: Seq,
     options: WaitOptions | undefined,
@@ -211,13 +220,13 @@ export class Goals {
     throw this.unmet(verb, goal, timeoutMs, why)
   }
 
-  async outlastAsync(
+  async waitForAsync(
     verb: string,
     goal: Seq,
     options: AsyncWaitOptions | undefined,
     foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined,
   ): Promise<boolean> {
-    // Between turns a thread hears of deaths: one that supervises waits as long as any other.
+    // Between turns a thread learns of deaths, so one that supervises waits as long as any other.
     const usualMs = asyncTimeoutOf(`smr.${verb}`, options)
     const timeoutMs = options?.timeoutMs ?? usualMs + this.graceMs
     const met = await untilAsync(this.memory, timeoutMs, options, () => {
@@ -244,26 +253,26 @@ export class Goals {
   }
 
   /**
-   * How long to block for readers: the time that the caller has named; else this worker's patience,
-   * which is shorter where it supervises, and what a lazy clock needs in any case.
+   * How long to block for readers: the time that the caller gave; else the patience of this
+   * worker, which is shorter if it supervises, and what a lazy clock needs in any case.
    */
   patience(timeoutMs: number | undefined): number {
     return timeoutMs ?? this.space.locks.patienceMs + this.graceMs
   }
 
-  /** What a lazy clock needs to reach a goal, be there readers or not. */
+  /** Time that a lazy clock needs to reach a goal even without readers. */
   get graceMs(): number {
     return GRACE_TICKS_AT_MOST * this.pace.tickMs
   }
 
-  // ---- what callers hold ---------------------------------------------------------------------
+  // ---- goals as callers have them ------------------------------------------------------------
 
-  /** The goal as a caller is given it. */
+  /** The goal as callers get it. */
   give(goal: Seq): Goal {
     return (this.tag === 0 ? goal : this.tag + (goal >>> 0)) as unknown as Goal
   }
 
-  /** What a caller gives back; undefined for what is no goal, or another domain's. */
+  /** The sequence of a goal that a caller passed; undefined for no goal, or another domain's. */
   take(goal: unknown): Seq | undefined {
     if (typeof goal !== 'number' || !Number.isInteger(goal)) return undefined
     const seq = this.tag === 0 ? goal : goal - this.tag
@@ -272,7 +281,7 @@ export class Goals {
   }
 
   /** Why `take` refused it. */
-  blame(goal: unknown): string {
+  whyRefused(goal: unknown): string {
     const seq = typeof goal === 'number' ? goal % SEQUENCES : Number.NaN
     return this.tag !== 0 && Number.isInteger(goal) && (seq & 1) === 1
       ? `goal ${show(goal)} is another domain's; poll it where it was taken`

@@ -1,9 +1,10 @@
 /**
- * How a domain comes into being, is opened by name, and ends.
+ * How a domain is created and opened by name.
  *
- * A domain is one run of pages: the hands, the frozen choices, and two cache lines for each
- * possible worker. It is found through the directory like a zone; it never comes from one, so SMR
- * does not stand on the allocator that stands on SMR (FreeBSD's two have that knot).
+ * A domain is one run of pages: the hands, its frozen options, and a few cache lines for each
+ * possible worker. It is found through the directory like a zone, but is not allocated from one:
+ * so SMR does not depend on the allocator that depends on SMR (FreeBSD's two depend on each
+ * other).
  */
 
 import { Exhausted, Misuse, onlyOptions, show } from '../base/errors.ts'
@@ -11,12 +12,12 @@ import { DomainWords, Named, ReaderWords, RunKind } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../space/space.ts'
 import { CheckedSmr, Smr } from './domain.ts'
-import { type ClockName, SAY, type SmrOptions, type SmrShape, smrShape } from './options.ts'
+import { type ClockName, PRINTED, type SmrOptions, type SmrShape, smrShape } from './options.ts'
 import { tickOf } from './pace.ts'
 
 const CALL = 'arena.smr'
 
-/** The frozen words in which a shape is kept. */
+/** The frozen words that hold the options. */
 const WORDS: { readonly [K in keyof SmrShape]: number } = {
   clock: DomainWords.clock,
   limit: DomainWords.limit,
@@ -30,7 +31,7 @@ const KEYS = Object.keys(WORDS) as (keyof SmrShape)[]
 export function openSmr(space: Space, name: string, options: SmrOptions): Smr {
   const { directory, memory } = space
   onlyOptions(CALL, options, KEYS)
-  // What nobody may ask for is refused before anything is made.
+  // Wrong options are refused before anything is made.
   const known = directory.find(CALL, Named.domain, name)
   const shape = known === undefined ? smrShape(CALL, options) : undefined
   const found = directory.open(
@@ -47,7 +48,7 @@ export function openSmr(space: Space, name: string, options: SmrOptions): Smr {
   return new Kind(space, name, found.address, found.serial)
 }
 
-/** Words of a domain's run. */
+/** Size of a domain in words. */
 export function domainWords({ maxWorkers }: Space): number {
   return DomainWords.WORDS + maxWorkers * ReaderWords.WORDS
 }
@@ -69,16 +70,16 @@ function build(space: Space, serial: number, shape: SmrShape): number {
   return at
 }
 
-/** Only what was asked for has to agree; what follows from it (sections, say) may be left out. */
+/** Options that were given must agree; those that are left out may be anything. */
 function assertSame(memory: Memory, at: number, name: string, options: SmrOptions): void {
   const actual = (key: keyof SmrShape): number => memory.peek(at + WORDS[key])
-  const clock = SAY.clock(actual('clock')) as ClockName
+  const clock = PRINTED.clock(actual('clock')) as ClockName
   const asked = smrShape(CALL, { clock, ...options })
   for (const key of KEYS) {
     if (options[key] === undefined || actual(key) === asked[key]) continue
     throw new Misuse(
-      `${CALL}: domain ${show(name)} exists with ${key} ${show(SAY[key](actual(key)))}, opened with ${show(options[key])}`,
-      { domain: name, actual: show(SAY[key](actual(key))), given: show(options[key]) },
+      `${CALL}: domain ${show(name)} exists with ${key} ${show(PRINTED[key](actual(key)))}, opened with ${show(options[key])}`,
+      { domain: name, actual: show(PRINTED[key](actual(key))), given: show(options[key]) },
     )
   }
 }

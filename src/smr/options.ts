@@ -1,5 +1,5 @@
 /**
- * What a domain can be told at creation, and how two workers find out that they disagree.
+ * The options of a domain, checked when it is created and compared when it is opened.
  *
  * Clock and section are two choices. FreeBSD's flags are presets of them: none is `default` and
  * `fenced`, SMR_DEFERRED is `deferred` and `fenced`, SMR_LAZY is `lazy` and `turn`.
@@ -7,7 +7,7 @@
 
 import { integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 
-/** Options of `arena.smr`. Whoever opens the domain again may leave any out, but not differ. */
+/** Options of `arena.smr`. When the domain exists, any may be left out, but none may differ. */
 export interface SmrOptions {
   /** How the write hand moves, see pace.ts. `default`: at every advance. */
   readonly clock?: ClockName
@@ -17,8 +17,8 @@ export interface SmrOptions {
   readonly tickMs?: number
   /**
    * How a section tells that it is open. `fenced`: it publishes at enter and clears at exit.
-   * `turn`: what it published stays until the turn of the event loop ends; far cheaper, and holds
-   * memory back for that long. Default `turn` with a lazy clock, else `fenced`.
+   * `turn`: what it published stays until the turn of the event loop ends (QSBR). That is far
+   * cheaper, but holds memory back for that long. Default `turn` with a lazy clock, else `fenced`.
    */
   readonly sections?: SectionName
   /** Allows sections across `await`. Default false. */
@@ -30,7 +30,7 @@ export type ClockName = 'default' | 'deferred' | 'lazy'
 /** Whether a section is published at each enter, or until the turn ends. */
 export type SectionName = 'fenced' | 'turn'
 
-/** How the choices are written into the domain's frozen words: by position. */
+/** The frozen words hold indices into these. */
 export const CLOCKS: readonly ClockName[] = ['default', 'deferred', 'lazy']
 export const SECTIONS: readonly SectionName[] = ['fenced', 'turn']
 
@@ -39,7 +39,7 @@ const MAX_LIMIT = 2 ** 20
 const DEFAULT_TICK_MS = 1
 const MAX_TICK_MS = 60_000
 
-/** The options as they are written down, word by word. */
+/** The options as words. */
 export interface SmrShape {
   readonly clock: number
   readonly limit: number
@@ -48,8 +48,8 @@ export interface SmrShape {
   readonly sleepable: number
 }
 
-/** How each word of a shape reads in an error. */
-export const SAY: { readonly [K in keyof SmrShape]: (word: number) => unknown } = {
+/** The option that a word stands for, to print in an error. */
+export const PRINTED: { readonly [K in keyof SmrShape]: (word: number) => unknown } = {
   clock: (word) => CLOCKS[word],
   limit: Number,
   tickMs: Number,
@@ -58,7 +58,7 @@ export const SAY: { readonly [K in keyof SmrShape]: (word: number) => unknown } 
 }
 
 export function smrShape(call: string, options: SmrOptions): SmrShape {
-  onlyOptions(call, options, Object.keys(SAY))
+  onlyOptions(call, options, Object.keys(PRINTED))
   const { clock = 'default' } = options
   const clockWord = choice(call, 'clock', clock, CLOCKS)
   belongs(call, 'limit', options.limit, 'deferred', clock)
@@ -77,7 +77,7 @@ export function smrShape(call: string, options: SmrOptions): SmrShape {
   }
 }
 
-/** A knob of one clock means nothing to another: whoever turns it expects something. */
+/** Misuse for an option of another clock: it would have no effect. */
 function belongs(call: string, what: string, value: unknown, to: ClockName, clock: unknown): void {
   if (value === undefined || clock === to) return
   throw new Misuse(`${call}: ${what} is for clock ${show(to)}; this one is ${show(clock)}`, {

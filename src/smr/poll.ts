@@ -1,10 +1,11 @@
 /**
- * Who is still inside: the scan over the readers' words. It only looks; nothing here moves a hand.
+ * The scan over the readers' words: what have open sections observed? It only loads; no hand
+ * moves.
  *
- * The order of the looks is the algorithm: the read hand was loaded first, then the write hand,
- * then the bits of attached workers, then each worker's word. So the write hand that bounds the
- * candidate is older than every look at a reader, and a reader that a look finds outside will,
- * when it enters, load a write hand at least as late as ours.
+ * The order of the loads is the algorithm: first the read hand, then the write hand, then the bits
+ * of attached workers, then each worker's word. So the write hand that bounds the candidate is
+ * older than every load of a reader's word, and a reader that was found outside will, when it
+ * enters, load a write hand at least as late as ours.
  */
 
 import { INVALID, lt, type Seq } from '../base/seq.ts'
@@ -19,7 +20,7 @@ export class Readers {
   private readonly at: number
   private readonly maskWords: number
   private readonly sleepable: boolean
-  /** Whose section bounded the last scan; `NOBODY` if none did. */
+  /** Slot of the reader whose section bounded the last scan; `NOBODY` if none did. */
   holder = NOBODY
 
   /** `sleepable`: each reader has a second word, the oldest of its async sections. */
@@ -56,8 +57,8 @@ export class Readers {
   }
 
   /**
-   * What the sections of one reader have observed, INVALID if it is outside. A worker that is in an
-   * async section may open a synchronous one beside it: the older of the two counts.
+   * What the open sections of one reader have observed, INVALID if there is none. A worker may
+   * have a synchronous one and async ones open: the older of its two words counts.
    */
   observed(slot: number, rd: Seq): Seq {
     const at = this.address(slot)
@@ -68,10 +69,10 @@ export class Readers {
   }
 
   /**
-   * [S2] One look at one word of a reader.
-   *      A worker may nap between loading the write hand and publishing it [I]; what it publishes
-   *      then can lie behind the read hand. Pinned to the read hand, it holds back what is not yet
-   *      reclaimed; what has been reclaimed it cannot reach, by its second load [R1].
+   * [S2] Loads one word of a reader. The worker may have been descheduled between loading the
+   *      write hand and publishing it [I]; what it then publishes can lie behind the read hand.
+   *      Pinned to the read hand, it holds back all that is not yet reclaimed; what was reclaimed
+   *      it cannot reach, by its second load [R1].
    *      Otherwise (not pinned) the candidate would fall behind the read hand and, half a circle
    *      later, look like the future.
    */

@@ -1,4 +1,4 @@
-/** A dead worker's sections end here: the one time that another worker writes its words. */
+/** Ends the sections of a dead worker: only here does another worker write to its words. */
 
 import { INVALID } from '../base/seq.ts'
 import { DomainWords, ReaderWords } from '../memory/layout.ts'
@@ -24,14 +24,14 @@ export function clearReader(space: Space, domain: number, slot: number): boolean
   const reader = readerOf(domain, slot)
   const open = memory.swap(reader + ReaderWords.seq, INVALID) !== INVALID
   const openAsync = memory.swap(reader + ReaderWords.asyncSeq, INVALID) !== INVALID
-  // A successor's section may come to have the same sequence, and no label.
+  // A section of the next worker in the slot may have the same sequence, and no label.
   memory.store(reader + ReaderWords.labelSeq, INVALID)
   return open || openAsync
 }
 
 /**
- * What a worker that is gone had queued and not run counts as completed: its functions died with it,
- * and nobody shall wait for them. Returns how many are lost. One store, which can be done twice.
+ * Counts as completed what a worker that is gone had queued and not run: its functions died with
+ * it, and no barrier may wait for them. Returns how many are lost. May be done twice.
  */
 export function dropCalls(memory: Memory, reader: number): number {
   const queued = memory.load(reader + ReaderWords.queued)

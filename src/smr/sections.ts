@@ -1,18 +1,18 @@
 /**
- * Sections, as one worker opens and closes them in one domain: the first half of the algorithm whose
- * essay, with the labels, is in domain.ts. The second half is goals.ts.
+ * Sections, as one worker opens and closes them in one domain: the readers' half of the algorithm.
+ * The essay with the labels is in domain.ts; the writers' half is goals.ts.
  *
- * A handle knows what its own worker is doing, so it needs no shared word to refuse what is out of
- * order. The fast path is `enter` and `exit`, and stays on one screen.
+ * A handle knows the state of its own worker, so it loads no shared word to refuse a call that is
+ * out of order. The fast path is `enter` and `exit`.
  *
- * An exception that the thread survives (its stack is full) may end each of these calls at any step,
- * and a call that is cut off (watch.ts) does not even run its `finally`. So the order of the private
- * and the shared step is fixed: a private word that says "inside" implies a published sequence. enter
- * publishes, then says so; exit says so, then clears. Two cases for whoever is stopped in between: the
- * section is open in both words, then everything is protected that it may read; or it is published
- * and nobody is inside, then memory is held back until the next enter or exit, or `check`, writes the
- * word. Otherwise (the private word first) the next lookup would take itself for part of a section
- * that was never published, and read what a poller gives away.
+ * An exception that the thread survives (a stack overflow) may end a call at any step, and a call
+ * that is cut off (watch.ts) does not even run its `finally`. So the order of the private and the
+ * shared step is fixed: if the private word says "inside", a sequence is published. enter
+ * publishes first, exit clears last. Two cases for a call that is stopped in between: both words
+ * say that the section is open, then all that it may read is protected; or only the shared word
+ * does, then memory is held back until the next enter or exit, or `check`, writes the word.
+ * Otherwise (the private word first) the next lookup would believe that it is in a section, which
+ * was never published, and read what a poller has released.
  */
 
 import { Misuse, show } from '../base/errors.ts'
@@ -32,15 +32,15 @@ import { outside, type Tracker, Trackers } from './trackers.ts'
 const INVALID = IMPORTED_INVALID
 const NEAR = IMPORTED_NEAR
 
-/** What the worker is doing in this domain, as far as its own handle knows. */
+/** States of a worker in this domain. */
 const OUTSIDE = 0
 const OFFLINE = 1
 /** Between a caller's own enter and exit. */
 const INSIDE = 2
-/** In a section that a call of ours has opened, and closes before it returns. */
+/** In a section that a call of the library has opened, and closes before it returns. */
 const IN_CALL = 3
 const CLOSED = 4
-/** The bit that both kinds of inside have, and nothing else. */
+/** The bit that INSIDE and IN_CALL have and the others do not. */
 const IS_INSIDE = 2
 
 /** The sections of one worker in one domain. */
@@ -62,12 +62,14 @@ export class Sections implements Published, OwnSections {
   /** Whether what a section published stays until the turn ends. @internal */
   readonly turning: boolean
   private readonly reader: number
-  /** What this worker's word shows between turn sections, INVALID when it shows none. */
+  /** The sequence that this worker's word surely shows between turn sections, else INVALID. */
   private seen: Seq = INVALID
-  /** Whether it may show something: turn sections, from before they publish until it is cleared. */
+  /**
+   * Turn sections: whether the word may show a sequence. Set before it does, until it is cleared.
+   */
   private shown = false
   private state = OUTSIDE
-  /** Whether the user has been told of a section that an `await` came into, or a call left open. */
+  /** Whether the user was told of a section left open over an `await`, or by a call. */
   private toldOpen = false
   private toldCutOff = false
 
@@ -85,8 +87,10 @@ export class Sections implements Published, OwnSections {
   }
 
   /**
-   * This is the handle that the worker keeps: from now on it is looked after. Another one of the same
-   * worker knows nothing of what this one has open, and would take it for left behind. @internal
+   * This is the handle that the worker keeps: from now on `check` is called for it. Not for a
+   * second handle of the same worker: that does not know what this one has open, and would close
+   * it.
+   * @internal
    */
   keep(): this {
     outside(() => this.space.addSections(this))
@@ -105,8 +109,8 @@ export class Sections implements Published, OwnSections {
   }
 
   /**
-   * `enter` for calls of ours that exit before they return. One that is found open in a turn of its
-   * own was cut off, and is closed: see `check`. @internal
+   * `enter` for calls of the library that exit before they return. If such a section is still open
+   * in a later turn, its call was cut off, and `check` closes it. @internal
    */
   enterInCall(): void {
     this.open(IN_CALL)
@@ -116,16 +120,15 @@ export class Sections implements Published, OwnSections {
     if (this.state !== OUTSIDE) throw this.refuse('enter')
     const { memory, wrAt, seqAt } = this
     if (this.turning) {
-      // [R3] If the racy peek finds what our word shows, that stands there since we published it, and
-      //      this section is part of that one. If not, we publish anew. Otherwise nothing: a racy peek
-      //      may answer with any value that the hand ever had. One that the hand had later than our
-      //      word, or earlier, is another than `seen`, and then we publish, which needs no hint; if
-      //      it is `seen`, the word shows that, and is as good as on the day it was published: that
-      //      the hand has moved since only decides that reclamation waits a little longer.
+      // [R3] If the racy peek returns the sequence that our word shows, this section is part of the
+      //      one that was published. If it returns another, we publish anew, which needs no hint. A
+      //      racy peek may return any value that the hand ever had, and that is enough: if it is
+      //      `seen`, the word shows that sequence and protects as on the day it was published. That
+      //      the hand has moved since only means that reclamation waits a little longer.
       if (memory.peekRacy(wrAt) !== this.seen) this.publishForTurn()
     } else if (memory.enterSection(wrAt, seqAt) > NEAR) {
-      // [R1] Published what the hand showed, loaded it again, learned how far it has moved meanwhile.
-      //      [I] So far that what we published is too old to compare with: then once more.
+      // [R1] This has published the hand, loaded it again, and returned how far it has moved.
+      // [I]  Too far: what we published is too old to compare with, so publish once more.
       publish(memory, wrAt, seqAt)
     }
     this.state = how
@@ -139,9 +142,9 @@ export class Sections implements Published, OwnSections {
     if ((this.state & IS_INSIDE) === 0) throw this.refuse('exit')
     this.state = OUTSIDE
     if (this.turning) return
-    // [R2] If a poller's look [S2] reads this 0, our reads happen before whatever it allows.
-    //      If it reads what stood before, it refuses. Otherwise (a plain store) the record could be
-    //      written while our last reads are still under way.
+    // [R2] If a poller's load [S2] reads this 0, our reads happen before all that the poll allows.
+    //      If it reads what stood before, the poll says no. Otherwise (a plain store) the record
+    //      could be written while our last reads are still under way.
     this.memory.store(this.seqAt, INVALID)
   }
 
@@ -153,7 +156,9 @@ export class Sections implements Published, OwnSections {
     return this.inside || (this.trackers !== undefined && this.trackers.size > 0)
   }
 
-  /** Whether it has a synchronous one open: what must not free, advance or wait. @internal */
+  /**
+   * Whether a synchronous one is open: then this worker must not free, advance or wait. @internal
+   */
   get inside(): boolean {
     return (this.state & IS_INSIDE) !== 0
   }
@@ -182,18 +187,18 @@ export class Sections implements Published, OwnSections {
   }
 
   /**
-   * Misuse if this worker has a synchronous section open; async ones are other tasks' affair.
-   * OpenBSD SMR_ASSERT_NONCRITICAL. Never blocks.
+   * Misuse if this worker has a synchronous section open. Async ones do not count: they are other
+   * tasks'. OpenBSD SMR_ASSERT_NONCRITICAL. Never blocks.
    */
   assertNotEntered(): void {
     if (this.inside) throw this.misuse('assertNotEntered', 'a section is open')
   }
 
   /**
-   * This worker will not enter for long: nothing of it holds memory back until `online`. Only a
-   * worker that computes for long in one turn needs it, and only with turn sections; with the others
-   * it changes nothing but that `enter` is Misuse meanwhile. Misuse inside a section, also an async
-   * one. Never blocks.
+   * This worker will not enter for a while: nothing of it holds memory back until `online`. Only a
+   * worker that computes for long in one turn needs it, and only with turn sections; with fenced
+   * ones its only effect is that `enter` is Misuse meanwhile. Misuse inside a section, also an
+   * async one. Never blocks.
    */
   offline(): void {
     this.assertOutside('offline')
@@ -211,11 +216,11 @@ export class Sections implements Published, OwnSections {
   // ---- async sections ----------------------------------------------------------------------
 
   /**
-   * Opens a section that may stay open across `await`, in a domain made with `sleepable: true`. Any
-   * number may be open at once, in any order. `label` is what `stalled` calls it. While it is open
-   * you may free and advance, but not wait in vain: nothing unlinked since it began is reused, so
-   * keep it shorter than what you would wait for. Never blocks. XNU smr_enter_sleepable. Misuse in
-   * a domain without `sleepable`. Legal inside a section.
+   * Opens a section that may stay open across `await`, in a domain made with `sleepable: true`.
+   * Any number may be open at once, and be closed in any order. `label` is its name in `stalled`.
+   * While it is open you may free and advance. Nothing unlinked since it began is reused, so keep
+   * it shorter than what others wait for. Never blocks. XNU smr_enter_sleepable. Misuse in a
+   * domain without `sleepable`. Legal inside a section.
    */
   enterSleepable(label = ''): Tracker {
     return this.enterAsync('enterSleepable', label, false)
@@ -254,15 +259,15 @@ export class Sections implements Published, OwnSections {
   // ---- for the rest of the library ---------------------------------------------------------
 
   /**
-   * [R3] Whether an `enter` now would only peek at the hand, because what this worker published
-   * in this turn still stands. Then a look that runs nobody else's code is in a section as it is,
-   * without enter and exit. Never so with fenced sections: the hand does not show INVALID. @internal
+   * [R3] Whether an `enter` now would publish nothing, because what this worker published in this
+   * turn still stands. Then a read that runs no code of the user's needs no enter and exit. Always
+   * false with fenced sections: `seen` is then INVALID, which the hand never shows. @internal
    */
   get covered(): boolean {
     return this.state === OUTSIDE && this.memory.peekRacy(this.wrAt) === this.seen
   }
 
-  /** Whether `enter` is legal, for verbs of memory that open a section themselves. @internal */
+  /** Whether `enter` is legal: for verbs of memory that open a section themselves. @internal */
   get mayEnter(): boolean {
     return this.state === OUTSIDE
   }
@@ -273,33 +278,33 @@ export class Sections implements Published, OwnSections {
     return this.rejectPromise(fn())
   }
 
-  /** What a function has returned inside a section: Misuse if it is a promise. @internal */
+  /** Returns what a function returned inside a section; Misuse if it is a promise. @internal */
   rejectPromise<T>(result: T): T {
     if (isThenable(result)) throw this.heldOverAwait(result)
     return result
   }
 
-  /** Lets go of what stays published between turn sections. False inside one. @internal */
+  /** Clears what stays published between turn sections. False inside a section. @internal */
   letGo(): boolean {
     if (!this.shown) return true
     if (this.inside) return false
     this.seen = INVALID
-    // Who was reaped while it lives has no word any more.
+    // A worker that was reaped while it lives has no word any more.
     if (!this.space.isOurs) return true
-    // [R2] The end of every section since the publication, as exit's store is of one.
+    // [R2] Ends every section since the publication, as the store in `exit` ends one.
     this.memory.store(this.seqAt, INVALID)
     this.shown = false
     return true
   }
 
   /**
-   * In a turn of its own: ends what a call has left behind, and tells the user of a section that he
-   * has left open over an `await`. That one stays open: whoever awaits may still read. @internal
+   * In a turn of its own: closes a section that a call has left open, and tells the user of one
+   * that was left open over an `await`. That one stays open: its task may still read. @internal
    */
   check(): void {
     const { memory, seqAt } = this
-    // In this order. A word of ours that shows a sequence keeps the domain from being destroyed, so if
-    // the domain is there after this load, the word is ours, and stays ours until we clear it.
+    // In this order. While our word shows a sequence the domain cannot be destroyed. So if the
+    // domain is there after this load, the word is ours, and stays ours until we clear it.
     const seq = memory.load(seqAt)
     if (!this.space.isOurs || !this.isAlive()) return
     if (this.state === IN_CALL) {
@@ -308,14 +313,14 @@ export class Sections implements Published, OwnSections {
     } else if (this.state === INSIDE) this.tellOpen()
     if (this.turning) this.letGo()
     else if (!this.inside && seq !== INVALID) {
-      memory.store(seqAt, INVALID) // [R2] Of an exit that was stopped, or an enter: nobody reads.
+      memory.store(seqAt, INVALID) // [R2] An enter or exit was stopped: nobody reads.
     }
     if (this.trackers?.check()) this.tellCutOff()
   }
 
   /**
-   * Whether the domain still exists: another worker may have destroyed it, and made another thing
-   * where it was, even now; so a racy peek will do. @internal
+   * Whether the domain still exists. Another worker may have destroyed it, and may do so right
+   * after the answer; so a racy peek is enough. @internal
    */
   isAlive(): boolean {
     const { address, memory, serial, space } = this
@@ -356,10 +361,10 @@ export class Sections implements Published, OwnSections {
   }
 
   /**
-   * In this order, for each step may be the last one. First the end of the turn is asked for, then it
-   * is said that the word may show something, and that nothing of it is known: so whatever is
-   * published is cleared some time, and no racy peek is compared with what stood there before. At last
-   * what the word surely shows.
+   * In this order, since each step may be the last one. First ask for the end of the turn. Then
+   * note that the word may show a sequence, and that we do not know which. So whatever is
+   * published will be cleared, and no racy peek is compared with what stood there before. At last
+   * note what the word surely shows.
    */
   private publishForTurn(): void {
     if (!this.space.isOurs) throw this.space.taken('smr.enter')
@@ -391,7 +396,7 @@ export class Sections implements Published, OwnSections {
     )
   }
 
-  /** Where the section was entered, as far as that is known: see domain.ts. */
+  /** Where the section was entered, if that is known: see `CheckedSmr`. */
   protected whereEntered(): string {
     return ''
   }
@@ -413,7 +418,7 @@ export class Sections implements Published, OwnSections {
     if (verb === 'exit') return this.misuse(verb, 'no section is open; call enter first')
     if (this.state === OFFLINE)
       return this.misuse(verb, 'this worker is offline; call online first')
-    // Of a call around us, or of one that was cut off before: the end of this turn will show.
+    // By a call around us, or by one that was cut off: then a check after this turn closes it.
     if (this.state === IN_CALL) this.space.watch.soon()
     const why =
       verb === 'enter'
@@ -431,13 +436,13 @@ export class Sections implements Published, OwnSections {
     return this.state === CLOSED
   }
 
-  /** This worker was reaped while it lives: its words are another's. @internal */
+  /** This worker was reaped while it lives: its words belong to another now. @internal */
   forget(): void {
     this.seen = INVALID
     this.state = CLOSED
   }
 
-  /** This worker leaves, or the domain has ended; not while something of it is published. @internal */
+  /** This worker leaves, or the domain has ended. @internal */
   close(): void {
     this.letGo()
     this.state = CLOSED

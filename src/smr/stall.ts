@@ -1,12 +1,12 @@
 /**
- * Who holds the read hand back, and since when.
+ * Which sections hold the read hand back, and since when.
  *
- * A section does not say when it began: that would make every enter dearer. But a poll that fails
- * has just met the section it fails for, and notes its sequence and the time in that reader's words,
- * if it is not noted already. The note stays true: as long as the reader shows the same sequence and
- * the write hand is past it, it is the same section (or the turn, or the async section), since one
- * that began later would have observed a later sequence. So `since` is the first time that it was in
- * anybody's way.
+ * A section does not note when it began: that would make every enter slower. But a poll that fails
+ * has just found the section it fails for, and notes that section's sequence and the time in the
+ * reader's words, if they do not say so already. The note stays true: as long as the reader shows
+ * the same sequence and the write hand is past it, it is the same section (or turn, or async
+ * section), since a later one would have observed a later sequence. So `since` is the first time
+ * that a poll failed for it.
  */
 
 import type { WorkerId } from '../base/brands.ts'
@@ -23,11 +23,11 @@ export interface Stall {
   readonly workerId: WorkerId
   /** Whether it is a synchronous section (or the turn of one), or an async one. */
   readonly kind: 'section' | 'async'
-  /** What an async section was called when it began; '' for none. At most 40 bytes of UTF-8. */
+  /** The label that an async section was given, '' for none. At most 40 bytes of UTF-8. */
   readonly label: string
   /** What the section observed when it began. */
   readonly seq: number
-  /** Milliseconds since it was first found in the way. */
+  /** Milliseconds since it was first found to hold memory back. */
   readonly forMs: number
   /** What waits in the zones of the domain: items freed but not reclaimed, and their bytes. */
   readonly items: number
@@ -35,7 +35,7 @@ export interface Stall {
   readonly bytes: number
 }
 
-/** The words of one of a reader's two publications, and where its stalls are noted. */
+/** The two words in which a reader publishes, and where the stalls of each are noted. */
 const WATCHED = [
   {
     kind: 'section',
@@ -78,25 +78,26 @@ export function stalledReaders(
   return stalls.sort((a, b) => b.forMs - a.forMs)
 }
 
-/** Notes what of this reader is behind the write hand, and so was found in the way. */
+/** Notes the sections of this reader that are behind the write hand, and hold memory back. */
 export function noteHolder(memory: Memory, reader: number, wr: Seq): void {
   for (const { seq: at, heldSeq, heldSince } of WATCHED) {
     const seq = memory.load(reader + at)
     if (seq === INVALID || !lt(seq as Seq, wr) || memory.load(reader + heldSeq) === seq) continue
-    // The time first: whoever sees the new sequence sees no older time with it. The other way round he
-    // could report a stall as old as the one noted before: wrong in print, and nothing rests on it.
+    // The time first: then a reader of the new sequence sees no older time with it. In the other
+    // order it could report a stall as old as the one noted before: wrong in print, no more.
     memory.store(reader + heldSince, clockWord(memory))
     memory.store(reader + heldSeq, seq)
   }
 }
 
 /**
- * Says what the async section that the worker has published is called. [L] Two sections of a worker
- * may have one sequence, so the sequence alone does not tell their labels apart: each has a number
- * as well, kept beside its length. Two cases for a reader, who looks at number, sequence, text and
- * number again: if the second number is the first, nothing of the next label was written before, and
- * with the sequence the text of this one was complete; if it is another, he has seen two labels.
- * Otherwise (the sequence before and after) he could put two labels together.
+ * Writes the label of the async section that the worker has published. [L] Two sections of a
+ * worker may have one sequence, so the sequence does not tell their labels apart: each label has a
+ * number too, kept above its length. A reader loads the number, the sequence, the text and the
+ * number again. Two cases: the second number equals the first, then nothing of the next label was
+ * written before, and the text was complete when the sequence was stored; or it differs, then the
+ * reader may have two labels mixed, and drops them. Otherwise (only the sequence before and after)
+ * it would return the mixture.
  */
 export function writeLabel(memory: Memory, reader: number, seq: Seq, label: string): void {
   const before = memory.load(reader + ReaderWords.labelBytes)
@@ -110,7 +111,7 @@ export function writeLabel(memory: Memory, reader: number, seq: Seq, label: stri
   memory.store(reader + ReaderWords.labelSeq, seq)
 }
 
-/** What that section was called; '' while it is being written. */
+/** The label of that section; '' while it is being written. */
 export function labelOf(memory: Memory, reader: number, seq: number): string {
   const word = memory.load(reader + ReaderWords.labelBytes)
   if (memory.load(reader + ReaderWords.labelSeq) !== seq) return ''

@@ -1,5 +1,5 @@
 /**
- * A domain in numbers, for which no handle is needed. Other workers' counters may be a moment old.
+ * Statistics of a domain. They need no handle. Other workers' counters may be a moment old.
  */
 
 import { delta, type Seq } from '../base/seq.ts'
@@ -10,23 +10,23 @@ import type { Space } from '../space/space.ts'
 export interface SmrStats {
   /** The name of the domain. */
   readonly name: string
-  /** The hands, as they stand on the circle. */
+  /** What the write hand shows. */
   readonly wr: number
   /** What the read hand shows. */
   readonly rd: number
   /** Steps from the read hand to the write hand. */
   readonly lag: number
-  /** Steps of the write hand, whoever and whatever made them. */
+  /** Steps of the write hand, by whatever call. */
   readonly advances: number
   /** Advances that found the hands too far apart and gave a goal ahead instead. */
   readonly advanceWaits: number
-  /** Polls; those that had to look at the readers; those that answered no. */
+  /** Polls of any kind. */
   readonly polls: number
-  /** Polls that had to look at the readers. */
+  /** Polls that had to scan the readers. */
   readonly pollScans: number
   /** Polls that said no. */
   readonly pollFails: number
-  /** Callbacks queued with `call`; those that wait; that threw; that were lost with their worker. */
+  /** Callbacks queued with `call`. */
   readonly calls: number
   /** Callbacks that wait. */
   readonly callsPending: number
@@ -45,12 +45,13 @@ export function smrStats(space: Space, domain: number, name: string): SmrStats {
     }
     return total
   }
-  // In this order, so that nobody's callback counts as lost because it is just being run.
+  // `calls` is summed first and `callsRun` last: a callback that runs meanwhile is not counted
+  // lost.
   const calls = sum(ReaderWords.calls)
   let callsPending = 0
   for (let slot = 0; slot < space.maxWorkers; slot++) {
     const reader = domain + DomainWords.WORDS + slot * ReaderWords.WORDS
-    // In this order: what is completed meanwhile was queued before, and none is counted negatively.
+    // `completed` is loaded first: what completes meanwhile was queued before, so none is negative.
     const completed = memory.load(reader + ReaderWords.completed)
     callsPending += (memory.load(reader + ReaderWords.queued) - completed) | 0
   }

@@ -1,33 +1,33 @@
 /**
  * Async sections: sections that may stay open across `await` (XNU's sleepable domains).
  *
- * A worker's tasks interleave, so one word cannot say for each of them what its section has
- * observed. XNU gives every section a tracker on its caller's stack and, when the thread blocks,
- * moves it to a queue of stalled ones. Here each section has a tracker too, but all of a worker's
- * are its private affair: the worker publishes only the oldest, in a word of its own beside the
- * synchronous one's, and polls [S2] look at both.
+ * A worker's tasks interleave, so one word cannot hold what each of their sections has observed.
+ * XNU gives every section a tracker on its caller's stack and, when the thread blocks, moves it to
+ * a queue of stalled ones. Here each section has a tracker too, but they are private to the
+ * worker: it publishes only the oldest, in a second word beside that of its synchronous section,
+ * and polls
+ * [S2] load both.
  *
- * [X1] Entering beside an older async section: load the write hand, remember what it shows, publish
+ * [X1] Enter beside an older async section: load the write hand, remember its sequence, publish
  *      nothing. Two cases: what has a later goal than the published sequence is not reused, since
- *      the word shows that one all the time; what has a goal up to what we loaded was unlinked
- *      before the load, and so before our reads. Otherwise (a plain load) we would later publish a
- *      sequence that promises more than we know.
- * [X2] The oldest leaves: one store, of the next one's sequence, or of none. If a poller's look
- *      reads it, what it then allows had a goal up to that sequence: unlinked before the next one's
- *      [X1], and after the last reads of the one that leaves. If it reads what stood before, it
- *      refuses. Otherwise (clearing first, then publishing the next) a poller in between would see
- *      nobody, and reuse what the next one's task still reads.
+ *      the word shows that one all the time; what has a goal up to the loaded sequence was
+ *      unlinked before the load, and so before our reads. Otherwise (a plain load) we could later
+ *      publish a sequence without being ordered after the unlinks up to it.
+ * [X2] The oldest leaves: one store, of the next one's sequence, or of INVALID. If a poller's load
+ *      reads it, what the poll then allows had a goal up to that sequence: unlinked before the
+ *      next one's [X1], and reused after the last reads of the one that leaves. If it reads what
+ *      stood before, the poll says no. Otherwise (clear first, then publish the next) a poller in
+ *      between would find no section, and reuse what the next one's task still reads.
  *
- * As with synchronous sections, the word may show too old a sequence when an exception has ended a call
- * in the middle, and never too late a one: enter publishes before it counts the section as open, and
- * gives the section up if it cannot be called what it shall be; exit counts it as closed before it
- * publishes the next one's. What is then left in the word is put right by the next enter or exit, or
- * by `check`.
+ * As with synchronous sections, after an exception the word may show a sequence that is too old,
+ * never one that is too late. enter publishes before it counts the section as open, and opens
+ * nothing if the label cannot be written; exit first counts the section as closed, then publishes
+ * the next one's sequence. The next enter or exit, or `check`, corrects the word.
  *
- * Where the host can follow a task through its awaits (AsyncLocalStorage), `readAsync` knows who is
- * inside, so a task that waits for its own section is refused instead of waiting in vain. Tasks that
- * it starts are followed too, so what one carries along is only what is open when it begins: or a
- * chain of tasks, each started by the one before, would carry all that there ever were.
+ * Where the host can follow a task through its awaits (AsyncLocalStorage), `readAsync` knows which
+ * task is inside, so a task that would wait for its own section is refused. Tasks that it starts
+ * are followed too. A task keeps only the sections that are still open when the innermost begins:
+ * otherwise a chain of tasks, each started by the one before, would keep all there ever were.
  */
 
 import { asyncScope } from '../base/host.ts'
@@ -39,11 +39,11 @@ import { writeLabel } from './stall.ts'
 
 /** An open async section. Give it back to `smr.exitSleepable`. */
 export class Tracker {
-  /** What `stalled` calls the section. */
+  /** The label of the section in `stalled`. */
   readonly label: string
-  /** What the section has observed. @internal */
+  /** The sequence that the section has observed. @internal */
   readonly seq: Seq
-  /** Whether `readAsync` is in the call of its function, before the first await in it. @internal */
+  /** Whether the function of `readAsync` is running up to its first await. @internal */
   starting: boolean
 
   /** @internal */
@@ -60,10 +60,10 @@ interface Inside {
   readonly tracker: Tracker
 }
 
-/** Of each task: the sections that it, or who started it, had open when the innermost began. */
+/** Per task: the sections that it or its starter had open when the innermost began. */
 const scope = asyncScope<readonly Inside[]>()
 
-/** Runs `fn` as somebody who is in no section: what it starts later is not part of this task. */
+/** Runs `fn` as a task that is in no section: for what is started here but serves others. */
 export function outside<T>(fn: () => T): T {
   return scope === undefined ? fn() : scope.run([], fn)
 }
@@ -75,7 +75,7 @@ export class Trackers {
   private readonly reader: number
   /** In the order in which they began. */
   private readonly open = new Set<Tracker>()
-  /** The first of them, and what follows it in the set: no look begins at the beginning again. */
+  /** The first of them, and an iterator behind it: finding the next one takes one step. */
   private oldest: Tracker | undefined
   private order = this.open.values()
   private published: Seq = INVALID
@@ -91,7 +91,7 @@ export class Trackers {
     return this.open.size
   }
 
-  /** Whether a wait for `goal` would be one for a section of this very worker. */
+  /** Whether a wait for `goal` would wait for an async section of this worker. */
   holdsBack(goal: Seq): boolean {
     return this.published !== INVALID && lt(this.published, goal)
   }
@@ -106,7 +106,7 @@ export class Trackers {
     )
   }
 
-  /** That it counts as open is the last step: whoever is stopped before has opened nothing. */
+  /** Counting it as open is the last step: a call that is stopped before has opened nothing. */
   enter(label: string, starting: boolean): Tracker {
     const { memory, wrAt } = this
     if (this.open.size > 0) {
@@ -114,7 +114,7 @@ export class Trackers {
       this.open.add(tracker)
       return tracker
     }
-    this.published = INVALID // Until we know what.
+    this.published = INVALID // Until `publish` has returned.
     this.published = publish(memory, wrAt, this.reader + ReaderWords.asyncSeq) // [R1]
     const tracker = new Tracker(label, this.published, starting)
     this.name(tracker)
@@ -127,14 +127,14 @@ export class Trackers {
   /** False when the section is not open, or not one of these. */
   exit(tracker: Tracker): boolean {
     if (!this.open.delete(tracker)) return false
-    // Not compared with `tracker`: an exit before this one may have been stopped in the middle.
+    // Not compared with `tracker`: an earlier exit may have been stopped in the middle.
     if (this.oldest === undefined || !this.open.has(this.oldest)) this.publishOldest(this.follow())
     return true
   }
 
   /**
-   * In a turn of its own: closes sections whose call was cut off, and has the word show what it should.
-   * True if there were any.
+   * In a turn of its own: closes sections whose call was cut off, and corrects the word. True if
+   * there were any.
    */
   check(): boolean {
     const cutOff = [...this.open].filter(({ starting }) => starting)
@@ -149,7 +149,7 @@ export class Trackers {
     return cutOff.length > 0
   }
 
-  /** Has the word show what the oldest section has observed. */
+  /** Publishes what the oldest section has observed. */
   private publishOldest(oldest: Tracker | undefined): void {
     const seq = oldest?.seq ?? INVALID
     if (seq !== this.published) {
@@ -166,17 +166,17 @@ export class Trackers {
     return scope.run([...outer, { trackers: this, tracker }], fn)
   }
 
-  /** The next in order becomes the oldest; undefined: none is open. */
+  /** Makes the next one in order the oldest; undefined if none is open. */
   private follow(): Tracker | undefined {
     this.oldest = this.order.next().value
     return this.oldest
   }
 
-  /** For `smr.stalled`, wherever it is asked. */
+  /** Publishes the label, for `smr.stalled` in any worker. */
   private name(tracker: Tracker | undefined): void {
     const label = tracker?.label ?? ''
     if (label === '' && !this.labelled) return
-    this.labelled = true // From here on something may be written there.
+    this.labelled = true // Set before the write: it may be stopped in the middle.
     writeLabel(this.memory, this.reader, this.published, label)
     this.labelled = label !== ''
   }

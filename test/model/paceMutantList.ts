@@ -192,8 +192,8 @@ const CLOCK_TRIALS: readonly Trial[] = [
   byGuard('deferred, fenced: the hand does not pass the guard', [
     'the wrap guard: commit moves on',
     GOALS,
-    'if (delta(wr, rd) < MAX_DELTA)\n            this.urge(wr, goal);\n        else',
-    'if (true)\n            this.urge(wr, goal);\n        else',
+    'if (delta(wr, rd) < MAX_DELTA)\n            this.moveTo(wr, goal);\n        else',
+    'if (true)\n            this.moveTo(wr, goal);\n        else',
   ]),
   byGuard('deferred, fenced: the hand does not pass the guard', [
     'the wrap guard: a wait moves on',

@@ -39,7 +39,7 @@ describe.each(CASES)('$name', (each) => {
       const nonsense = [0, 2, -2, 1.5, Number.NaN, Infinity, '1', 1n, null, undefined, {}, true]
       for (const value of nonsense) {
         expect(goals.take(value)).toBeUndefined()
-        expect(goals.blame(value)).toMatch(/is no goal; pass what advance\(\) returned/)
+        expect(goals.whyRefused(value)).toMatch(/is no goal; pass what advance\(\) returned/)
       }
     }
   })
@@ -49,7 +49,7 @@ describe.each(CASES)('$name', (each) => {
     const { goals } = goalsOf(stage)
     const theirs = stage.workers[0].arena.smr('other').advance()
     expect(goals.take(theirs)).toBeUndefined()
-    expect(goals.blame(theirs)).toMatch(/is another domain's; poll it where it was taken/)
+    expect(goals.whyRefused(theirs)).toMatch(/is another domain's; poll it where it was taken/)
   })
 
   it('a look loads the read hand before the write hand, and that before any reader', () => {
@@ -195,7 +195,7 @@ it('a handle that was closed while it waited between turns is told', async () =>
   own.assertOpen.mockImplementation(() => {
     throw new Misuse('closed')
   })
-  await expect(goals.outlastAsync('waitAsync', goal, undefined, undefined)).rejects.toThrow(
+  await expect(goals.waitForAsync('waitAsync', goal, undefined, undefined)).rejects.toThrow(
     'closed',
   )
   expect(goals.take(wild(goal) as Goal)).toBe(goal)

@@ -3,7 +3,7 @@
  */
 
 import { describe, expect, it } from 'vitest'
-import { CLOCKS, SAY, SECTIONS, type SmrOptions, smrShape } from '#src/smr/options.ts'
+import { CLOCKS, PRINTED, SECTIONS, type SmrOptions, smrShape } from '#src/smr/options.ts'
 import { misuse, wild } from '../../helpers/refusals.ts'
 
 it('what is left out is the default: the first clock and the first kind of section', () => {
@@ -96,13 +96,13 @@ describe('knobs', () => {
   })
 
   it('are said in errors as they were asked for', () => {
-    expect(SAY.clock(1)).toBe('deferred')
-    expect(SAY.sections(1)).toBe('turn')
-    expect([SAY.sleepable(0), SAY.sleepable(1), SAY.limit(8), SAY.tickMs(3)]).toEqual([
-      false,
-      true,
-      8,
-      3,
-    ])
+    expect(PRINTED.clock(1)).toBe('deferred')
+    expect(PRINTED.sections(1)).toBe('turn')
+    expect([
+      PRINTED.sleepable(0),
+      PRINTED.sleepable(1),
+      PRINTED.limit(8),
+      PRINTED.tickMs(3),
+    ]).toEqual([false, true, 8, 3])
   })
 })

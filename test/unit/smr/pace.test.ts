@@ -78,9 +78,9 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
     it('moves the hand to a goal for somebody who waits, unless others have', () => {
       const { memory, moved, pace } = make('default')
       const goal = new Clock(memory, DOMAIN).ahead(1)
-      pace.urge(first as Seq, goal)
+      pace.moveTo(first as Seq, goal)
       expect([moved(), pace.steps]).toEqual([1, 1])
-      pace.urge(first as Seq, goal)
+      pace.moveTo(first as Seq, goal)
       expect([moved(), pace.steps]).toEqual([1, 0])
     })
   })
@@ -191,7 +191,7 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
 
     it('is moved by nobody who waits', () => {
       const { memory, moved, pace } = make('lazy')
-      pace.urge(first as Seq, new Clock(memory, DOMAIN).ahead(2))
+      pace.moveTo(first as Seq, new Clock(memory, DOMAIN).ahead(2))
       expect([moved(), pace.steps]).toEqual([0, 0])
     })
 
