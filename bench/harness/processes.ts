@@ -8,21 +8,13 @@
  */
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { Group, Heavy, Outcome, Settings, Variant } from './question.ts'
+import type { Group, Heavy, Outcome, Result, Settings, Variant } from './question.ts'
 
 /** What a variant's process sends. */
 export type Reply =
   | { readonly outcome: Outcome; readonly checksum: number }
   | { readonly skipped: string }
   | { readonly failed: string }
-
-/** All processes of one variant, folded. */
-export interface Result {
-  readonly variant: string
-  readonly outcome?: Outcome
-  /** Why there are no figures. */
-  readonly note?: string
-}
 
 export interface Plan {
   readonly question: string

@@ -7,7 +7,6 @@
  * its own and hands back plain data, so nothing that another variant did to the compiler's type
  * feedback, to the heap or to the caches can be seen in its figures.
  */
-import type { Result } from './processes.ts'
 
 /** Packages that are not dependencies of this one: see `heavy.ts`. */
 export type Heavy = 'lmdb' | 'sharedmap'
@@ -38,6 +37,14 @@ export interface Variant {
   /** Left out of a quick run. */
   readonly rare?: boolean
   run(settings: Settings): Outcome | Promise<Outcome>
+}
+
+/** All processes of one variant, folded. */
+export interface Result {
+  readonly variant: string
+  readonly outcome?: Outcome
+  /** Why there are no figures. */
+  readonly note?: string
 }
 
 export interface Group {

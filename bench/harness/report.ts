@@ -4,8 +4,7 @@
  * `ratio` divides medians, `best/best` divides best samples; where the two disagree the machine was
  * busy. A ratio of 0.50 means half the baseline's time.
  */
-import type { Result } from './processes.ts'
-import type { Group, Timing } from './question.ts'
+import type { Group, Result, Timing } from './question.ts'
 
 const NS_PER_S = 1e9
 

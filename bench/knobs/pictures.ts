@@ -1,7 +1,7 @@
 /**
  * What the grid looks like.
  */
-import type { Result } from '../harness/processes.ts'
+import type { Result } from '../harness/question.ts'
 import { draw, type Series } from '../harness/svg.ts'
 import {
   AGES_MS,

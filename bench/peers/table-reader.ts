@@ -7,7 +7,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { makeProbes, makeRows, PROBE_MASK } from '../harness/data.ts'
-import { joinTable } from '../rivals/table.ts'
+import { joinTable } from '../rivals/open.ts'
 import { BATCH, BATCHES, type ReaderOrder, STOP } from './order.ts'
 
 async function main(order: ReaderOrder): Promise<number> {

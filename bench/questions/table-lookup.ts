@@ -19,7 +19,8 @@ import {
 import { time, timeAsync } from '../harness/measure.ts'
 import type { Group, Heavy, Question, Settings, Variant } from '../harness/question.ts'
 import { runNative } from '../rivals/native.ts'
-import { openTable, type TableName, type TableRival } from '../rivals/table.ts'
+import { openTable } from '../rivals/open.ts'
+import type { TableName, TableRival } from '../rivals/table.ts'
 
 const OPERATIONS = 10_000
 const ROUND_TRIPS = 200

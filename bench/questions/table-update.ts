@@ -20,7 +20,8 @@ import { time } from '../harness/measure.ts'
 import type { Group, Heavy, Outcome, Question, Settings, Variant } from '../harness/question.ts'
 import { Skip } from '../harness/question.ts'
 import { Reading } from '../harness/reading.ts'
-import { openTable, type TableName, type TableRival } from '../rivals/table.ts'
+import { openTable } from '../rivals/open.ts'
+import type { TableName, TableRival } from '../rivals/table.ts'
 
 const ALONE_MS = 300
 const PUTS_TOGETHER = 100

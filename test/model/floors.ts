@@ -163,7 +163,10 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
     { bound: 1, delayed: true },
   ]),
   'two deaths': [
-    ...entries(reaperDeaths(shipped), { first: VICTIM, victim: REAPER, stride: 20 }),
+    // The frees take many more steps than the section.
+    ...entries(reaperDeaths(shipped), { first: VICTIM, victim: REAPER, stride: 20 }).map(
+      (each, i) => (i === 0 ? { ...each, stride: 60 } : each),
+    ),
     // With this stride the first one dies in the middle of its batch as well.
     ...entries(twoKegDeaths(shipped), { first: VICTIM, victim: REAPER, stride: IN_BATCH }),
   ],
