@@ -36,10 +36,18 @@ export interface Parts {
 
 /**
  * Marks that this worker may hold buckets of the zone: its reaper looks for them only where it is
- * marked. The caller makes sure that the zone is not destroyed meanwhile.
+ * marked. The caller makes sure that the zone is not destroyed meanwhile. False if it was marked before.
  */
-export function markOpened({ cache, space }: Pick<Parts, 'cache' | 'space'>): void {
-  space.memory.poke(cache.at + CacheWords.opened, 1)
+export function markOpened({ cache, space }: Pick<Parts, 'cache' | 'space'>): boolean {
+  const at = cache.at + CacheWords.opened
+  if (space.memory.peek(at) !== 0) return false
+  space.memory.poke(at, 1)
+  return true
+}
+
+/** Takes the mark back. This worker holds nothing of the zone any more. */
+export function unmarkOpened({ cache, space }: Pick<Parts, 'cache' | 'space'>): void {
+  space.memory.poke(cache.at + CacheWords.opened, 0)
 }
 
 export function partsOf(

@@ -21,6 +21,12 @@
  * Otherwise (by the owner alone) a bucket would be taken away from a call of ours that runs in the
  * very zone.
  *
+ * A visit marks a zone as opened, and takes that back when it has ended, the directory still locked: or
+ * the sweep, which asks whether anybody has the zone open, would keep one that nobody uses. Two cases for
+ * the reaper of who dies here: the mark stands, and it looks for a bucket in hand; or it is taken back, and
+ * then every bucket was in its place before. Otherwise (taken back earlier) that bucket would be lost. A
+ * visit that was cut off leaves the mark: the worker may have opened the zone before it is ended.
+ *
  * UMA: uma_reclaim(9) from the page daemon's low-memory event. There is no page daemon here: the
  * worker that is short of pages does it.
  */
@@ -35,7 +41,7 @@ import { allocOwner, bucketsFor } from './bucket.ts'
 import { destroyItems, Failure } from './hooks.ts'
 import type { Keg } from './keg.ts'
 import { NO_HOOKS, needsHooksToLeave } from './options.ts'
-import { markOpened, type Parts, partsOf } from './parts.ts'
+import { markOpened, type Parts, partsOf, unmarkOpened } from './parts.ts'
 
 /** Room for more than any arena has: all that can be given up is. */
 const ALL: readonly number[] = [Number.POSITIVE_INFINITY]
@@ -64,10 +70,11 @@ export function relieve(space: Space, runs: readonly number[], asking = 0): bool
       const zones = names
         .filter(({ address, kind }) => kind === Named.zone && address !== asking)
         .map((each) => visit(space, each, domainOf(space, names, each.address)))
-      return (
-        zones.some((zone) => shrink(zone) > 0 && suffices()) ||
-        zones.some((zone) => emptyDepot(zone) && shrink(zone) > 0 && suffices())
-      )
+      const isEnough =
+        zones.some(({ parts }) => shrink(parts) > 0 && suffices()) ||
+        zones.some(({ parts }) => emptyDepot(parts) && shrink(parts) > 0 && suffices())
+      for (const each of zones) leave(each)
+      return isEnough
     })
     space.visits.length = before
     return enough
@@ -88,19 +95,33 @@ function hasRoom({ pages }: Space, runs: readonly number[]): boolean {
 export function shrinkUnopened(space: Space, zone: Listing): number {
   space.endVisits()
   const before = space.visits.length
-  const pages = space.directory.whileLocked((names) =>
-    names.some((each) => each.serial === zone.serial) ? shrink(visit(space, zone, undefined)) : 0,
-  )
+  const pages = space.directory.whileLocked((names) => {
+    if (!names.some((each) => each.serial === zone.serial)) return 0
+    const visited = visit(space, zone, undefined)
+    const given = shrink(visited.parts)
+    leave(visited)
+    return given
+  })
   space.visits.length = before
   return pages
 }
 
+/** A zone that is visited, and whether only the visit has marked it. */
+interface Visited {
+  readonly parts: Parts
+  readonly marked: boolean
+}
+
 /** The parts of a zone that this worker may not have opened. The directory is locked. */
-function visit(space: Space, zone: Listing, domain: Smr | undefined): Parts {
+function visit(space: Space, zone: Listing, domain: Smr | undefined): Visited {
   const parts = partsOf(space, zone, NO_HOOKS, domain)
   space.visits.push(visitOf(parts))
-  markOpened(parts)
-  return parts
+  return { parts, marked: markOpened(parts) }
+}
+
+/** The visit has come to its end, with nothing in hand. The directory is still locked. */
+function leave({ marked, parts }: Visited): void {
+  if (marked) unmarkOpened(parts)
 }
 
 /** What ends a visit that was cut off. */

@@ -38,7 +38,7 @@ import {
   type TuneOptions,
 } from './knobOptions.ts'
 import { capacityFor } from './options.ts'
-import type { Parts } from './parts.ts'
+import { type Parts, unmarkOpened } from './parts.ts'
 import { reachUnderPressure } from './pressure.ts'
 import {
   assertLevel,
@@ -367,7 +367,7 @@ export class Zone {
    */
   undo(): void {
     // This worker holds nothing of the zone. If this fails, another worker may end it.
-    this.memory.poke(this.cache.at + CacheWords.opened, 0)
+    unmarkOpened(this.parts)
     if (endUnused(this.parts)) this.end()
     else this.close()
   }
@@ -405,7 +405,7 @@ export class Zone {
   close(): void {
     if (this.mode !== CLOSED && this.supply.isAlive()) {
       this.supply.run(() => this.supply.flush())
-      this.memory.poke(this.cache.at + CacheWords.opened, 0)
+      unmarkOpened(this.parts)
     }
     this.end()
   }

@@ -3,6 +3,7 @@
  */
 
 import { afterEach, describe, expect, it } from 'vitest'
+import { reapSlot } from '#src/arena/reap.ts'
 import {
   Arena,
   Exhausted,
@@ -13,7 +14,8 @@ import {
   type Zone,
   type ZoneOptions,
 } from '#src/index.ts'
-import { relieve } from '#src/zone/pressure.ts'
+import { relieve, shrinkUnopened } from '#src/zone/pressure.ts'
+import { isUsed } from '#src/zone/stats.ts'
 import { interrupt, MANNERS } from '../../helpers/interrupt.ts'
 import { type Actor, allocAll, allocMany, freeMany, thrown } from './stage.ts'
 
@@ -308,5 +310,59 @@ describe.each([
     }
     expect(step).toBeGreaterThan(100)
     expect(lost).toBeGreaterThan(50)
+  })
+
+  it.skipIf(checks || isOpened)(
+    'a death at every third step: the reaper finds what it had in hand, whether it is marked or not',
+    () => {
+      let step = 0
+      let adopted = 0
+      for (let interrupted = true; interrupted; step += 3) {
+        const { idle, other } = start()
+        const act = () =>
+          relieve(other.arena.space, [Number.POSITIVE_INFINITY], other.zone.parts.at)
+        interrupted = interrupt(other.arena, step, 'cut off', act).interrupted
+        const { zones } = reapSlot(idle.arena.space, other.arena.workerId)
+        const own = zones.filter(({ name }) => name === 'idle')
+        adopted += own.reduce((sum, { pending, safe }) => sum + pending + safe, 0)
+        idle.zone.check()
+        expect(idle.zone.audit([]).leaked, `step ${step}`).toEqual([])
+        const { slot } = other.arena.space
+        const owners = idle.zone.parts.buckets.all().map(({ owner }) => owner)
+        expect(owners, `step ${step}`).not.toContain(1 + slot)
+        open.splice(0)
+        thrown(Misuse, () => other.arena.detach(), 'was reaped')
+        idle.arena.detach()
+      }
+      expect(step).toBeGreaterThan(100)
+      expect(adopted).toBeGreaterThan(0)
+    },
+  )
+})
+
+describe('who only visits a zone has not opened it', () => {
+  const act = {
+    relieve: ({ arena, zone }: Actor) =>
+      void relieve(arena.space, [Number.POSITIVE_INFINITY], zone.parts.at),
+    shrinkUnopened: ({ arena }: Actor) => {
+      for (const each of arena.space.directory.list())
+        if (each.name === 'idle') shrinkUnopened(arena.space, each)
+    },
+    'arena.reclaim': ({ arena }: Actor) => void arena.reclaim('drain'),
+  }
+  it.each(Object.entries(act))('%s', (_, visit) => {
+    const owner = tiny()
+    open.push(owner)
+    const { zone } = fillAndFree(owner, {}, 40)
+    const arena = Arena.attach(owner.handle)
+    open.push(arena)
+    const other = { arena, zone: arena.zone('other', { bytes: 200, bucket: 2 }) }
+    const { at } = zone.parts
+    visit(other)
+    expect(isUsed(owner.space, at)).toBe(false)
+    // Nor has it lost what it has really opened.
+    arena.zone('idle')
+    visit(other)
+    expect(isUsed(owner.space, at)).toBe(true)
   })
 })
