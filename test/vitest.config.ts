@@ -15,5 +15,12 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     testTimeout: 60_000,
     maxWorkers: 2,
+    coverage: {
+      provider: 'v8',
+      include: ['**/src/**/*.ts'],
+      allowExternal: true,
+      reportsDirectory: here('../build/coverage'),
+      reporter: ['text', 'json-summary', 'json'],
+    },
   },
 })

@@ -21,7 +21,7 @@ export class Reading {
   /** A reader that has been reading for a while, so that its code is compiled. */
   static async start(order: Omit<ReaderOrder, 'control'>): Promise<Reading> {
     const control = new Int32Array(new SharedArrayBuffer(WORDS * Int32Array.BYTES_PER_ELEMENT))
-    const worker = new Worker(new URL('../peers/table-reader.js', import.meta.url), {
+    const worker = new Worker(new URL('../peers/tableReader.js', import.meta.url), {
       workerData: { ...order, control } satisfies ReaderOrder,
     })
     let failure: unknown

@@ -4,7 +4,7 @@
 import { Worker } from 'node:worker_threads'
 import type { ZoneOptions } from 'uma-smr'
 import type { Outcome, Settings, Variant } from '../harness/question.ts'
-import { HOLDS, READY, type ReaderPlan, STOP } from '../peers/knob-order.ts'
+import { HOLDS, READY, type ReaderPlan, STOP } from '../peers/knobOrder.ts'
 import { BATCH, churn } from './churn.ts'
 import { RECORD_BYTES } from './point.ts'
 
@@ -22,7 +22,7 @@ async function meet(settings: Settings, options: ZoneOptions): Promise<Outcome> 
   })
   const control = new Int32Array(new SharedArrayBuffer(16))
   const plan: ReaderPlan = { handle: arena.handle, control, holdMs: 0 }
-  const other = new Worker(new URL('../peers/knob-churner.js', import.meta.url), {
+  const other = new Worker(new URL('../peers/knobChurner.js', import.meta.url), {
     workerData: plan,
   })
   const ended = new Promise((resolve, reject) => {

@@ -12,7 +12,7 @@
 import { Worker } from 'node:worker_threads'
 import type { ClockName, Item, SectionName, ZoneOptions } from 'uma-smr'
 import type { Outcome, Settings } from '../harness/question.ts'
-import { HOLDS, LONGEST_US, READY, type ReaderPlan, STOP } from '../peers/knob-order.ts'
+import { HOLDS, LONGEST_US, READY, type ReaderPlan, STOP } from '../peers/knobOrder.ts'
 
 /** What is turned. */
 export interface Point {
@@ -43,7 +43,7 @@ export async function runPoint(point: Point, settings: Settings): Promise<Outcom
   const zone = arena.zone('bench', { bytes: RECORD_BYTES, smr, ...point.zone })
   const control = new Int32Array(new SharedArrayBuffer(16))
   const plan: ReaderPlan = { handle: arena.handle, control, holdMs: point.holdMs }
-  const reader = new Worker(new URL('../peers/knob-reader.js', import.meta.url), {
+  const reader = new Worker(new URL('../peers/knobReader.js', import.meta.url), {
     workerData: plan,
   })
   const ended = new Promise((resolve, reject) => {

@@ -7,12 +7,12 @@
 import type { Question } from '../harness/question.ts'
 
 const questions: Readonly<Record<string, () => Promise<Question>>> = {
-  'read-section': async () => (await import('./read-section.ts')).default,
-  'alloc-free': async () => (await import('./alloc-free.ts')).default,
-  'frees-per-advance': async () => (await import('./frees-per-advance.ts')).default,
-  'table-lookup': async () => (await import('./table-lookup.ts')).default,
-  'small-table': async () => (await import('./small-table.ts')).default,
-  'table-update': async () => (await import('./table-update.ts')).default,
+  'read-section': async () => (await import('./readSection.ts')).default,
+  'alloc-free': async () => (await import('./allocFree.ts')).default,
+  'frees-per-advance': async () => (await import('./freesPerAdvance.ts')).default,
+  'table-lookup': async () => (await import('./tableLookup.ts')).default,
+  'small-table': async () => (await import('./smallTable.ts')).default,
+  'table-update': async () => (await import('./tableUpdate.ts')).default,
   knobs: async () => (await import('./knobs.ts')).default,
   reap: async () => (await import('./reap.ts')).default,
   footprint: async () => (await import('./footprint.ts')).default,

@@ -27,7 +27,7 @@ async function makeTable(name: TableName, kind: KeyKind): Promise<TableRival> {
     case 'map':
       return new (await import('./map.ts')).MapTable()
     case 'lru-map':
-      return new (await import('./lru-map.ts')).LruMapTable()
+      return new (await import('./lruMap.ts')).LruMapTable()
     case 'uma':
       return (await import('./uma.ts')).createUmaTable(kind)
     case 'uma-turn':

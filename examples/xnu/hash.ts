@@ -3,7 +3,7 @@
  *
  *     npm run build && node build/examples/xnu/hash.js
  *
- * hash-table.ts is the lesson; read it first. This one replaces names by others, sweeps whole chains
+ * hashTable.ts is the lesson; read it first. This one replaces names by others, sweeps whole chains
  * with the cursor and puts the names back. The readers verify each element that they find, and
  * that no name is missing which is never removed. Exit code 1 if there was a single violation.
  */
@@ -12,8 +12,8 @@ import { once } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { Arena } from 'uma-smr'
-import { KEPT, NAMES, type Order, type Report, STOP } from './hash-order.ts'
-import { CHAINS, NameTable } from './hash-table.ts'
+import { KEPT, NAMES, type Order, type Report, STOP } from './hashOrder.ts'
+import { CHAINS, NameTable } from './hashTable.ts'
 
 const READERS = 2
 const FOR_MS = 300
@@ -64,7 +64,7 @@ arena.detach()
 
 async function start(): Promise<Worker> {
   const order: Order = { arena: arena.handle, heads: table.heads }
-  const worker = new Worker(new URL('./hash-reader.js', import.meta.url), { workerData: order })
+  const worker = new Worker(new URL('./hashReader.js', import.meta.url), { workerData: order })
   arena.supervise(worker)
   await once(worker, 'message') // READY. Rejects when the worker throws.
   return worker

@@ -35,7 +35,7 @@ import {
   STOP,
   slotsOf,
   versionOf,
-} from './sleepable-slots.ts'
+} from './sleepableSlots.ts'
 
 const TASKS = 4
 const FOR_MS = 300
@@ -108,7 +108,7 @@ arena.detach()
 async function startWriter(): Promise<Worker> {
   const [first] = slots
   const order: Order = { arena: arena.handle, slots: first?.address as Item }
-  const worker = new Worker(new URL('./sleepable-writer.js', import.meta.url), {
+  const worker = new Worker(new URL('./sleepableWriter.js', import.meta.url), {
     workerData: order,
   })
   arena.supervise(worker)

@@ -7,9 +7,9 @@ import { claims, run } from './examples.ts'
 
 /** Claims of each, and what its first line says. */
 const RECIPES: Readonly<Record<string, readonly [claims: number, says: RegExp]>> = {
-  'feature-flags.ts': [4, /^a worker read the flag [\d,]+ times$/],
-  'http-workers.ts': [3, /^120 orders confirmed, 6 workers died and were replaced$/],
-  'rate-limiter.ts': [1, /^3 workers asked 6000 times for 3 clients$/],
+  'featureFlags.ts': [4, /^a worker read the flag [\d,]+ times$/],
+  'httpWorkers.ts': [3, /^120 orders confirmed, 6 workers died and were replaced$/],
+  'rateLimiter.ts': [1, /^3 workers asked 6000 times for 3 clients$/],
   'sessions.ts': [3, /^100 logins here; the other worker knew 60, and swept 40$/],
 }
 

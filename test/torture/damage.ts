@@ -3,7 +3,7 @@
  * is no defence against a worker that means harm; it is that a stray write ends as a typed error that
  * can be read, and in time, and not as a thread that hangs or a process that is gone.
  *
- *   node build/test/torture/damage-run.js --trials 10000 --seed 1
+ *   node build/test/torture/damageRun.js --trials 10000 --seed 1
  *
  * Trials run in a worker each of many (damage.worker.ts). A watchdog ends one whose verb does not,
  * says which trial it was, and goes on behind it.

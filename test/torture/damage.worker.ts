@@ -19,7 +19,7 @@ import {
   sumOf,
   type World,
   write,
-} from './damage-world.ts'
+} from './damageWorld.ts'
 
 export interface Task {
   readonly first: number

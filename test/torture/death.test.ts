@@ -14,8 +14,8 @@ import { checkPages } from '#src/space/pages.ts'
 import { checkTable } from '#src/table/stats.ts'
 import { built } from '../helpers/built.ts'
 import { Random } from '../helpers/random.ts'
-import { DEFERRED, type Life, LOCK, PLAIN, READS, STOP, VIOLATIONS } from './death-life.ts'
-import { createTable, entry, isWhole } from './table-record.ts'
+import { DEFERRED, type Life, LOCK, PLAIN, READS, STOP, VIOLATIONS } from './deathLife.ts'
+import { createTable, entry, isWhole } from './tableRecord.ts'
 import { SEED } from './torture.ts'
 
 const { TORTURE_DEATHS = 300 } = env

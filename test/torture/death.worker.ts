@@ -9,8 +9,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Arena, type Item } from 'uma-smr'
 import { Random } from '../helpers/random.ts'
-import { DEFERRED, type Life, LOCK, PLAIN, READS, STOP, VIOLATIONS } from './death-life.ts'
-import { entry, isWhole, openTable, wholeVersion } from './table-record.ts'
+import { DEFERRED, type Life, LOCK, PLAIN, READS, STOP, VIOLATIONS } from './deathLife.ts'
+import { entry, isWhole, openTable, wholeVersion } from './tableRecord.ts'
 
 const MOST_HELD = 6
 const OPS_BEFORE_THROW = 4000

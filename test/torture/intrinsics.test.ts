@@ -5,7 +5,7 @@
 
 import { Arena } from 'uma-smr'
 import { describe, expect, it } from 'vitest'
-import type { Task } from './grace-period.worker.ts'
+import type { Task } from './gracePeriod.worker.ts'
 import { expectNoViolations, honestRuns, type Run, tell, torture } from './torture.ts'
 
 const LINES_BYTES = 128

@@ -1,7 +1,7 @@
 /**
  * Torture of a zone's knobs while they are being turned: real threads allocate, publish, read and
  * free records in one zone, and the main thread, or they themselves, turn everything that can be
- * turned. The traffic is in knobs.worker.ts, the steps that all take together in knob-turns.ts.
+ * turned. The traffic is in knobs.worker.ts, the steps that all take together in knobTurns.ts.
  *
  * Knobs are advice about when: whatever they say, no record may be reused under a reader, no turn may
  * be lost, no bucket may be larger than its room, and nothing may leak. What they do say must come
@@ -18,6 +18,7 @@ import { Random } from '../helpers/random.ts'
 import { type Service, spawn } from '../helpers/spawn.ts'
 import { CANARY_WORDS } from './canary.ts'
 import { blockFor } from './dwell.ts'
+import type { Doings, Task } from './knobs.worker.ts'
 import {
   ackAt,
   anyTurn,
@@ -44,8 +45,7 @@ import {
   type Turn,
   wrongBucket,
   ZONE,
-} from './knob-turns.ts'
-import type { Doings, Task } from './knobs.worker.ts'
+} from './knobTurns.ts'
 import { LIVES_WORDS, type Lives, lives, livesOf } from './lives.ts'
 import { type Sabotage, ZONE_SABOTAGES } from './sabotage.ts'
 import { comboRuns, expectNoViolations, honestRuns, type Run, SEED } from './torture.ts'

@@ -39,7 +39,7 @@ import {
   TRAFFIC,
   wrongBucket,
   ZONE,
-} from './knob-turns.ts'
+} from './knobTurns.ts'
 import { type Lives, lives } from './lives.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
 

@@ -29,8 +29,8 @@ import {
   VERBS,
   VIOLATIONS,
   ZONES,
-} from './storm-verbs.ts'
-import { createTable, entry, isWhole } from './table-record.ts'
+} from './stormVerbs.ts'
+import { createTable, entry, isWhole } from './tableRecord.ts'
 import { SEED } from './torture.ts'
 
 const CLASSES = Object.keys(VERBS)

@@ -4,8 +4,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Arena } from 'uma-smr'
 import { Random } from '../helpers/random.ts'
-import { type Fate, PAUSE, Stage, SURVIVOR, VERBS, type Verb, VIOLATIONS } from './storm-verbs.ts'
-import { entry, isWhole } from './table-record.ts'
+import { type Fate, PAUSE, Stage, SURVIVOR, VERBS, type Verb, VIOLATIONS } from './stormVerbs.ts'
+import { entry, isWhole } from './tableRecord.ts'
 
 const ROUNDS_PER_TURN = 8
 

@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest'
 import { checkTable } from '#src/table/stats.ts'
 import { ZONE_SABOTAGES } from './sabotage.ts'
 import type { Belief, Task } from './table.worker.ts'
-import { createTable, entry, isWhole, type Table } from './table-record.ts'
+import { createTable, entry, isWhole, type Table } from './tableRecord.ts'
 import {
   comboRuns,
   expectNoViolations,

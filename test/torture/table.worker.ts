@@ -15,7 +15,7 @@ import { Arena, Exhausted, type Handle } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
 import { blockFor, dwell, turnEnds } from './dwell.ts'
 import { type Sabotage, sabotage } from './sabotage.ts'
-import { entry, isWhole, openTable, wholeVersion } from './table-record.ts'
+import { entry, isWhole, openTable, wholeVersion } from './tableRecord.ts'
 
 export interface Task {
   readonly handle: Handle

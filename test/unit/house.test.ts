@@ -99,6 +99,24 @@ function cycleIn(sources: readonly Source[]): readonly string[] {
   return []
 }
 
+/**
+ * Suites about a whole folder. All others have the name of a file of src, in the folder of the same
+ * name, and may say after it which part they are about: `queue`, `queueRefusals`.
+ */
+const WHOLE_FOLDER: Readonly<Record<string, string>> = {
+  'smr/conformance': 'what all domains promise, whatever their clock and sections',
+  'smr/conformanceRandom': 'the same, in random runs',
+  'smr/conformanceZones': 'the same, with zones and tables on them',
+  'table/damage': 'words that were overwritten, and every verb',
+  'table/death': 'a worker that stops at any of its writes, in any verb',
+  'table/oracle': 'all verbs against a Map, in random runs',
+  'table/timeOuts': 'locks that are not to be had, in any verb',
+  'zone/batching': 'one step of the clock per bucket: cache, depot and clock together',
+  'zone/conservation': 'every item in one place, in random runs of all verbs',
+  'zone/damage': 'words that were overwritten, and every verb',
+  'zone/timeOuts': 'locks that are not to be had, in any verb',
+}
+
 const floorOf = (name: string): number => FLOORS.findIndex((floor) => name.startsWith(floor))
 const hits = (code: string, pattern: RegExp): string[] => code.match(pattern) ?? []
 
@@ -154,6 +172,18 @@ it('shared memory is touched under src/memory/ only; every exception is listed, 
   expect(atomics).toEqual(['memory/memory.ts'])
 })
 
+it('each test file has the name of a file of src, or is about its whole folder', () => {
+  const tests = readdirSync(join(ROOT, 'test/unit'), { recursive: true, encoding: 'utf8' })
+    .map((name) => name.replaceAll('\\', '/'))
+    .filter((name) => name.includes('/') && name.endsWith('.test.ts'))
+    .map((name) => name.slice(0, -'.test.ts'.length))
+  const files = SOURCES.map(({ name }) => name.replace(/(?:\.generated)?\.ts$/, ''))
+  const about = (test: string): boolean =>
+    files.some((file) => test.startsWith(file) && /^(?:[A-Z]|$)/.test(test.slice(file.length)))
+  expect(tests.filter((test) => !about(test)).sort()).toEqual(Object.keys(WHOLE_FOLDER).sort())
+  expect(tests.length).toBeGreaterThan(70)
+})
+
 describe('every file', () => {
   it.each(SOURCES.map((source) => [source.name, source] as const))('%s', (name, { text, code }) => {
     expect(text.startsWith('/**'), 'opens with a comment').toBe(true)
@@ -186,7 +216,7 @@ it('the rules ring', () => {
   for (const line of ['if (goal <= rd) x()', 'clock.wr() > 5', '(goal as Seq) < rd', 'seq<0']) {
     expect(hits(line, SEQ_COMPARED), line).toHaveLength(1)
   }
-  const there = 'keg.ts and ../zone/keg.ts, or test/torture/knob-turns.ts'
+  const there = 'keg.ts and ../zone/keg.ts, or test/torture/knobTurns.ts'
   expect(lost(there)).toEqual([])
   expect(lost('lists.ts, smr/keg.ts, turns.ts')).toEqual(['lists.ts', 'smr/keg.ts', 'turns.ts'])
   for (const line of ['(x: any)', 'as any', 'Map<any>']) expect(hits(line, ANY)).toHaveLength(1)

@@ -4,10 +4,11 @@
  */
 
 import { describe, expect, it, vi } from 'vitest'
-import type { Seq } from '#src/base/seq.ts'
+import { MAX_DELTA, type Seq } from '#src/base/seq.ts'
+import { NEAR } from '#src/memory/compound.ts'
 import { DomainWords } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
-import { Clock } from '#src/smr/clock.ts'
+import { Clock, publish } from '#src/smr/clock.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 
 const DOMAIN = 64
@@ -94,4 +95,77 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
     clock.forwardRead(seq(first), seq(first + step))
     expect(clock.rd()).toBe(now)
   })
+})
+
+// Publishing: load, store, load again, and once more when what was published is too old by then.
+
+const HAND = 16
+const AT = 32
+
+/** Writes down what it is asked, and lets the hand move by so much in each store. */
+class Watched extends Memory {
+  readonly said: string[] = []
+  private readonly naps: number[]
+
+  constructor(first: number, naps: readonly number[]) {
+    super(new SharedArrayBuffer(4096))
+    this.naps = [...naps]
+    this.words[HAND] = first
+  }
+
+  override load(at: number): number {
+    this.said.push(at === HAND ? 'load wr' : `load ${at}`)
+    return super.load(at)
+  }
+
+  override store(at: number, value: number): void {
+    this.said.push(at === AT ? 'store' : `store ${at}`)
+    super.add(HAND, this.naps.shift() ?? 0)
+    super.store(at, value)
+  }
+}
+
+const show = (memory: Watched, at: number): number => memory.words[at] ?? 0
+
+describe.each(CONFIGS)('publish, sequences $name', ({ sequence: { first, step } }) => {
+  it('[R1] loads the hand atomically, publishes, and loads it again', () => {
+    const memory = new Watched(first, [])
+    expect(publish(memory, HAND, AT)).toBe(first)
+    expect(memory.said).toEqual(['load wr', 'store', 'load wr'])
+    expect([show(memory, AT), show(memory, HAND)]).toEqual([first, first])
+  })
+
+  it('[I] keeps what it saw when the hand has moved a little meanwhile, and says what stands there', () => {
+    for (const move of [step, NEAR - (NEAR % 2)]) {
+      const memory = new Watched(first, [move])
+      expect(publish(memory, HAND, AT)).toBe(first)
+      expect(show(memory, AT)).toBe(first)
+    }
+  })
+
+  it.each([
+    ['just too far', NEAR + 2],
+    ['a quarter of the circle', 2 ** 30],
+    ['half of it', 2 ** 31],
+    ['more than half: a step back, by its sign', 2 ** 31 + 2 ** 29],
+    ['nearly all of it', 2 ** 32 - 2],
+  ])('[I] publishes again after a nap of %s', (_, move) => {
+    const memory = new Watched(first, [move])
+    const seq = publish(memory, HAND, AT)
+    expect(seq).toBe(show(memory, HAND))
+    expect(show(memory, AT)).toBe(seq)
+    expect(memory.said).toEqual(['load wr', 'store', 'load wr', 'store', 'load wr'])
+  })
+
+  it('[I] and after a nap in that as well, as often as it takes', () => {
+    const memory = new Watched(first, [2 ** 30, 2 ** 31, 2 ** 30, step])
+    const seq = publish(memory, HAND, AT)
+    expect(show(memory, AT)).toBe(seq)
+    expect(show(memory, HAND)).toBe((seq + step) | 0)
+    expect(memory.said.filter((each) => each === 'store')).toHaveLength(4)
+  })
+})
+
+it('what is near leaves room within the guard', () => {
+  expect(NEAR).toBe(MAX_DELTA / 2)
 })

@@ -1,17 +1,23 @@
 /**
- * What every domain promises, whichever clock and sections it has: a goal is not met while a section
- * is open that began before it was taken, and is met once that section is over and the clock has had
- * what it needs; the hands keep their order; a poll neither waits nor sets the pace.
+ * What every domain promises, whichever clock and sections it has, under each clock of CONFIGS, with
+ * and without room for async sections: a goal is not met while a section is open that began before it
+ * was taken, and is met once that section is over and the clock has had what it needs; the hands keep
+ * their order, and move as often and as far as they should; a poll neither waits nor sets the pace.
  *
- * Each claim is made of all combinations, under each clock of CONFIGS, with and without room for
- * async sections. What distinguishes them is in pace.test.ts and turn-sections.test.ts.
+ * At the wrap guard no clock moves its hand; what it then gives is met all the same once the reader
+ * has left. A wait moves a deferred clock and outlasts the ticks of a lazy one; it ends with the
+ * section it waits for, with its time, or with a signal; and before it sleeps it lets go of what its
+ * own worker has published. What distinguishes the clocks is in pace.test.ts, the sections in
+ * sections.test.ts.
  */
 
 import { beforeEach, describe, expect, it, vi } from 'vitest'
-import { delta, type Seq } from '#src/base/seq.ts'
-import type { Goal, Smr } from '#src/index.ts'
-import { ALL_CASES, GRACE, type Hand, LIMIT, Stage } from '../../helpers/combos.ts'
+import { delta, MAX_DELTA, type Seq } from '#src/base/seq.ts'
+import { Arena, Exhausted, type Goal, Misuse, type Smr } from '#src/index.ts'
+import { CLOCKS, type ClockName } from '#src/smr/options.ts'
+import { ALL_CASES, CASES, GRACE, type Hand, LIMIT, Stage, TICK_MS } from '../../helpers/combos.ts'
 import type { Hands } from '../../helpers/hands.ts'
+import { exhausted, misuse, rejected, unchanged, wild } from '../../helpers/refusals.ts'
 
 describe.each(ALL_CASES)('$name', (each) => {
   const { clock, sections } = each.combo
@@ -244,4 +250,482 @@ describe.each(ALL_CASES)('$name', (each) => {
     reader.endTurn()
     expect(hands.seq(1)).toBe(0)
   })
+
+  const stepsFrom = (wr: number): number => delta(hands.wr as Seq, wr as Seq) / hands.step
+  const lag = (): number => delta(hands.wr as Seq, hands.rd as Seq)
+
+  describe('counters', () => {
+    it('advances is each step of the write hand, whoever makes it', () => {
+      for (let i = 0; i < 30; i++) {
+        const before = hands.wr
+        const { advances } = x.stats()
+        const who = [x, y, z][i % 3] as Smr
+        stage.tick(i % 4)
+        const goal = i % 7 === 3 ? who.deferredAdvance() : who.advance()
+        if (i % 5 === 0) x.commit(goal)
+        if (i % 5 === 1) x.wait(goal)
+        z.poll(goal)
+        expect(x.stats().advances - advances).toBe(stepsFrom(before))
+      }
+      expect(x.stats().advances).toBeGreaterThan(5)
+    })
+
+    it('so many advances make so many steps', () => {
+      const { wr } = hands
+      // Few enough for giant steps to stay away from the guard.
+      for (const [smr, calls] of [
+        [x, 2 * LIMIT + 1],
+        [y, LIMIT],
+        [z, LIMIT - 1],
+      ] as const) {
+        for (let i = 0; i < calls; i++) smr.advance()
+      }
+      const steps = { default: 4 * LIMIT, deferred: 3, lazy: 0 }[clock]
+      expect(stepsFrom(wr)).toBe(steps)
+      expect(x.stats().advances).toBe(steps)
+    })
+
+    if (clock === 'lazy') {
+      it('a lazy hand takes one step a tick, however many look, and two at most at once', () => {
+        for (const ticks of [1, 1, 2, 1, 3, 50, 1, 0, 1_000_000]) {
+          stage.tick(ticks)
+          const { wr } = hands
+          for (const smr of [x, y, z, x]) smr.poll(smr.advance())
+          expect(stepsFrom(wr)).toBe(Math.min(ticks, GRACE))
+        }
+      })
+
+      it('within one tick it stands still', () => {
+        stage.time += TICK_MS - (stage.time % TICK_MS)
+        x.advance()
+        const { wr } = hands
+        for (let ms = 1; ms < TICK_MS; ms++) {
+          stage.time++
+          expect(x.poll(y.advance())).toBe(false)
+          expect(hands.wr).toBe(wr)
+        }
+        stage.time++
+        x.advance()
+        expect(stepsFrom(wr)).toBe(1)
+      })
+    }
+  })
+
+  describe('the wrap guard', () => {
+    /** The reader parks, and the others go on until the hands are as far apart as they may get. */
+    function overrun(): Goal[] {
+      y.enter()
+      hands.nearLimit(2 * GRACE)
+      const goals: Goal[] = []
+      for (let i = 0; i < 8 * LIMIT; i++) {
+        stage.tick(GRACE)
+        goals.push(x.advance(), z.advance())
+      }
+      return goals
+    }
+
+    it('is where the hand stays while the reader is parked, and it is counted', () => {
+      overrun()
+      expect(lag()).toBeGreaterThanOrEqual(MAX_DELTA)
+      expect(lag()).toBeLessThanOrEqual(MAX_DELTA + (GRACE - 1) * hands.step)
+      const { wr } = hands
+      const { advances, advanceWaits } = x.stats()
+      stage.tick(GRACE)
+      const goal = x.advance()
+      for (const smr of [x, y, z]) expect(smr.poll(goal)).toBe(false)
+      expect(x.synchronize({ timeoutMs: 0 })).toBe(false)
+      x.commit(goal)
+      expect(hands.wr).toBe(wr)
+      expect(x.stats().advances).toBe(advances)
+      expect(x.stats().advanceWaits).toBeGreaterThan(advanceWaits)
+    })
+
+    it('no goal is met while the reader is parked, all are when it has left', () => {
+      const goals = overrun()
+      for (const goal of goals) {
+        stage.ripen(x, goal)
+        for (const smr of [x, z]) expect(smr.poll(goal)).toBe(false)
+      }
+      y.exit()
+      reader.endTurn()
+      for (const goal of goals) expect(x.wait(goal, { timeoutMs: 50 })).toBe(true)
+      expect(z.poll(goals.at(-1) as Goal)).toBe(true)
+    })
+
+    it('a goal given there is met by polls alone, and by time where the clock is lazy', () => {
+      const goal = overrun().at(-1) as Goal
+      y.exit()
+      reader.endTurn()
+      const answers = [z.poll(goal)]
+      stage.tick(GRACE)
+      answers.push(z.poll(goal), z.poll(goal))
+      expect(answers.at(-1)).toBe(true)
+    })
+
+    it('a committed goal given there is met by polls alone, too', () => {
+      overrun()
+      const goal = x.deferredAdvance()
+      x.commit(goal)
+      y.exit()
+      reader.endTurn()
+      z.poll(goal)
+      stage.tick(GRACE)
+      expect([z.poll(goal), z.poll(goal)].at(-1)).toBe(true)
+    })
+
+    it('afterwards everything is as before', () => {
+      overrun()
+      y.exit()
+      reader.endTurn()
+      expect(x.synchronize({ timeoutMs: 50 })).toBe(true)
+      for (let i = 0; i < 3 * LIMIT; i++) {
+        const goal = z.advance()
+        expect(stage.pollRipe(x, goal)).toBe(true)
+      }
+      expect(lag()).toBeLessThanOrEqual(GRACE * hands.step)
+    })
+  })
+
+  describe('waiting', () => {
+    /** The reader leaves, and its turn ends, once so many naps have been taken. */
+    function leaveAfter(naps: number): void {
+      let taken = 0
+      stage.onNap = () => {
+        if (++taken !== naps) return
+        y.exit()
+        reader.endTurn()
+      }
+    }
+
+    it('wait brings the hand to any goal itself, however it was given', () => {
+      const goals = [x.advance(), x.deferredAdvance(), x.advance()]
+      for (const goal of goals) expect(x.wait(goal)).toBe(true)
+      for (const goal of goals) expect(z.poll(goal)).toBe(true)
+      expect(x.stats().lag).toBe(0)
+    })
+
+    it('on a lazy clock it takes the ticks that are missing, on the others nothing', () => {
+      const begun = stage.time
+      expect(x.wait(x.advance())).toBe(true)
+      const ticks = (stage.time - begun) / TICK_MS
+      if (clock === 'lazy') {
+        expect(ticks).toBeGreaterThan(GRACE - 1)
+        expect(ticks).toBeLessThan(GRACE + 1)
+      } else expect(ticks).toBe(0)
+      const goal = x.deferredAdvance()
+      expect(x.wait(goal, { timeoutMs: 0 })).toBe(clock !== 'lazy')
+    })
+
+    it('a deferred hand is moved once for all goals of a step, not once for each wait', () => {
+      const goals = Array.from({ length: LIMIT - 1 }, () => x.deferredAdvance())
+      const { wr } = hands
+      for (const goal of goals) expect(x.wait(goal)).toBe(true)
+      if (clock !== 'lazy') expect(hands.wr).toBe(hands.later(wr, 1))
+    })
+
+    it('wait and synchronize return when the reader has left, and not before', () => {
+      for (const verb of ['wait', 'synchronize'] as const) {
+        y.enter()
+        const goal = x.advance()
+        leaveAfter(9)
+        expect(verb === 'wait' ? x.wait(goal) : x.synchronize()).toBe(true)
+        expect(y.entered).toBe(false)
+        expect(z.poll(goal)).toBe(true)
+      }
+    })
+
+    it('with a time they answer false when it is over, and look once if there is none', () => {
+      y.enter()
+      const goal = x.advance()
+      for (const act of [
+        () => x.wait(goal, { timeoutMs: 45 }),
+        () => x.synchronize({ timeoutMs: 45 }),
+      ]) {
+        const begun = stage.time
+        expect(act()).toBe(false)
+        expect(stage.time - begun).toBeCloseTo(45)
+      }
+      const begun = stage.time
+      expect(x.wait(goal, { timeoutMs: 0 })).toBe(false)
+      expect(x.synchronize({ timeoutMs: 0 })).toBe(false)
+      expect(stage.time).toBe(begun)
+      y.exit()
+      reader.endTurn()
+      expect(x.wait(goal)).toBe(true)
+    })
+
+    it('without a time they throw after 30 s and name the worker', () => {
+      // A lazy clock gets the ticks that it takes by itself besides.
+      const ms = 30_000 + (clock === 'lazy' ? 3 * TICK_MS : 0)
+      y.enter()
+      const goal = x.advance()
+      for (const act of [() => x.wait(goal), () => x.synchronize()]) {
+        const begun = stage.time
+        expect(exhausted(act).message).toContain(
+          `is not met after ${ms / 1000} s; sections of worker 1 are`,
+        )
+        expect(stage.time - begun).toBeCloseTo(ms)
+      }
+    })
+
+    it('in a thread that supervises, without a time, they throw after 1 s and say why', () => {
+      const ms = 1000 + (clock === 'lazy' ? 3 * TICK_MS : 0)
+      stage.workers[0].arena.supervise({ threadId: 4711, once: () => {} })
+      y.enter()
+      const goal = x.advance()
+      for (const act of [() => x.wait(goal), () => x.synchronize()]) {
+        const begun = stage.time
+        const { message } = exhausted(act)
+        expect(message).toContain(`is not met after ${ms / 1000} s; sections of worker 1 are`)
+        expect(message).toMatch(/this thread supervises others .*: give timeoutMs, or wait between/)
+        expect(stage.time - begun).toBeCloseTo(ms)
+      }
+      // A time that is named counts; and others, who can hear of nothing anyway, have as long as ever.
+      const begun = stage.time
+      expect(x.wait(goal, { timeoutMs: 5000 })).toBe(false)
+      expect(stage.time - begun).toBeCloseTo(5000)
+      expect(exhausted(() => z.wait(goal)).message).not.toMatch(/supervises/)
+      expect(stage.time - begun).toBeCloseTo(5000 + ms + 29_000)
+    })
+
+    it('the end of a domain waits no longer than that either', () => {
+      stage.workers[0].arena.supervise({ threadId: 4711, once: () => {} })
+      y.enter()
+      const begun = stage.time
+      exhausted(() => x.destroy())
+      expect(stage.time - begun).toBeCloseTo(1000 + (clock === 'lazy' ? 3 * TICK_MS : 0))
+      y.exit()
+    })
+
+    it('a wait does not wait for what its own worker has published and left', () => {
+      x.read(() => {})
+      expect(hands.seq(0) !== 0).toBe(sections === 'turn')
+      const begun = stage.time
+      expect(x.synchronize()).toBe(true)
+      expect(hands.seq(0)).toBe(0)
+      if (clock !== 'lazy') expect(stage.time).toBe(begun)
+    })
+
+    it('a wait lets go of other domains, before it sleeps, but for those with a section open', () => {
+      const theirs = stage.workers[0].arena.smr('other', each.combo.options)
+      const open = stage.workers[0].arena.smr('open', each.combo.options)
+      theirs.read(() => {})
+      open.enter()
+      y.enter()
+      const goal = reader.arena.smr('other').advance()
+      const mine = reader.arena.smr('open').advance()
+      let met = false
+      let held = false
+      stage.onNap = () => {
+        stage.tick(GRACE)
+        reader.arena.smr('other').commit(goal)
+        met ||= reader.arena.smr('other').poll(goal)
+        reader.arena.smr('open').commit(mine)
+        held = reader.arena.smr('open').poll(mine)
+      }
+      expect(x.wait(x.advance(), { timeoutMs: 100 })).toBe(false)
+      expect([met, held]).toEqual([true, false])
+      open.exit()
+      y.exit()
+    })
+
+    it('inside a section all of them are Misuse, at once and in their own names', async () => {
+      const goal = x.advance()
+      x.enter()
+      for (const act of [() => x.advance(), () => x.deferredAdvance(), () => x.commit(goal)]) {
+        expect(misuse(act).message).toMatch(/a section is open/)
+      }
+      expect(misuse(() => x.wait(goal)).message).toMatch(
+        /^smr\.wait: domain "d": a section is open/,
+      )
+      expect(misuse(() => x.synchronize()).message).toMatch(/^smr\.synchronize: /)
+      expect((await rejected(Misuse, x.waitAsync(goal))).message).toMatch(/^smr\.waitAsync: /)
+      expect((await rejected(Misuse, x.synchronizeAsync())).message).toMatch(
+        /^smr\.synchronizeAsync/,
+      )
+      x.exit()
+    })
+
+    describe('between turns', () => {
+      /** Time passes and turns end as they do in a program that waits. */
+      function live(): () => void {
+        const timer = setInterval(() => {
+          stage.tick()
+          for (const hand of stage.workers) hand.endTurn()
+        }, 1)
+        return () => clearInterval(timer)
+      }
+
+      it('waitAsync and synchronizeAsync resolve when the reader has left', async () => {
+        const stop = live()
+        y.enter()
+        const goal = x.deferredAdvance()
+        const waits = Promise.all([x.waitAsync(goal), z.synchronizeAsync()])
+        let left = false
+        setTimeout(() => {
+          left = true
+          y.exit()
+        }, 3)
+        expect(await waits).toEqual([true, true])
+        expect(left).toBe(true)
+        stop()
+      })
+
+      it('with a time they resolve to false, and a signal ends them with its reason', async () => {
+        y.enter()
+        const goal = x.advance()
+        const reason = new Error('enough')
+        const aborted = AbortSignal.abort(reason)
+        await expect(x.waitAsync(goal, { signal: aborted })).rejects.toBe(reason)
+        const stop = live()
+        expect(await x.waitAsync(goal, { timeoutMs: 5 })).toBe(false)
+        expect(await x.synchronizeAsync({ timeoutMs: 5 })).toBe(false)
+        expect(await x.waitAsync(goal, { timeoutMs: 0 })).toBe(false)
+        const control = new AbortController()
+        const wait = x.synchronizeAsync({ signal: control.signal })
+        setTimeout(() => control.abort(reason), 2)
+        await expect(wait).rejects.toBe(reason)
+        y.exit()
+        expect(await x.waitAsync(goal)).toBe(true)
+        stop()
+      })
+
+      it('without a time they reject after 30 s, and name the worker', async () => {
+        y.enter()
+        const goal = x.advance()
+        vi.spyOn(stage.workers[0].arena.memory, 'now').mockImplementation(() => {
+          stage.time += 5_000
+          return stage.time
+        })
+        for (const wait of [x.waitAsync(goal), x.synchronizeAsync()]) {
+          expect((await rejected(Exhausted, wait)).message).toMatch(
+            /sections of worker 1 are still/,
+          )
+        }
+      })
+
+      it('in a thread that supervises they have their 30 s: they hear of deaths', async () => {
+        stage.workers[0].arena.supervise({ threadId: 4711, once: () => {} })
+        y.enter()
+        const goal = x.advance()
+        vi.spyOn(stage.workers[0].arena.memory, 'now').mockImplementation(() => {
+          stage.time += 5_000
+          return stage.time
+        })
+        const ms = 30_000 + (clock === 'lazy' ? 3 * TICK_MS : 0)
+        for (const act of [() => x.waitAsync(goal), () => x.synchronizeAsync()]) {
+          const begun = stage.time
+          const { message } = await rejected(Exhausted, act())
+          expect(message).toContain(`is not met after ${ms / 1000} s; sections of worker 1 are`)
+          expect(message).not.toMatch(/supervises/)
+          expect(stage.time - begun).toBeGreaterThan(29_000)
+        }
+      })
+    })
+
+    it('refuse an absurd time before the clock moves', async () => {
+      const goal = x.advance()
+      const before = [hands.wr, hands.rd]
+      for (const timeoutMs of [-1, Number.NaN, '5', null]) {
+        const options = { timeoutMs: wild(timeoutMs) }
+        misuse(() => x.wait(goal, options))
+        misuse(() => x.synchronize(options))
+        await rejected(Misuse, x.waitAsync(goal as Goal, options))
+        await rejected(Misuse, x.synchronizeAsync(options))
+      }
+      expect([hands.wr, hands.rd]).toEqual(before)
+    })
+  })
+})
+
+describe.each(CASES)('goals that $name refuses', (each) => {
+  it('checked: one of another domain, by every verb, with a message that says so', async () => {
+    const stage = new Stage(each, { checks: true })
+    const [{ arena, smr: x }] = stage.workers
+    const other = arena.smr('other', each.combo.options)
+    const goals = [other.advance(), other.deferredAdvance()]
+    x.advance()
+    const before = arena.words.slice()
+    for (const goal of goals) {
+      for (const act of [() => x.poll(goal), () => x.wait(goal), () => x.commit(goal)]) {
+        expect(unchanged(arena, () => misuse(act)).message).toMatch(
+          /^smr\.(poll|wait|commit): domain "d": goal \d+ is another domain's; poll it where it was/,
+        )
+      }
+      await expect(x.waitAsync(goal)).rejects.toThrow(/another domain's/)
+    }
+    expect(arena.words.every((word, at) => word === before[at])).toBe(true)
+    stage.tick(GRACE)
+    for (const goal of goals) {
+      other.commit(goal)
+      expect(other.poll(goal)).toBe(true)
+    }
+  })
+
+  it('checked: its own is met, and carries its domain through a message', () => {
+    const stage = new Stage(each, { checks: true })
+    const [{ smr: x }, { smr: y }] = stage.workers
+    const goal = structuredClone(x.advance())
+    expect(stage.pollRipe(y, goal)).toBe(true)
+    expect(Number.isSafeInteger(goal)).toBe(true)
+  })
+
+  it('checked: a goal of a domain of the same name that was destroyed', () => {
+    const stage = new Stage(each, { checks: true })
+    const [{ arena, smr: x }] = stage.workers
+    const goal = x.advance()
+    x.destroy()
+    const again = arena.smr('d', each.combo.options)
+    const error = unchanged(arena, () => misuse(() => again.poll(goal)))
+    expect(error.message).toMatch(/is another domain's/)
+  })
+
+  it('unchecked: one further ahead than this clock reaches, or between two steps', () => {
+    const stage = new Stage(each)
+    const { hands } = stage
+    const [{ arena, smr: x }] = stage.workers
+    const reach = each.combo.clock === 'lazy' ? GRACE : 1
+    const { wr } = hands
+    const far = [reach + 1, reach + 2, Math.floor(MAX_DELTA / hands.step)]
+    for (const goal of [...far.map((n) => hands.later(wr, n)), (wr + hands.step + 1) | 0, 0, 2]) {
+      const before = [hands.wr, hands.rd]
+      expect(misuse(() => x.poll(wild(goal))).message).toMatch(/^smr\.poll: domain "d": /)
+      expect(misuse(() => x.commit(wild(goal))).message).toMatch(/^smr\.commit: domain "d": /)
+      expect([hands.wr, hands.rd]).toEqual(before)
+    }
+    if (hands.step > 2) {
+      misuse(() => x.poll(wild((wr + 2) | 0)))
+      misuse(() => x.commit(wild((wr + 2) | 0)))
+      expect(hands.wr).toBe(wr)
+    }
+    expect(arena.smr('d').poll(wild(hands.rd))).toBe(true)
+    for (let n = 1; n <= reach; n++) expect(x.poll(wild(hands.later(wr, n)))).toBe(false)
+  })
+})
+
+describe('the largest steps that so many workers may have', () => {
+  const create = (maxWorkers: number, step: number): Arena =>
+    Arena.create({ bytes: 2 ** 18, maxWorkers, sequence: { first: 1, step } })
+
+  /** An async section parks while its own worker goes on: it alone must not overrun itself either. */
+  const parks = (maxWorkers: number, clock: ClockName): void => {
+    // What the refusal of a larger one says is the largest.
+    const { max } = misuse(() => create(maxWorkers, MAX_DELTA)).facts
+    const step = Math.floor(Number(max) / 2) * 2
+    const arena = create(maxWorkers, step)
+    let time = 0
+    vi.spyOn(arena.memory, 'now').mockImplementation(() => time)
+    const smr = arena.smr('d', { clock, sleepable: true })
+    const section = smr.enterSleepable()
+    for (let i = 0; i < 12; i++) {
+      time += i === 0 ? 1 : GRACE
+      expect(smr.poll(smr.advance())).toBe(false)
+    }
+    smr.exitSleepable(section)
+  }
+
+  it.each(CLOCKS.flatMap((clock) => [1, 2, 3, 4, 8].map((n) => [clock, n] as const)))(
+    'are safe on a %s clock for %d workers',
+    (clock, workers) => parks(workers, clock),
+  )
 })

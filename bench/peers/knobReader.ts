@@ -7,7 +7,7 @@
  */
 import { workerData } from 'node:worker_threads'
 import { Arena } from 'uma-smr'
-import { HOLDS, LONGEST_US, READY, type ReaderPlan, STOP } from './knob-order.ts'
+import { HOLDS, LONGEST_US, READY, type ReaderPlan, STOP } from './knobOrder.ts'
 
 const { handle, control, holdMs } = workerData as ReaderPlan
 const arena = Arena.attach(handle)

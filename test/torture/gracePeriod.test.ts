@@ -1,11 +1,11 @@
 /**
  * Torture of the grace period itself: synchronize against sections, nothing else. The workers and
- * what they look for are in grace-period.worker.ts.
+ * what they look for are in gracePeriod.worker.ts.
  */
 
 import { Arena } from 'uma-smr'
 import { describe, expect, it } from 'vitest'
-import type { Task } from './grace-period.worker.ts'
+import type { Task } from './gracePeriod.worker.ts'
 import { CLOCK_SABOTAGES, TURN_SABOTAGES } from './sabotage.ts'
 import {
   comboRuns,

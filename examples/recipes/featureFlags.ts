@@ -1,7 +1,7 @@
 /**
  * Feature flags: asked at every request in every worker, changed by one of them a few times a day.
  *
- *     npm run build && node build/examples/recipes/feature-flags.js
+ *     npm run build && node build/examples/recipes/featureFlags.js
  *
  * No message is sent when a flag changes, and no worker keeps a copy: each reads the flag where it lies. Sections
  * of the table end with the turn of the event loop (`sections: 'turn'`), which makes a read cheapest; a worker

@@ -89,7 +89,7 @@ const loops: Record<Ask, (table: TableRival, probes: readonly Key[]) => () => nu
 }
 
 async function roundTrip(settings: Settings, kind: KeyKind) {
-  const { PostMessageTable } = await import('../rivals/post-message.ts')
+  const { PostMessageTable } = await import('../rivals/postMessage.ts')
   const table = await PostMessageTable.open(kind)
   const probes = makeProbes(makeRows(kind))
   let at = 0

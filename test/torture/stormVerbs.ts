@@ -15,7 +15,7 @@ import {
   type ZoneOptions,
 } from 'uma-smr'
 import type { Random } from '../helpers/random.ts'
-import { Entry, entry, openTable, type Table } from './table-record.ts'
+import { Entry, entry, openTable, type Table } from './tableRecord.ts'
 
 /** What the test tells a victim. */
 export interface Fate {

@@ -1,7 +1,7 @@
 /**
  * A rate limiter that all workers share: at most LIMIT requests per client in a window of time.
  *
- *     npm run build && node build/examples/recipes/rate-limiter.js
+ *     npm run build && node build/examples/recipes/rateLimiter.js
  *
  * A decision reads a count and writes it again, so no two workers may decide about one client at the same
  * time: each takes one of 16 locks, chosen by the end of the client's address. A worker that dies while it holds a lock

@@ -4,7 +4,7 @@
 import { workerData } from 'node:worker_threads'
 import { Arena } from 'uma-smr'
 import { churn } from '../knobs/churn.ts'
-import { HOLDS, READY, type ReaderPlan, STOP } from './knob-order.ts'
+import { HOLDS, READY, type ReaderPlan, STOP } from './knobOrder.ts'
 
 const { handle, control } = workerData as ReaderPlan
 const arena = Arena.attach(handle)

@@ -19,7 +19,7 @@ import {
   STOP,
   scribble,
   slotsOf,
-} from './sleepable-slots.ts'
+} from './sleepableSlots.ts'
 
 const order = workerData as Order
 const arena = Arena.attach(order.arena)

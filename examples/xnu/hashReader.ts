@@ -3,8 +3,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Arena } from 'uma-smr'
-import { KEPT, NAMES, type Order, READY, type Report } from './hash-order.ts'
-import { NameTable } from './hash-table.ts'
+import { KEPT, NAMES, type Order, READY, type Report } from './hashOrder.ts'
+import { NameTable } from './hashTable.ts'
 
 const READS_PER_TURN = 512
 

@@ -19,7 +19,7 @@ export class PostMessageTable {
   }
 
   static async open(kind: KeyKind): Promise<PostMessageTable> {
-    const worker = new Worker(new URL('../peers/map-server.js', import.meta.url), {
+    const worker = new Worker(new URL('../peers/mapServer.js', import.meta.url), {
       workerData: kind,
     })
     await once(worker, 'message')

@@ -1,7 +1,7 @@
 /**
  * HTTP workers that share one table, and a supervisor that puts a new one in the place of each that dies.
  *
- *     npm run build && node build/examples/recipes/http-workers.js
+ *     npm run build && node build/examples/recipes/httpWorkers.js
  *
  * Three workers take orders. Every twentieth request kills the worker that gets it, in the middle of its
  * work and without any chance to tidy up. Its buckets, locks and half-done writes are taken over, a new
