@@ -1,18 +1,16 @@
 /**
- * What becomes of a dead worker's share of a zone.
+ * Taking over a dead worker's part of a zone.
  *
- * Its cache's last move is finished, then every bucket that calls the worker its owner goes to the
- * depot: what it had freed is retired under a *new* goal - the old owner's unlinks happened before
- * its death, its death before this advance -, what it had ready to allocate is safe, empty ones are
- * spares. A bucket whose destructors had not all been called is retired as well, and the next to
- * take it goes on with the first item that has not seen its own.
+ * The last move of its cache is finished, then every bucket that it owns goes to the depot: what it
+ * had freed is retired under a *new* goal - its unlinks happened before its death, its death before
+ * this advance -, its alloc bucket is safe, empty ones are spares. A bucket whose destructors have
+ * not all run is retired as well; the worker that takes it later runs the others.
  *
- * It costs what the zone has of buckets where the worker had opened it, and a look at a few words
- * where it had not. A lock of the zone that it died under is taken and given back, so that what it
- * protects is whole: readers of words that are looked at without the lock (`oldest`) would wait for
- * nobody.
+ * It walks the zone's buckets if the worker had opened the zone, and reads a few words if not. A
+ * lock of the zone that the worker died under is taken and released, so that what it protects is
+ * repaired now: words that are read without the lock (`oldest`) could stay wrong otherwise.
  *
- * No hook is needed here, so any worker can do this for any zone, whether it has opened it or not.
+ * No hook runs here, so any worker can do this for any zone, whether it has opened the zone or not.
  */
 
 import { show } from '../base/errors.ts'
@@ -36,7 +34,7 @@ import type { Parts } from './parts.ts'
 import { cachesOf } from './stats.ts'
 import { fillTrash, isTrashing } from './trash.ts'
 
-/** Items that changed hands. */
+/** Items that were taken over. */
 export interface Adopted {
   /** Freed by the dead worker; now pending under a new goal. */
   readonly pending: number
@@ -63,7 +61,7 @@ export function adoptCache(
   const trashing = isTrashing(space, zone)
   const state = { at: zone, name, space, keg, buckets, depot, domain, recordWords, trashing }
   if (memory.load(zone + ZoneWords.state) === COLLECTING) {
-    // We hold the directory's lock: so did its destroyer, and died.
+    // We hold the directory's lock: the destroyer has died, or could not finish.
     collect(state)
     memory.store(zone + ZoneWords.state, 0)
   }
@@ -77,17 +75,16 @@ export function adoptCache(
     adopted.pending += pending
     adopted.safe += safe
   }
-  // The last full bucket it retired may be waiting for a step that it would have made. Nobody waits
-  // in vain without this: who finds nothing makes that step himself. But the zone would grow before
-  // that.
+  // Its last retired buckets may have a deferred goal, for which it would have moved the clock. A
+  // worker that runs out of memory would do that, but the zone would grow before.
   depot.urge()
   memory.poke(cache.at + CacheWords.opened, 0)
   return adopted
 }
 
 /**
- * What a worker that died under a lock of the zone left torn is mended now, also by a reaper that
- * had not opened the zone: a batch is finished, lists and what they show are made again.
+ * Repairs what a worker that died under a lock of the zone left torn: finishes a batch, rebuilds
+ * lists and counts. The reaper need not have opened the zone.
  */
 function recoverLocks({ at, buckets, depot, keg, space }: ZoneState): void {
   const { locks, maxWorkers } = space
@@ -96,13 +93,16 @@ function recoverLocks({ at, buckets, depot, keg, space }: ZoneState): void {
   if (locks.isOrphaned(zoneParts(at, maxWorkers).depot + DepotWords.lock)) depot.recover()
 }
 
-/** What taking over a bucket needs to know of its zone. */
+/** The parts of a zone that are needed to take over a bucket. */
 type ZoneState = Pick<
   Parts,
   'at' | 'name' | 'space' | 'keg' | 'buckets' | 'depot' | 'domain' | 'recordWords' | 'trashing'
 >
 
-/** Puts a bucket that has lost its worker where its items belong, and says where that was. */
+/**
+ * Puts a bucket that has lost its worker into the depot, and its items where they belong. Returns
+ * where.
+ */
 export function takeOver(state: ZoneState, bucket: number, owner: number): Adopted {
   const { buckets, depot, domain, keg, recordWords, space, trashing } = state
   const { memory } = space
@@ -116,7 +116,7 @@ export function takeOver(state: ZoneState, bucket: number, owner: number): Adopt
       depot.retire(bucket, domain, 0)
       return { pending: count, safe: 0 }
     }
-    // Its worker may have died between the last destructor and this.
+    // The worker may have died between the last destructor and the fill.
     if (trashing) for (const item of buckets.items(bucket)) fillTrash(memory, item, recordWords)
     depot.putSafe(bucket, 0)
     return { pending: 0, safe: count }
@@ -125,7 +125,9 @@ export function takeOver(state: ZoneState, bucket: number, owner: number): Adopt
   return { pending: 0, safe: 0 }
 }
 
-/** Finishes a cache's last move, and takes both buckets out of it. Corruption where one is none. */
+/**
+ * Finishes a cache's last move, and takes both buckets out of it. Corruption if one is no bucket.
+ */
 function empty(cache: Cache, buckets: Buckets, name: string): void {
   for (const bucket of [cache.moving, cache.alloc, cache.free]) {
     if (bucket !== 0) buckets.assertBucket(bucket, `zone ${show(name)} cache`)

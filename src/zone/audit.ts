@@ -1,6 +1,5 @@
 /**
- * The laws of a zone, as walks: what tests call after every scenario, and an operator after a
- * death.
+ * The invariants of a zone, checked by walks: for tests, and for an operator after a death.
  */
 
 import type { Item } from '../base/brands.ts'
@@ -11,7 +10,7 @@ import type { Parts } from './parts.ts'
 import { markBusy } from './slab.ts'
 import { zoneStats } from './stats.ts'
 
-/** Where each item outside the slabs is, if it is in a bucket. */
+/** Every item in a bucket, with its bucket. */
 function itemsInBuckets(parts: Parts): Map<number, number> {
   const where = new Map<number, number>()
   const { memory } = parts.space
@@ -38,7 +37,10 @@ function itemsInBuckets(parts: Parts): Map<number, number> {
   return where
 }
 
-/** Throws Corruption unless every item is in exactly one place. Only while the zone is quiet. */
+/**
+ * Throws Corruption unless every item is in exactly one place. Only while no other worker uses the
+ * zone.
+ */
 export function checkZone(parts: Parts): void {
   parts.keg.check()
   parts.buckets.keg.check()
@@ -65,9 +67,9 @@ export function checkZone(parts: Parts): void {
 }
 
 /**
- * Items that are allocated but not among the reachable. Only while the zone is quiet. In a checked
- * arena they are marked as in use, so that the caller may free them: their worker may have died
- * between taking or giving an item and marking it.
+ * Items that are allocated but not in `reachable`. Only while no other worker uses the zone. In a
+ * checked arena they are marked as in use, so that the caller may free them: a worker may have died
+ * between popping or pushing an item and marking it.
  */
 export function auditZone(parts: Parts, reachable: Iterable<Item>): Item[] {
   if (typeof reachable?.[Symbol.iterator] !== 'function') {

@@ -1,9 +1,9 @@
 /**
- * The verbs of many records: what the verbs of one do so many times, with less to do each time.
+ * Batch verbs. Equivalent to calling the single verb N times, but items move a bucketful at a time.
+ * Not atomic to other workers.
  *
- * Items are moved between an array and a bucket as many at a time as the bucket has, or has room
- * for; between buckets it is the way of a single item. So buckets are filled and retired as ever,
- * and hold back what they hold back as ever: a batch is no unit to anybody but its caller.
+ * Between buckets the slow paths are those of a single item: buckets are filled and retired as
+ * usual.
  */
 
 import type { Item } from '../base/brands.ts'
@@ -16,10 +16,10 @@ import { mend, type Parts } from './parts.ts'
 import { zoneStats } from './stats.ts'
 import { freeAlone, type Supply } from './supply.ts'
 
-/** More in one call would be a slip: the result is an array in private memory. */
+/** More in one call is surely a mistake: the result is an array in private memory. */
 const MOST_ITEMS = 2 ** 20
 
-/** So many in hand are worth forgetting. */
+/** After a batch larger than this the array of held items is cut. */
 const MANY_ITEMS = 2 ** 12
 
 const ALLOC = 'zallocSmrBatch'
@@ -27,7 +27,7 @@ const FREE = 'zfreeSmrBatch'
 
 // ---- allocation ----------------------------------------------------------------------------
 
-/** So many items, or none. */
+/** Allocates `count` items, or none. */
 export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] {
   if (!Number.isInteger(count) || count < 0 || count > MOST_ITEMS) {
     const what = `count is ${show(count)}; give an integer from 0 to ${MOST_ITEMS}`
@@ -35,12 +35,12 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
   }
   const { at, cache, frames, hooks, name, space } = parts
   const careful = space.checks || hooks.ctor !== undefined
-  // Until the batch is whole its items are held: whatever ends this call, they go back.
+  // Until the batch is complete its items are held: whatever ends this call, they go back.
   supply.begin()
   const first = frames.held
   const end = first + count
   const { open } = frames
-  // Of these the constructor came to its end: the only ones that a destructor may hear of.
+  // Items whose constructor has returned: only for those a destructor may run.
   let made = 0
   let why = ''
   try {
@@ -78,10 +78,10 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
 }
 
 /**
- * Each that is held from `first` on goes back. The first `made` of them are records if the zone has
- * a constructor: those are destroyed. Without one nobody has made a record of them: what they say
- * is what the last owner left, and a destructor would free that owner's children once more. What a
- * destructor throws is for the caller to surface.
+ * Gives back the items held from `first` on. If the zone has a constructor, the first `made` of
+ * them are records, and the destructor runs for them. Without a constructor their words are those
+ * of the last record, and a destructor would free what that record owned once more. The caller
+ * throws the error of a destructor.
  */
 function giveAllBack(parts: Parts, first: number, made: number): Failure {
   const { frames, hooks, keg, space } = parts
@@ -99,13 +99,13 @@ function giveAllBack(parts: Parts, first: number, made: number): Failure {
 
 // ---- free ----------------------------------------------------------------------------------
 
-/** All items, or none where one of them is refused; fewer only when memory is gone. */
+/** Frees all items, or none if one is refused; fewer only when there is no memory. */
 export function freeBatch(parts: Parts, supply: Supply, items: readonly Item[]): void {
   if (!Array.isArray(items)) {
     throw misuse(parts, FREE, `items are ${show(items)}; give an array of items`)
   }
   const { cache, domain, keg, space } = parts
-  // A copy: what the caller has may be more than an array, and hooks run from here on.
+  // A copy: hooks run from here on, and could change the caller's array.
   const own = items.slice() as readonly Item[]
   const bad = keg.addresses.findForeign(own)
   if (bad >= 0) throw foreign(parts, FREE, own[bad] as Item)
@@ -115,7 +115,7 @@ export function freeBatch(parts: Parts, supply: Supply, items: readonly Item[]):
   if (moved < own.length) pushSlowly(parts, supply, own, moved)
 }
 
-/** Checked arenas: all of them must be the user's until now. */
+/** Checked arenas: Misuse unless all of them are in use. */
 function releaseAll(parts: Parts, items: readonly Item[]): void {
   let idle = 0
   let whole = false
@@ -134,7 +134,7 @@ function releaseAll(parts: Parts, items: readonly Item[]): void {
   }
 }
 
-/** Checked arenas: those from `begin` to `end` stay the user's. */
+/** Checked arenas: marks those from `begin` to `end` as in use again. */
 function keepAll(parts: Parts, items: readonly Item[], begin: number, end: number): void {
   for (let i = begin; i < end; i++) {
     const item = items[i] as Item
@@ -143,10 +143,9 @@ function keepAll(parts: Parts, items: readonly Item[], begin: number, end: numbe
 }
 
 /**
- * The items from index `begun` on, bucket by bucket. A destructor may throw when a bucket is
- * exchanged for one that expired: as with a single item the free goes on where there is room, and
- * the error surfaces at the end. When a lock is not to be had, the caller hears how many were
- * freed.
+ * Frees the items from index `begun` on, bucket by bucket. A destructor may throw when a bucket is
+ * exchanged for one that expired: as with a single item, the free goes on, and the error is thrown
+ * at the end. When a lock cannot be had in time, the error says how many were freed.
  */
 function pushSlowly(parts: Parts, supply: Supply, items: readonly Item[], begun: number): void {
   const { cache, space } = parts
@@ -173,7 +172,7 @@ function pushSlowly(parts: Parts, supply: Supply, items: readonly Item[], begun:
   }
   const what = `${why}: ${freed} of ${items.length} items were freed; items[${freed}] and all behind it are still yours`
   const error = exhausted(parts, FREE, what, { freed, items: items.length })
-  // How many were freed is what the caller has to know first.
+  // The caller has to know first how many were freed.
   error.cause = failure.error ?? late
   throw error
 }

@@ -1,14 +1,14 @@
 /**
  * A bucket: room for a fixed number of items, and the goal they carry when they are retired.
  *
- * Buckets are how everything batches: a worker pops and pushes plain words in its own two buckets
- * and meets the rest of the world once per bucketful. Each zone has a keg of them; they come
- * straight from it, so nothing has to be allocated while a zone's lock is held.
+ * Everything is batched by buckets: a worker pops and pushes plain words in its own two buckets,
+ * and touches shared words once per bucketful. Each zone has a keg of buckets; they come straight
+ * from it, so no zone's lock is held during an allocation.
  *
  * A bucket's `owner` says who may touch it, and is the commit point of every move. An empty
  * bucket's goal is 0; so is that of a bucket whose items are safe. `destroyed` counts, from the
- * bottom, the items whose destructor has been called: whoever inherits a bucket from a dead worker
- * goes on from there.
+ * bottom, the items whose destructor has been called: a worker that takes over a dead worker's
+ * bucket goes on from there.
  */
 
 import { Corruption } from '../base/errors.ts'
@@ -17,14 +17,14 @@ import type { Memory } from '../memory/memory.ts'
 import { roundUp } from '../memory/struct.ts'
 import type { Keg } from './keg.ts'
 
-/** Words of a bucket for so many items. */
+/** Words of a bucket with room for `capacity` items. */
 export function bucketWords(capacity: number, line: number): number {
   return roundUp(BucketWords.entries + capacity, line)
 }
 
 /**
- * How many items a bucket holds when the caller does not say: as UMA, the fewer the larger they
- * are, and such that header and entries fill whole cache lines.
+ * Items per bucket by default: as in UMA, fewer for larger items, and header and entries fill whole
+ * cache lines.
  */
 export function defaultCapacity(recordWords: number, line: number): number {
   const words = SIZES.find((size) => recordWords <= size.recordWords)?.bucketWords ?? line
@@ -32,8 +32,8 @@ export function defaultCapacity(recordWords: number, line: number): number {
 }
 
 /**
- * Buckets that go with items in reserve, or the reserve could not be used when all other memory is
- * gone: for all of them at once, and the two that each worker may have in hand.
+ * Buckets to reserve together with `reserve` items, without which the items could not be freed when
+ * all other memory is used: enough for all of them at once, and two per worker.
  */
 export function bucketsFor(reserve: number, capacity: number, maxWorkers: number): number {
   return reserve === 0 ? 0 : Math.ceil(reserve / capacity) + 2 * maxWorkers
@@ -85,10 +85,7 @@ export class Buckets {
     throw new Corruption(`${what}: ${bucket} should be a bucket, and is none`, { bucket })
   }
 
-  /**
-   * Corruption unless it is a bucket of this zone with this owner, with no more in it than it
-   * holds.
-   */
+  /** Corruption unless it is a bucket of this zone with this owner, and its counts are possible. */
   assertAt(bucket: number, owner: number, what: string): void {
     const { memory } = this
     this.assertBucket(bucket, what)
@@ -100,7 +97,7 @@ export class Buckets {
     const isBegun = destroyed >= 0 && destroyed <= this.capacity
     if (said === owner && isSound && isBegun) return
     throw new Corruption(
-      `${what}: bucket ${bucket} should be at home in ${owner}, and says ${said}; it has ${count} items, ${destroyed} of them destroyed, and is full at ${full}`,
+      `${what}: bucket ${bucket} should have owner ${owner}, and has ${said}; it has ${count} items, ${destroyed} of them destroyed, and is full at ${full}`,
       { bucket, owner: said, count, full, destroyed },
     )
   }
@@ -116,14 +113,13 @@ export class Buckets {
   }
 
   /**
-   * Every bucket of the zone with its owner. Owners in the depot are exact under its lock; those of
-   * other workers may change hands meanwhile. Any value that such a word has had since the bucket
-   * was made is fine (before that nobody finds it here: the keg's lock lies between). Two cases:
-   * the asker has the depot's lock, then all moves into the depot and out of it happened before,
-   * and it finds the last of them; or it asks about one worker, itself or one that is gone or has
-   * stopped, whose moves all happened before, and an old owner of another's bucket is another
-   * worker's, or the depot's. Otherwise (owners of a worker that goes on) a bucket would be taken
-   * out of its hands.
+   * Every bucket of the zone with its owner, by racy peeks. Any owner that the bucket has had since
+   * it was made will do (before that it is not listed here: the keg's lock orders that). Two cases:
+   * the caller has the depot's lock, then all moves into and out of the depot happened before, and
+   * it sees the last; or it asks about one worker, itself or one that is dead or has stopped, whose
+   * moves all happened before, and an old owner of any other bucket is another worker or the depot.
+   * Otherwise (asked about a worker that goes on) a bucket that it uses would be taken away from
+   * it.
    */
   all(): { bucket: number; owner: number }[] {
     const owner = (bucket: number): number => this.memory.peekRacy(bucket + BucketWords.owner)

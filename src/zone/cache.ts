@@ -1,29 +1,26 @@
 /**
  * A worker's cache: two buckets of its own, and the fast path of every allocation and free.
  *
- * Plain words, no atomics, no lock: nobody else touches them while the worker lives. Address 0
- * reads as a bucket that is empty and has no room, so "no bucket" needs no test of its own.
+ * Plain words, no atomics, no lock: no other worker writes them while this one lives. Address 0
+ * reads as a bucket that is empty and has no room, so "no bucket" needs no test.
  *
- * In a zone with smr the two buckets are never exchanged: what was freed carries no goal yet, and
- * a reader may still be looking at it. In a plain zone a full free bucket simply becomes the alloc
- * bucket.
+ * In a zone with smr the two buckets are never exchanged: what was freed has no goal yet, and a
+ * reader may still see it. In a plain zone a full free bucket becomes the alloc bucket.
  *
- * Each push and pop is committed by the store of `count`. A worker that dies before it has freed
- * nothing, or allocated nothing; one that dies right after it holds at most that one item. So it is
- * with many at once: one store for all of them. Before it the bucket has them, whatever was copied:
- * entries beyond the count are nobody's. After it a push has freed them all, and a pop has given
- * them all to the worker that dies with them; `audit` finds them. Otherwise there is nothing: one
- * word cannot be stored by halves. It is the last step besides, so an exception that the worker
- * survives comes before it, and has changed nothing.
+ * Each push and pop is committed by the store of `count`. Two cases for a death: before that store
+ * nothing was freed or allocated, for entries beyond the count mean nothing; after it all were
+ * freed, or the dead worker has allocated them and `audit` finds them. There is no otherwise: one
+ * word is not stored by halves. The same store commits many items at once. It is the last step, so
+ * an exception that the worker survives comes before it and has changed nothing.
  *
- * Counting costs the fast path nothing: allocations are the items that came in alloc buckets less
- * those that are still there, frees are those that left in free buckets plus those that are there.
+ * Counting costs the fast path nothing: allocations are the items loaded in alloc buckets minus
+ * those still there; frees are those that left in free buckets plus those still there.
  */
 
 import { BucketWords, CacheMove, CacheWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 
-// Names of this module are constants to the optimizer; a field of an imported object is two loads.
+// A constant of this module costs nothing; a field of an imported object costs two loads.
 const { count: COUNT, capacity: CAPACITY, entries: ENTRIES } = BucketWords
 
 export class Cache {
@@ -47,7 +44,7 @@ export class Cache {
     const bucket = memory.peek(this.allocAt)
     const left = memory.peek(bucket + COUNT) - 1
     if (left < 0) return 0
-    // Before the commit: after it there is nothing left that could fail.
+    // Read before the commit: after it nothing may fail.
     const item = memory.peek(bucket + ENTRIES + left)
     memory.poke(bucket + COUNT, left)
     return item
@@ -71,13 +68,16 @@ export class Cache {
     return memory.peek(bucket + COUNT) < memory.peek(bucket + CAPACITY)
   }
 
-  /** Fills `into` from index `from` to `end`, as far as the alloc bucket goes. Returns how many. */
+  /**
+   * Pops items into `into[from]` to `into[end - 1]`, as many as the alloc bucket has. Returns how
+   * many.
+   */
   popMany(into: number[], from: number, end: number): number {
     const { memory } = this
     const bucket = memory.peek(this.allocAt)
     const count = memory.peek(bucket + COUNT)
     const many = Math.min(count, end - from)
-    // Also where there is no bucket: nothing is stored at address 0.
+    // Without a bucket nothing may be stored at address 0.
     if (many === 0) return 0
     const top = bucket + ENTRIES + count - 1
     for (let i = 0; i < many; i++) into[from + i] = memory.peek(top - i)
@@ -86,8 +86,7 @@ export class Cache {
   }
 
   /**
-   * Puts `items` from index `from` on into the free bucket, as far as it has room. Returns how
-   * many.
+   * Pushes `items` from index `from` on, as many as the free bucket has room for. Returns how many.
    */
   pushMany(items: readonly number[], from: number): number {
     const { memory } = this
@@ -102,14 +101,14 @@ export class Cache {
     return many
   }
 
-  /** Puts an item that was just popped back where it was; false when that bucket is gone. */
+  /** Undoes a pop; false when the alloc bucket has no room. */
   unpop(item: number): boolean {
     const { memory } = this
     const bucket = memory.peek(this.at + CacheWords.alloc)
     const count = memory.peek(bucket + BucketWords.count)
     if (count === memory.peek(bucket + BucketWords.capacity)) return false
     memory.poke(bucket + BucketWords.entries + count, item)
-    // It has been destroyed, if there was anything to destroy, like all others in here.
+    // Its destructor has run, like those of all items in an alloc bucket.
     if (memory.peek(bucket + BucketWords.destroyed) <= count)
       memory.poke(bucket + BucketWords.destroyed, count + 1)
     memory.poke(bucket + BucketWords.count, count + 1)
@@ -128,15 +127,15 @@ export class Cache {
     return this.memory.peek(this.at + CacheWords.free)
   }
 
-  // A tally and a bucket move together: what is about to happen is written down first, and each
-  // part of doing it can be done twice. So a dead worker's numbers are as exact as a living one's.
-  // One that survives an exception here may pop and push before its next slow path finishes the
-  // move: the fast path does not look for it. Two cases: the cache leads to the bucket, then its
-  // count may have changed, and it is counted only once the cache leads to it no more, or was
-  // before it did; or it does not, then the count stands still until the move is finished.
-  // Otherwise (counted while the fast path has it) the tally would be that of another count.
+  // A bucket and a tally change together. The move is written down first, as a redo record, and
+  // each step of it can be done twice: so a dead worker's tallies are exact too. A worker that
+  // survives an exception here may pop and push before its next slow path finishes the move. Two
+  // cases: the cache refers to the bucket, then its count may change, and it is counted only after
+  // the cache has dropped it, or was counted before the cache got it; or the cache does not refer
+  // to it, then the count stays as it is until the move is finished. Otherwise (counted while the
+  // fast path uses it) tally and count would not agree.
 
-  /** Takes the alloc bucket out of the worker's use; 0 if there is none. */
+  /** Takes the alloc bucket out of the cache; 0 if there is none. */
   unloadAlloc(): number {
     const bucket = this.alloc
     if (bucket !== 0) this.move(CacheMove.unloadAlloc, bucket, CacheWords.loaded)
@@ -147,14 +146,14 @@ export class Cache {
     if (bucket !== 0) this.move(CacheMove.loadAlloc, bucket, CacheWords.loaded)
   }
 
-  /** Takes the free bucket out of the worker's use; 0 if there is none. */
+  /** Takes the free bucket out of the cache; 0 if there is none. */
   unloadFree(): number {
     const bucket = this.free
     if (bucket !== 0) this.move(CacheMove.unloadFree, bucket, CacheWords.freed)
     return bucket
   }
 
-  /** Undoes `unloadFree`: the bucket could not be sent off. */
+  /** Undoes `unloadFree`: the bucket could not be retired. */
   reloadFree(bucket: number): void {
     if (bucket !== 0) this.move(CacheMove.reloadFree, bucket, CacheWords.freed)
   }
@@ -166,11 +165,11 @@ export class Cache {
     return what === CacheMove.none ? 0 : memory.peek(at + CacheWords.moved)
   }
 
-  /** Finishes the move that a dead worker had begun. */
+  /** Finishes a move that a death or an exception interrupted. */
   finishMove(): void {
     const { memory, at } = this
     const what = memory.peek(at + CacheWords.move)
-    // Nothing was under way, and the bucket that was moved last may be another worker's by now.
+    // No move is under way; the bucket moved last may be another worker's by now.
     if (what === CacheMove.none) return
     const bucket = memory.peek(at + CacheWords.moved)
     switch (what) {
@@ -191,7 +190,7 @@ export class Cache {
   }
 
   /**
-   * Where the cache has the bucket already, its items were counted before, and may be fewer now.
+   * If the cache has the bucket already, it was counted before; its count may have changed since.
    */
   private finishLoad(place: number, tally: number, bucket: number, sign: 1 | -1): void {
     if (this.memory.peek(this.at + place) === bucket) return
@@ -199,10 +198,7 @@ export class Cache {
     this.memory.poke(this.at + place, bucket)
   }
 
-  /**
-   * Out of the cache first, and counted then: nobody takes items out of it any more, or puts one
-   * in.
-   */
+  /** Out of the cache first, then counted: nobody pops or pushes any more. */
   private finishUnload(place: number, tally: number, bucket: number, sign: 1 | -1): void {
     this.memory.poke(this.at + place, 0)
     this.addCount(tally, bucket, sign)
@@ -233,9 +229,9 @@ export class Cache {
     if (by !== 0) this.memory.tally(this.at + tally, by)
   }
 
-  // ---- looking -----------------------------------------------------------------------------
+  // ---- counts ------------------------------------------------------------------------------
 
-  /** What this cache holds and has done; of another worker's, possibly a moment old. */
+  /** What this cache holds and has done. For another worker's, possibly a moment old. */
   counts(): CacheCounts {
     const { memory, at } = this
     const inAlloc = memory.peekRacy(memory.peekRacy(at + CacheWords.alloc) + BucketWords.count)

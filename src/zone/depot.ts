@@ -1,30 +1,29 @@
 /**
- * The depot: a zone's buckets that are in no worker's hands.
+ * The depot: a zone's buckets that no worker holds.
  *
  *   pending   retired by workers, each stamped with its goal; first in, first out
  *   safe      full or part-full of items that may be used at once; last in, first out, while hot
  *   empty     spare buckets
  *
- * The stamp is taken while the lock is held: so goals are in order along the queue, its head is
- * always the first to expire, and one word, `oldest`, tells without the lock whether a poll is
- * worth while. Safe buckets are kept apart from pending ones: FreeBSD puts both into one list, and
- * there a safe bucket at the head can hide what the goal behind it says.
+ * The stamp is taken with the lock held: so goals are in order along the queue, its head expires
+ * first, and one word, `oldest`, tells without the lock whether a poll is worth while. FreeBSD
+ * keeps safe and pending buckets in one list, where a safe bucket at the head can hide the goal
+ * behind it; here they are apart.
  *
  * Taking a bucket [D]: its goal is polled under the lock, right before it leaves the queue. Cases:
- *   if the poll says yes, every reader that could see its items has left, whoever retired it;
- *   if it says no, the bucket stays. Otherwise (a poll before locking, used for another head) a
- *   worker could take a bucket whose own goal nobody has asked about.
+ *   if the poll says yes, every reader that could see its items has left, whichever worker retired
+ *   them; if it says no, the bucket stays. Otherwise (a poll before locking, used for another head)
+ *   a worker could take a bucket whose own goal was not polled.
  *
  * Lists and counts are an index over the buckets' owners and goals (depotLists.ts). A worker that
- * dies inside leaves them torn; the next one to lock makes them anew.
+ * dies under the lock leaves them torn; the next owner rebuilds them.
  *
- * Heads and counts are also looked at without the lock. Any value that these words ever had is
- * fine, for nothing is taken, and nothing is given away, by such a look. What it says is there is
- * asked for again under the lock; what it does not see was put there by somebody with whom we have
- * not been in touch since, as if we had asked a moment before him: then the zone grows, or looks
- * harder, or its user is told that nothing is to be had, and may ask again. Whether a goal is met
- * is never answered by such a look: `oldest` is atomic, and is polled again for the bucket itself
- * [D].
+ * Heads and counts are also read by racy peeks, without the lock. Any value that these words ever
+ * had will do, because a peek takes nothing. What it finds is checked again under the lock. What it
+ * misses was put there by a worker with which we have not synchronized since, as if we had asked
+ * before it: then the zone grows, or looks harder, or throws Exhausted, and the caller may ask
+ * again. A peek never answers whether a goal is met: `oldest` is atomic, and the bucket's own goal
+ * is polled again [D].
  */
 
 import { INVALID, type Seq } from '../base/seq.ts'
@@ -36,7 +35,7 @@ import type { Buckets } from './bucket.ts'
 import { DepotLists } from './depotLists.ts'
 import type { Knobs } from './knobs.ts'
 
-/** Counts of a depot, in items; possibly a moment old, each by itself. Advice, and for print. */
+/** Counts of a depot, each possibly a moment old: hints, and statistics. */
 export interface DepotCounts {
   readonly pending: number
   readonly peakPending: number
@@ -44,7 +43,7 @@ export interface DepotCounts {
   readonly pendingBuckets: number
   readonly safeBuckets: number
   readonly emptyBuckets: number
-  /** Buckets ever stamped, and how many of these stamps moved the clock. */
+  /** Buckets stamped so far, and how many of these stamps moved the clock. */
   readonly retired: number
   readonly advances: number
   /** Times that the lock was found taken. */
@@ -95,11 +94,10 @@ export class Depot {
   }
 
   /**
-   * Retires a bucket of freed items: the one door through which an unstamped bucket leaves a
-   * worker, whether it is full, sealed, drained or inherited. Advances once; a `paced` one, which
-   * is full, only if it is the one in `advanceEvery` that does, else its goal lies a step ahead.
-   * Returns an empty bucket in exchange, 0 if the depot has none or `exchangeOwner` is 0: none
-   * wanted.
+   * Retires a bucket of freed items: the only way for an unstamped bucket to leave a worker,
+   * whether it is full, sealed or taken over from a dead worker. Advances once; for a `paced`, full
+   * bucket only every `advanceEvery`-th time, otherwise its goal is a step ahead. Returns an empty
+   * bucket in exchange, 0 if the depot has none or `exchangeOwner` is 0.
    */
   retire(bucket: number, domain: Smr, exchangeOwner: number, paced = false): number {
     domain.makeRoom()
@@ -120,7 +118,7 @@ export class Depot {
 
   /**
    * Puts a bucket of safe items here. Returns an empty one in exchange, 0 if the depot has none or
-   * `exchangeOwner` is 0: none wanted.
+   * `exchangeOwner` is 0.
    */
   putSafe(bucket: number, exchangeOwner: number): number {
     this.lock()
@@ -135,7 +133,7 @@ export class Depot {
     }
   }
 
-  /** An empty bucket from the depot or, failing that, a new one; 0 when there is no memory. */
+  /** An empty bucket from the depot, or a new one; 0 when there is no memory. */
   takeEmpty(owner: number): number {
     if (this.memory.peekRacy(this.at + DepotWords.emptyHead) !== 0) {
       const bucket = this.locked(() => this.lists.popEmpty(owner))
@@ -156,8 +154,8 @@ export class Depot {
   }
 
   /**
-   * `isPromising` for somebody who waits, or has nothing else left: makes sure that the write hand
-   * gets to the oldest goal, if it is a deferred one.
+   * Polls for the oldest goal, and moves the write hand to it if the goal is deferred: for a caller
+   * that waits, or has no other memory.
    */
   urge(): void {
     const oldest = this.memory.load(this.at + DepotWords.oldest)
@@ -169,9 +167,9 @@ export class Depot {
   }
 
   /**
-   * Takes a bucket whose items nobody can see any more, 0 if there is none; it then belongs to this
-   * worker's alloc side. A bucket from `pending` still wants its destructors: see `destroyed`.
-   * If there is one, `exchange`, an empty bucket or 0, stays here for it.
+   * Takes a bucket whose items no reader can see, 0 if there is none; its owner is then this
+   * worker, to allocate from. Destructors of a bucket from `pending` have not run yet: see
+   * `destroyed`. If a bucket is found, `exchange`, an empty bucket or 0, stays here.
    */
   fetch(exchange: number): number {
     this.lock()
@@ -186,13 +184,13 @@ export class Depot {
     }
   }
 
-  /** Makes the lists anew if somebody was thrown out, or died, in the middle of a change. */
+  /** Rebuilds the lists if an exception or a death has interrupted a change. */
   recover(): void {
     this.lock()
     this.unlock(true)
   }
 
-  /** Items that lay here unused ever since the last call: the working set did not want them. */
+  /** The number of items that were here, unused, all the time since the last call. */
   takeIdleCount(): number {
     return this.locked(() => {
       const idle = this.lists.takeIdle()
@@ -201,31 +199,31 @@ export class Depot {
     })
   }
 
-  /** Whether more than `depotItems` lie here that could be reused now. Never waits. */
+  /** Whether more than `depotItems` items here could be reused now. Never waits for readers. */
   isOverfull(): boolean {
     const most = this.knobs.depotItems
     if (most === NO_LIMIT) return false
     const held = (word: number): number => this.memory.peekRacy(this.at + word)
     if (held(DepotWords.safeItems) + held(DepotWords.pendingItems) <= most) return false
     return this.locked(() => {
-      // Goals are in order: one poll tells of all up to the one that is too much.
+      // Goals are in order: one poll answers for all buckets up to the limit.
       const goal = this.lists.goalBeyond(most)
       return goal !== undefined && (goal === INVALID || this.hasExpired(goal))
     })
   }
 
-  /** Turns knobs, which are under this lock where more than one word has to agree. */
+  /** Changes knobs under the lock, because several words have to agree. */
   tune(turn: (knobs: Knobs) => void): void {
     this.lock()
     try {
       turn(this.knobs)
     } finally {
-      // Whatever it refused: no knob is part of what a rebuild makes anew.
+      // Even if it threw: knobs are not part of what a rebuild restores.
       this.unlock(true)
     }
   }
 
-  /** Gives all spare buckets' memory back. */
+  /** Gives the memory of all spare buckets back. */
   discardEmpties(): void {
     const pop = (): number => this.locked(() => this.lists.popEmpty())
     for (let bucket = pop(); bucket !== 0; bucket = pop()) {
@@ -257,7 +255,7 @@ export class Depot {
     try {
       this.lists.check()
     } finally {
-      // Nothing was changed: what is wrong is not to be made good behind whoever asked.
+      // Nothing was changed, and what is wrong must not be repaired silently.
       this.unlock(true)
     }
   }
@@ -277,7 +275,7 @@ export class Depot {
   }
 
   private lock(): void {
-    // A hint for `contended`, and for how large buckets should be: nothing depends on it.
+    // A hint for `contended` and the size of buckets; nothing else depends on it.
     const taken = this.memory.peekRacy(this.at + DepotWords.lock) !== 0
     this.space.locks.acquireAndRepair(this.at + DepotWords.lock, this.what, this.whenDead)
     if (!taken) return
@@ -285,12 +283,12 @@ export class Depot {
     this.knobs.grow()
   }
 
-  /** Unless `whole`, we were thrown out in the middle: the next owner makes the lists anew. */
+  /** Unless `whole`, an exception came in the middle: the next owner rebuilds the lists. */
   private unlock(whole: boolean): void {
     this.space.locks.release(this.at + DepotWords.lock, whole)
   }
 
-  /** Whether the bucket that is being retired is the one in so many that moves the clock. */
+  /** Whether this is the `advanceEvery`-th full bucket, which moves the clock. */
   private isDue(): boolean {
     const at = this.at + DepotWords.unpaced
     const unpaced = this.memory.peek(at) + 1
@@ -300,14 +298,14 @@ export class Depot {
   }
 
   /**
-   * Polls. Where not every bucket moves the clock, one that waits for the step of another is not
-   * asked to: the zone grows meanwhile, and whoever can grow no more calls `urge`.
+   * Polls. If not every bucket moves the clock, the poll does not move it either: the zone grows
+   * meanwhile, and a worker that cannot grow calls `urge`.
    */
   private hasExpired(goal: Seq): boolean {
     return this.domain?.expired(goal, this.knobs.advanceEvery > 1) === true
   }
 
-  /** Takes the bucket that has waited longest, 0 if there is none or its goal is not met. */
+  /** Takes the oldest pending bucket, 0 if there is none or its goal is not met. */
   private popExpired(): number {
     const bucket = this.lists.firstPending()
     if (bucket === 0) return 0

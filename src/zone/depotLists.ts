@@ -5,17 +5,16 @@
  *   safe      last in, first out
  *   empty     likewise
  *
- * Everything here is done with the depot's lock held, and all of it only indexes what the buckets
- * themselves say, their owners and goals: after a death under the lock it is made again
- * (`rebuild`). So a bucket's goal is stored before its owner. Two cases for whoever rebuilds: the
- * owner says that the bucket is here, then its goal was stored before, and it is put where that
- * belongs; or it still says whose hand it was in, then it is in none of the new lists. Otherwise
- * (the owner before the goal) a bucket could be put in front of the queue, and handed out, under no
- * goal or an old one. Owner and links may come in any order: both are under the lock, and after a
- * death there the links are made anew, from owners alone.
+ * All of it runs with the depot's lock held, and is only an index over the buckets' owners and
+ * goals: after a death under the lock it is rebuilt. So a bucket's goal is stored before its owner.
+ * Two cases for a rebuild: the owner says that the bucket is here, then its goal was stored before,
+ * and it is queued by that; or the owner is still a worker, then the bucket is in no list.
+ * Otherwise (the owner before the goal) a bucket could be queued first, and handed out, with no
+ * goal or an old one. Owner and links may be stored in any order: links are rebuilt from owners
+ * alone.
  *
- * What a list leads to must be a bucket of this zone that says that it is in this list. So no walk
- * can go round: a bucket that was taken says so, and is Corruption when it is met again.
+ * Every bucket that a list leads to must name this list as its owner. So no walk can be endless: a
+ * bucket that was taken has another owner, and is Corruption when it is met again.
  */
 
 import { Corruption } from '../base/errors.ts'
@@ -28,16 +27,15 @@ export class DepotLists {
   private readonly memory: Memory
   private readonly at: number
   private readonly buckets: Buckets
-  /** Of a bucket that this worker takes to allocate from. */
+  /** The owner of a bucket that this worker takes to allocate from. */
   private readonly owner: number
 
   /**
-   * The bucket that this worker has taken to allocate from, or to discard, and not brought back:
-   * set with its owner, by the next step, and no call lies between. For a worker that visits a
-   * zone: pressure.ts.
+   * The bucket that this worker has taken and not brought back. Set right after its owner, with no
+   * call in between where an exception could come. Used in pressure.ts.
    */
   taken = 0
-  /** How the depot is called in errors. */
+  /** The depot's name in errors. */
   private readonly what: string
 
   constructor(memory: Memory, at: number, what: string, buckets: Buckets, slot: number) {
@@ -50,7 +48,7 @@ export class DepotLists {
 
   // ---- pending -----------------------------------------------------------------------------
 
-  /** Adds a bucket that has its goal, which is no older than those before it. */
+  /** Appends a bucket whose goal is set, and not older than those before it. */
   append(bucket: number): void {
     const tail = this.checked(DepotWords.pendingTail, Owner.pending)
     this.set(bucket + BucketWords.owner, Owner.pending)
@@ -66,7 +64,7 @@ export class DepotLists {
     if (tail === 0) this.publishOldest()
   }
 
-  /** The bucket that has waited longest, 0 if none does. */
+  /** The oldest pending bucket, 0 if there is none. */
   firstPending(): number {
     return this.checked(DepotWords.pendingHead, Owner.pending)
   }
@@ -75,7 +73,7 @@ export class DepotLists {
     return this.get(bucket + BucketWords.goal) as Seq
   }
 
-  /** Takes the first, whose goal is met. */
+  /** Takes the first bucket; its goal is met. */
   removeFirst(bucket: number): void {
     this.set(bucket + BucketWords.owner, this.owner)
     this.taken = bucket
@@ -107,7 +105,7 @@ export class DepotLists {
     this.bump(DepotWords.safeItems, this.buckets.count(bucket))
   }
 
-  /** Takes the one that came last, 0 if there is none. */
+  /** Takes the latest, 0 if there is none. */
   popSafe(): number {
     const bucket = this.pop(DepotWords.safeHead, Owner.safe, this.owner)
     if (bucket === 0) return 0
@@ -143,8 +141,8 @@ export class DepotLists {
   }
 
   /**
-   * What must be met before more than `most` items could be used now: the goal of the bucket that
-   * is one too many, INVALID where the safe ones alone are; undefined if no more lie here.
+   * The goal of the first bucket with which the items here are more than `most`; INVALID if the
+   * safe ones alone are more, undefined if all together are not.
    */
   goalBeyond(most: number): Seq | undefined {
     let items = this.get(this.at + DepotWords.safeItems)
@@ -162,7 +160,7 @@ export class DepotLists {
     return items > most ? goal : undefined
   }
 
-  /** All items here, whether they may be used yet or not. */
+  /** All items here, pending or safe. */
   private held(): number {
     return this.get(this.at + DepotWords.pendingItems) + this.get(this.at + DepotWords.safeItems)
   }
@@ -174,9 +172,9 @@ export class DepotLists {
     }
   }
 
-  // ---- the whole ---------------------------------------------------------------------------
+  // ---- all lists ---------------------------------------------------------------------------
 
-  /** Makes lists and counts anew from owners and goals. */
+  /** Rebuilds lists and counts from owners and goals. */
   rebuild(): void {
     for (const word of INDEX_WORDS) this.set(this.at + word, 0)
     const pending: number[] = []
@@ -225,7 +223,7 @@ export class DepotLists {
     )
   }
 
-  /** The buckets of a list: one more than `most` at most, or a circle would have no end. */
+  /** The buckets of a list, at most `most` + 1 of them: it could be a circle. */
   private linked(head: number, most: number): number[] {
     const linked: number[] = []
     let bucket = this.get(this.at + head)
@@ -240,7 +238,7 @@ export class DepotLists {
     this.set(this.at + head, bucket)
   }
 
-  /** The bucket that a word here leads to, and that says so; 0 if there is none. */
+  /** The bucket that this word names, 0 if there is none; Corruption unless `owner` owns it. */
   private checked(word: number, owner: number): number {
     const bucket = this.get(this.at + word)
     if (bucket !== 0) this.buckets.assertAt(bucket, owner, this.what)

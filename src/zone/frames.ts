@@ -1,45 +1,43 @@
 /**
- * Which calls of this worker are in the middle of something in one zone, and which items they hold.
+ * The unfinished calls of this worker in one zone, and the items that they hold.
  *
- * A slow path has buckets in no place but its own variables for a while, and an exception, or a cut
- * by `node:vm` that runs no `finally`, would lose them. Nothing is written down for each step: a
- * bucket's owner says that it is this worker's, and its cache does not refer to it. So it is enough
- * to know that a call has not come to its end, and the next one does for its own worker what is
- * done for a dead one: `recover`. The one thing that it must not do is to take a bucket away from a
- * call that is still running: hooks may call any verb of the same zone, in the middle of a slow
- * path.
+ * A slow path holds buckets in local variables for a while. An exception, or a time-out of
+ * `node:vm` that runs no `finally`, would lose them. Steps need not be written down: a lost bucket
+ * is one whose owner is this worker and to which its cache does not refer. So it is enough to know
+ * that a call did not end; the next one then does for its own worker what is done for a dead one
+ * (`recover`). But it must not take a bucket away from a call that is still running: hooks may call
+ * any verb of the same zone, in the middle of a slow path.
  *
  *   open   calls that have begun and not ended
  *   base   of these, how many were running when the innermost hook was called
  *
  * Two cases for a call that begins: `open` is `base`, then all calls since have ended, and nothing
- * is lost; or it is more, then one of those that began after the hook - or, with `base` 0, any -
- * was cut off, for those before it have not come back from their hook. Otherwise (a flag instead of
- * a count) the end of an inner call would pass for the end of all, or for a call that was cut off.
- * `base` itself is wrong after a cut inside a hook. Then calls take themselves for nested, which
- * does no harm, until a turn of its own, in which none can be: there `check` starts from 0.
+ * is lost; or it is more, then a call that began after the hook - or, with `base` 0, any call - was
+ * cut off, because those before it are still inside their hook. Otherwise (a flag instead of a
+ * count) the end of an inner call would look like the end of all, or a running call like one that
+ * was cut off. `base` itself is wrong after a cut inside a hook: calls then take themselves for
+ * nested, which does no harm, until a turn of its own, in which no call can be running: there
+ * `check` starts from 0.
  *
- * Items that a call has popped and not handed out are in no bucket at all: those are written down,
- * in private, from the pop to the return. Plain fields, and no call between two of them: an
- * exception has nowhere to come from.
+ * Items that a call has popped and not handed out are in no bucket: they are kept here, in private
+ * memory, from the pop to the return. There is no call between two stores to these fields where an
+ * exception could come.
  */
 
 export class Frames {
   open = 0
   base = 0
-  /** Something was cut off inside a hook whose own call has gone on. */
+  /** A call was cut off inside a hook, and the call around it went on. */
   lost = false
-  /** Items in hand: the first `held`. Behind them is room to pop into. */
+  /** Held items: the first `held`. Behind them is room to pop into. */
   readonly items: number[] = []
   held = 0
-  /**
-   * Of these, items that were freed: they must not be handed out again before their slab has them.
-   */
+  /** Which of these were freed: those must go to their slab, not to a bucket. */
   readonly freed: boolean[] = []
   /**
    * The bucket of an item that is marked as destroyed although its destructor has not been called
-   * yet, and what the mark was before; 0 for none. After a death it is not called any more. A
-   * worker that lives takes the mark back, and whoever goes on with the bucket calls it.
+   * yet, 0 for none; and the mark before. After a death the destructor is not called any more. A
+   * worker that lives takes the mark back, so that it is called later.
    */
   marked = 0
   begun = 0
@@ -50,7 +48,7 @@ export class Frames {
   }
 
   /**
-   * A call begins that may be called from: what it holds is not lost. Answers what `leave` wants.
+   * A hook is about to run: what its caller holds is not lost. Returns the argument for `leave`.
    */
   enter(): number {
     const { base } = this
@@ -67,7 +65,7 @@ export class Frames {
     return whole
   }
 
-  /** Takes an item in hand. Answers which: `held` is set back to that when it has left. */
+  /** Holds an item. Returns its index: set `held` to that when the item is elsewhere. */
   hold(item: number, freed = false): number {
     const { held } = this
     this.items[held] = item
@@ -76,7 +74,7 @@ export class Frames {
     return held
   }
 
-  /** All is in its place again. */
+  /** Nothing is lost or held any more. */
   reset(): void {
     this.open = 0
     this.base = 0

@@ -1,6 +1,16 @@
 /**
- * What becomes of an error that a hook throws in the middle of a batch: the batch is finished
- * first.
+ * Running a zone's hooks, on single items and on whole buckets.
+ *
+ *   init   when items come from their slabs
+ *   ctor   when an item is handed out
+ *   dtor   in a plain zone when an item is freed; in a zone with smr after the poll that says yes
+ *          and before the first reuse - never at zfreeSmr, where readers may still see the item
+ *   fini   before items go back to their slabs
+ *
+ * Hooks run outside any lock, on the worker that holds the item or the bucket. If one throws in the
+ * middle of a bucket, the bucket is finished first; `Failure` keeps the error until then. The
+ * bucket says how far its hooks have got, for the worker that takes it over after a death:
+ * `destroyed` counts the items whose destructor was called, `raw` says that none may be handed out.
  */
 
 import type { Item } from '../base/brands.ts'
@@ -12,7 +22,7 @@ import { mend, type Parts, unmark } from './parts.ts'
 import { markBusy, markIdle } from './slab.ts'
 import { fillTrash, verifyTrash } from './trash.ts'
 
-/** The first error that a hook has thrown, kept until all of them have run. */
+/** The first error of many hooks, kept until all of them have run. */
 export class Failure {
   private first: { readonly error: unknown } | undefined
 
@@ -29,12 +39,11 @@ export class Failure {
     if (!frames.leave(base)) mend(parts)
   }
 
-  /** Whether one has. */
   get any(): boolean {
     return this.first !== undefined
   }
 
-  /** What another one has kept, unless this has an error already. */
+  /** Takes over the error of `other`, unless it has one already. */
   add(other: Failure): void {
     this.first ??= other.first
   }
@@ -48,17 +57,11 @@ export class Failure {
   }
 }
 
-// A zone's hooks, run over whole buckets: `init` when items come from their slabs, the destructor
-// between the poll that says yes and the first reuse, `fini` before items go back.
-//
-// All of them run on the worker that has the bucket in hand, outside any lock; a destructor never
-// at zfreeSmr, where readers may still look. The bucket says how far they have got, so that whoever
-// inherits it knows: `destroyed` counts the items that have seen the destructor, `raw` says that
-// none may be handed out.
+// ---- buckets ---------------------------------------------------------------------------------
 
 /**
- * Runs `init` for each item of a fresh batch. If it throws, `failure` has that, and what has not
- * seen it goes back.
+ * Runs `init` for each item of a fresh bucket. If it throws, the error is in `failure`, and the
+ * items not yet initialized go back.
  */
 export function initItems(parts: Parts, bucket: number, failure: Failure): void {
   const { hooks, keg, space } = parts
@@ -76,20 +79,20 @@ export function initItems(parts: Parts, bucket: number, failure: Failure): void 
 }
 
 /**
- * Runs the destructor for the items that have not seen it. A destructor must not throw; if it does,
- * the whole bucket is dealt with all the same, and `failure` has its error.
+ * Runs the destructor for the items for which it has not run. If it throws, the rest of the bucket
+ * is done all the same, and the error is in `failure`.
  */
 export function destroyItems(parts: Parts, bucket: number, failure: Failure): void {
   const { buckets, domain, frames, hooks, recordWords, space, trashing } = parts
   const { memory } = space
   const count = memory.peek(bucket + BucketWords.count)
-  // A plain zone has dealt with each item when it was freed.
+  // A plain zone ran the destructor when the item was freed.
   if (domain !== undefined && (hooks.dtor !== undefined || trashing)) {
     const begun = memory.peek(bucket + BucketWords.destroyed)
     assertItems(parts, bucket)
     for (let i = begun; i < count; i++) {
       const item = memory.peek(bucket + BucketWords.entries + i) as Item
-      // Marked first: a destructor that its worker dies in is not run again.
+      // Marked first: after a death inside a destructor it is not run again.
       frames.begun = i
       frames.marked = bucket
       memory.poke(bucket + BucketWords.destroyed, i + 1)
@@ -103,7 +106,7 @@ export function destroyItems(parts: Parts, bucket: number, failure: Failure): vo
   memory.poke(bucket + BucketWords.destroyed, count)
 }
 
-/** Corruption before a hook is called, or anything is filled, for what is no item of the zone. */
+/** Corruption, before any hook runs, for an entry that is no item of the zone. */
 function assertItems({ buckets, name, keg }: Parts, bucket: number): void {
   for (const item of buckets.items(bucket)) {
     if (keg.addresses.slabOf(item) !== 0) continue
@@ -115,20 +118,20 @@ function assertItems({ buckets, name, keg }: Parts, bucket: number): void {
   }
 }
 
-/** Runs `fini` for all items; `failure` has what it throws. */
+/** Runs `fini` for all items; its error is in `failure`. */
 export function finiItems(parts: Parts, bucket: number, failure: Failure): void {
   const { buckets, hooks, space } = parts
   if (hooks.fini === undefined) return
-  // Like fresh ones before `init`, items after `fini` must not be handed out if we die here.
+  // If we die here, items after `fini` must not be handed out, like fresh ones before `init`.
   space.memory.poke(bucket + BucketWords.raw, 1)
   for (const item of buckets.items(bucket)) failure.run(parts, hooks.fini, item as Item)
 }
 
-// Between a bucket and the user's hand: the constructor and, in checked arenas, the fill that must
-// be intact and the busy bit that detects a double free.
+// ---- single items ----------------------------------------------------------------------------
 
 /**
- * Makes an item that was just popped ready for its user. When the constructor throws, it goes back.
+ * Prepares an item that was just popped: constructor and, in checked arenas, the fill that must be
+ * intact and the busy bit. When the constructor throws, the item goes back.
  */
 export function construct(parts: Parts, verb: string, item: Item): Item {
   const { frames, hooks, name, keg, recordWords, space, trashing } = parts
@@ -148,7 +151,7 @@ export function construct(parts: Parts, verb: string, item: Item): Item {
     if (space.checks) setBusy(parts, keg.addresses.slabOf(item), item)
     made = true
   } catch (error) {
-    // What somebody has written to must not be handed out again.
+    // An item that was written to while free must not be handed out again.
     if (error instanceof Corruption) made = true
     throw error
   } finally {
@@ -160,8 +163,8 @@ export function construct(parts: Parts, verb: string, item: Item): Item {
 }
 
 /**
- * Takes an item in hand whose owner never made a record of it: the destructor hears nothing. When
- * this has returned, the zone has it; an exception before that has changed nothing. `giveHeldBack`
+ * Takes an item back that never became a record: its destructor does not run. When this has
+ * returned, the zone holds the item; an exception before that has changed nothing. `giveHeldBack`
  * follows.
  */
 export function holdRaw(parts: Parts, item: Item): number {
@@ -172,7 +175,9 @@ export function holdRaw(parts: Parts, item: Item): number {
   return held
 }
 
-/** Puts it where it belongs; if an exception ends this, the next slow path does it. */
+/**
+ * Puts it back into a bucket or its slab; if an exception ends this, the next slow path does it.
+ */
 export function giveHeldBack(parts: Parts, held: number): void {
   const failure = new Failure()
   putHeldBack(parts, held, failure)
@@ -181,15 +186,14 @@ export function giveHeldBack(parts: Parts, held: number): void {
 }
 
 /**
- * Puts the item that is held there to the alloc bucket it came from or, where that is gone or the
- * item was freed, to its slab. If that cannot be done now, it stays in hand, and the next slow path
- * does it. `failure` has what `fini` throws; without it, as after a death, no hook hears of
- * anything.
+ * Puts a held item back into the alloc bucket or, if that is gone or the item was freed, into its
+ * slab. If that cannot be done now, it stays held, and the next slow path does it. The error of
+ * `fini` is in `failure`; without `failure`, as after a death, no hook runs.
  */
 export function putHeldBack(parts: Parts, held: number, failure: Failure | undefined): void {
   const { cache, frames, hooks, keg, recordWords, space, trashing } = parts
   frames.held = held + 1
-  // Nothing has come by here yet that would see to what an earlier call has left, if one has.
+  // An earlier call may have been cut off in the middle of a move or of a destructor.
   cache.finishMove()
   unmark(parts)
   const item = frames.items[held] as Item
@@ -206,18 +210,18 @@ export function putHeldBack(parts: Parts, held: number, failure: Failure | undef
   keg.giveCounted(item, cache.at + CacheWords.loaded, -1, frames)
 }
 
-/** Checked arenas: the item must be the user's until now. */
+/** Checked arenas: Misuse unless the item is in use. */
 export function release(parts: Parts, verb: string, slab: number, item: Item): void {
   if (!setIdle(parts, slab, item)) throw doubleFree(parts, verb, item)
 }
 
-/** Checked arenas: the item is the user's from here on. */
+/** Checked arenas: marks the item as in use. */
 export function setBusy({ keg, space }: Parts, slab: number, item: Item): void {
   const { addresses, shape } = keg
   markBusy(space.memory, slab, shape, addresses.indexOf(slab, item))
 }
 
-/** Checked arenas: the item is the user's no more. False when it was not. */
+/** Checked arenas: takes the mark away. False when there was none. */
 export function setIdle({ keg, space }: Parts, slab: number, item: Item): boolean {
   const { addresses, shape } = keg
   return markIdle(space.memory, slab, shape, addresses.indexOf(slab, item))

@@ -1,13 +1,13 @@
 /**
  * A keg: all slabs of one item size, under one lock.
  *
- * It hands out items in batches, a bucketful at a time, and takes them back the same way, so the
- * lock is rare. Slabs lie in three lists (all free, some free, none free); partial slabs are used
- * first, so that others become empty and their pages can be given back.
+ * Items leave and come back a bucketful at a time, so the lock is taken rarely. Slabs are in three
+ * lists (all items free, some, none); partial slabs are used first, so that others become empty and
+ * their pages can be given back.
  *
- * The free bits in the slabs are the truth, lists and counts an index over it. Whoever takes the
- * lock after a death under it first does the batch again that was under way (kegBatch.ts), then
- * makes lists and counts anew from the bits (`repair`).
+ * The free bits in the slabs are the truth; lists and counts are an index over them. After a death
+ * under the lock the next owner first does the batch again that was under way (kegBatch.ts), then
+ * rebuilds lists and counts from the bits (`repair`).
  */
 
 import type { Corruption } from '../base/errors.ts'
@@ -19,10 +19,8 @@ import { damagedKeg, KegMoves, SlabLists } from './kegBatch.ts'
 import { Addresses, countFree, initBits, isFree, nextFree, type SlabShape } from './slab.ts'
 
 /**
- * Counts of a keg; possibly a moment old, each by itself. Whoever decides by them decides what is
- * only advice: how large its part is of what is left below a limit (`take` asks again under the
- * lock), whether it is worth while to look for more. A limit that was met once is a reason to look
- * elsewhere first.
+ * Counts of a keg, each possibly a moment old. They only decide heuristics: how many items to
+ * import below a limit (`take` checks the limit under the lock), and whether to look for more.
  */
 export interface KegCounts {
   readonly slabs: number
@@ -51,10 +49,12 @@ export class Keg {
   private readonly memory: Memory
   private readonly lists: SlabLists
   private readonly moves: KegMoves
-  /** How the lock is called in errors, and what its next owner does after a death. */
+  /** The lock's name in errors, and what its next owner does after a death. */
   private readonly what: string
   private readonly whenDead = (): void => this.repair()
-  /** What new items are filled with, so that a first allocation can verify it too; 0 nothing. */
+  /**
+   * New items are filled with this, so that a first allocation can verify it too; 0: not filled.
+   */
   private readonly filling: number
 
   constructor(space: Space, at: number, name: string, filling: number) {
@@ -81,7 +81,7 @@ export class Keg {
 
   // ---- batches -----------------------------------------------------------------------------
 
-  /** Moves up to `want` items into `bucket`; grows by a slab where that is needed and possible. */
+  /** Moves up to `want` items into `bucket`; grows by slabs if needed and possible. */
   take(bucket: number, want: number): number {
     this.lock()
     let whole = false
@@ -107,7 +107,7 @@ export class Keg {
     this.giveTail(bucket, 0)
   }
 
-  /** Takes one item, 0 if none is to be had. `prepare` fills it in before it leaves its slab. */
+  /** Takes one item, 0 if there is none. `prepare` writes it before it leaves its slab. */
   takeOne(prepare: (item: number) => void): number {
     return this.locked(() => {
       const slab = this.roomUnderLimit() > 0 ? this.slabWithFree() : 0
@@ -126,14 +126,14 @@ export class Keg {
   }
 
   /**
-   * Gives back the last item that `hands` hold, and adds `by` to the tally at `tally`: both or
-   * none, wherever this call or its worker ends.
+   * Gives back the last item that `hands` holds, and adds `by` to the tally at `tally`: both or
+   * neither, whatever interrupts it.
    */
   giveCounted(item: number, tally: number, by: number, hands: { held: number }): void {
     this.locked(() => this.moves.giveCounted(item, tally, by, hands))
   }
 
-  /** Finishes what a dead worker may have left under the lock. */
+  /** Repairs the keg if a worker has died under the lock. */
   recover(): void {
     this.lock()
     this.unlock(true)
@@ -159,7 +159,7 @@ export class Keg {
     })
   }
 
-  /** Gives slabs without a single item in use back to the arena, keeping `keep` items in slabs. */
+  /** Gives slabs with all items free back to the arena, but keeps `keep` items in slabs. */
   shrink(keep: number): number {
     return this.locked(() => {
       let released = 0
@@ -173,7 +173,7 @@ export class Keg {
     })
   }
 
-  /** Gives every slab back, whatever is out of it: the end of the keg. */
+  /** Gives every slab back, even with items out: the end of the keg. */
   abolish(): void {
     this.locked(() => {
       for (const slab of this.slabs()) this.space.pages.release(slab)
@@ -192,33 +192,33 @@ export class Keg {
     }
   }
 
-  // ---- looking -----------------------------------------------------------------------------
+  // ---- queries -----------------------------------------------------------------------------
 
   counts(): KegCounts {
     return kegCounts(this.memory, this.at)
   }
 
-  /** Whether its limit allows so many items. */
+  /** Whether the limit allows `items` items. */
   mayHave(items: number): boolean {
     return this.limit === 0 || items <= this.limit
   }
 
-  /** Words of the run of pages that the next slab takes. */
+  /** Words of a slab. */
   get slabWords(): number {
     return PAGE_WORDS * 2 ** this.shape.slabOrder
   }
 
-  /** Whether as many items are outside the slabs as may be; possibly a moment old. */
+  /** Whether the limit is reached; possibly a moment old. */
   get isAtLimit(): boolean {
     const { created, inSlabs } = this.counts()
     return this.limit > 0 && created - inSlabs >= this.limit
   }
 
   /**
-   * Every slab, found in the page table. Whose a slab is stands in it from before it was published,
-   * and is looked up under the pages' lock: no slab is given back meanwhile. Otherwise (later)
-   * another zone's pages could have become another thing, whose first word is like the address of
-   * this keg.
+   * Every slab, found in the page table. A slab's keg is written before the slab is published, and
+   * is read under the pages' lock, so that no slab is given back meanwhile. Otherwise (read after
+   * the lock) the pages could have become another thing whose first word equals the address of this
+   * keg.
    */
   slabs(): number[] {
     const { memory } = this
@@ -228,8 +228,8 @@ export class Keg {
   }
 
   /**
-   * Every item that is not free in its slab. The slabs are those of the lists: a walk of the page
-   * table meets all slabs of all zones.
+   * Every item that is not free in its slab. Slabs are found by the lists: a walk of the page table
+   * would visit those of all zones.
    */
   itemsOut(): number[] {
     return this.watched(() => {
@@ -277,7 +277,7 @@ export class Keg {
     this.space.locks.acquireAndRepair(this.at + KegWords.lock, this.what, this.whenDead)
   }
 
-  /** Unless `whole`, we were thrown out in the middle: the next owner repairs. */
+  /** Unless `whole`, an exception came in the middle: the next owner repairs. */
   private unlock(whole: boolean): void {
     this.space.locks.release(this.at + KegWords.lock, whole)
   }
@@ -294,7 +294,7 @@ export class Keg {
     }
   }
 
-  /** The same for what changes nothing: what it may find wrong is not to be made good behind it. */
+  /** `locked` for a body that changes nothing: if it throws, there is nothing to repair. */
   private watched<T>(body: () => T): T {
     this.lock()
     try {
@@ -322,13 +322,13 @@ export class Keg {
     return slab
   }
 
-  /** Gives the pages of a slab with all its items free back to the arena. */
+  /** Gives the pages of a slab with all items free back to the arena. */
   private discard(slab: number): void {
     this.lists.forsake(slab)
     this.space.pages.release(slab)
   }
 
-  /** After a death under the lock: finishes the batch, then makes lists and counts anew. */
+  /** After a death under the lock: finishes the batch, then rebuilds lists and counts. */
   private repair(): void {
     this.moves.redo()
     this.lists.clear()

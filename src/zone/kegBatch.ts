@@ -1,11 +1,24 @@
 /**
- * A keg's slabs in three lists - some items free, all free, none free - and their counts.
+ * What is done under a keg's lock: its slabs in three lists (some items free, all free, none free)
+ * with their counts, and moves of items between slabs and buckets.
  *
- * Everything here is done with the keg's lock held, and all of it only indexes what the slabs
- * themselves say: after a death under the lock the lists and counts are cleared and made again.
+ * Lists and counts only index the free bits of the slabs: after a death under the lock they are
+ * cleared and rebuilt. Every link must lead to a slab of this keg that names the same list: a
+ * circle, or a slab in a wrong list, is Corruption before anything has changed.
  *
- * No link is followed that does not lead to a slab of this keg that says so too: a circle, or a
- * slab that is in a list it does not belong to, is Corruption before anything has changed.
+ * A batch changes many free bits, and a worker may die between any two of them. So a batch is first
+ * written down as a redo record - in the bucket, beyond its count, and in three words of the keg -
+ * and then done; each step of it can be done twice. The next owner of the lock does it again
+ * (`redo`). Two cases: `step` names a batch, then bucket, end and entries were stored before it,
+ * and doing it again gives the same result; or it names none, then no bit has changed, or all have,
+ * and the count too. Otherwise (a bit before the step) an item could be free in its slab and in a
+ * bucket at once, or in neither.
+ *
+ * A single item is one bit, and needs no record, unless a tally of its worker has to change with
+ * it: the worker may die between the two, and its numbers would stay wrong. The item cannot leave
+ * its slab again, nor the tally change, before the next owner has done the step: items are taken
+ * only under the lock, and a worker that lives takes the lock before it counts on. All words are
+ * plain: the next owner of the lock comes after the dead one.
  */
 
 import { Corruption } from '../base/errors.ts'
@@ -19,7 +32,7 @@ const COUNTS = [KegWords.slabs, KegWords.created, KegWords.inSlabs]
 export class SlabLists {
   private readonly memory: Memory
   private readonly keg: number
-  /** How the keg is called in errors. */
+  /** The keg's name in errors. */
   private readonly what: string
   private readonly addresses: Addresses
   private readonly perSlab: number
@@ -44,7 +57,7 @@ export class SlabLists {
     throw this.damaged('a slab is in a list that it does not belong to', { slab, said, freeItems })
   }
 
-  /** Counts a slab and puts it into the list that its free items call for. */
+  /** Counts a slab and puts it into the list for its number of free items. */
   adopt(slab: number, freeItems: number): void {
     this.set(slab + SlabWords.freeItems, freeItems)
     this.count(KegWords.slabs, 1)
@@ -61,7 +74,7 @@ export class SlabLists {
     this.count(KegWords.inSlabs, -this.perSlab)
   }
 
-  /** Moves a slab to the list that its free items call for now. */
+  /** Moves a slab to the list for its number of free items. */
   relist(slab: number): void {
     const list = this.listFor(this.get(slab + SlabWords.freeItems))
     if (this.get(slab + SlabWords.list) === list) return
@@ -79,12 +92,12 @@ export class SlabLists {
     this.set(this.keg + offset, this.get(this.keg + offset) + by)
   }
 
-  /** Forgets all: the lists are about to be made again. */
+  /** Empties all lists and counts, before they are rebuilt. */
   clear(): void {
     for (const word of [...LISTS, ...COUNTS]) this.set(this.keg + word, 0)
   }
 
-  /** Slabs in all lists: more than are counted, if one is a circle. */
+  /** The number of slabs in all lists; more than are counted if one is a circle. */
   length(): number {
     const most = this.get(this.keg + KegWords.slabs)
     let length = 0
@@ -95,9 +108,7 @@ export class SlabLists {
     return length
   }
 
-  /**
-   * All slabs, as the lists have them; undefined where they have not as many slabs as are counted.
-   */
+  /** All slabs by the lists; undefined if the lists and the count do not agree. */
   all(): number[] | undefined {
     const most = this.get(this.keg + KegWords.slabs)
     const slabs: number[] = []
@@ -155,7 +166,7 @@ export class SlabLists {
   }
 }
 
-/** What is said of a keg whose words cannot be right, with these words. */
+/** The error for a keg whose words contradict each other. */
 export function damagedKeg(
   what: string,
   how: string,
@@ -165,25 +176,11 @@ export function damagedKeg(
   return new Corruption(`${what}: ${how}: ${words.join(', ')}`, facts)
 }
 
-// Moves of items between a keg's slabs and buckets, with the keg's lock held.
-//
-// A batch changes many free bits, and a worker may stop for ever between any two of them. So a
-// batch is first written down - in the bucket, beyond its count, and in three words of the keg -
-// and then done; each part of doing it can be done twice. Whoever takes the lock after a death does
-// the batch again from those words (`redo`). Two cases: `step` names a batch, then bucket, end and
-// entries were stored before it, and doing it again ends where it would have ended; or it names
-// none, then no bit has changed yet, or all have, and the count with them. Otherwise (a bit before
-// the step) an item could be free in its slab and in a bucket at once, or in neither. One item by
-// itself is one bit: its move is done or not; but where a tally of its worker's has to change with
-// it, the two are written down as well, for a worker may stop between them, and its numbers would
-// be wrong for ever. The item cannot leave its slab again, nor the tally change, before the next
-// owner has done the step: nobody takes items without the lock, and the worker, if it lives, takes
-// it before it counts on. All of it is plain: whoever finds the lock's owner dead comes after him.
-
+/** Moves items between slabs and buckets. */
 export class KegMoves {
   private readonly memory: Memory
   private readonly keg: number
-  /** How the keg is called in errors. */
+  /** The keg's name in errors. */
   private readonly what: string
   private readonly addresses: Addresses
   private readonly lists: SlabLists
@@ -260,8 +257,8 @@ export class KegMoves {
   }
 
   /**
-   * The same, and the tally at `tally` changes with it, whoever has to finish that. `item` is the
-   * last that `hands` hold: from the step on it is the keg's.
+   * `giveOne`, and adds `by` to the tally at `tally`: both, even if the next owner has to finish
+   * it. `item` is the last that `hands` holds; from the store of the step on it is the keg's.
    */
   giveCounted(item: number, tally: number, by: number, hands: { held: number }): void {
     const slab = this.slabOf(item, 'a worker gives back an item that is not its')
@@ -274,7 +271,7 @@ export class KegMoves {
     this.recount(slab, 1)
   }
 
-  /** What `giveCounted` has written down. */
+  /** Does what `giveCounted` has written down. */
   private finishOne(): void {
     const item = this.get(this.keg + KegWords.bucket)
     const slab = this.slabOf(item, 'a step names an item that is not its')
@@ -284,15 +281,13 @@ export class KegMoves {
     this.set(this.keg + KegWords.step, KegStep.none)
   }
 
-  /**
-   * After a death under the lock: finishes the batch. Counts and lists are the caller's to mend.
-   */
+  /** After a death under the lock: finishes the batch. The caller rebuilds counts and lists. */
   redo(): void {
     const bucket = this.get(this.keg + KegWords.bucket)
     const entries = bucket + BucketWords.entries
     const step = this.get(this.keg + KegWords.step)
-    // Between two batches the other words are of the last one, whose bucket may be anybody's by
-    // now.
+    // Without a step the other words are those of the last batch, whose bucket may be in use
+    // elsewhere.
     if (step === KegStep.none) return
     if (step === KegStep.giveOne) {
       this.finishOne()

@@ -36,7 +36,8 @@ export interface Parts {
 
 /**
  * Marks that this worker may hold buckets of the zone: its reaper looks for them only where it is
- * marked. The caller makes sure that the zone is not destroyed meanwhile. False if it was marked before.
+ * marked. The caller makes sure that the zone is not destroyed meanwhile. False if it was marked
+ * before.
  */
 export function markOpened({ cache, space }: Pick<Parts, 'cache' | 'space'>): boolean {
   const at = cache.at + CacheWords.opened

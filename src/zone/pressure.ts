@@ -1,34 +1,33 @@
 /**
- * Pressure: the arena has no pages left for what one zone wants, and other zones may hold pages
- * that they do not need. Before anybody hears Exhausted, those go back to the arena.
+ * Memory pressure: the arena has no pages left for one zone, and other zones may hold pages that
+ * they do not need. Those go back to the arena before any call throws Exhausted.
  *
- *   first    slabs that are wholly free, of every zone
- *   then     zone by zone, items that lie in the depot and may be used again: to their slabs
+ *   first    slabs of every zone with all items free
+ *   then     zone by zone, safe items of the depot, given to their slabs
  *
- * It ends as soon as the pages suffice. Nobody waits for readers, and no hook runs: an item that
- * wants a destructor or `fini` before it goes back stays where it is, since only a worker that has
- * brought these hooks can do that, and not in the middle of another zone's allocation. Other
- * workers are asked to empty their caches, as `lookHarder` in supply.ts asks, and do so at their
- * next slow path.
+ * It ends as soon as the pages suffice. It does not wait for readers, and no hook runs: items that
+ * need a destructor or `fini` first stay where they are, because this worker may not have the
+ * hooks, and is in the middle of another zone's allocation. Other workers are asked to empty their
+ * caches at their next slow path, as in `lookHarder` of supply.ts.
  *
- * The directory is locked meanwhile, so no zone can end under our hands. A worker that dies here
- * has at most one bucket in hand, whose owner is this worker's slot: reaping finds it there. A
- * worker that an exception throws out of here lives on, and no call of its own ever comes by that
- * zone again: so each zone is noted in `space.visits` before it is touched, and its depot knows
- * which bucket is out. Two cases for whoever finds such a note: that bucket is not in use, or its
- * owner is the depot, then it was given back, or never left; or its owner is our slot, then it is
- * the one that we had, for every slow path ends the visits before it takes a bucket itself.
- * Otherwise (by the owner alone) a bucket would be taken away from a call of ours that runs in the
- * very zone.
+ * The directory is locked meanwhile, so no zone can be destroyed. A worker that dies here holds at
+ * most one bucket, whose owner is this worker's slot: reaping finds it. A worker that survives an
+ * exception here may never call that zone again. So each zone is noted in `space.visits` before it
+ * is touched, and its depot knows which bucket is out. Two cases when a visit is ended later: that
+ * bucket is not in use, or its owner is the depot, then it was given back, or never left; or its
+ * owner is our slot, then it is the one that the visit held, because every slow path ends the
+ * visits before it takes a bucket itself. Otherwise (by the owner alone) a bucket would be taken
+ * away from a call of ours that runs in this zone.
  *
- * A visit marks a zone as opened, and takes that back when it has ended, the directory still locked: or
- * the sweep, which asks whether anybody has the zone open, would keep one that nobody uses. Two cases for
- * the reaper of who dies here: the mark stands, and it looks for a bucket in hand; or it is taken back, and
- * then every bucket was in its place before. Otherwise (taken back earlier) that bucket would be lost. A
- * visit that was cut off leaves the mark: the worker may have opened the zone before it is ended.
+ * A visit marks a zone as opened, and removes that mark when it has ended, with the directory still
+ * locked: otherwise the sweep, which asks whether anybody has the zone open, would keep a zone that
+ * nobody uses. Two cases for the reaper of a worker that dies here: the mark is there, and it looks
+ * for a bucket; or it is removed, and then every bucket was back before. Otherwise (removed
+ * earlier) that bucket would be lost. A visit that was cut off leaves the mark: the worker may open
+ * the zone before the visit is ended.
  *
- * UMA: uma_reclaim(9) from the page daemon's low-memory event. There is no page daemon here: the
- * worker that is short of pages does it.
+ * UMA: uma_reclaim(9), on the page daemon's low-memory event. Here the worker that is short of
+ * pages does it.
  */
 
 import { Named, ZoneWords } from '../memory/layout.ts'
@@ -43,12 +42,10 @@ import type { Keg } from './keg.ts'
 import { NO_HOOKS, needsHooksToLeave } from './options.ts'
 import { markOpened, type Parts, partsOf, unmarkOpened } from './parts.ts'
 
-/** Room for more than any arena has: all that can be given up is. */
+/** More than any arena has: gives up everything. */
 const ALL: readonly number[] = [Number.POSITIVE_INFINITY]
 
-/**
- * `keg.reach` for a keg of the zone: if there are no pages for it, once more with those of others.
- */
+/** `keg.reach`; if there are no pages, once more with those of other zones. */
 export function reachUnderPressure({ at, space }: Parts, keg: Keg, items: number): boolean {
   if (keg.reach(items)) return true
   if (!keg.mayHave(items)) return false
@@ -57,8 +54,8 @@ export function reachUnderPressure({ at, space }: Parts, keg: Keg, items: number
 }
 
 /**
- * Makes room for runs of so many words each, all at once, out of what other zones than `asking` do
- * not need. False when there is none, or when the directory's lock is not to be had. Legal inside a
+ * Frees pages of other zones than `asking`, until runs of these sizes, in words, fit all at once.
+ * False when they do not, or when the directory's lock cannot be had in time. Legal inside a
  * section.
  */
 export function relieve(space: Space, runs: readonly number[], asking = 0): boolean {
@@ -84,14 +81,14 @@ export function relieve(space: Space, runs: readonly number[], asking = 0): bool
   }
 }
 
-/** Whether all these runs could be had: takes them, and gives them back. */
+/** Whether all these runs fit: reserves them and releases them. */
 function hasRoom({ pages }: Space, runs: readonly number[]): boolean {
   const taken = runs.map((words) => pages.reserve(words)).filter((run) => run !== 0)
   for (const run of taken) pages.release(run)
   return taken.length === runs.length
 }
 
-/** Gives the empty slabs of a zone that this worker has not opened back. Returns pages. */
+/** Gives back the empty slabs of a zone that this worker has not opened. Returns pages. */
 export function shrinkUnopened(space: Space, zone: Listing): number {
   space.endVisits()
   const before = space.visits.length
@@ -106,25 +103,25 @@ export function shrinkUnopened(space: Space, zone: Listing): number {
   return pages
 }
 
-/** A zone that is visited, and whether only the visit has marked it. */
+/** A visited zone, and whether the visit has set its mark. */
 interface Visited {
   readonly parts: Parts
   readonly marked: boolean
 }
 
-/** The parts of a zone that this worker may not have opened. The directory is locked. */
+/** The parts of a zone, which this worker may not have opened. The directory is locked. */
 function visit(space: Space, zone: Listing, domain: Smr | undefined): Visited {
   const parts = partsOf(space, zone, NO_HOOKS, domain)
   space.visits.push(visitOf(parts))
   return { parts, marked: markOpened(parts) }
 }
 
-/** The visit has come to its end, with nothing in hand. The directory is still locked. */
+/** The visit has ended and holds nothing. The directory is still locked. */
 function leave({ marked, parts }: Visited): void {
   if (marked) unmarkOpened(parts)
 }
 
-/** What ends a visit that was cut off. */
+/** How to end a visit that was cut off. */
 function visitOf(parts: Parts): Visit {
   const { buckets, cache, depot, keg, serial, space } = parts
   const end = (): void => {
@@ -145,7 +142,7 @@ function domainOf(space: Space, names: readonly Listing[], zone: number): Smr | 
   return found && new Smr(space, found.name, found.address, found.serial)
 }
 
-/** Items that nobody can see go back to their slabs. Whether there were any. */
+/** Gives the safe and expired items of the depot to their slabs. Returns whether there were any. */
 function emptyDepot(parts: Parts): boolean {
   const { at, buckets, depot, space } = parts
   const { memory } = space
@@ -163,7 +160,7 @@ function emptyDepot(parts: Parts): boolean {
 
 function giveItemsBack(parts: Parts, bucket: number): void {
   const { depot, keg } = parts
-  // No destructor: only the fill of checked arenas.
+  // Runs no destructor, there is none: only fills in checked arenas.
   destroyItems(parts, bucket, new Failure())
   try {
     keg.give(bucket)
@@ -175,9 +172,7 @@ function giveItemsBack(parts: Parts, bucket: number): void {
   depot.putEmpty(bucket)
 }
 
-// When memory is scarce: giving up what a zone has and does not need, and freeing without a bucket.
-
-/** Empty slabs go back to the arena, but for what the zone reserves or must keep. Returns pages. */
+/** Gives empty slabs back to the arena, except those of the reserve. Returns pages. */
 export function shrink({ at, buckets, depot, knobs, keg, space }: Parts): number {
   const { memory } = space
   if (memory.peek(at + ZoneWords.noFree) !== 0) return 0

@@ -1,14 +1,15 @@
 /**
- * Giving memory back: from the depot to the slabs, from empty slabs to the arena.
+ * Giving memory back: from the depot to the slabs, from empty slabs to the arena; and destroying a
+ * zone.
  *
- *   trim    what the depot held all the time since the last trim, and nobody needed; does not wait
+ *   trim    what the depot has not used since the last trim; does not wait
  *   drain   everything in the depot, and this worker's own frees; waits for readers
  *   all     also this worker's caches; the other workers are asked to empty theirs, and do so at
  *           their next refill or full bucket
  *
  * UMA's drain silently stops at the first bucket that readers still hold, and never sees the frees
- * in other CPUs' buckets. Here every level says what remains, and waiting has a time-out. Nobody
- * waits while this worker has an async section of the domain open: it could be waiting for that.
+ * in other CPUs' buckets. Here every level reports what remains, and waiting has a time-out. Misuse
+ * while this worker has an async section of the domain open: it would wait for itself.
  */
 
 import { Misuse, show } from '../base/errors.ts'
@@ -24,7 +25,7 @@ import type { Supply } from './supply.ts'
 /** How much `zone.reclaim` gives back: see above. */
 export type ReclaimLevel = 'trim' | 'drain' | 'all'
 
-/** Misuse for what is no level. `call` names the verb and the thing. */
+/** Misuse for an unknown level. `call` names the verb and the zone. */
 export function assertLevel(call: string, level: unknown): void {
   if (level === 'trim' || level === 'drain' || level === 'all') return
   throw new Misuse(`${call}: level is ${show(level)}; give 'trim', 'drain' or 'all'`)
@@ -71,7 +72,7 @@ function reclaimNow(
   return { released, pages: shrink(parts) }
 }
 
-/** What the depot never had to give since the last trim goes, as far as its goals are met. */
+/** Gives what the depot has not used since the last trim to the slabs, as far as goals are met. */
 export function trim(parts: Parts, supply: Supply, failure: Failure): number {
   const { depot } = parts
   const idle = depot.takeIdleCount()
@@ -88,9 +89,8 @@ export function trim(parts: Parts, supply: Supply, failure: Failure): number {
 }
 
 /**
- * Everything in the depot goes to the slabs, as its readers leave; also for the end of a zone. It
- * ends with the first bucket in which a hook throws. Without a time it waits as long as `smr.wait`
- * does: a lazy clock needs its ticks besides.
+ * Gives everything in the depot to the slabs, as readers leave. Ends after the first bucket in
+ * which a hook throws. Without `timeoutMs` it waits as long as `smr.wait` does.
  */
 export function drain(
   parts: Parts,
@@ -104,8 +104,8 @@ export function drain(
   let released = 0
   const takeAll = (): boolean => {
     depot.urge()
-    // Destructors may free, into this zone too. What they add is for the next round, and between
-    // two rounds the time is looked at: one that allocates what it frees brings no end nearer.
+    // Destructors may free into this zone. What they add waits for the next round, and each round
+    // checks the time: a destructor that allocates what it frees would not end.
     for (let most = depot.size(); most > 0; most--) {
       const bucket = depot.fetch(0)
       if (bucket === 0) break
@@ -119,15 +119,13 @@ export function drain(
   return released
 }
 
-// The end of a zone. All workers have stopped using it; their caches are emptied from here, which
-// is the one time that a worker touches another's words.
+// ---- the end of a zone -----------------------------------------------------------------------
 
 /**
- * Runs the destructors of what waits in the depot and in this worker's cache: each may free what
- * its record owns, also in this zone, so level by level, as long as each leaves less live: a hook
- * that frees what it has itself allocated brings no end nearer. What other workers have freed and
- * not sealed stays where it is: what is live could be in use by them. False when readers did not
- * leave in time.
+ * Runs the destructors of what waits in the depot and in this worker's cache. Each may free other
+ * records of this zone: so in rounds, as long as each round leaves fewer items live. What other
+ * workers have freed and not sealed stays: live items could be in use by them. False when readers
+ * did not leave in time.
  */
 export function freeOwned(
   parts: Parts,
@@ -152,15 +150,14 @@ export function freeOwned(
 }
 
 /**
- * Ends a zone that its maker, or who was to finish it, has no use for: unless another worker has it
- * open, or there is, or was, an item of it about. So there is nothing in it for a hook or a reader.
- * Whether it is gone.
+ * Destroys a zone that was never used, unless another worker has it open or it has live, pending or
+ * safe items. So no hook needs to run and no reader can see it. Returns whether it is gone.
  */
 export function endUnused(parts: Parts): boolean {
   const { at, depot, serial, space } = parts
-  // With the directory locked nobody opens it. Who does so before has it marked by the same lock,
-  // and who comes later does not find it. Otherwise it would go while another fills it, and his
-  // words in it would be of whatever comes to lie there.
+  // While the directory is locked nobody opens it. A worker that opened it before has marked it
+  // under the same lock; one that comes later does not find it. Otherwise another worker could
+  // still use its words after the pages have become something else.
   const isUnused = (): boolean => {
     const { pending, safe } = depot.counts()
     return pending + safe === 0 && !isUsed(space, at)
@@ -168,16 +165,21 @@ export function endUnused(parts: Parts): boolean {
   return space.directory.remove(serial, () => dismantle(parts), isUnused)
 }
 
-/** Its memory goes back. Its name is gone, and the directory locked. */
+/** Gives its memory back. Its name is gone, and the directory is locked. */
 function dismantle({ at, buckets, domain, keg, space }: Parts): void {
   if (domain !== undefined) space.memory.add(domain.address + DomainWords.users, -1)
-  // Whatever is out of them: no slab may outlive the zone, or a successor at its address has it.
+  // All slabs, even with items out: a later keg at this address would take a slab left behind for
+  // its own.
   keg.abolish()
   buckets.keg.abolish()
   space.pages.release(at)
 }
 
-/** Returns how many items could not be reclaimed in time: 0, and the zone is gone. */
+/**
+ * Destroys the zone. All workers have stopped using it; their caches are emptied from here, the one
+ * time that a worker touches the words of another that lives. Returns how many items could not be
+ * reclaimed in time; 0: the zone is gone.
+ */
 export function destroyZone(
   parts: Parts,
   supply: Supply,
@@ -188,7 +190,7 @@ export function destroyZone(
   timeoutOf('zone.destroy', options)
   return supply.run((failure) => {
     supply.flush()
-    // A reaper may be visiting the zone for a dead worker: one of us at a time.
+    // Excludes a reaper that is in this zone for a dead worker.
     directory.whileLocked(() => {
       memory.store(at + ZoneWords.state, COLLECTING)
       collect(parts)

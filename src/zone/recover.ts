@@ -1,5 +1,5 @@
 /**
- * What a worker does for itself when an earlier call of its own was cut off: see frames.ts.
+ * What a worker does when an earlier call of its own was cut off: see frames.ts.
  */
 
 import { ZoneWords } from '../memory/layout.ts'
@@ -9,27 +9,27 @@ import { putHeldBack } from './hooks.ts'
 import { type Parts, unmark } from './parts.ts'
 
 /**
- * Puts everything into its place that calls of this worker have left lying about. None of them may
- * be running. Throws Exhausted when a lock is not to be had, and may be called again. False: the
- * zone is gone, with all that was lost.
+ * Recovers the buckets and items that cut-off calls of this worker have left. No call may be
+ * running. Throws Exhausted when a lock cannot be had in time, and may be called again. False if
+ * the zone was destroyed.
  */
 export function recover(parts: Parts): boolean {
   const { at, buckets, cache, depot, frames, keg, serial, space } = parts
   const { directory, memory, slot } = space
   if (!directory.list().some((each) => each.serial === serial)) {
-    // It was being destroyed. Nothing leads to what is left of it.
+    // It was being destroyed; its remaining pages are orphans.
     space.sweep()
     frames.reset()
     return false
   }
   if (memory.load(at + ZoneWords.state) === COLLECTING) {
     directory.whileLocked(() => {
-      // Whoever else was at it has come to an end meanwhile, or died.
+      // Another worker may have finished this meanwhile.
       if (memory.load(at + ZoneWords.state) === COLLECTING) collect(parts)
       memory.store(at + ZoneWords.state, 0)
     })
   }
-  // First of all what others may have to finish in our name: it moves tallies of ours.
+  // First the redo records in shared words: they change tallies of ours.
   for (const each of [keg, buckets.keg]) each.recover()
   depot.recover()
   cache.finishMove()

@@ -1,12 +1,12 @@
 /**
- * A slab: one run of pages cut into items of one size. Nothing else: no lock, no list, no policy.
+ * A slab: one run of pages cut into items of one size; its bits, and the addresses of its items.
  *
  *   | slab words | free bits | busy bits (checked arenas) | item | item | item | ..... | tail |
  *
- * A free bit says that the item is here and not in any bucket or hand; it is the truth that the
- * keg's counts and lists only index. Free bits are changed under the keg's lock. A busy bit says
- * that the user has the item; it is changed with atomics by whoever allocates or frees, and detects
- * a double free at the guilty call.
+ * A free bit says that the item is here, and in no bucket and not in use; the keg's counts and
+ * lists only index these bits. They are changed under the keg's lock. A busy bit says that the item
+ * is in use; the worker that allocates or frees changes it with atomics, and so detects a double
+ * free at the wrong call.
  */
 
 import { PAGE_WORDS, RunKind, SlabWords } from '../memory/layout.ts'
@@ -17,10 +17,12 @@ import type { Pages } from '../space/pages.ts'
 import type { Space } from '../space/space.ts'
 
 const BITS = 32
-/** Slabs grow until header and tail cost at most this share, or this many pages. */
+/**
+ * Slabs are made larger until header and tail waste at most this share, up to this order of pages.
+ */
 const WASTE = 1 / 50
 const LARGEST_ORDER = 4
-/** A small arena is cut into at least so many slabs. */
+/** A slab is at most this part of the arena. */
 const SLABS_PER_ARENA = 32
 
 /** How a slab of one item size is cut. */
@@ -36,8 +38,8 @@ export interface SlabShape {
 export const FREE_BITS_AT = SlabWords.WORDS
 
 /**
- * The smallest slab that wastes little, and is little beside the arena of `pages` pages. `align` is
- * in words, a power of two.
+ * The smallest slab that wastes little, in an arena of `pages` pages. `align` is in words, a power
+ * of two.
  */
 export function slabShape(stride: number, align: number, busy: boolean, pages: number): SlabShape {
   let best: SlabShape | undefined
@@ -100,7 +102,7 @@ export function nextFree(memory: Memory, slab: number, from: number, perSlab: nu
   return -1
 }
 
-/** Counts the free bits: the check of what the keg has counted along. */
+/** Counts the free bits. */
 export function countFree(memory: Memory, slab: number, perSlab: number): number {
   let count = 0
   for (
@@ -113,7 +115,7 @@ export function countFree(memory: Memory, slab: number, perSlab: number): number
   return count
 }
 
-/** Marks the item as the user's. False when it was already: two hands hold one item. */
+/** Marks the item as in use. False when it was already: it was handed out twice. */
 export function markBusy(memory: Memory, slab: number, shape: SlabShape, index: number): boolean {
   const bit = 1 << (index % BITS)
   return (memory.or(slab + shape.busyAt + Math.floor(index / BITS), bit) & bit) === 0
@@ -125,9 +127,9 @@ export function markIdle(memory: Memory, slab: number, shape: SlabShape, index: 
   return (memory.and(slab + shape.busyAt + Math.floor(index / BITS), ~bit) & bit) !== 0
 }
 
-// ---- which place is it -----------------------------------------------------------------------
+// ---- addresses -------------------------------------------------------------------------------
 
-/** How often two divides `n`, which is not 0. */
+/** The exponent of 2 in `n`, which is not 0. */
 export function twosOf(n: number): number {
   return BITS - 1 - Math.clz32(n & -n)
 }
@@ -143,29 +145,27 @@ export function inverseOf(odd: number): number {
   return inverse
 }
 
-// Where the items of a keg lie: from an address to its slab and its index there, and back.
-//
-// Every free asks whether an address is that of an item of its zone. The page table says what lies
-// there, the slab which keg's it is, and one product says the rest: the stride is 2^twos times an
-// odd number, and multiplied by the inverse of that modulo 2^32, and rotated by the rest, a
-// multiple of the stride becomes its quotient. An offset that is none, or lies in front of the
-// items or behind them, becomes a number that no index is. (The map is one to one, and sends index
-// * stride to index.)
-//
-// Both looks, at the page's entry and at the slab's keg, race with whoever gives pages back or
-// takes them. Any value that these words ever had is fine. Two cases: the caller has the item by
-// right, then its slab cannot go, entry and keg were written before the item was handed out, and
-// the looks find them; or it has not, then it is refused as well as two looks can tell. A yes to
-// such a caller is one that was true some time: the address was an item of this keg and has been
-// freed since (its slab went back, so all in it were), and this free, a second one, cannot be told
-// from one that came in time. Otherwise (a lock, or a look that orders) every free would pay for
-// the sake of those who are in error.
-
-// Names of this module are constants to the optimizer; a field of an imported object is two loads.
+// A constant of this module costs nothing; a field of an imported object costs two loads.
 const SLAB = RunKind.slab
 const KEG = SlabWords.keg
-/** Bits of a word, in which a product wraps. */
 
+/**
+ * Addresses of a keg's items: from an item to its slab and its index there, and back.
+ *
+ * Every free checks whether an address is that of an item of its zone. The page table names the
+ * slab, the slab its keg, and one multiplication finds the index: the stride is 2^twos times an odd
+ * number; multiplied by the inverse of that odd number modulo 2^32 and rotated by twos, a multiple
+ * of the stride becomes its quotient. The map is one to one, so any other offset becomes a number
+ * that is no index.
+ *
+ * Both reads, of the page's entry and of the slab's keg, race with workers that give pages back or
+ * take them. Any value that these words ever had will do. Two cases: the caller holds the item
+ * rightly, then its slab cannot be given back, entry and keg were written before the item was
+ * handed out, and the reads find them; or it does not, then it is refused as well as two reads can
+ * tell. A yes to such a caller was true at some time: the address was an item of this keg and has
+ * been freed since, and this second free cannot be told from one in time. Otherwise (a lock, or an
+ * ordered read) every free would pay for detecting wrong ones.
+ */
 export class Addresses {
   private readonly memory: Memory
   private readonly pages: Pages
@@ -187,9 +187,9 @@ export class Addresses {
     this.inverse = inverseOf(stride >> this.twos)
   }
 
-  /** The slab of this keg that `item` lies in, at an item's place; 0 if it is not one of ours. */
+  /** The slab of an item of this keg; 0 if `item` is none. */
   slabOf(item: number): number {
-    // Asking for the type would cost every free; a handler costs nothing.
+    // A check of the type would cost every free; a handler costs nothing.
     try {
       if ((item | 0) !== item) return 0
       const slab = this.pages.find(item, SLAB)
@@ -205,8 +205,8 @@ export class Addresses {
   }
 
   /**
-   * The index of the first of `items` that is not one of ours, -1 where all are. Most lie in the
-   * slab of the one before them: there the product alone tells, and no page is looked up.
+   * The index of the first of `items` that is not of this keg, -1 if all are. Most are in the slab
+   * of the item before, where no page needs to be looked up.
    */
   findForeign(items: readonly number[]): number {
     const { inverse, itemsAt, perSlab, twos } = this
@@ -228,7 +228,7 @@ export class Addresses {
     return this.pages.find(base, SLAB) === base && this.memory.peekRacy(base + KEG) === this.keg
   }
 
-  /** The index in its slab of an item of ours. */
+  /** The index of an item in its slab. */
   indexOf(slab: number, item: number): number {
     return (item - slab - this.itemsAt) / this.stride
   }

@@ -3,8 +3,8 @@
  *
  *     live + cached + pending + safe + inSlabs = created
  *
- * `live` is counted on its own - allocations less frees - so the equation is a law that can fail,
- * not a definition. While other workers are busy their numbers may be a moment old.
+ * `live` is counted by itself, as allocations minus frees, so the equation can fail and is checked.
+ * Numbers of other workers may be a moment old.
  */
 
 import {
@@ -33,7 +33,7 @@ export interface ZoneStats {
   readonly live: number
   /** In workers' buckets, ready to be handed out. */
   readonly cached: number
-  /** Freed, but readers may still look. */
+  /** Freed, but readers may still see them. */
   readonly pending: number
   /** In the depot, ready to be handed out. */
   readonly safe: number
@@ -55,21 +55,21 @@ export interface ZoneStats {
   readonly advances: number
   /** Times an alloc bucket ran dry. */
   readonly refills: number
-  /** Refills by an expired bucket; refills that found the oldest goal not met. */
+  /** Refills by an expired bucket. */
   readonly pollHits: number
-  /** Polls that said no. */
+  /** Refills that found the oldest goal not met. */
   readonly pollFails: number
   /** Refills by fresh items from the slabs. */
   readonly imports: number
   /** Most items ever pending in the depot at once. */
   readonly peakPending: number
-  /** Items in a full bucket, of one loaded now. */
+  /** Items at which a bucket that is loaded now is full. */
   readonly bucket: number
-  /** Times that a worker found the depot's lock taken: what makes buckets grow. */
+  /** Times that a worker found the depot's lock taken, which makes buckets grow. */
   readonly contended: number
   /** Its knobs as they are now. */
   readonly knobs: KnobStats
-  /** Slabs of records; their bytes, and those of the zone's buckets, together. */
+  /** Slabs of records. */
   readonly slabs: number
   /** Bytes of slabs and of buckets. */
   readonly bytes: number
@@ -97,7 +97,7 @@ export function liveIn({ maxWorkers, memory }: Space, zone: number): number {
   return live
 }
 
-/** Whether another worker that lives has opened the zone, or somebody has items of it. */
+/** Whether another living worker has opened the zone, or items of it are live. */
 export function isUsed(space: Space, zone: number): boolean {
   const { memory, maxWorkers, slot, workers } = space
   const { caches } = zoneParts(zone, maxWorkers)
@@ -106,7 +106,7 @@ export function isUsed(space: Space, zone: number): boolean {
   return workers.living().some(opened) || liveIn(space, zone) !== 0
 }
 
-/** What is freed but not reclaimed in all zones of a domain. */
+/** Items freed but not reclaimed, in all zones of a domain. */
 export function pendingIn(space: Space, domain: number): { items: number; bytes: number } {
   const sum = { items: 0, bytes: 0 }
   for (const { kind, address } of space.directory.list()) {
@@ -120,7 +120,7 @@ export function pendingIn(space: Space, domain: number): { items: number; bytes:
   return sum
 }
 
-/** Numbers of the zone at `zone`, for which no handle is needed. */
+/** Numbers of the zone at `zone`; needs no handle. */
 export function zoneStats(space: Space, zone: number, name: string): ZoneStats {
   const { memory } = space
   const parts = zoneParts(zone, space.maxWorkers)

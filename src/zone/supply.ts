@@ -1,12 +1,11 @@
 /**
- * Where buckets come from and where they go: the slow paths behind a worker's cache.
+ * The slow paths behind a worker's cache: where its buckets come from and where they go.
  *
  *   zalloc runs dry:   depot (safe, or pending and expired)  ->  keg (fresh items)  ->  harder
  *   zfree runs full:   retire into the depot, take an empty bucket in exchange
  *
- * A poll that fails is no reason to wait: the zone grows instead, and the clock goes on. Only when
- * nothing can be had at all does it look harder: it retires its own part-filled bucket, asks the
- * other workers for theirs, and polls once more.
+ * If a poll says no, the zone grows instead of waiting. If it cannot grow, `lookHarder` retires
+ * this worker's part-filled bucket, asks the other workers for theirs, and polls once more.
  *
  * Destructors run between the poll that says yes and the first reuse (hooks.ts).
  */
@@ -24,9 +23,7 @@ import { relieve, shrink } from './pressure.ts'
 import { recover } from './recover.ts'
 import { fillTrash } from './trash.ts'
 
-/**
- * What is told of a worker's slow paths, to do in later turns what nobody asks for: see timers.ts.
- */
+/** Told of slow paths, to do maintenance in later turns: see timers.ts. */
 interface Housekeeping {
   loaded(): void
   refilling(): void
@@ -38,9 +35,9 @@ const NONE: Housekeeping = { loaded() {}, refilling() {}, end() {} }
 export class Supply {
   private readonly parts: Parts
   private readonly memory: Memory
-  /** How the cache is called in errors. */
+  /** The cache's name in errors. */
   private readonly what: string
-  /** Until the zone has set them, nothing happens by itself. */
+  /** Set by the zone. */
   timers: Housekeeping = NONE
 
   constructor(parts: Parts) {
@@ -51,7 +48,7 @@ export class Supply {
 
   // ---- zalloc runs dry ---------------------------------------------------------------------
 
-  /** Refills the alloc bucket and takes an item; 0 when nothing can be had. Never waits. */
+  /** Refills the alloc bucket and takes an item; 0 if there is none. Never waits for readers. */
   refill(): number {
     this.begin()
     const item = this.refillWithin()
@@ -59,13 +56,13 @@ export class Supply {
     return item
   }
 
-  /** The same for a slow path that has begun. */
+  /** `refill` inside a slow path that has begun. */
   refillWithin(): number {
     const { cache, frames } = this.parts
     const failure = new Failure()
     frames.open++
     this.followFlush()
-    // An item that was given back late may have come to lie in the bucket that was empty before.
+    // `begin` or a flush may have put an item into the bucket that was empty.
     const late = cache.pop()
     if (late !== 0) {
       frames.open--
@@ -87,11 +84,11 @@ export class Supply {
     return item
   }
 
-  /** A bucket of freed items becomes the alloc bucket. */
+  /** Makes a bucket of freed items the alloc bucket. */
   private reuse(failure: Failure): boolean {
     const { depot, cache, domain, hooks } = this.parts
     if (domain === undefined && this.swap()) return true
-    // A destructor may free what its record owns, and a section may not.
+    // A destructor may free other records, which is not legal in a section.
     if (domain?.inside && hooks.dtor !== undefined) return false
     if (!depot.isPromising()) {
       if (depot.hasPending()) cache.count(CacheWords.pollFails, 1)
@@ -109,7 +106,7 @@ export class Supply {
     return true
   }
 
-  /** Plain zones only: what this worker has freed is safe at once. */
+  /** Plain zones only: the free bucket becomes the alloc bucket. */
   private swap(): boolean {
     const { cache } = this.parts
     if (cache.free === 0 || this.memory.peek(cache.free + BucketWords.count) === 0) return false
@@ -121,20 +118,20 @@ export class Supply {
     return true
   }
 
-  /** Whether so much waits for readers that growing would only hide that they do not leave. */
+  /** Whether the limit of pending items is reached; then the zone must not grow. */
   pendingTooMuch(): boolean {
     const { depot, knobs } = this.parts
     const limit = knobs.pendingItems
     return limit !== NO_LIMIT && depot.counts().pending >= limit
   }
 
-  /** Fresh items from the keg, at most a bucketful. */
+  /** Takes fresh items from the keg, at most a bucketful. */
   private importItems(failure: Failure): boolean {
     const { buckets, cache, depot, hooks, keg, space } = this.parts
     let bucket = cache.unloadAlloc()
     if (bucket === 0) bucket = depot.takeEmpty(allocOwner(space.slot))
     if (bucket === 0) return false
-    // Fresh items have nothing to be destroyed, but are no good before all have seen `init`.
+    // Fresh items need no destructor, but must not be handed out before `init`.
     this.memory.poke(bucket + BucketWords.destroyed, buckets.capacity)
     this.memory.poke(bucket + BucketWords.capacity, buckets.capacity)
     this.memory.poke(bucket + BucketWords.raw, hooks.init === undefined ? 0 : 1)
@@ -147,8 +144,8 @@ export class Supply {
   }
 
   /**
-   * Near a limit the first worker must not cache everything: each import takes at most its part of
-   * what is left, down to one item.
+   * Items per import. Near a limit one worker must not cache everything: each import takes a part
+   * of what is left, at least one item.
    */
   private fairShare(): number {
     const { knobs, keg, space } = this.parts
@@ -160,11 +157,11 @@ export class Supply {
     return Math.max(1, Math.min(most, Math.floor(left / (2 * workers))))
   }
 
-  /** No memory, or at the limit: whatever is only waiting to be asked for. */
+  /** No memory, or at the limit: collects what is free but cached or pending elsewhere. */
   private lookHarder(failure: Failure): boolean {
     const { cache, depot, space } = this.parts
     this.seal()
-    // The others put theirs into the depot at their next slow path; ours is there already.
+    // The others put theirs into the depot at their next slow path; ours are there already.
     const asked = this.memory.add(this.parts.at + ZoneWords.flush, 1) + 1
     this.memory.poke(cache.at + CacheWords.flushed, asked)
     if (cache.alloc === 0) {
@@ -175,7 +172,7 @@ export class Supply {
     return this.reuse(failure) || (this.relieved() && this.importItems(failure))
   }
 
-  /** Whether other zones have given up pages that this one may grow by: see pressure.ts. */
+  /** Whether other zones have given up pages for this one: see pressure.ts. */
   private relieved(): boolean {
     const { at, keg, buckets, space } = this.parts
     if (keg.isAtLimit || this.pendingTooMuch()) return false
@@ -186,8 +183,8 @@ export class Supply {
 
   /**
    * Makes room for one more item in the free bucket. False only when there is no memory for an
-   * empty bucket and none has expired within the default time-out. What hooks throw is in
-   * `failure`; whatever is thrown from here, no room was made.
+   * empty bucket and none has expired within the default time-out. Errors of hooks are in
+   * `failure`; if this throws, no room was made.
    */
   makeRoom(failure: Failure): boolean {
     this.begin()
@@ -197,7 +194,7 @@ export class Supply {
     return made
   }
 
-  /** Whether there is room, and nothing else that a slow path would see to: so most calls end. */
+  /** Whether there is room and a slow path would find nothing else to do. */
   get hasRoom(): boolean {
     const { at, cache, frames } = this.parts
     if (!cache.hasRoom || frames.isTorn || !this.isAlive()) return false
@@ -220,16 +217,14 @@ export class Supply {
     try {
       this.easeDepot(failure)
     } catch (error) {
-      // There is room, and that is what we were asked for: the next slow path sees to the rest.
+      // There is room, which is what the caller needs; the next slow path does the rest.
       if (!isTimeOut(error)) throw error
       this.parts.frames.lost = true
     }
     return true
   }
 
-  /**
-   * What the depot has beyond its limit goes to the slabs: two buckets at most for one that came.
-   */
+  /** Gives the depot's buckets beyond its limit to the slabs, at most two per call. */
   easeDepot(failure: Failure): void {
     const { depot } = this.parts
     for (let n = 0; n < 2 && depot.isOverfull(); n++) {
@@ -251,7 +246,7 @@ export class Supply {
   }
 
   /**
-   * The same for a bucket that grows old: the next free takes another, whose age begins with it.
+   * `seal` by age: loads no other bucket, so the age of the next one begins with its first free.
    */
   ageOut(): void {
     const { cache } = this.parts
@@ -260,7 +255,7 @@ export class Supply {
     else this.putFreeBack()
   }
 
-  /** Puts all that this worker caches where others can have it. */
+  /** Moves all that this worker caches to the depot. */
   flush(): void {
     this.seal()
     this.putAllocBack()
@@ -271,12 +266,12 @@ export class Supply {
     this.putAway(this.parts.cache.unloadFree())
   }
 
-  /** The same for what it allocates from. */
+  /** Moves the alloc bucket to the depot. */
   putAllocBack(): void {
     this.putAway(this.parts.cache.unloadAlloc())
   }
 
-  /** A bucket of safe items, or of none, goes to the depot. */
+  /** Puts a bucket of safe items, or an empty one, into the depot. */
   private putAway(bucket: number): void {
     if (bucket === 0) return
     const { depot } = this.parts
@@ -284,7 +279,7 @@ export class Supply {
     else depot.putSafe(bucket, 0)
   }
 
-  /** The free bucket leaves this worker. Returns an empty one, 0 if there is none. */
+  /** Retires the free bucket. Returns an empty one, 0 if there is none. */
   private sendOff(exchangeOwner: number, paced: boolean): number {
     const { cache, depot, domain } = this.parts
     const bucket = cache.unloadFree()
@@ -293,7 +288,7 @@ export class Supply {
       : depot.retire(bucket, domain, exchangeOwner, paced)
   }
 
-  /** A hook may have allocated from this zone meanwhile, and so have loaded another bucket. */
+  /** A hook may have allocated from this zone meanwhile and loaded another bucket. */
   private loadAlloc(bucket: number): void {
     const { cache } = this.parts
     const other = cache.unloadAlloc()
@@ -311,8 +306,8 @@ export class Supply {
   }
 
   /**
-   * No memory for an empty bucket: our own alloc bucket if it is empty, else one in the place of
-   * slabs that nobody uses, of this zone or another, else the next to expire.
+   * No memory for an empty bucket: uses our own alloc bucket if it is empty; else makes one from
+   * pages of unused slabs, of this zone or another; else waits for the next bucket to expire.
    */
   private squeeze(owner: number, failure: Failure): boolean {
     const { cache, depot, domain, space } = this.parts
@@ -330,7 +325,7 @@ export class Supply {
     }
     if (!depot.hasPending() && depot.counts().safe === 0) return false
     let bucket = 0
-    // In a thread that supervises the reader may be one whose death it has to hear of first.
+    // A thread that supervises waits less: it may have to hear first that the reader has died.
     until(space, domain.patience(undefined), () => {
       depot.urge()
       bucket = depot.fetch(0)
@@ -338,7 +333,7 @@ export class Supply {
     })
     if (bucket === 0) return false
     this.release(bucket, failure)
-    // A hook may have freed into this zone meanwhile, and so have loaded another one.
+    // A hook may have freed into this zone meanwhile and loaded another one.
     if (cache.free !== 0) depot.putEmpty(bucket)
     else this.loadFree(bucket, owner)
     return true
@@ -347,8 +342,8 @@ export class Supply {
   // ---- items -------------------------------------------------------------------------------
 
   /**
-   * Gives the items of a fetched bucket back to their slabs. It is an empty bucket then, in our
-   * hands. Returns how many items; what hooks throw is in `failure`.
+   * Gives the items of a fetched bucket back to their slabs. The empty bucket stays with this
+   * worker. Returns how many items; errors of hooks are in `failure`.
    */
   release(bucket: number, failure: Failure): number {
     const { keg, buckets } = this.parts
@@ -364,8 +359,8 @@ export class Supply {
   // ---- calls -------------------------------------------------------------------------------
 
   /**
-   * Runs a slow path. What its hooks throw surfaces in the end; whatever else ends it leaves things
-   * to recover, and the next one does.
+   * Runs a slow path. Errors of hooks are thrown at the end. After any other error `open` stays
+   * raised, and the next slow path recovers.
    */
   run<T>(body: (failure: Failure) => T): T {
     const failure = new Failure()
@@ -376,14 +371,14 @@ export class Supply {
     return result
   }
 
-  /** In a turn of its own, when no call of ours can be running: see frames.ts. */
+  /** In a turn of its own, when no call of this worker can be running: see frames.ts. */
   check(): void {
     const { frames, space } = this.parts
     frames.base = 0
     if (frames.isTorn && space.isOurs && this.isAlive()) recover(this.parts)
   }
 
-  /** First of all, what an earlier call has left is put in order. */
+  /** Recovers first what an earlier call left half done. */
   begin(): void {
     const { frames, space } = this.parts
     this.assertAlive()
@@ -412,7 +407,7 @@ export class Supply {
     this.timers.end()
   }
 
-  /** Whether the zone still exists: another worker may have destroyed it behind this handle. */
+  /** Whether the zone still exists: another worker may have destroyed it. */
   isAlive(): boolean {
     const { at, serial, space } = this.parts
     return (
@@ -432,7 +427,7 @@ export class Supply {
     })
   }
 
-  /** Corruption unless what this worker's cache leads to are buckets, and its own. */
+  /** Corruption unless the cache's words name buckets of this worker. */
   private assertOwnBuckets(): void {
     const { buckets, cache, space } = this.parts
     if (cache.alloc !== 0) buckets.assertAt(cache.alloc, allocOwner(space.slot), this.what)
@@ -450,15 +445,14 @@ export class Supply {
 }
 
 /**
- * No bucket is to be had, now or later: frees one item by itself, into its slab, when no reader can
- * see it. False, and nothing has changed, when readers do not leave within the default time-out.
- * What hooks throw is in `failure`. (UMA: zone_free_item.)
+ * Frees one item into its slab, without a bucket, when no reader can see it. False, and nothing has
+ * changed, when readers do not leave within the default time-out. Errors of hooks are in `failure`.
+ * (UMA: zone_free_item.)
  */
 export function freeAlone(parts: Parts, item: Item, failure: Failure): boolean {
   const { depot, domain, frames, hooks, recordWords, space, trashing } = parts
   if (domain !== undefined) {
-    // Where something is pending still, we have waited for its readers already.
-    // In a thread that supervises the reader may be one whose death it has to hear of first.
+    // If something is still pending, `squeeze` has waited for its readers already.
     const timeoutMs = domain.patience(undefined)
     if (depot.hasPending() || timeoutMs === 0 || !domain.synchronize({ timeoutMs })) return false
     failure.run(parts, hooks.dtor, item)
@@ -472,7 +466,8 @@ export function freeAlone(parts: Parts, item: Item, failure: Failure): boolean {
     putHeldBack(parts, held, failure)
     frames.open = open
   } catch {
-    // It is freed: what its hooks may do is done, and it is in our hand until the slab can have it.
+    // It is freed: its hooks have run. `frames` holds it until the next slow path gives it to the
+    // slab.
   }
   return true
 }

@@ -1,17 +1,17 @@
 /**
- * What a zone does when nobody asks it to: part-filled free buckets that grow old are retired, and
- * what nobody needs is given back.
+ * A zone's maintenance by timers: part-filled free buckets are retired by age, and unused memory is
+ * given back.
  *
- *   age    a free bucket is loaded for the first item that goes into it. So its age is that of the
- *          item, and neither frees nor allocations have to look at a clock: a timer is set when a
- *          bucket is loaded, one at a time, and a refill looks at the time as well, for a worker
- *          whose event loop does not turn. Who ages out loads no other bucket: the next free does,
- *          and sets the next timer. A worker that frees nothing has none.
- *   trim   all workers that use the zone set a timer; the first whose timer comes due trims for
- *          all. A worker that has not touched its alloc bucket between two of them puts it back as
- *          well. When nothing is left to give back, no timer is set until the next slow path.
+ *   age    A free bucket is loaded when its first item is freed, so its age is that of the item,
+ *          and fast paths need no clock: loading sets the timer, and a refill checks the time as
+ *          well, for a worker whose event loop does not turn. Retiring by age loads no other
+ *          bucket; the next free does, and sets the next timer. A worker that frees nothing has no
+ *          timer.
+ *   trim   Every worker that uses the zone sets a timer; the first that is due trims for all. A
+ *          worker that has not used its alloc bucket between two timers puts it back as well. When
+ *          nothing is left to give back, no timer is set until the next slow path.
  *
- * No timer keeps a thread alive, and none is heard while a section is left open across turns.
+ * No timer keeps a thread alive. While a section is open none does anything.
  */
 
 import { report } from '../base/host.ts'
@@ -25,7 +25,7 @@ import { shrink } from './pressure.ts'
 import { trim } from './reclaim.ts'
 import type { Supply } from './supply.ts'
 
-/** Set by a zone for each of its handles. */
+/** The timers of one handle. */
 export class Timers {
   private readonly parts: Parts
   private readonly supply: Supply
@@ -34,7 +34,7 @@ export class Timers {
   private loadedAt = 0
   private readonly aging: Alarm
   private readonly trimming: Alarm
-  /** The alloc bucket and its count, at the last trim of this worker's. */
+  /** The alloc bucket and its count at this worker's last trim. */
   private seen = 0
   private seenCount = 0
 
@@ -48,7 +48,7 @@ export class Timers {
     this.trimming = alarm((failure) => this.trim(failure))
   }
 
-  /** A free bucket was loaded, for an item that comes now. */
+  /** A free bucket was loaded; its first item is freed next. */
   loaded(): void {
     const { sealAfterMs, trimEveryMs } = this.parts.knobs
     if (trimEveryMs > 0) this.trimming.set(trimEveryMs)
@@ -56,7 +56,10 @@ export class Timers {
     if (sealAfterMs > 0) this.aging.set(sealAfterMs)
   }
 
-  /** The alloc bucket has run dry: a worker that is busy and does not turn comes by here. */
+  /**
+   * The alloc bucket has run dry. Checks the age as well, for a worker whose event loop does not
+   * turn.
+   */
   refilling(): void {
     const { cache, knobs } = this.parts
     const { sealAfterMs, trimEveryMs } = knobs
@@ -68,7 +71,7 @@ export class Timers {
     else this.aging.set(sealAfterMs)
   }
 
-  /** The handle is closed: no timer is heard, or keeps it. */
+  /** The handle is closed: timers do nothing any more, and do not keep it in memory. */
   end(): void {
     this.aging.end()
     this.trimming.end()
@@ -79,13 +82,13 @@ export class Timers {
     const { sealAfterMs, trimEveryMs } = knobs
     if (sealAfterMs === 0 || cache.free === 0) return
     const left = this.loadedAt + sealAfterMs - this.memory.now()
-    // No later than from now: the clock may have been set back.
+    // At most `sealAfterMs` from now: the clock may have been set back.
     if (left > 0) this.aging.set(Math.min(Math.ceil(left), sealAfterMs))
     else if (domain?.inside) this.aging.set(sealAfterMs)
     else {
       this.supply.ageOut()
       this.supply.easeDepot(failure)
-      // What has just come into the depot may be all that is there, and the last trim long over.
+      // The depot may have been empty at the last trim, which then set no timer.
       if (trimEveryMs > 0) this.trimming.set(trimEveryMs)
     }
   }
@@ -105,7 +108,7 @@ export class Timers {
     if (pending + safe > 0 || cache.alloc !== 0) this.trimming.set(trimEveryMs)
   }
 
-  /** Puts the alloc bucket back if nothing has happened to it since the last time. */
+  /** Puts the alloc bucket into the depot if this worker has not used it since the last call. */
   private putBack(): void {
     const { cache } = this.parts
     const { alloc } = cache
@@ -123,22 +126,22 @@ export class Timers {
     const before = memory.load(at)
     const now = Math.floor(memory.now()) | 0
     const passed = (now - before) | 0
-    // Timers come a little early; a clock that was set back must not stop us for days.
+    // Timers may be a little early; and a clock that was set back must not stop trims for days.
     if (passed >= 0 && passed < everyMs - 1) return false
     return memory.cas(at, before, now) === before
   }
 
   /**
-   * Nobody is there to catch what a hook throws; and the zone may be gone by now. For a lock that
-   * somebody has died with this thread must not wait long: perhaps only its event loop can hear of
-   * the death. It comes `again` later.
+   * Runs a timer's work: errors of hooks are reported, and the zone may be gone. Waits only briefly
+   * for a lock: if its owner has died, this thread may hear of that only when its event loop turns.
+   * Then `again` sets the timer once more.
    */
   private quietly(work: (failure: Failure) => void, again: () => void): void {
     const { isOpen, locks } = this.parts.space
     if (!isOpen || !this.supply.isAlive()) return
     try {
       locks.withPatience(PATIENCE_MS, () => {
-        // A timer's turn is one of its own.
+        // A timer runs in a turn of its own.
         this.supply.check()
         this.supply.run(work)
       })
@@ -151,23 +154,21 @@ export class Timers {
 
 const PATIENCE_MS = 50
 
-/** A timer that is set once, however often it is set; and again when it is to come sooner. */
+/** A timer. Setting it again does nothing, unless the new time is earlier. */
 class Alarm {
   private readonly turn: Turn
   private ring: (again: () => void) => void
-  /**
-   * What it was set to, 0 when it is not; and which of all timers it is: the others are not heard.
-   */
+  /** The time it was set to, 0 when it is not set; and the serial of the host timer that counts. */
   private ms = 0
   private timer = 0
 
-  /** `ring` is told how to have it ring `again`, as long after. */
+  /** `ring` gets a function that sets the timer again, to the same time. */
   constructor(turn: Turn, ring: (again: () => void) => void) {
     this.turn = turn
     this.ring = ring
   }
 
-  /** It will not ring, and lets go of whom it would have rung for. */
+  /** It will not ring, and no longer refers to `ring`. */
   end(): void {
     this.timer++
     this.ring = () => {}

@@ -1,13 +1,13 @@
 /**
- * Trash: in checked arenas, memory that nobody may touch is filled, and verified before it is used.
+ * Trash: in checked arenas, free items are filled, and the fill is verified before they are used.
  *
- * In a plain zone an item is filled when it is freed. In a zone with smr it must not be: readers
- * may still look at it. There it is filled when its bucket is reclaimed, after the poll and after
- * the destructor - from that line on a reader that still looks is in error, and sees TRASH. At
- * allocation the fill must be intact; if it is not, somebody wrote through a stale address.
+ * In a plain zone an item is filled when it is freed. In a zone with smr readers may still see it
+ * then: it is filled when its bucket is reclaimed, after the poll and the destructor. A reader that
+ * still reads it is wrong, and sees TRASH. If the fill is not intact at allocation, something wrote
+ * through a stale address.
  *
- * Zones whose items keep state while free (init hooks, noFree) are not filled: their owner asked
- * for memory that survives. (UMA: uma_dbg's trash_ctor and trash_dtor, in the same manner.)
+ * Zones whose items keep state while free (init hooks, noFree) are not filled. (UMA: trash_ctor and
+ * trash_dtor of uma_dbg.)
  */
 
 import { Corruption } from '../base/errors.ts'
@@ -16,7 +16,7 @@ import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../space/space.ts'
 import { keepsState } from './options.ts'
 
-/** UMA's 0xdeadc0de, as the signed word it is. */
+/** UMA's 0xdeadc0de, as a signed word. */
 export const TRASH: number = 0xdeadc0de | 0
 
 /** Whether free items of the zone are filled. */
@@ -30,7 +30,7 @@ export function fillTrash(memory: Memory, item: number, words: number): void {
   memory.fill(item, words, TRASH)
 }
 
-/** Corruption, with the words, when the item was written to while it was free. */
+/** Corruption when the item was written to while it was free. */
 export function verifyTrash(
   call: string,
   zone: string,

@@ -527,10 +527,8 @@ export class Zone {
   }
 }
 
-export type { TuneOptions } from './knobOptions.ts'
-
-/** `zone.tune`, and with it `table.zone.tune`. */
-export function tuneZone(
+/** `zone.tune`. */
+function tuneZone(
   parts: Parts,
   options: TuneOptions & { readonly preset?: PresetName },
 ): void {
