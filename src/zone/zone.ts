@@ -528,10 +528,7 @@ export class Zone {
 }
 
 /** `zone.tune`. */
-function tuneZone(
-  parts: Parts,
-  options: TuneOptions & { readonly preset?: PresetName },
-): void {
+function tuneZone(parts: Parts, options: TuneOptions & { readonly preset?: PresetName }): void {
   const { depot, domain, name, recordWords, keg, space } = parts
   const call = `zone.tune: zone ${show(name)}`
   onlyOptions(call, options, [...KNOBS, 'preset'])
