@@ -1,26 +1,26 @@
 /**
- * Attachments in the making: a slot that was claimed in vain is given back.
+ * Slots of calls that have not finished attaching: if such a call fails, its slot goes back.
  *
- * Until `Arena.attach` has returned, nobody but that call knows of the slot that it has claimed. If an
- * exception ends it the slot goes back at once. If it is cut off (a time-out of `node:vm`, no `finally`
- * is run) that is done in a turn of its own: a call of ours is not on the stack then, so whatever is
- * still in the making will never be made. Otherwise the slot would stay claimed by a thread that lives,
- * with all that it had locked by then, and nobody could reap it.
+ * Until `Arena.attach` has returned, only that call knows the slot that it has claimed. If an
+ * exception ends the call, the slot goes back at once. If the call is cut off (a time-out of
+ * `node:vm`, which runs no `finally`), the slot goes back in a turn of its own: no call is on the
+ * stack then, so none that has claimed a slot will ever finish. Otherwise the slot, and all that it
+ * had locked, would stay with a thread that lives, and nobody could reap it.
  */
 
 import { repeat, report } from '../base/host.ts'
 
-/** How long until what could not be given back, a lock being held by somebody else, is tried again. */
+/** Delay before a slot that could not be given back, because of a lock, is tried again. */
 const AGAIN_MS = 500
 
-/** A slot that is being claimed, and what of its worker there is. */
+/** A slot that is being claimed, and as much of its worker as exists. */
 export class Claim {
-  /** Set with the claim itself, and no call lies between the two. */
+  /** Set right after the claiming CAS, without a call between the two. */
   slot = -1
   generation = 0
-  /** Where the slot is. */
+  /** The slots that it is one of. */
   workers: { release(slot: number, generation: number): boolean } | undefined
-  /** The worker, as soon as it may hold more than its slot. */
+  /** The worker, once it may hold more than its slot. */
   space: { giveUp(): void } | undefined
 
   /** May be done again if it throws. */
@@ -30,13 +30,13 @@ export class Claim {
   }
 }
 
-/** What one thread has in the making. */
+/** The claims of one thread that are not finished. */
 export class Claims {
-  /** How turns of their own are had; tests that are their own event loop take this over. */
+  /** Schedules a check in a turn of its own; tests that are their own event loop replace it. */
   every: (check: () => boolean, ms: number) => void = repeat
   private readonly open = new Set<Claim>()
 
-  /** Returns what `make` makes with a slot that it claims; if it throws, the slot goes back. */
+  /** Runs `make`, which claims a slot; if it throws, the slot goes back. */
   make<T>(make: (claim: Claim) => T): T {
     const claim = new Claim()
     this.every(() => this.checkSoon(), 0)
@@ -52,7 +52,7 @@ export class Claims {
     return made
   }
 
-  /** In a turn of its own: gives up what calls that were cut off have left. False: nothing is left. */
+  /** In a turn of its own: gives back slots of calls that were cut off. False: none is left. */
   check(): boolean {
     for (const claim of this.open) this.giveUp(claim)
     return this.open.size > 0
@@ -74,5 +74,5 @@ export class Claims {
   }
 }
 
-/** Those of this thread. */
+/** The claims of this thread. */
 export const CLAIMS: Claims = new Claims()

@@ -3,12 +3,11 @@
  *
  * Opening and creating is one verb under one lock, so two workers that create the same name at the
  * same time get the same thing. An entry's `kind` is its commit point: the thing is built, the
- * entry is filled in, and only then does one store make it exist. A worker that dies before that
- * store leaves nothing but runs of pages, and a word that says so (`unswept`): they are swept by the
- * next to reap (sweep.ts).
+ * entry is filled in, and then one store makes it exist. A worker that dies before that store
+ * leaves only runs of pages, and a word that says so (`unswept`): the next reaper sweeps them.
  *
- * Each thing gets a serial number. A handle keeps the serial it was made with, so a handle to
- * something destroyed - even if a namesake has taken its place - is told apart.
+ * Each thing has a serial number. A handle keeps the serial of its thing, so a handle of something
+ * that was destroyed is recognized, even if a new thing has the same name and place.
  */
 
 import { Corruption, Exhausted, Misuse, show } from '../base/errors.ts'
@@ -29,7 +28,7 @@ export interface Listing {
   readonly serial: number
   /** The entry itself, where a named lock or root has its word. */
   readonly entry: number
-  /** Whether this call brought it into being. */
+  /** Whether this call created it. */
   readonly created: boolean
 }
 
@@ -38,7 +37,7 @@ export class Directory {
   private readonly locks: Locks
   private readonly at: number
   private readonly entries: number
-  /** Whether this worker makes or ends something, or was thrown out of doing so. */
+  /** Whether this worker is making or ending something, or has failed in the middle of it. */
   private begun = false
 
   constructor(memory: Memory, locks: Locks) {
@@ -49,8 +48,8 @@ export class Directory {
   }
 
   /**
-   * Finds the name, or makes it with what `build` returns: the thing's address, 0 to give up. What
-   * was found is shown to `inspect` while nobody can end it.
+   * Finds the name, or creates it with the address that `build` returns; 0 to give up. What was
+   * found is passed to `inspect` with the lock held, so that nobody can end it meanwhile.
    */
   open(
     call: string,
@@ -103,9 +102,9 @@ export class Directory {
   }
 
   /**
-   * Forgets the thing with this serial; `dismantle` gives its memory back. False: already gone. When its
-   * name is gone it has ended: if `dismantle` cannot have a lock, what is left is swept in a turn of its
-   * own, and nobody hears of it who would try again.
+   * Removes the name of the thing with this serial; `dismantle` frees its memory. False: it was
+   * gone already. The thing has ended when its name is gone: if `dismantle` cannot get a lock in
+   * time, the rest is swept in a turn of its own, and no error tells the caller to try again.
    */
   remove(serial: number, dismantle: () => void, ready: () => boolean = () => true): boolean {
     return this.locked(() => {
@@ -128,12 +127,12 @@ export class Directory {
     })
   }
 
-  /** Whether the thing with this serial has a name still. */
+  /** Whether the thing with this serial still has its name. */
   names(serial: number): boolean {
     return this.list().some((each) => each.serial === serial)
   }
 
-  /** Takes the name of a thing away; who sweeps next has its memory. The directory is locked. */
+  /** Removes the name of a thing; the next sweep frees its memory. The directory is locked. */
   drop({ entry }: Listing): void {
     this.begin()
     this.memory.store(entry + Entry.kind, FREE)
@@ -149,12 +148,12 @@ export class Directory {
     return this.locked(() => body(this.listAll()))
   }
 
-  /** Whether something was left half made or half ended. The directory is locked. */
+  /** Whether any worker left something half made or half ended. The directory is locked. */
   get isUnswept(): boolean {
     return this.memory.load(Header.unswept) !== 0
   }
 
-  /** Whether a call of this worker has left something so. In a turn of its own. */
+  /** Whether a call of this worker did. Asked when no such call is on the stack. */
   get isTorn(): boolean {
     return this.begun
   }
@@ -165,9 +164,9 @@ export class Directory {
   }
 
   /**
-   * Says that something is being made or ended, and returns what was said before: for when it is done.
-   * Whoever dies, or throws, in between leaves it said, and the next reaper sweeps; a worker that
-   * goes on does it itself, in a turn of its own.
+   * Notes that something is being made or ended. Returns what the word said before, to be restored
+   * at the end. After a death or an exception in between the note stays, and the next reaper
+   * sweeps; a worker that lives on does it itself, in a turn of its own.
    */
   private begin(): number {
     const before = this.memory.load(Header.unswept)
@@ -181,7 +180,7 @@ export class Directory {
     this.begun = false
   }
 
-  /** What is refused has left nothing half made. */
+  /** Runs `build`. A refusal (Misuse) leaves nothing half made. */
   private built(build: (serial: number) => number, serial: number, unswept: number): number {
     try {
       return build(serial)
@@ -251,7 +250,7 @@ export class Directory {
 
 function nameBytes(call: string, name: unknown): Uint8Array<ArrayBuffer> {
   const bytes = typeof name === 'string' ? encodeText(name) : undefined
-  // Half a surrogate pair has no UTF-8: two names that differ there would be one.
+  // Half a surrogate pair has no UTF-8: two names that differ only there would become one.
   if (bytes !== undefined && bytes.length > 0 && bytes.length <= NAME_BYTES) {
     if (decodeText(bytes) === name) return bytes
   }

@@ -1,41 +1,44 @@
 /**
- * A mutex on one word, that knows its owner.
+ * A robust mutex on one word that holds its owner's token.
  *
  *   0                 free
- *   token             held by the worker that signed
- *   token + SLEEPERS  held, and somebody may be asleep on the word
+ *   token             held by the worker with this token
+ *   token + SLEEPERS  held, and a waiter may be asleep on the word
  *
- * Taking is one CAS and giving back is one CAS [U]; only where the sleepers' bit is found is there a
- * second one, and a wake-up. (Drepper, "Futexes Are Tricky", the second mutex.) The owner's token makes
- * the lock robust: where a kernel lock would be lost with its thread, a waiter here sees that the
- * signature belongs to a worker that is gone and takes over, and `lock` says 'owner-died', as
- * POSIX's EOWNERDEAD does. Whoever hears that repairs what the lock protects before going on.
+ * Locking is one CAS and unlocking is one CAS [U]. Only if that finds the sleepers' bit there is a
+ * second one, and a wake-up. (Drepper, "Futexes Are Tricky", the second mutex.) The owner's token
+ * makes the lock robust: a waiter that finds the token of a worker that is gone takes the lock
+ * over, and `lock` returns 'owner-died', like POSIX's EOWNERDEAD. The caller then repairs what the
+ * lock protects before it goes on.
  *
- * A take-over [T] is a CAS from the very word that was seen. Two cases: if the word is still the
- * dead owner's, exactly one waiter's CAS succeeds; if another waiter was first, ours fails and we
- * look again. Otherwise (a plain store) two waiters could both believe they own it.
+ * A take-over [T] is a CAS from the word that was loaded. Two cases: the word still has the dead
+ * owner's token, then exactly one waiter's CAS succeeds; or another waiter was first, then ours
+ * fails and we load the word again. Otherwise (a plain store) two waiters could both believe that
+ * they own it.
  *
- * Giving back [U] is a CAS from our own signature, first without the sleepers' bit, then with it. Who
- * sleeps sets that bit, and nobody but the owner's own giving back clears it. So of the second there
- * are two cases: the word is ours with the bit, for that was all that could have changed, and the CAS
- * succeeds; or we were reaped although we live, and somebody has taken the lock over: both fail, and
- * the lock stays his. Otherwise (an exchange) we would free it while he is inside, and let a third in.
+ * Unlocking [U] is a CAS from our own token, first without the sleepers' bit, then with it. Waiters
+ * set that bit, and only the owner's unlock clears it. So if the first CAS fails there are two
+ * cases: the word is our token with the bit, since nothing else could have changed, and the second
+ * CAS succeeds; or we were reaped although we live, and another worker has taken the lock over:
+ * both fail, and the lock stays with its new owner. Otherwise (an exchange) we would free the lock
+ * while the new owner is inside, and let a third worker in.
  *
- * Nobody waits for ever: a lock that is not to be had within `timeoutMs` is an error that names
- * the holder. Do not hold one across an `await`.
+ * No wait is unbounded: a lock that is not free within `timeoutMs` is an error that names the
+ * owner. Do not hold one across an `await`.
  *
- * A thread may survive what ends a call between any two of its steps: a stack overflow, or a time-out
- * of `node:vm`, which ends it without running its `finally`. What is half changed then must not pass
- * for whole. So whoever is thrown out of what a lock guards does not unlock but `abandon`s it, as a
- * death would; and if not even that could be done, the lock still bears our signature. The library's
- * own locks (`acquire`) are held for a few steps in which nothing of the user's runs, and no worker
- * takes one twice. So, of such a lock that bears the signature of the very worker that wants it:
- *   an earlier call of ours was cut off while it held it, then it is ours, and 'owner-died' is true;
- *   a call of ours holds it now - that cannot be, for it would have to be on the stack below us.
- *   Otherwise (Misuse, as for a lock that the user has) nobody could ever have it again.
- * While we do not come for it others wait in vain; so these locks are written down, in private, from
- * before the CAS that takes them until after the one that gives them back, and `check`, in a turn of
- * its own, abandons what is left.
+ * A thread may survive what ends a call between any two of its steps: a stack overflow, or a
+ * time-out of `node:vm`, which runs no `finally`. What is half changed then must not pass for
+ * whole. So a call that is thrown out of what a lock guards does not unlock: it `abandon`s the
+ * lock, which is what a death would do. If it could not do even that, the lock still has our token.
+ * The library's own locks (`acquire`) are held for a few steps in which no code of the user's runs,
+ * and no worker takes one twice. So if such a lock has the token of the worker that wants it:
+ *   an earlier call of that worker was cut off while it held the lock; then it has the lock, and
+ *   'owner-died' is true;
+ *   or a call of that worker holds it now: impossible, it would have to be on the stack below us.
+ *   Otherwise (Misuse, as for a lock that the user has) nobody could ever take the lock again.
+ * Until that worker comes back, others would time out. So these locks are listed in private memory,
+ * from before the CAS that takes them until after the one that frees them, and `check`, in a turn
+ * of its own, abandons what is left.
  */
 
 import { Exhausted, Misuse } from '../base/errors.ts'
@@ -43,20 +46,20 @@ import type { Memory } from '../memory/memory.ts'
 import { DEFAULT_TIMEOUT_MS, Deadline } from './wait.ts'
 import { slotOf, type Workers } from './workers.ts'
 
-/** What taking a lock tells: after 'owner-died', what it protects may be half done. */
+/** The result of locking. After 'owner-died', what the lock protects may be half changed. */
 export type Taken = 'ok' | 'owner-died'
 
-/** Whether this says that a lock was not to be had in time. */
+/** Whether the error says that a lock was not free in time. */
 export function isTimeOut(error: unknown): error is Exhausted {
   return error instanceof Exhausted && 'lock' in error.facts
 }
 
 const FREE = 0
 const SLEEPERS = 1
-/** The token of a slot that no arena has: always gone. */
+/** The token of a slot that no arena has: its worker counts as gone. */
 const NOBODY = 1022
 const SPINS = 100
-/** How long a sleeper sleeps before it asks again whether the owner is still there. */
+/** A waiter wakes up this often to check whether the owner is gone. */
 const LOOK_AGAIN_MS = 20
 
 export class Locks {
@@ -66,20 +69,21 @@ export class Locks {
   private readonly beforeSleep: () => void
   private readonly whenGone: (what: string) => Misuse
   /**
-   * How long a lock is waited for, and how long a call blocks for readers, unless the caller says. A
-   * thread that supervises others sets less: while it blocks it cannot hear that the owner, or the
-   * reader, has died.
+   * How long to wait for a lock, or to block for readers, if the caller does not say. Less in a
+   * thread that supervises others: while it blocks it cannot learn that the owner, or the reader,
+   * has died.
    */
   patienceMs: number = DEFAULT_TIMEOUT_MS
-  /** Whether it is less for that reason: errors say so. */
+  /** Whether it is less for that reason: error messages say so. */
   supervises = false
-  /** The library's own locks that this worker holds or is about to take: the first `holding` of it. */
+  /** Locks that calls of this worker hold or are about to take: the first `holding` elements. */
   private readonly own: number[] = []
   private holding = 0
 
   /**
-   * `beforeSleep`: what this worker lets go of before it blocks. `whenGone`: it was reaped although it
-   * lives; tells the floors above, and what to throw.
+   * `beforeSleep` clears what this worker has published but does not need, before it blocks.
+   * `whenGone` is called when it was reaped although it lives: it closes the handles of the layers
+   * above, and makes the error.
    */
   constructor(
     memory: Memory,
@@ -106,8 +110,8 @@ export class Locks {
   }
 
   /**
-   * The same for a call that gives it back before it returns: if it is cut off, or thrown out where it
-   * cannot unlock, `check` abandons the lock, and the next owner hears 'owner-died'.
+   * The same for a call that unlocks before it returns. If it is cut off, or thrown out where it
+   * cannot unlock, `check` abandons the lock, and the next owner gets 'owner-died'.
    */
   lockInCall(at: number, what: string, timeoutMs: number = this.patienceMs): Taken {
     this.own[this.holding] = at
@@ -117,20 +121,20 @@ export class Locks {
       if (this.holds(at)) throw this.nested(what)
       return this.ours(at, what, this.lockSlowly(at, what, timeoutMs))
     } catch (error) {
-      // Refused: not taken by this call. Whatever else ends it may have come after that.
+      // Refused, so this call has not taken it. Any other error may have come after the CAS.
       if (error instanceof Misuse || error instanceof Exhausted) this.forget(at)
       throw error
     }
   }
 
-  /** Somebody may hold it for a call of ours around this one, or one that was cut off has left it. */
+  /** It is held by a call around this one, or was left by one that was cut off. */
   private nested(what: string): Misuse {
     return new Misuse(`${what}: this worker holds the lock already; locks do not nest`, {
       lock: what,
     })
   }
 
-  /** It is the caller's from here on: nothing of it is left behind by a call of ours. */
+  /** The user has the lock from here on: `check` leaves it alone. */
   private handOver(at: number): void {
     const { own } = this
     let kept = 0
@@ -140,7 +144,7 @@ export class Locks {
     this.holding = kept
   }
 
-  /** Takes one of the library's own locks, under which nothing of the user's may run. */
+  /** Takes one of the library's own locks, under which no code of the user's may run. */
   acquire(at: number, what: string): Taken {
     this.own[this.holding] = at
     this.holding++
@@ -154,7 +158,7 @@ export class Locks {
     }
   }
 
-  /** `acquire` if that needs no waiting. */
+  /** `acquire` without waiting. */
   tryAcquire(at: number): Taken | false {
     this.own[this.holding] = at
     this.holding++
@@ -176,7 +180,9 @@ export class Locks {
     }
   }
 
-  /** `acquire`; if its last owner died, runs `repair`. If that fails, the next owner has to. */
+  /**
+   * `acquire`; if the last owner died, runs `repair`. If that fails, the next owner must repair.
+   */
   acquireAndRepair(at: number, what: string, repair: () => void): void {
     if (this.acquire(at, what) === 'ok') return
     let whole = false
@@ -188,12 +194,12 @@ export class Locks {
     }
   }
 
-  /** Gives the lock back as a dead worker would: whoever takes it next hears 'owner-died'. */
+  /** Leaves the lock as a dead worker would: the next owner gets 'owner-died'. */
   abandon(at: number): void {
     this.giveUp(at, NOBODY)
   }
 
-  /** Takes the user's lock if that needs no waiting. */
+  /** Takes the user's lock without waiting. */
   tryLock(at: number): Taken | false {
     this.own[this.holding] = at
     this.holding++
@@ -213,26 +219,26 @@ export class Locks {
     this.giveUp(at, FREE)
   }
 
-  /** The end of what `acquire` began: unless all of it was done, the next owner has to repair. */
+  /** Ends what `acquire` began. Unless `whole`, the next owner has to repair. */
   release(at: number, whole: boolean): void {
     if (whole) this.unlock(at)
     else this.abandon(at)
   }
 
   /**
-   * In a turn of its own, when no call of ours can be on the stack: abandons what calls that were cut
-   * off have left locked.
+   * In a turn of its own, when no call of the library is on the stack: abandons what calls that
+   * were cut off have left locked.
    */
   check(): void {
     while (this.holding > 0) {
       const at = this.own[this.holding - 1] as number
-      // It may be free, or somebody's by now: then only our list was not told.
+      // It may be free by now, or another worker's: then only our list is out of date.
       if (this.holds(at)) this.abandon(at)
       else this.holding--
     }
   }
 
-  /** How this worker signs the locks it holds. */
+  /** The token of this worker. */
   get signature(): number {
     return this.token
   }
@@ -249,8 +255,8 @@ export class Locks {
   }
 
   /**
-   * What taking it has told, unless this worker was reaped although it lives: then its signature counts
-   * for nothing, whoever comes next takes the lock over, and it must not change what that guards.
+   * Returns `taken`, unless this worker was reaped although it lives. Then its token counts for
+   * nothing, the next waiter takes the lock over, and this worker must not change what it guards.
    */
   private ours(at: number, what: string, taken: Taken): Taken {
     if (!this.workers.isGone(this.token)) return taken
@@ -260,13 +266,13 @@ export class Locks {
 
   private lockSlowly(at: number, what: string, timeoutMs: number): Taken {
     const { memory } = this
-    // The dead give nothing back: for their locks there is no point in spinning.
+    // A dead owner never unlocks, so spinning for its lock is useless.
     if (this.takeOver(at, memory.load(at))) return 'owner-died'
     for (let spin = 0; spin < SPINS; spin++) {
       if (memory.load(at) === FREE && memory.cas(at, FREE, this.token) === FREE) return 'ok'
       memory.pause()
     }
-    // From here on we sign with the sleepers' bit: we cannot know that we are the only ones asleep.
+    // From here on we lock with the sleepers' bit, since other waiters may be asleep.
     const deadline = new Deadline(memory, timeoutMs)
     for (;;) {
       const seen = memory.load(at)
@@ -281,12 +287,12 @@ export class Locks {
       if ((seen & SLEEPERS) === 0 && memory.cas(at, seen, seen | SLEEPERS) !== seen) continue
       const ms = Math.min(left, LOOK_AGAIN_MS)
       memory.wait(at, seen | SLEEPERS, ms)
-      // It may have been less, which matters only where the clock stands.
+      // We may have slept less, but that matters only if the clock stands still.
       if (memory.sleeps) deadline.sleeping(ms)
     }
   }
 
-  /** The word is ours no more, unless it was not ours any longer [U]. */
+  /** Puts `word` in place of our token, unless the lock was taken over [U]. */
   private giveUp(at: number, word: number): void {
     const { memory, token } = this
     const seen = memory.cas(at, token, word)
@@ -295,7 +301,7 @@ export class Locks {
     if (slept) memory.notify(at, 1)
   }
 
-  /** No longer ours. Locks are given back in the order in which they were taken, last first. */
+  /** Takes the lock off our list. The last one taken is usually the first to go. */
   private forget(at: number): void {
     const { own } = this
     for (let i = this.holding - 1; i >= 0; i--) {

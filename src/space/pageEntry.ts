@@ -1,10 +1,10 @@
 /**
- * What one word of the page table says of the run of pages that starts there.
+ * The words of the page table: what one says of the run of pages that starts there.
  *
  *   used       base | kind | order: positive, since a page's address leaves ten low bits to spare
  *   free       the complement of the order: negative
  *   reserved   the complement of slot + 1 and order: negative too
- *   0          the inside of a run that is not used
+ *   0          inside a run that is not used
  */
 
 import { Corruption } from '../base/errors.ts'

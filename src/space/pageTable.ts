@@ -1,17 +1,17 @@
 /**
- * The page table and the buddy lists over it. All but `entryOf` and `put`, which are for whoever owns
- * the run, is done with the lock of the pages held.
+ * The page table and the buddy lists over it. All verbs need the lock of the pages, except
+ * `entryOf` and `put`, which the owner of the run may call.
  *
- * Pages from `brk` on were never used and cost nothing; below it, walking from run to run meets
- * every page exactly once, after every single store. Each step below is ordered so that one word
- * commits it: the upper half of a split is written before the lower half shrinks, so a worker that
- * stops for ever in between leaves a table that still reads as before. The lists of free runs are
- * an index over that truth and can be made again from it (`rebuild`).
+ * Pages from `brk` on were never used and cost nothing. Below it, a walk from run to run meets
+ * every page exactly once, whatever store was the last. Each step is ordered so that one word
+ * commits it: the upper half of a split is written before the lower half shrinks, so if the worker
+ * stops in between, the table still reads as before. The lists of free runs are only an index, and
+ * can be made again from the table (`rebuild`).
  *
- * A free run's links lie in its own first words, where a stray write through an old address lands. So
- * nothing here follows a link, or an entry, without asking whether it can be one: what it says must
- * be a free run of that order, whose neighbours say so too. If not, that is Corruption, before any
- * word has changed by it; every walk is bounded by the pages that there are.
+ * The links of a free run lie in its own first words, where a write through an old address may have
+ * damaged them. So no link and no entry is followed unchecked: it must lead to a free run of that
+ * order whose neighbours agree. If not, that is Corruption, before any word has changed; every walk
+ * is bounded by the number of pages.
  */
 
 import { Corruption } from '../base/errors.ts'
@@ -36,7 +36,7 @@ export class PageTable {
     this.count = memory.peek(Header.pages)
   }
 
-  /** Takes a run of 2^order pages and marks it as this worker's. Its base, 0 if there is none. */
+  /** Takes a run of 2^order pages and reserves it for this worker. Its base, 0 if there is none. */
   take(order: number): number {
     const page = this.takeFree(order) ?? this.takeUntouched(order)
     if (page === undefined) return 0
@@ -44,24 +44,24 @@ export class PageTable {
     return this.addressOf(page)
   }
 
-  /** Writes what the run at `base` has become into each of its pages. */
+  /** Writes `entry` into each page of the run at `base`. */
   put(base: number, entry: number): void {
     const page = this.pageOf(base)
     decode(entry, page, base, this.count)
-    // The first page last: it is the one that a walk reads, perhaps meanwhile. Whoever dies before it
-    // leaves a run that is reserved, and goes back. Otherwise the run would be used, and items in its
-    // other pages nobody's.
+    // The first page last: that is the one that a walk reads, perhaps meanwhile. A worker that dies
+    // before it leaves a run that is reserved, and is released. Otherwise the run would count as
+    // used, although items in its other pages do not lead to it.
     for (let inner = page + sizeOf(orderOf(entry)) - 1; inner >= page; inner--) {
       this.set(inner, entry)
     }
   }
 
-  /** What the table says of the run at `base`. */
+  /** The entry of the run at `base`. */
   entryOf(base: number): number {
     return this.entry(this.pageOf(base))
   }
 
-  /** Gives the run at `base` back, merged with what is free beside it. */
+  /** Frees the run at `base`, and merges it with free neighbours. */
   release(base: number): void {
     const page = this.pageOf(base)
     const { state } = decode(this.entry(page), page, base, this.brk())
@@ -79,7 +79,7 @@ export class PageTable {
     }
   }
 
-  /** Makes the lists again from the page table, after their owner died in the middle of a step. */
+  /** Makes the lists again from the page table, after the owner of the lock died in a step. */
   rebuild(): void {
     const { memory } = this
     for (let order = 0; order < ORDERS; order++) memory.poke(headOf(order), 0)
@@ -136,7 +136,7 @@ export class PageTable {
     return this.takeFree(order)
   }
 
-  /** Moves brk, leaving free what that skips, merged with what is free beside it. */
+  /** Moves brk. The pages that it skips become free runs, merged with free neighbours. */
   private moveBrk(end: number): void {
     const { memory } = this
     for (let brk = this.brk(); brk < end; ) {
@@ -148,7 +148,7 @@ export class PageTable {
     }
   }
 
-  /** Makes the run at `page` free, and one with its buddy as long as that is free. */
+  /** Frees the run at `page`, and merges it with its buddy for as long as that is free. */
   private merge(page: number): void {
     let order = orderOf(this.entry(page))
     this.set(page, reserved(order, this.slot))
@@ -160,7 +160,7 @@ export class PageTable {
       this.unlink(buddy, order)
       low = Math.min(low, buddy)
       order++
-      // The lower half grows over the upper one in this one store; until then both stand as before.
+      // This one store merges the two; until then the table reads as before.
       this.set(low, reserved(order, this.slot))
     }
     this.set(low, free(order))
@@ -196,7 +196,7 @@ export class PageTable {
 
   // ---- words -------------------------------------------------------------------------------
 
-  /** Pages ever used. Corruption where there are not so many. */
+  /** Pages ever used. Corruption if that is more than there are. */
   private brk(): number {
     const brk = this.memory.peek(Header.brk)
     if (brk >= 0 && brk <= this.count) return brk
@@ -214,7 +214,7 @@ export class PageTable {
     throw this.damaged(page, `is in the list of free runs of 2^${order} pages, at ${base}`)
   }
 
-  /** Where that run keeps its links. */
+  /** `base`, after the same check. */
   private linksAt(base: number, order: number): number {
     this.freeAt(base, order)
     return base
@@ -237,7 +237,7 @@ export class PageTable {
     this.memory.store(this.tableAt + page, entry)
   }
 
-  /** By a shift: engines then know an integer, and keep what is made of it as one. */
+  /** By a shift, so that engines keep the result as an integer. */
   private addressOf(page: number): number {
     return this.base + (page << PAGE_SHIFT)
   }
@@ -247,7 +247,7 @@ export class PageTable {
   }
 }
 
-/** Pages in all lists of free runs: more than there are, if one is a circle. */
+/** Pages in all lists of free runs. If a list is a circle, more than the arena has. */
 export function listedPages(memory: Memory): number {
   const most = memory.peek(Header.pages)
   let listed = 0

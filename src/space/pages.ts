@@ -1,17 +1,17 @@
 /**
- * Pages: what the arena is cut into, handed out in runs of 2^order.
+ * Pages: the arena is cut into pages of 4 KiB, which are handed out in runs of 2^order.
  *
- * A buddy allocator whose only truth is the page table, one word per page:
+ * A buddy allocator. Its state is the page table, one word per page:
  *
  *   free       a run of 2^order pages starts here
- *   reserved   likewise, and worker w is between taking it and making something of it
+ *   reserved   likewise; worker w has taken it and not published it yet
  *   used       base | kind | order, the same in each page of the run: an address anywhere inside
- *              finds its run with one look
+ *              finds its run with one load
  *
- * The lists of free runs are an index that can be made again from the table (pageTable.ts), which is
- * what the next owner of the lock does when it hears that the last one died. A run whose address
- * stands in a word of somebody's is taken and given back with a redo record: what is to become of run and
- * word is written down first, and if need be the next owner does it.
+ * The lists of free runs are an index that can be made again from the table (pageTable.ts). The
+ * next owner of the lock does that if the last one died. If a shared word holds the address of a
+ * run, both change with a *redo record*: it says what run and word are to become, and the next
+ * owner of the lock carries it out if this one dies.
  */
 
 import { Corruption } from '../base/errors.ts'
@@ -33,8 +33,8 @@ import type { Workers } from './workers.ts'
 
 const LOCK = 'arena pages'
 
-// Names of this module are constants to the optimizer, imported ones are not, and `find` is on the
-// path of every free.
+// Names of this module are constants to the optimizer, imported ones are not; `find` is called by
+// every free.
 const SHIFT = PAGE_SHIFT
 const isA = isOfKind
 const baseIn = baseOf
@@ -49,9 +49,9 @@ export class Pages {
   private readonly whenDead = (): void => this.repair()
   private readonly slot: number
   readonly count: number
-  /** Where this worker says that runs may be marked as reserved by it. */
+  /** The word that says that runs may be reserved by this worker. */
   private readonly reservingAt: number
-  /** How many it keeps so; and how many changes have begun and not come to their end. */
+  /** How many runs it has reserved; and how many changes have begun and not ended. */
   private reserved = 0
   private changing = 0
 
@@ -67,7 +67,7 @@ export class Pages {
     this.count = memory.peek(Header.pages)
   }
 
-  /** Takes a run for `words` and marks it as this worker's. 0 when there is none. */
+  /** Takes a run for `words` and reserves it for this worker. 0 when there is none. */
   reserve(words: number): number {
     const order = orderFor(words)
     if (order >= ORDERS) return 0
@@ -78,44 +78,47 @@ export class Pages {
     })
   }
 
-  /** Says what a reserved run has become. From here on addresses inside it find it. */
+  /** Gives a reserved run its kind. From here on `find` answers for addresses inside it. */
   publish(base: number, kind: Kind): void {
     this.table.put(base, used(base, kind, orderOf(this.table.entryOf(base))))
     this.unreserve()
   }
 
   /**
-   * Takes a run for `words`, marks it as `kind`, and writes its address to the word at `target`:
-   * all or nothing, also if this worker dies in the middle. 0 when there is none.
+   * Takes a run for `words`, publishes it as `kind`, and writes its address to the word at
+   * `target`: all or nothing, also if this worker dies in the middle. 0 when there is none.
    */
   allocateInto(target: number, words: number, kind: Kind): number {
     const order = orderFor(words)
     if (order >= ORDERS) return 0
     return this.change(() => {
-      // Reserved: no list holds it any more when the promise is kept, also if they were made again.
+      // It is reserved, so even lists that are made again do not hold it when the record is redone.
       const base = this.table.take(order)
       if (base === 0) return 0
       this.writeRedo(target, base, used(base, kind, order))
-      this.keepPromise()
+      this.redo()
       return base
     })
   }
 
-  /** Gives the run at `base` back and clears the word at `target`, likewise all or nothing. */
+  /** Frees the run at `base` and clears the word at `target`, likewise all or nothing. */
   releaseFrom(target: number, base: number): void {
     this.change(() => {
       this.writeRedo(target, base, 0)
-      this.keepPromise()
+      this.redo()
     })
   }
 
-  /** Keeps what a dead worker may have promised: the words that lead to its runs are true now. */
+  /**
+   * Carries out the redo record of a dead worker, if any: then the words that lead to runs are
+   * right.
+   */
   recover(): void {
     this.lock()
     this.unlock()
   }
 
-  /** Gives a run back. Nobody may hold an address inside it any more. */
+  /** Frees a run. Nobody may hold an address inside it any more. */
   release(base: number): void {
     const own = this.table.entryOf(base) < 0
     this.change(() => this.table.release(base))
@@ -123,13 +126,13 @@ export class Pages {
   }
 
   /**
-   * Base of the run that `address` lies in, 0 if that is no used run of this kind. On the path of
-   * every free, so it only racy peeks: an item came to its owner through some lock or publication, and the
+   * Base of the run that `address` lies in, 0 if that is not a used run of this kind. Every free
+   * calls it, so it only peeks: an item came to its owner through some lock or publication, and the
    * entry of its page was written before that. For any other address the answer may be stale.
    */
   find(address: number, kind: Kind): number {
     const page = (address - this.base) >> SHIFT
-    // Unsigned, an address in front of the pages lies far behind them.
+    // Unsigned: an address below the pages gives a very large number.
     if (page >>> 0 >= this.count) return 0
     const entry = this.memory.peekRacy(this.tableAt + page)
     return isA(entry, kind) ? baseIn(entry) : 0
@@ -140,7 +143,7 @@ export class Pages {
     return sizeOf(orderOf(this.table.entryOf(base))) * PAGE_WORDS
   }
 
-  /** Every run below brk, in order, or those of them that `keep` wants, which is asked under the lock. */
+  /** Every run below brk for which `keep` is true, in order. The lock is held meanwhile. */
   runs(keep: (run: Run) => boolean = () => true): Run[] {
     return this.locked(() => [...this.table.walk()].filter(keep))
   }
@@ -155,8 +158,8 @@ export class Pages {
   }
 
   /**
-   * Runs that `slot` had reserved when it died: nobody else knows of them. They are looked for only
-   * where it said that there may be some.
+   * Frees the runs that `slot` had reserved when it died: nobody else knows of them. Walks the
+   * table only if the word of the slot says that there may be some.
    */
   releaseReservedBy(slot: number): number {
     const at = this.workers.reservingAt(slot)
@@ -176,8 +179,8 @@ export class Pages {
   }
 
   /**
-   * In a turn of its own, when no call of ours makes anything: gives back what calls that were cut off
-   * had reserved.
+   * In a turn of its own, when no call of the library is on the stack: frees what calls that were
+   * cut off had reserved.
    */
   check(): void {
     if (this.reserved + this.changing === 0) return
@@ -187,14 +190,15 @@ export class Pages {
   }
 
   /**
-   * Gives every used run back that nobody wants. Nothing is taken or given back meanwhile, so what
-   * `wanted` finds out about the words that lead to runs still holds when the others go.
+   * Frees every used run that is not wanted. The lock is held all the time, so what `wanted` finds
+   * out about the words that lead to runs still holds when the others are freed.
    */
   sweep(wanted: () => (run: Run) => boolean): number {
     return this.change(() => {
       const isWanted = wanted()
       const orphans = [...this.table.walk()].filter((run) => run.state === 'used' && !isWanted(run))
-      // What is found by the address of something else goes before that, or a successor inherits it.
+      // Slabs are found by the address of their zone, so they go first: the next thing at that
+      // address must not inherit them.
       const rank = (run: Run): number => (run.who === RunKind.slab ? 0 : 1)
       for (const { base } of orphans.sort((a, b) => rank(a) - rank(b))) this.table.release(base)
       return orphans.length
@@ -204,38 +208,38 @@ export class Pages {
   // ---- under the lock ----------------------------------------------------------------------
 
   /**
-   * Runs `body`, which changes the table and may mark runs as reserved by this worker, be it for a
-   * moment. It says so first, and takes that back only when none is: so if the word is 0, there is
-   * none to look for, whenever this worker died. Otherwise (the word after the mark) a run that was
-   * reserved in between would be nobody's for ever. Where `body` does not come to its end it stays said.
+   * Runs `body`, which changes the table and may reserve runs, be it for a moment. The slot's word
+   * says so before, and is cleared only when none is reserved: so if it is 0, there is no run to
+   * look for, whenever this worker died. Otherwise (the word after the reservation) a run that was
+   * reserved in between would be lost for ever. If `body` throws, the word stays set.
    */
   private change<T>(body: () => T): T {
     return this.locked(() => {
-      this.mayReserve()
+      this.beginChange()
       const result = body()
-      this.hasRecovered()
+      this.endChange()
       return result
     })
   }
 
-  private mayReserve(): void {
+  private beginChange(): void {
     this.changing++
     this.memory.store(this.reservingAt, 1)
   }
 
-  private hasRecovered(): void {
+  private endChange(): void {
     this.changing--
-    this.sayWhetherReserved()
+    this.noteReserved()
   }
 
-  private sayWhetherReserved(): void {
+  private noteReserved(): void {
     if (this.reserved + this.changing === 0) this.memory.store(this.reservingAt, 0)
   }
 
-  /** A run that this worker had reserved has become something, or has gone back. */
+  /** A run that this worker had reserved was published or freed. */
   private unreserve(): void {
     this.reserved = Math.max(0, this.reserved - 1)
-    this.sayWhetherReserved()
+    this.noteReserved()
   }
 
   private lock(): void {
@@ -246,7 +250,7 @@ export class Pages {
     this.locks.release(Header.pageLock, whole)
   }
 
-  /** Runs `body` with the lock held. If it does not come to its end, the next owner repairs. */
+  /** Runs `body` with the lock held. If it throws, the next owner repairs. */
   private locked<T>(body: () => T): T {
     this.lock()
     let whole = false
@@ -259,7 +263,7 @@ export class Pages {
     }
   }
 
-  /** Writes down that the run is to have this entry (0: be free) and the word its address (0). */
+  /** Writes the redo record: the run gets this entry and the word its address; 0: free, and 0. */
   private writeRedo(target: number, base: number, entry: number): void {
     const { memory } = this
     memory.poke(Header.redoRun, base)
@@ -268,12 +272,12 @@ export class Pages {
   }
 
   /**
-   * Does what was written down; may be done again after a death at any point, and has no order among
-   * its steps before the last: it begins with words that stay as they are, and who dies on the way has
-   * the lock, so the next to take it does all of it again before anybody acts on run or word. Whoever
-   * reads the word without the lock takes it first, for a moment (`recover`).
+   * Carries out the redo record. May be repeated after a death at any point, and the order of the
+   * steps before the last does not matter: it starts from words that do not change, and a worker
+   * that dies here holds the lock, so the next owner repeats all of it before anybody uses run or
+   * word. Who reads the word without the lock takes the lock first, for a moment (`recover`).
    */
-  private keepPromise(): void {
+  private redo(): void {
     const { memory } = this
     const target = memory.peek(Header.redoTarget)
     if (target === 0) return
@@ -284,22 +288,22 @@ export class Pages {
       memory.poke(target, base)
     } else {
       memory.poke(target, 0)
-      // It is free, or reserved by who died in freeing it: then it was done before.
+      // Else it is free, or reserved by the worker that died in freeing it: done before.
       if (this.table.entryOf(base) > 0) this.table.release(base)
     }
     memory.poke(Header.redoTarget, 0)
   }
 
-  /** After a death under the lock: makes the lists again, then keeps what was promised. */
+  /** After a death under the lock: makes the lists again, then carries out the redo record. */
   private repair(): void {
-    this.mayReserve()
+    this.beginChange()
     this.table.rebuild()
-    this.keepPromise()
-    this.hasRecovered()
+    this.redo()
+    this.endChange()
   }
 }
 
-/** Every page of a used run leads to it: an item may lie in any of them. */
+/** Corruption unless every page of a used run leads to it. */
 function checkInside(pages: Pages, { base, order, who }: Run): void {
   for (let page = 0; page < sizeOf(order); page++) {
     const found = pages.find(base + page * PAGE_WORDS, who as Kind)
@@ -308,7 +312,10 @@ function checkInside(pages: Pages, { base, order, who }: Run): void {
   }
 }
 
-/** Conservation: below brk every page is in exactly one run; free ones are counted and listed. */
+/**
+ * Corruption unless each page below brk is in exactly one run, and free ones are counted and
+ * listed.
+ */
 export function checkPages(memory: Memory, pages: Pages): void {
   let free = 0
   let all = 0

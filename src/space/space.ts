@@ -1,14 +1,14 @@
 /**
- * The shared space as one worker sees it: what every floor above stands on.
+ * The shared space as one worker sees it: the base of every layer above.
  *
- * One buffer of fixed size. The default is a shared WebAssembly.Memory, whose buffer *is* a
- * SharedArrayBuffer and over which WebAssembly can work as well; pages that nobody touches cost
- * nothing, so "growing" is touching more, and no view ever goes stale. A plain SharedArrayBuffer
- * serves where that cannot be had, or where the caller brings one.
+ * One buffer of fixed size. By default it belongs to a shared WebAssembly.Memory, so WebAssembly
+ * can work on it too. Pages that nobody touches cost nothing, so "growing" is touching more, and no
+ * view ever becomes stale. A plain SharedArrayBuffer is used where the host has no such memory, or
+ * where the caller brings one.
  *
- * The header is written before the magic word is stored, and nobody reads past the magic word
- * before loading it: a buffer is an arena from one store on. Attaching claims a worker slot, the
- * "CPU number" that all per-worker state is indexed by.
+ * The header is written before the magic word is stored, and nobody reads the header before loading
+ * the magic word: one store makes a buffer an arena. Attaching claims a worker slot, the "CPU
+ * number" by which all per-worker state is indexed.
  */
 
 import { Exhausted, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
@@ -63,7 +63,7 @@ export interface SpaceOptions {
   readonly memory?: SharedMemory
   /** A SharedArrayBuffer to lie in, likewise; not a growable one. */
   readonly buffer?: SharedArrayBuffer
-  /** Convicts double frees and writes to freed memory, at a price: for tests. Default false. */
+  /** Detects double frees and writes to freed memory, at a price: for tests. Default false. */
   readonly checks?: boolean
   /** Whether this worker uses WebAssembly for its verbs. Default: where the host lets us. */
   readonly intrinsics?: boolean
@@ -87,24 +87,24 @@ const WASM_PAGE = 2 ** 16
 /** What WebAssembly can have, and what engines let a view of bytes have. */
 const MAX_BYTES = 2 ** 32 - WASM_PAGE
 
-/** One worker's sections in one domain, as the arena looks at them. */
+/** One worker's sections in one domain, as the arena needs them. */
 export interface OwnSections extends Watched {
   readonly name: string
   /** Whether a synchronous one is open. @internal */
   readonly inside: boolean
 }
 
-/** A zone that a call of another zone takes buckets of: see `Space.visits`. */
+/** A zone from which a call of another zone takes buckets: see `Space.visits`. */
 export interface Visit {
   readonly serial: number
-  /** Puts back the bucket that may be in hand. Can be done again. The directory is locked. */
+  /** Puts back the bucket that the call may hold. May be repeated. The directory is locked. */
   end(): void
 }
 
 export class Space {
   readonly memory: Memory
   readonly slot: number
-  /** Which use of the slot this worker is. */
+  /** The generation of the slot when this worker claimed it. */
   readonly generation: number
   readonly maxWorkers: number
   readonly checks: boolean
@@ -116,26 +116,26 @@ export class Space {
   readonly directory: Directory
   /** What this worker keeps published until its turn of the event loop ends. */
   readonly turn: Turn = new Turn()
-  /** What it looks after in turns of their own. */
+  /** What is checked in turns of their own. */
   readonly watch: Watch = new Watch()
   /** Its open handles of domains. */
   private readonly domains = new Set<OwnSections>()
-  /** What waits for readers of a domain; the floor above knows, and says how to ask. */
+  /** What waits for the readers of a domain. Set by the layer that knows. */
   pendingIn: (domain: number) => { items: number; bytes: number } = () => ({ items: 0, bytes: 0 })
-  /** Closes the handles of the floors above, without a look at shared memory. */
+  /** Closes the handles of the layers above, without touching shared memory. Set by them. */
   whenTaken: () => void = () => {}
-  /** Gives back what nothing leads to, and zones that were made for tables and given up; likewise. */
+  /** Frees what nothing leads to, and zones made for tables that were given up. Set likewise. */
   sweep: (isGivenUp?: (name: string, maker: number) => boolean) => void = () => {}
   /** Names of tables that this worker is making. */
   readonly making: Set<string> = new Set()
   /**
-   * Zones that are not this call's own and that it may have a bucket of: from before it takes the first
-   * until all are in a place again. Whatever is here while no such call is running was left behind.
+   * Other zones whose bucket the running call may hold: from before it takes the first one until
+   * all are in a place again. What is here while no such call runs was left behind.
    */
   readonly visits: Visit[] = []
   private open = true
 
-  /** `memory` holds an arena already: see `format`. Claims a slot, and says so in `claim`. */
+  /** `memory` holds an arena already: see `format`. Claims a slot, and records it in `claim`. */
   constructor(call: string, memory: Memory, claim: Claim = new Claim()) {
     this.memory = memory
     this.maxWorkers = memory.peek(Header.maxWorkers)
@@ -172,15 +172,15 @@ export class Space {
   }
 
   /**
-   * Whether the slot is this worker's still. Somebody may have been told that it is dead, and reaped it:
-   * then its locks, its sections and its buckets are others' by now, and it must stop. Asked on slow
-   * paths only.
+   * Whether the slot still belongs to this worker. It may have been reaped although it lives: then
+   * its locks, sections and buckets are others' by now, and it must stop. Checked on slow paths
+   * only.
    */
   get isOurs(): boolean {
     return this.workers.generation(this.slot) === this.generation
   }
 
-  /** This worker was reaped although it lives: all its handles refuse from here on. Why, for the caller. */
+  /** This worker was reaped although it lives: closes all its handles, and returns the error. */
   taken(call: string): Misuse {
     this.open = false
     this.whenTaken()
@@ -191,7 +191,7 @@ export class Space {
     )
   }
 
-  /** In a turn of its own: what calls that failed have left half made, or half ended, goes back. */
+  /** In a turn of its own: sweeps what failed calls have left half made, or half ended. */
   private checkNames(): void {
     if (!this.directory.isTorn && this.making.size === 0) return
     const { locks, making } = this
@@ -200,14 +200,14 @@ export class Space {
   }
 
   /**
-   * Puts back what a call that was ended has left in this worker's hands. First of all in each slow path,
-   * and in a turn of its own. Where a lock is not to be had, the next one does it.
+   * Puts back buckets that a call which was ended has left. Each slow path begins with it; so does
+   * a turn of its own. Where a lock is not free in time, the next call does it.
    */
   endVisits(): void {
     const { directory, visits } = this
     if (visits.length === 0 || !this.isOurs) return
     try {
-      // No zone can end meanwhile. What has ended has taken its buckets along.
+      // No zone can end meanwhile. The buckets of one that has ended are gone with it.
       directory.whileLocked((names) => {
         for (let last = visits.at(-1); last !== undefined; last = visits.at(-1)) {
           const { serial } = last
@@ -220,12 +220,12 @@ export class Space {
     }
   }
 
-  /** Lets go of what would hold others up while this thread blocks. */
+  /** Clears what would hold memory back while this thread blocks. */
   beforeSleep(): void {
     this.turn.letGo()
   }
 
-  /** A handle of a domain was opened: from now on somebody looks after its sections. */
+  /** A handle of a domain was opened: from now on its sections are checked. */
   addSections(it: OwnSections): void {
     this.domains.add(it)
     this.watch.add(it)
@@ -238,9 +238,9 @@ export class Space {
   }
 
   /**
-   * For calls that may wait, for readers or for whoever holds a lock. In a section they hold memory
-   * back for all that time, and can wait for each other in a circle: checked arenas refuse it, of
-   * whatever domain the section is. Misuse then. Kernels' ASSERT_SLEEPABLE.
+   * For calls that may wait, for readers or for a lock. In a section that holds memory back all the
+   * time, and workers can wait for each other in a circle. Checked arenas refuse it, whatever the
+   * domain of the section: Misuse. Kernels' ASSERT_SLEEPABLE.
    */
   assertSleepable(call: string): void {
     if (!this.checks) return
@@ -254,15 +254,15 @@ export class Space {
   }
 
   /**
-   * Gives the slot back. The floors above have emptied the worker's caches before. It is closed by the
-   * same step: one that throws before has not left, and may leave again.
+   * Gives the slot back. The layers above have emptied the worker's caches before. The same step
+   * closes the arena: if it throws, this worker has not left, and may leave again.
    */
   close(): void {
     this.workers.release(this.slot, this.generation)
     this.end()
   }
 
-  /** The call that has made it ends without having returned it: nobody will ever use it. */
+  /** The call that made it has failed: nobody will use it, so the slot goes back. */
   giveUp(): void {
     if (!this.isOurs) return
     this.whenTaken()
@@ -272,9 +272,9 @@ export class Space {
   }
 
   /**
-   * Leaves the slot as a dead worker would, for one that cannot empty its caches, a lock being held by
-   * somebody else: whoever reaps next, or attaches, takes over what is left in it. Those whom this
-   * worker supervises must be another's before: a reaper takes them for dead.
+   * Leaves the slot as a dead worker would, if the caches cannot be emptied because a lock is held:
+   * the next worker that reaps or attaches takes over what is left. Threads that this worker
+   * supervises must have another supervisor before, since a reaper takes them for dead.
    */
   abandon(): void {
     this.workers.bury(this)
@@ -287,7 +287,7 @@ export class Space {
   }
 }
 
-/** Makes an arena and returns what it lies in. */
+/** Makes an arena; returns it with its handle. */
 export function createSpace(
   options: SpaceOptions,
   claim?: Claim,
@@ -337,7 +337,7 @@ export function format(
   dirty: boolean,
 ): void {
   if (dirty) {
-    // Others may be looking at the magic word: it is no plain store's.
+    // Others may be loading the magic word, so it is stored atomically.
     memory.store(Header.magic, 0)
     memory.fill(0, Header.magic, 0)
     memory.fill(Header.magic + 1, geo.pagesAt - Header.magic - 1, 0)
@@ -376,8 +376,9 @@ export function attachSpace(
 
 /**
  * Misuse unless an arena of this library lies here. The load of the magic word has two cases: it
- * returns what `format` stored last, then all that it wrote before is there; or something else, and
- * this is no arena, or none yet. Otherwise (a plain load) half a header could be taken for a whole one.
+ * returns what `format` stored last, then all that `format` wrote before is there; or something
+ * else, then this is no arena, or not yet. Otherwise (a plain load) a half-written header could be
+ * taken for a whole one.
  */
 export function assertArena(memory: Memory, bytes: number): void {
   const tooShort = memory.words.length < Header.WORDS
@@ -471,7 +472,7 @@ function wasmMemory(pages: number): SharedMemory | undefined {
 
 /**
  * All writers may pass the wrap guard at once, and a deferred goal lies a step ahead; a lazy clock
- * may be two steps past the guard, and its goal two further. These steps together must fit into the
+ * may be two steps past the guard, and its goal two further. All these steps must fit into the
  * quarter of the circle that MAX_DELTA leaves.
  */
 function checkSequence(

@@ -1,35 +1,35 @@
 /**
- * The end of a turn of the event loop: what a worker lets go of before others run on its thread,
- * before it sleeps, and before it leaves.
+ * The end of a turn of the event loop: what turn sections have published is cleared then, and also
+ * before the worker blocks, and before it leaves.
  *
- * A synchronous section can never be open when a task ends: that is what a turn section rests on,
- * which stays published between sections. Somebody has to clear it in the end, once per turn for all
- * domains together, or a worker with nothing to do would hold memory back for ever. And a worker
- * that is about to block its thread does it first, since no turn ends while it sleeps.
+ * A synchronous section is never open when a task ends. Turn sections rest on that: what they
+ * publish stays between sections, and has to be cleared once per turn, for all domains together.
+ * Otherwise a worker with nothing to do would hold memory back for ever. A worker that is about to
+ * block clears it first, since no turn ends while its thread sleeps.
  */
 
 import { endOfTurn, later } from '../base/host.ts'
 
-/** Something published that a worker can do without between sections. */
+/** Something published that is not needed between sections. */
 export interface Published {
-  /** Lets go of it. False while a section needs it. @internal */
+  /** Clears it. False while a section needs it. @internal */
   letGo(): boolean
 }
 
-/** How many turns in a row are asked for the end of one section, and how long it then takes at most. */
+/** An open section is checked at the end of this many turns, then after delays up to this one. */
 const PATIENT_TURNS = 32
 const LONGEST_WAIT_MS = 256
 
 export class Turn {
-  /** How the end of this turn is heard of; tests that are their own event loop take it over. */
+  /** Calls back at the end of this turn; tests that are their own event loop replace it. */
   schedule: (end: () => void) => void = endOfTurn
-  /** How what shall happen in a later turn is put off; they take this over too. */
+  /** Runs an action in a later turn; they replace this too. */
   later: (action: () => void, ms: number, keepAlive: boolean) => void = later
-  /** Calls back after `ms` if this worker is there by then; it need not stay for it. Likewise. */
+  /** Calls back after `ms`, which does not keep the thread alive. Likewise. */
   after: (callback: () => void, ms: number) => void = (callback, ms) => later(callback, ms, false)
   private held: Published[] = []
   private armed = false
-  /** How many turns in a row have ended with something still needed. */
+  /** How many turns in a row have ended while something was still needed. */
   private kept = 0
   private readonly ended = (): void => {
     this.armed = false
@@ -44,16 +44,16 @@ export class Turn {
     if (!this.armed) this.arm()
   }
 
-  /** Lets go of all that no open section needs. */
+  /** Clears all that no open section needs. */
   letGo(): void {
     if (this.held.length > 0) this.held = this.held.filter((each) => !each.letGo())
   }
 
   /**
-   * What an open section needs at the end of its turn is looked at again: in the next turn, and when
-   * it stays open (somebody awaits in it, for who knows how long) ever more seldom, or a worker that
-   * has nothing to do would spend all its time on asking. If the host refuses, nothing is noted: the
-   * next to hold something asks again.
+   * What an open section still needs at the end of a turn is checked again: at the end of the next
+   * turn and, if the section stays open over an `await`, less and less often, or an idle worker
+   * would do nothing but check. If the host refuses, `armed` stays false, and the next `hold` tries
+   * again.
    */
   private arm(): void {
     if (this.kept <= PATIENT_TURNS) this.schedule(this.ended)

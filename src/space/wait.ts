@@ -1,10 +1,10 @@
 /**
- * How we wait: always bounded, never on a plain read, and in two ways.
+ * Waiting: always bounded, never on a plain read, and in two ways.
  *
  * `until` blocks this thread: a few spins first, because most waits end within microseconds, then
- * naps that double up to a limit. Nobody has to wake us, so nobody can forget to; a reader that
- * leaves its section stays as cheap as one store. `untilAsync` does the same between turns of the
- * event loop, for threads that may not block and for programs that have better things to do.
+ * sleeps that double up to a limit. It polls, so no wake-up can be missed, and leaving a section
+ * stays as cheap as one store. `untilAsync` does the same between turns of the event loop, for
+ * threads that may not block or have other work.
  */
 
 import { Exhausted, Misuse, onlyOptions, show } from '../base/errors.ts'
@@ -23,7 +23,7 @@ export interface AsyncWaitOptions extends WaitOptions {
   readonly signal?: { readonly aborted: boolean; readonly reason?: unknown }
 }
 
-/** What a wait takes when its caller named no time: long enough for any sane section. */
+/** Used when the caller gives no time: longer than any reasonable section. */
 export const DEFAULT_TIMEOUT_MS = 30_000
 
 const SPINS = 64
@@ -31,7 +31,7 @@ const FIRST_SLEEP_MS = 0.05
 const LONGEST_SLEEP_MS = 2
 const LONGEST_TIMER_MS = 8
 
-/** How long the caller wants to wait; Misuse for what no waiting verb knows. */
+/** The time-out among the options; Misuse for unknown options. */
 export function timeoutOf(call: string, options: WaitOptions | undefined): number {
   return timeoutAmong(call, options, ['timeoutMs'])
 }
@@ -62,19 +62,19 @@ function timeoutAmong(
   })
 }
 
-/** Whose thread it is that sleeps, and what it lets go of before. */
+/** The worker whose thread sleeps. */
 export interface Sleeper {
   readonly memory: Memory
-  /** Clears what is published although nothing needs it: see turn.ts. */
+  /** Clears what is published but not needed: see turn.ts. */
   beforeSleep(): void
 }
 
-/** Where a thread cannot sleep: a clock that stands for so many looks in a row has been stopped. */
+/** Where a thread cannot sleep, a clock with the same time this often in a row was stopped. */
 const FROZEN_PROBES = 2 ** 24
 
 /**
- * How much of a time-out is left. By the clock; and by what was slept, for a program may have stopped
- * its clock (tests do, with fake timers that were there before us): the wait ends all the same.
+ * How much of a time-out is left. It counts time by the clock, and also what was slept: a program
+ * may have stopped its clock (tests with fake timers do), and the wait must end all the same.
  */
 export class Deadline {
   private readonly memory: Memory
@@ -91,7 +91,7 @@ export class Deadline {
     this.end = this.last + timeoutMs
   }
 
-  /** Milliseconds; 0 and less: it is over. */
+  /** Milliseconds; 0 or less: the time is over. */
   left(): number {
     const now = this.memory.now()
     this.frozen = now === this.last ? this.frozen + 1 : 0
@@ -102,13 +102,13 @@ export class Deadline {
     return this.end - now
   }
 
-  /** So long was slept since `left` was last asked. */
+  /** Notes that the thread has slept since the last `left`. */
   sleeping(ms: number): void {
     this.slept += ms
   }
 }
 
-/** Probes until it says yes (true) or the time is over (false). Blocks this thread. */
+/** Probes until `probe` returns true, or false if the time is over first. Blocks this thread. */
 export function until(sleeper: Sleeper, timeoutMs: number, probe: () => boolean): boolean {
   const { memory } = sleeper
   for (let spin = 0; spin < SPINS; spin++) {
@@ -148,7 +148,7 @@ export async function untilAsync(
   }
 }
 
-/** Whether this is a promise: what must be over when the call returns is not over then. */
+/** Whether this is a promise: then the call that returned it has not finished. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
     typeof value === 'object' &&

@@ -1,41 +1,40 @@
 /**
- * What a worker looks after in turns of its own: what an exception, or a call that was cut off, has
- * left behind.
+ * Repairs what calls that did not finish have left behind in this worker, in turns of their own.
  *
- * A thread survives a stack overflow, and `node:vm` ends a script that takes too long without running
- * its `finally`. Either can end a call between any two of its steps, and leave a section open that
- * nobody is in, or a word published that nobody needs. Each call leaves its words so that this is
- * safe; what is left to do is to notice. A turn of its own is the place: nothing of ours is on the
- * stack then, so whatever belongs to a call and is still there was left behind.
+ * A thread survives a stack overflow, and `node:vm` ends a script that takes too long without
+ * running its `finally`. Either can end a call between any two of its steps, and leave a section
+ * open that no code is in, or a word published that nobody needs. Each call orders its steps so
+ * that this is safe; what remains is to notice it. A *turn of its own* is the place: no call of the
+ * library is on the stack then, so whatever belongs to one was left behind.
  *
- * (A host that runs its event loop inside a call, as some addons for Node do, breaks that premise, and
- * turn sections with it.)
+ * (A host that runs its event loop inside a call, as some addons for Node do, breaks that premise,
+ * and turn sections with it.)
  */
 
 import { repeat, report } from '../base/host.ts'
 
 /** Something that a call may leave behind. */
 export interface Watched {
-  /** Called in a turn of its own: mends what was left, reports what only the user can mend. @internal */
+  /** In a turn of its own: repairs what was left, reports what only the user can. @internal */
   check(): void
 }
 
-/** A wait of this length is short beside every time-out of ours, and two looks a second cost nothing. */
+/** Short beside every time-out of the library, and two checks a second cost nothing. */
 const EVERY_MS = 500
 
 export class Watch {
   /**
-   * Has the check called every `ms`, or once after this turn with 0; tests that are their own event
-   * loop take this over.
+   * Schedules the check every `ms`, or once after this turn with 0; tests that are their own event
+   * loop replace it.
    */
   every: (watch: Watch, ms: number) => void = inTurns
   private readonly watched = new Set<Watched>()
-  /** Whose check has failed, and has been reported. */
+  /** Those whose check has failed, which has been reported. */
   private readonly failing = new Set<Watched>()
   private started = false
   private stopped = false
 
-  /** Has `it` checked once `start` was called, until it is removed. */
+  /** Checks `it` from `start` on, until it is removed. */
   add(it: Watched): void {
     this.watched.add(it)
   }
@@ -45,7 +44,7 @@ export class Watch {
     this.failing.delete(it)
   }
 
-  /** From now on. Called when there is something that can be left behind; again, it does nothing. */
+  /** Starts the checks. Called when there is something that can be left behind; may be repeated. */
   start(): void {
     if (this.started || this.stopped) return
     this.every(this, EVERY_MS)
@@ -64,7 +63,7 @@ export class Watch {
     this.failing.clear()
   }
 
-  /** Only in a turn of its own. False when there is nothing to come back for. */
+  /** Only in a turn of its own. False when no more checks are needed. */
   check(): boolean {
     for (const each of this.watched) {
       try {

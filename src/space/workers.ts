@@ -1,39 +1,42 @@
 /**
- * Worker slots: who takes part in this arena, and under which number.
+ * Worker slots: which workers are attached to this arena, and under which numbers.
  *
- * A kernel indexes its per-CPU state by CPU number; workers have none, so each attachment claims a
- * slot and that is its number for life. A thread may attach more than once; each attachment counts
- * as a worker of its own. Slots are reused, so a slot number alone does not name a worker: the
- * slot's generation does, and it rises every time the slot changes hands.
+ * A kernel indexes its per-CPU state by CPU number; here each attachment claims a slot, and that is
+ * its number for life. A thread may attach more than once; each attachment counts as a worker of
+ * its own. Slots are reused, so a slot number alone does not name a worker: the generation of the
+ * slot does too, and it rises every time the slot changes hands.
  *
- * Two facts follow from the generation. A lock word that holds a token of an older generation was
- * left by a worker that is gone. And nothing done in the name of a dead worker can be mistaken for
- * a action of its successor.
+ * Two facts follow from the generation. A lock word with a token of an older generation was left by
+ * a worker that is gone. And no action in the name of a dead worker can be mistaken for one of its
+ * successor.
  *
- * The generation is the one word that says what a slot is, and each change is one step of it:
+ * The generation is the one word that says what a slot is, and each change is one step of it. (An
+ * owner word is *of* a generation if it was written in it.)
  *
  *   even, and the owner word is of an earlier generation    free          claim: CAS of the owner word
  *   even, and the owner word is of this generation          its worker    leave: generation + 2
  *   odd                                                     gone          buried: generation + 1 (CAS)
  *                                                                         reaped: generation + 1
  *
- * Burying [B] is a CAS from the generation in which the worker was seen. Two cases: it is still that
- * worker's, then he is gone for everybody from this store on, and his locks may be taken over; or it
- * has been buried, has left, or has a successor: then the CAS fails and nothing happens. Otherwise
- * (going by the number of the slot, or by its thread) a second reaper, who has slept meanwhile, would
- * take the successor, who is alive. What is buried is reaped with the directory locked, by one at a
- * time; a reaper that dies or throws leaves an odd generation, and the next one goes on.
+ * To *bury* a worker is to declare it gone [B]: a CAS from the generation in which it was seen. Two
+ * cases: the generation still stands, then from this store on the worker is gone for everybody, and
+ * its locks may be taken over; or the worker has been buried, has left, or has a successor, then
+ * the CAS fails and nothing happens. Otherwise (by the number of the slot, or of the thread) a
+ * second reaper that was descheduled could bury the successor, which is alive. What is buried is
+ * reaped with the directory locked, by one worker at a time; if the reaper dies or throws, the
+ * generation stays odd, and the next one continues.
  *
- * Pollers ask `active`, one bit per attached slot, and look only at those: idle slots cost nothing.
- * A worker sets its bit before it first enters a section [A]. Against a poller's look at the bits:
- *   if our bit comes first, the poller sees it and looks at our section word;
- *   if the look comes first, it came after the poller's look at the write hand, so any section we
- *   enter afterwards loads a write hand at least as late as the poller's, and cannot find what was
- *   unlinked before it.
+ * Pollers load `active`, one bit per attached slot, and scan only those slots: idle ones cost
+ * nothing. A worker sets its bit before it first enters a section [A]. Against a poller's load:
+ *   if our bit comes first, the poller sees it and loads our section word;
+ *   if the load comes first, it came after the poller's load of the write hand, so any section that
+ *   we enter afterwards loads a write hand at least as late as the poller's, and cannot find what
+ *   was unlinked before it.
  *   Otherwise (a bit set after the first section) a poller would reuse what that section reads.
  *
  * Supervision is in shared memory too, so that every worker knows of it: a list of which worker
- * supervises which thread (`watch`). A place of it lies in each slot, whoever has the slot.
+ * (the *warden*) supervises which thread (its *ward*). Each slot has room for one element of that
+ * list, about any two workers.
  */
 
 import { Misuse } from '../base/errors.ts'
@@ -42,7 +45,9 @@ import { Header, MAX_WORKERS, WorkerSlot } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { Claim } from './claims.ts'
 
-/** A lock word: bit 0 says somebody sleeps, then slot + 1, then the low bits of the generation. */
+/**
+ * A token: bit 0 is the sleepers' bit of a lock, then slot + 1, then low bits of the generation.
+ */
 const SLOT_SHIFT = 1
 const GENERATION_SHIFT = 10
 const SLOT_MASK = (1 << (GENERATION_SHIFT - SLOT_SHIFT)) - 1
@@ -50,8 +55,9 @@ const GENERATION_MASK = (1 << 21) - 1
 const SLOTS_PER_WORD = 32
 
 /**
- * An owner word: low bits of the generation above those of the thread's number + 1, 0 for an unknown
- * thread. Threads whose numbers differ by 2^23 - 1 are taken for one: a process has to make that many.
+ * An owner word: low bits of the generation above those of the thread's number + 1, 0 for an
+ * unknown thread. Threads whose numbers differ by 2^23 - 1 are taken for one; no process makes that
+ * many.
  */
 const THREAD_BITS = 23
 const THREADS = 2 ** THREAD_BITS - 1
@@ -59,7 +65,7 @@ const OWNER_GENERATIONS = 2 ** (31 - THREAD_BITS)
 
 const NOBODY = 0
 
-/** A worker that was seen in its slot: the slot alone may be another's by now. */
+/** A worker: its slot with the generation in which it was seen. */
 export interface Seen {
   readonly slot: number
   readonly generation: number
@@ -79,8 +85,8 @@ export class Workers {
   // ---- coming and going --------------------------------------------------------------------
 
   /**
-   * Claims a free slot, and says so in `claim` by the same step. Misuse when there is none: more workers
-   * than the arena was made for.
+   * Claims a free slot, and records it in `claim`. Misuse when there is none: more workers than the
+   * arena was made for.
    */
   claim(call: string, thread: number, claim: Claim = new Claim()): number {
     const { memory, max } = this
@@ -89,7 +95,8 @@ export class Workers {
       const generation = this.generation(slot)
       const seen = memory.load(at)
       if (!isEven(generation) || isOf(seen, generation)) continue
-      // From an owner of an earlier generation: so if it succeeds, the generation has not changed.
+      // The expected owner is of an earlier generation, so if the CAS succeeds the generation still
+      // stands.
       const owner = ownerOf(generation, thread)
       claim.workers = this
       claim.generation = generation
@@ -108,9 +115,9 @@ export class Workers {
   }
 
   /**
-   * Gives the slot back, for the worker of `generation` itself or, when that is odd, for who reaped
-   * it. Its section words are 0 and its buckets are gone: the caller saw to it. False when it is
-   * that worker's no more.
+   * Gives the slot back: for the worker of `generation`, or for its reaper if that is odd. The
+   * caller has cleared its section words and emptied its caches. False when the slot is another's
+   * by now.
    */
   release(slot: number, generation: number = this.generation(slot)): boolean {
     const { memory } = this
@@ -120,8 +127,8 @@ export class Workers {
   }
 
   /**
-   * Says that the worker of `generation` is gone [B]: nobody is to hear of it but from its reaper, who
-   * may be anybody. False when it was said already, or the slot is another's by now.
+   * Declares the worker of `generation` gone [B]; any worker may then reap it. False when that was
+   * done before, or the slot is another's by now.
    */
   bury({ slot, generation }: Seen): boolean {
     return (
@@ -130,13 +137,13 @@ export class Workers {
   }
 
   /**
-   * Becomes the one who reaps the worker, in the name of him who signs with `token`. Undefined when
-   * there is nothing to reap, or somebody who lives has set out to do it.
+   * Makes the worker with `token` the one that reaps this one (its *heir*). Undefined when there is
+   * nothing to reap, or a living worker has set out to do it.
    *
-   * That only keeps two from doing it one after the other: with the directory locked who comes second
-   * finds the worker buried no more, whether or not the heir's word has stopped him, and however that
-   * was written. But he must not stay in that word: if the successor is buried in turn, nobody would
-   * reap it who thinks that its heir lives.
+   * The heir's word only keeps two workers from reaping one after the other; what is safe rests on
+   * the lock of the directory, under which the second one finds that the worker is not buried any
+   * more. But the heir's token must not stay in the word: if the successor of the dead worker is
+   * buried in turn, others would leave it to that heir as long as it lives.
    */
   beginReap(slot: number, token: number, generation = this.generation(slot)): Seen | undefined {
     const { memory } = this
@@ -150,12 +157,12 @@ export class Workers {
     if (heir !== token && !this.isGone(heir)) return undefined
     if (memory.cas(at, heir, token) !== heir) return undefined
     if (this.isBuried({ slot, generation })) return { slot, generation }
-    // It was reaped meanwhile: a successor's slot must not have us for its heir.
+    // It was reaped meanwhile: we must not be the heir of its successor.
     this.giveUp({ slot, generation }, token)
     return undefined
   }
 
-  /** Whoever set out to reap it does not: anybody may. */
+  /** The heir does not reap it after all: any worker may. */
   giveUp({ slot }: Seen, token: number): void {
     this.memory.cas(this.address(slot) + WorkerSlot.heir, token, NOBODY)
   }
@@ -165,7 +172,7 @@ export class Workers {
     return !isEven(generation) && this.generation(slot) === generation
   }
 
-  /** Those that are gone and that nobody who lives has set out to reap. */
+  /** Workers that are gone, without a living heir. */
   unreaped(): Seen[] {
     const all = this.all().map((slot) => ({ slot, generation: this.generation(slot) }))
     return all.filter(({ slot, generation }) => {
@@ -192,7 +199,7 @@ export class Workers {
     return this.claimedBy(thread).some((each) => each.slot === slot)
   }
 
-  /** Whether the slot is anybody's: attached, attaching, leaving, or to be reaped. */
+  /** Whether the slot is in use: attached, attaching, leaving, or to be reaped. */
   isClaimed(slot: number): boolean {
     const generation = this.generation(slot)
     return !isEven(generation) || isOf(this.owner(slot), generation)
@@ -213,19 +220,21 @@ export class Workers {
   }
 
   /**
-   * The name of the worker that has the slot now, or of the next if it is gone: another one for each
-   * generation, so that a late word about a dead worker is not taken for one about its successor.
+   * The id of the worker that has the slot now, or of the next one if it is gone. Each generation
+   * has another id, so late news of a dead worker is not taken for news of its successor.
    */
   idOf(slot: number): number {
     return nameOf(slot, this.generation(slot))
   }
 
-  /** The name of a worker that was seen. */
+  /** The id of a worker that was seen. */
   nameOf({ slot, generation }: Seen): number {
     return nameOf(slot, isEven(generation) ? generation : generation - 1)
   }
 
-  /** The worker of this name, if the slot is still its own, or it has died and was not reaped yet. */
+  /**
+   * The worker with this id, if the slot is still its own, or it has died and was not reaped yet.
+   */
   named(workerId: number): Seen | undefined {
     const slot = workerId % MAX_WORKERS
     const generation = this.generation(slot)
@@ -233,12 +242,12 @@ export class Workers {
     return nameOf(slot, alive) === workerId ? { slot, generation } : undefined
   }
 
-  /** How this worker signs lock words: never 0, different from every earlier owner of the slot. */
+  /** The worker's token in lock words: never 0, different from every earlier owner of the slot. */
   token(slot: number): number {
     return tokenOf(slot, this.generation(slot))
   }
 
-  /** Whether the worker that signed is gone, so that what it left behind may be taken over. */
+  /** Whether the worker with this token is gone, so that what it left may be taken over. */
   isGone(token: number): boolean {
     const slot = slotOf(token)
     return slot < 0 || slot >= this.max || this.token(slot) !== (token & ~1)
@@ -246,7 +255,7 @@ export class Workers {
 
   // ---- who supervises whom -------------------------------------------------------------------
 
-  /** Notes that the worker which signs with `token` supervises the thread. False: the list is full. */
+  /** Notes that the worker with `token` supervises the thread. False: the list is full. */
   watch(token: number, thread: number): boolean {
     const { memory } = this
     for (const at of this.places()) {
@@ -258,7 +267,7 @@ export class Workers {
     return false
   }
 
-  /** The thread is supervised no more, in the name of him who signs with `token`. */
+  /** The worker with `token` no longer supervises the thread. */
   unwatch(token: number, thread: number): void {
     const at = this.watches(token).find((each) => each.thread === thread)?.at
     if (at === undefined) return
@@ -274,7 +283,7 @@ export class Workers {
       .filter((thread) => thread >= 0)
   }
 
-  /** The worker supervises nobody any more. */
+  /** The worker no longer supervises any thread. */
   unwatchAll(token: number): void {
     for (const { at } of this.watches(token)) {
       this.memory.store(at + WorkerSlot.ward, 0)
@@ -282,12 +291,12 @@ export class Workers {
     }
   }
 
-  /** From now on `to` supervises what `from` did. Done by who signs with `from`, or when he is gone. */
+  /** From now on `to` supervises what `from` did. Called by `from`, or when it is gone. */
   handOver(from: number, to: number): void {
     for (const { at } of this.watches(from)) this.memory.store(at + WorkerSlot.warden, to)
   }
 
-  /** The slot of a living worker that supervises the one in this slot; undefined if nobody does. */
+  /** The slot of a living worker that supervises the one in this slot; undefined if none does. */
   wardenOf(slot: number): number | undefined {
     const { memory } = this
     const generation = this.generation(slot)
@@ -310,7 +319,7 @@ export class Workers {
 
   // ---- words ---------------------------------------------------------------------------------
 
-  /** Where the slot's worker notes that runs of pages are marked as reserved by it. */
+  /** The word in which the slot's worker notes that runs of pages are reserved by it. */
   reservingAt(slot: number): number {
     return this.address(slot) + WorkerSlot.reserving
   }
@@ -347,7 +356,7 @@ export class Workers {
   }
 }
 
-/** What the owner word says of a slot that a thread has claimed in this generation. */
+/** The owner word of a slot that a thread has claimed in this generation. */
 export function ownerOf(generation: number, thread: number): number {
   const low = thread === UNKNOWN_THREAD ? 0 : 1 + (thread % THREADS)
   return ageOf(generation) * 2 ** THREAD_BITS + low
@@ -358,7 +367,7 @@ function isOf(owner: number, generation: number): boolean {
   return owner >>> THREAD_BITS === ageOf(generation)
 }
 
-/** Not 0 in the first generation, in which the owner word of a fresh arena says 0. */
+/** Not 0 in the first generation, since the owner words of a fresh arena are 0. */
 function ageOf(generation: number): number {
   return ((generation >>> 1) + 1) % OWNER_GENERATIONS
 }
@@ -367,12 +376,12 @@ function isEven(generation: number): boolean {
   return (generation & 1) === 0
 }
 
-/** The name of the worker of this generation, or of the next if it is odd. */
+/** The id of the worker of this generation, or of the next one if it is odd. */
 function nameOf(slot: number, generation: number): number {
   return (((generation + 1) >>> 1) & GENERATION_MASK) * MAX_WORKERS + slot
 }
 
-/** How the worker of this generation signs. */
+/** The token of the worker of this generation. */
 export function tokenOf(slot: number, generation: number): number {
   return ((generation & GENERATION_MASK) << GENERATION_SHIFT) | ((slot + 1) << SLOT_SHIFT)
 }

@@ -173,7 +173,7 @@ export const DEATH_TRIALS: readonly Trial[] = [
   byArena('death in pages with a redo record', [
     'pages: a promise is not kept',
     PAGES,
-    'this.table.rebuild();\n        this.keepPromise();',
+    'this.table.rebuild();\n        this.redo();',
     'this.table.rebuild();',
   ]),
   byArena('death in pages with a redo record', [
