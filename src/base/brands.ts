@@ -1,11 +1,10 @@
 /**
- * Numbers that mean something are types.
+ * Types for numbers with a meaning.
  *
- * An address, a sequence and a worker's number are all small integers, and mixing two of them up is
- * the classic fault of code over a flat memory: free the goal, poll the item. A brand makes each
- * its own type for the compiler and costs nothing when the program runs. Handing a plain number
- * back in - one that came through `postMessage`, say - takes an explicit `as Item`, which is the
- * right place to ask oneself whether it still is one.
+ * An address, a sequence and a worker's number are all small integers, and mixing up two of them is
+ * a common bug in code over flat memory: freeing the goal, polling the item. A brand makes each a
+ * type of its own for the compiler, and costs nothing at run time. A plain number, for example one
+ * that came through `postMessage`, needs an explicit `as Item`: check there that it still is one.
  *
  * Zero always means "none": no item, no goal. (Worker 0 is a worker.)
  */
@@ -20,17 +19,17 @@ declare const kind: unique symbol
 export type Item = number & { readonly [kind]: 'item' }
 
 /**
- * What to wait for: the sequence that `smr.advance()` returned. `smr.poll(goal)` tells whether every
- * section that was open then has ended. A point on a circle: compare two of them with seq.ts only.
- * It means something only in its own domain.
+ * What `smr.advance()` returns: `smr.poll(goal)` tells whether every section that was open then has
+ * ended. A point on a circle: do not compare two of them with `<`. It means something only in its
+ * own domain.
  */
 export type Goal = number & { readonly [kind]: 'goal' }
 
 /**
- * A worker's name in its arena: slot + 256 x the slot's generation, so that a slot's next worker has
- * another name. For the first to use a slot it is the slot itself, 0 to `maxWorkers - 1`.
+ * A worker's id in its arena: slot + 256 x the slot's generation, so the next worker in the slot
+ * has another id. For the first to use a slot it is the slot itself, 0 to `maxWorkers - 1`.
  */
 export type WorkerId = number & { readonly [kind]: 'worker' }
 
-/** The null item, as code that links records writes it. */
+/** The null item, for code that links records. */
 export const NULL_ITEM: Item = 0 as Item

@@ -1,18 +1,18 @@
 /**
- * What can go wrong, in three shapes, and how each is told.
+ * The errors of the library. There are three kinds:
  *
- *   Misuse      the caller asked for something that must not be done: a foreign item, a nested
- *               section, an absurd option. Thrown before anything has changed.
- *   Exhausted   there is no memory (or no slot) to be had now. Says how much is live, cached and
- *               pending, because "full" and "full, but expiring" want different remedies.
- *   Corruption  shared memory does not say what our own invariants promise: a stray write.
+ *   Misuse      the call is wrong: a foreign item, a nested section, an impossible option. Thrown
+ *               before anything has changed.
+ *   Exhausted   there is no memory, slot or time left. Says how much is live, cached and pending,
+ *               because "full" and "full, but soon reclaimed" want different remedies.
+ *   Corruption  shared memory breaks an invariant of the library: a stray write.
  *
  * A message names the call, the thing, the number and the remedy, in that order; the same facts
  * are fields of the error, so that programs need not parse sentences.
  *
- * Checks come at three prices: always (misuse that would corrupt), in arenas created with
+ * There are three levels of checks: always (misuse that would corrupt), in arenas created with
  * `checks: true` (a relation between words), and in tests only (a walk; see the `check*` functions
- * beside each structure).
+ * of each structure).
  */
 
 /** Facts of an error, as plain values. */
@@ -58,8 +58,9 @@ export class Corruption extends UmaSmrError {
 }
 
 /**
- * Says a value in a message: strings quoted, everything else as it prints. Never throws: what it is
- * asked to say is often the very thing that is wrong, a proxy that was revoked or a getter that throws.
+ * A value as text for a message: strings quoted, everything else as it prints. Never throws,
+ * although the value is often what is wrong: a revoked proxy, or an object with a getter that
+ * throws.
  */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
@@ -69,7 +70,7 @@ export function show(value: unknown): string {
   return String(value)
 }
 
-/** The name of a function, or of what made an object; `otherwise` where there is none to be had. */
+/** The name of a function, or of an object's constructor; `otherwise` if there is none. */
 function nameOf(value: object, otherwise: string): string {
   try {
     const named: unknown = typeof value === 'function' ? value : value.constructor
@@ -109,13 +110,13 @@ export function onlyOptions(call: string, options: unknown, known: readonly stri
   }
 }
 
-/** Misuse unless options were given, whatever they are. */
+/** Misuse unless `options` is an object. */
 export function assertObject(call: string, options: unknown): asserts options is object {
   if (typeof options === 'object' && options !== null && !Array.isArray(options)) return
   throw new Misuse(`${call}: options are ${show(options)}; give an object`)
 }
 
-/** What a verb says that was given no function to run. The verb asks: it may be on a fast path. */
+/** The error for a missing function. The verb itself checks, since it may be on a fast path. */
 export function noFunction(call: string, fn: unknown): Misuse {
   return new Misuse(`${call}: fn is ${show(fn)}; give a function`)
 }

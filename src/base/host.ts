@@ -1,8 +1,8 @@
 /**
- * The little that depends on where we run: which thread this is, what time it is, what comes later.
+ * What depends on the host: the number of the thread, the time, timers, warnings.
  *
  * Everything is feature-detected, nothing is imported: the same core runs in Node, browsers, Bun
- * and Deno. What a host cannot tell has a safe default that is named at each function.
+ * and Deno. If a host does not have something, each function names its safe default.
  */
 
 import { Misuse, show } from './errors.ts'
@@ -33,20 +33,20 @@ interface HostScope {
 
 const scope = globalThis as unknown as HostScope
 
-// Time comes from one place, and is taken when this module is loaded: clock, timers and turns belong
-// together, and whoever exchanges one of them later (a test with fake timers) does not stop our waits.
-// Functions of our own besides: the global `performance` is a getter, and slower than its clock.
+// Timers and clock are taken once, when this module is loaded: they belong together, and a test
+// with fake timers that replaces one of them later must not stop our waits. As local constants they
+// are also faster: the global `performance` is a getter.
 const { setImmediate, setTimeout: setTimer, MessageChannel, performance } = scope
 const clock = performance?.now.bind(performance)
 const origin = performance?.timeOrigin ?? 0
 const { now: dateNow } = Date
 
-/** Unknown threads are told apart from thread 0, which is Node's main thread. */
+/** Not 0, which is Node's main thread. */
 export const UNKNOWN_THREAD: number = -1
 
 /**
  * This thread's number, the same one its parent sees as `worker.threadId`.
- * Unknown outside Node-like hosts, and on Node before 20.16: name the worker by hand there.
+ * Unknown outside Node-like hosts, and on Node before 20.16: reap by hand there.
  */
 export function threadId(): number {
   const threads = scope.process?.getBuiltinModule?.('node:worker_threads') as
@@ -66,7 +66,9 @@ export interface SupervisedWorker {
   once(event: 'exit', listener: () => void): unknown
 }
 
-/** The number of a worker's thread; Misuse when it cannot tell us that it exits, or has exited. */
+/**
+ * The number of a worker's thread; Misuse if it has exited, or this host cannot report its exit.
+ */
 export function exitingThread(worker: unknown): number {
   const { threadId: thread, once } = (worker ?? {}) as Partial<SupervisedWorker>
   const known = threadId() !== UNKNOWN_THREAD
@@ -81,14 +83,14 @@ export function now(): number {
   return clock === undefined ? dateNow() : origin + clock()
 }
 
-/** Lets other tasks of this thread's event loop run, then goes on. */
+/** Resolves after `ms`; other tasks of the event loop run meanwhile. */
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
     setTimer(resolve, ms)
   })
 }
 
-/** What follows a task through its awaits. */
+/** A value that follows a task through its awaits: Node's AsyncLocalStorage. */
 export interface AsyncScope<T> {
   run<R>(value: T, fn: () => R): R
   getStore(): T | undefined
@@ -102,12 +104,12 @@ export function asyncScope<T>(): AsyncScope<T> | undefined {
   return hooks && new hooks.AsyncLocalStorage()
 }
 
-/** What a test throws through a thread that it takes off its processor: no error, and no news to anybody. */
+/** The model checker throws it to suspend a thread: not an error, so not reported. */
 const SUSPENDED = Symbol.for('uma-smr: suspend this thread')
 
 /**
- * Says that something went wrong where nobody is there to catch it: a process warning in Node, what
- * `reportError` does elsewhere. Never throws, whatever it is told: its caller has to go on.
+ * Reports an error that no caller can catch: a process warning in Node, `reportError` elsewhere.
+ * Never throws, since its caller has to go on.
  */
 export function report(error: unknown): void {
   if (error === SUSPENDED) return
@@ -116,13 +118,13 @@ export function report(error: unknown): void {
       scope.process.emitWarning(error instanceof Error ? error : `uma-smr: ${show(error)}`)
     } else scope.reportError?.(error)
   } catch {
-    // The host would not hear of it, and there is nobody else.
+    // The host has refused it, and there is no other place to report it to.
   }
 }
 
 /**
- * Calls back once after `ms`; with 0, after this turn. Unless `keepAlive`, the host may end the
- * thread before, if nothing else keeps it.
+ * Calls back once after `ms`; with 0, after this turn. Unless `keepAlive`, the thread may end
+ * before that, if nothing else keeps it alive.
  */
 export function later(callback: () => void, ms: number, keepAlive: boolean): void {
   if (ms === 0) endOfTurn(callback)
@@ -132,16 +134,16 @@ export function later(callback: () => void, ms: number, keepAlive: boolean): voi
   }
 }
 
-/** The host need not wait for this timer: Node and Bun say so to the timer, Deno has a number. */
+/** The timer does not keep the thread alive. In Node and Bun it has a method; in Deno, a number. */
 function unref(timer: unknown): void {
   if (typeof timer === 'number') scope.Deno?.unrefTimer?.(timer)
   else (timer as { unref?(): void }).unref?.()
 }
 
 /**
- * Calls back every `ms` until the answer is false, each time with nothing else on the stack: from a
- * microtask, so not even whoever plays the timers himself can call back inside another call. The
- * host may end the thread meanwhile.
+ * Calls back every `ms` until `check` returns false, each time with nothing else on the stack: from
+ * a microtask, so that even fake timers cannot call back inside another call. It does not keep the
+ * thread alive.
  */
 export function repeat(check: () => boolean, ms: number): void {
   const look = (): void => {
@@ -152,7 +154,8 @@ export function repeat(check: () => boolean, ms: number): void {
 
 /**
  * Calls back once, after this turn of the event loop: when the running task and all its microtasks
- * are over. `setImmediate` where there is one (Node, Bun, Deno), a message to ourselves in browsers.
+ * are over. By `setImmediate` where there is one (Node, Bun, Deno), by a message to itself in
+ * browsers.
  */
 export function endOfTurn(callback: () => void): void {
   if (setImmediate !== undefined) setImmediate(callback)
@@ -160,7 +163,7 @@ export function endOfTurn(callback: () => void): void {
   else setTimer(callback, 0)
 }
 
-/** One channel for all turns: opening one costs more than the turn. */
+/** One channel for all turns: opening one is expensive. */
 let channel: Channel | undefined
 const due: (() => void)[] = []
 

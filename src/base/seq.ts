@@ -1,13 +1,13 @@
 /**
  * Sequence numbers on a circle of 2^32. Pure arithmetic: no memory, no clock.
  *
- * A domain's two hands, its readers' published values and the goals on retired buckets are all
+ * The two hands of a domain, what its readers publish, and the goals on retired buckets are all
  * `Seq`. They wrap, so "earlier" means "less than half a circle behind", and the only legal
- * comparison is the sign of a difference taken in 32 bits. Comparing two of them with `<` is wrong
- * exactly once in 2^32 steps, which is why the test configuration starts just below the wrap.
+ * comparison is the sign of a difference taken in 32 bits. `<` would be wrong once in 2^32 steps,
+ * which is why the tests start just below the wrap.
  *
- * Valid values are odd: the first one is odd and every step is even. So 0 can say "not in a
- * section" and no amount of wrapping ever produces it. (FreeBSD: SMR_SEQ_INVALID, SMR_SEQ_INIT.)
+ * Valid values are odd: the first one is odd and every step is even. So 0 can mean "not in a
+ * section", and wrapping never produces it. (FreeBSD: SMR_SEQ_INVALID, SMR_SEQ_INIT.)
  */
 
 declare const kind: unique symbol
@@ -20,8 +20,8 @@ export const INVALID = 0 as Seq
 
 /**
  * How far apart the two hands may get: a quarter of the circle. Half would do for the arithmetic;
- * the other quarter is room for writers that all pass the check at once, and for a reader that
- * naps between looking at the clock and publishing what it saw.
+ * the other quarter is room for writers that all pass the check at once, and for a reader that is
+ * descheduled between loading the clock and publishing what it loaded.
  */
 export const MAX_DELTA: number = 2 ** 30
 
@@ -38,7 +38,7 @@ export function leq(a: Seq, b: Seq): boolean {
   return ((a - b) | 0) <= 0
 }
 
-/** The later by `steps`, wrapping. */
+/** `seq` plus `steps`, wrapping. */
 export function forward(seq: Seq, steps: number): Seq {
   return ((seq + steps) | 0) as Seq
 }

@@ -7,16 +7,15 @@
  *       else cursor.next()
  *     }
  *
- * Or without an allocation for each walk's result: `while ((item = cursor.advance()) !== 0)`.
+ * Or, without an iterator object for each walk: `while ((item = cursor.advance()) !== 0)`.
  *
- * It stands on the pointer word that leads to the element, not on the element, so that erasing takes
- * one look and one store in singly linked queues too, whose `remove` has to walk. Each turn must call
- * exactly one of `next` and `erase`; the loop's variable changes with the next turn. Nothing else may
- * change the queue around the element meanwhile.
+ * The cursor holds the pointer word that leads to the element, so erasing takes one load and one
+ * store, also in singly linked queues, whose `remove` has to walk. Each step must call exactly one
+ * of `next` and `erase`. No other call may change the queue around the element meanwhile.
  *
- * After XNU's smrq_serialized_iter, which asserts the same. Differences: here erasing the last element
- * of a tail queue moves the queue's `last` (XNU passes none, and leaves it on the erased element);
- * a queue that was changed during the turn is Misuse.
+ * After XNU's smrq_serialized_iter, which asserts the same. Differences: erasing the last element
+ * of a tail queue moves the queue's `last` (XNU leaves it on the erased element); a queue that was
+ * changed during the step is Misuse.
  */
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
@@ -24,15 +23,15 @@ import { Misuse } from '../base/errors.ts'
 import type { Linkage } from './linkage.ts'
 
 /**
- * One walk of the writer whose turn it is. Get it with `queue.iterate()`. Never blocks; legal inside
- * a section.
+ * One walk of the writer whose turn it is. Get it with `queue.iterate()`. Never blocks; legal
+ * inside a section.
  */
 export class SmrCursor implements Iterable<Item> {
   private readonly links: Linkage
-  /** The pointer word that leads to the element of this turn, or to that of the next one. */
+  /** The pointer word that leads to the current element, or to the next one. */
   private at: number
   private item: Item = NULL_ITEM
-  /** Turns so far: more than there can be elements, and the queue is a circle. */
+  /** Steps so far. More than there can be elements: the queue is a circle. */
   private steps = 0
   /** Whether `next` or `erase` has been called for it. */
   private decided = true
@@ -43,12 +42,12 @@ export class SmrCursor implements Iterable<Item> {
     this.at = links.head
   }
 
-  /** The element of this turn; 0 before the first one and at the end. Never throws. */
+  /** The current element; 0 before the first one and at the end. Never throws. */
   get current(): Item {
     return this.item
   }
 
-  /** Begins a turn: its element, or 0 at the end. Misuse if the turn before decided nothing. */
+  /** Goes to the next element; 0 at the end. Misuse if neither `next` nor `erase` was called. */
   advance(): Item {
     if (!this.decided) {
       throw this.misuse('advance', 'neither next nor erase was called for it; call one of them')
@@ -59,21 +58,21 @@ export class SmrCursor implements Iterable<Item> {
     return this.item
   }
 
-  /** The element stays. Misuse without an element, or when its turn has been decided. */
+  /** Keeps the element. Misuse without an element, or if it was kept or erased already. */
   next(): void {
     this.decide('next')
     this.at = this.links.after(this.item)
   }
 
   /**
-   * Takes the element out, in a few steps for any queue; its `next` stays for readers [Q2]. Free it as
-   * after `remove`. Misuse as `next`, Corruption as `remove`; then nothing has changed.
+   * Takes the element out, in a few steps for any queue; its `next` stays for readers [Q2]. Free it
+   * as after `remove`. Misuse as `next`, Corruption as `remove`; then nothing has changed.
    */
   erase(): void {
     this.decide('erase', () => this.links.unlink(this.at, this.item))
   }
 
-  /** The turns that are left, as a loop takes them. Errors as `advance`. */
+  /** The remaining elements, for a loop. Errors as `advance`. */
   *[Symbol.iterator](): Generator<Item, void, void> {
     for (let item = this.advance(); item !== 0; item = this.advance()) yield item
   }

@@ -1,42 +1,45 @@
 /**
- * Linkage: how one atomic store at a time changes a queue under its readers' feet.
+ * Linkage: how one atomic store at a time changes a queue while readers walk it.
  *
  *      word before        element             next               the words are queueWords.ts's
  *     +-----------+     +---------+        +---------+
  *     |   item    | --> | .. next | ---->  | .. next | --> ...
  *     +-----------+     +---------+        +---------+
  *
- * Each change is prepared where no reader looks, and done by ONE atomic store to ONE pointer word: for
- * a reader there is a before and an after and nothing else. (A kernel has a relaxed store here and
- * there, where what it stores was published before. The language has none.) What stands behind the
- * word - `prev` of the next element, or `last` - is put right afterwards, for the next writer. A writer
- * that dies in between leaves a queue that readers find right, and `repair` does the rest.
+ * Each change is prepared where no reader can see it, and done by ONE atomic store to ONE pointer
+ * word: a reader finds the queue before or after it, and nothing else. (A kernel has a relaxed
+ * store in some places, where what it stores was published before. JavaScript has none.) The word
+ * behind the pointer word - `prev` of the next element, or `last` - is corrected afterwards, for
+ * the next writer. If a writer dies in between, the queue is right for readers, and `repair` does
+ * the rest.
  *
  *   [Q1] publication: `next` of the new element, then the word before it.
- *        A reader that loads the word before the store passes by; one that loads it afterwards gets
- *        the new element, with all that was written to it and the way onward. Otherwise (the two in
- *        the other order, or the word stored plainly) a reader stands on an element that leads
- *        nowhere, or reads fields that are not there yet.
+ *        A reader that loads the word before the store does not meet the element; one that loads it
+ *        afterwards gets the new element, with its fields and its `next`. Otherwise (the stores in
+ *        the other order, or the word stored plainly) a reader gets an element that leads nowhere,
+ *        or reads fields that are not there yet.
  *   [Q2] unlink: the word before gets `next` of the element, whose own `next` stays.
- *        A reader that loads the word before the store stands on the element, and goes on from there
- *        along a way that is still right; if what it meets there is unlinked later, then for a goal
- *        that its section holds back. One that loads the word afterwards never sees the element, and
+ *        A reader that loads the word before the store gets the element, and its `next` still leads
+ *        on correctly; what the reader meets there may be unlinked later, but then for a goal that
+ *        its section holds back. One that loads the word afterwards does not meet the element, and
  *        gets the next one from our store, which comes after that one's publication.
  *        Otherwise (`next` is cleared) the reader on the element takes it for the last one.
  *   [Q3] append: the word at dst's end gets src's first element.
  *        A reader that loads the word before the store ends where dst ended; one that loads it
- *        afterwards goes on to all of src. Readers of src notice nothing: no word that they
- *        follow has changed. Otherwise (src is emptied) they would lose what they came for.
- *   [Q4] replacement is [Q1] and [Q2] in one store: `next` of the new element is what that of the
- *        old one is and stays. A reader finds the one or the other, never both or neither.
+ *        afterwards goes on to all of src. Readers of src are not affected: no word that they
+ *        follow has changed. Otherwise (src is emptied) they would lose the elements that they came
+ *        for.
+ *   [Q4] replacement is [Q1] and [Q2] in one store: `next` of the new element is a copy of that of
+ *        the old one, which stays. A reader finds one of the two, never both or neither.
  *
- * Someone may stand on an unlinked element as long as a section is open that was open then: it must
- * not be freed before its goal, as ever. It may be inserted elsewhere before that, since `next` of what
- * is inserted is stored atomically too; readers that stand on it then go on in the other queue.
+ * A reader may be on an unlinked element as long as a section is open that was open at the unlink:
+ * as ever, it must not be freed before its goal is met. It may be inserted elsewhere before that,
+ * since `next` of what is inserted is stored atomically too; readers on it then go on in the other
+ * queue.
  *
- * Differences from XNU's __smrq_serialized_*: more is checked, and all of it before anything changes;
- * the element that is removed from a singly linked queue must be in it; append is right for every
- * pair of queues, empty ones too, and erasing the last element of a tail queue moves `last`.
+ * Differences from XNU's __smrq_serialized_*: more is checked, and all of it before anything
+ * changes; the element that is removed from a singly linked queue must be in it; append is right
+ * for every pair of queues, empty ones too; erasing the last element of a tail queue moves `last`.
  */
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
@@ -45,13 +48,13 @@ import { QueueWords } from './queueWords.ts'
 
 /** One queue, as its writers change it. */
 export class Linkage extends QueueWords {
-  /** An empty queue. Atomic, for readers may be about to look. */
+  /** Makes the queue empty. Atomic, since readers may be loading the head. */
   init(): void {
     this.memory.store(this.head, 0)
     this.setBehind(this.head, NULL_ITEM)
   }
 
-  /** Puts an element behind pointer word `at`, before all that it leads to. */
+  /** Inserts an element behind pointer word `at`. */
   insert(verb: string, at: number, item: Item): void {
     this.wordOf(verb, item)
     const next = this.follow(at)
@@ -84,7 +87,7 @@ export class Linkage extends QueueWords {
     if (this.shape.doubly) this.memory.poke(this.prevOf(old), 0)
   }
 
-  /** Lets our end lead to the elements of `src`. */
+  /** Makes our last pointer word lead to the elements of `src`. */
   append(verb: string, src: Linkage): void {
     this.checkKind(verb, src)
     const { memory } = this
@@ -104,11 +107,11 @@ export class Linkage extends QueueWords {
     this.setBehind(srcEnd, NULL_ITEM)
   }
 
-  /** Lets pointer word `at` lead to `item`, and that to `next`. */
+  /** Makes pointer word `at` lead to `item`, and that to `next`. */
   private publish(at: number, item: Item, next: Item): void {
     const { memory } = this
     const word = this.after(item)
-    // Atomic although it is not published yet: a reader may still stand on it, see above.
+    // Atomic although it is not published yet: a reader may still be on it, see above.
     memory.store(word, next)
     if (this.shape.doubly) memory.poke(this.prevOf(item), at)
     memory.store(at, item) // [Q1]
@@ -117,9 +120,9 @@ export class Linkage extends QueueWords {
 
   // ---- all of it ---------------------------------------------------------------------------
 
-  /** Makes `prev` and `last` again from the pointer words. Answers the number of elements. */
+  /** Makes `prev` and `last` again from the pointer words. Returns the number of elements. */
   repair(): number {
-    this.seek(() => false) // All pointer words are sound, or nothing is changed.
+    this.seek(() => false) // First check all pointer words: if one is wrong, nothing changes.
     let count = 0
     const end = this.seek((item, at) => {
       this.setBehind(at, item)
@@ -144,7 +147,7 @@ export class Linkage extends QueueWords {
 
   // ---- refusals ----------------------------------------------------------------------------
 
-  /** An element that is one of its own neighbours would lead to itself. */
+  /** Misuse if the element is next to its new place already: it would lead to itself. */
   private checkNew(verb: string, item: Item, at: number, next: Item): void {
     if (item === next || this.after(item) === at) throw this.known(verb, item)
   }

@@ -1,65 +1,66 @@
 /**
- * Pointers: one word that holds an item, and the ways to get at it.
+ * Pointers: one word that holds an item, and the ways to access it.
  *
- * Who may use a way depends on what keeps the item, and the word, from changing under the caller:
+ * The name of an access says what keeps the item, and the word, from changing under the caller:
  *
  *   entered        a read section is open: whatever is found stays what it is until `exit`
  *   serialized     writers take turns, under a lock or in one thread, and it is our turn; readers
- *                  look whenever they like
+ *                  may load at any time
  *   unserialized   nobody else can reach the word: it is not published yet, or its goal is met
- *   unsafe         none of these: good for a comparison or for print, not to be followed
+ *   unsafe         nothing does: for comparisons and print, not to be followed
  *
- * Two worlds of accesses. JavaScript knows atomics, which are all sequentially consistent, and plain
- * accesses, which are ordered with nothing; there is no acquire or release in between, and a load
- * through an address that was loaded before is not ordered after it. So, of a reader R and a writer:
+ * JavaScript has two kinds of accesses: atomics, which are all sequentially consistent, and plain
+ * accesses, which are not ordered with anything. There is no acquire or release in between, and a
+ * load through an address that was loaded before is not ordered after it. So, of a reader R and a
+ * writer:
  *
  *   [P1] publication: the item's fields are plain stores, then the word is stored atomically.
- *        If R's load returns the item, it read from that store (or from one that came after, by a
- *        writer whose turn followed ours), and the fields are there. If it returns what
- *        stood before, R does not know of the item. Otherwise (either of the two is plain) R may get
- *        the item and read its fields from before.
- *   [P2] a word that readers may race with is only ever stored atomically, even to clear it, where a
- *        kernel has a plain store. R gets the old value or the new one. Otherwise that is a data
- *        race, about which the language promises little and the explorer in test/model complains.
+ *        If R's load returns the item, it read from that store (or from a later one, by a writer
+ *        whose turn came after ours), and the fields are there. If it returns what stood before, R
+ *        does not know the item. Otherwise (either of the two is plain) R may get the item and read
+ *        its fields from before.
+ *   [P2] a word that readers may be loading is only stored atomically, even to clear it, where a
+ *        kernel has a plain store. R gets the old value or the new one. Otherwise (plainly) that is
+ *        a data race: the language promises little about it, and the model checker refuses it.
  *
- * Plain, hence cheap, are therefore only: `unserializedLoad`, `unserializedStore` and `initStore`,
- * since nobody else can reach the word; and `serializedLoad`, since whoever else may store
- * to it has had its turn, which ended before ours began, and readers only load.
+ * So only these are plain, and cheap: `unserializedLoad`, `unserializedStore` and `initStore`,
+ * since nobody else can reach the word; and `serializedLoad`, since the turn of every other writer
+ * has ended before ours began, and readers only load.
  *
- * The source is XNU's smr.h; FreeBSD's smr_types.h has the same ways for fewer occasions. Differences:
+ * The source is XNU's smr.h; FreeBSD's smr_types.h has fewer of these accesses. Differences:
  * `enteredLoad` and `enteredLoadAcquire` are the same load, `serializedStore` and
- * `serializedStoreRelaxed` the same store, each kept for what it says about the caller; `clearStore`
- * is atomic; values are checked. The forms that assert throw, in every build.
+ * `serializedStoreRelaxed` the same store; both names are kept for what they say about the caller.
+ * `clearStore` is atomic; values are checked. The forms that assert throw, in every build.
  */
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { integer, Misuse, show } from '../base/errors.ts'
 import { type Memory, memoryOf } from '../memory/memory.ts'
 
-/** Whatever has the arena's memory: an `Arena`. */
+/** An object with the arena's memory: an `Arena`. */
 export interface HasMemory {
   /** @internal */
   readonly memory: Memory
 }
 
-/** Whatever knows whether a read section is open: an `Smr`. */
+/** An object that knows whether a read section is open: an `Smr`. */
 export interface Sections {
   assertEntered(): void
 }
 
 /**
  * The word at `address` as a pointer: a field of an item, or `arena.root(name)`. Misuse unless the
- * address is an integer and inside the arena. Touches nothing; legal anywhere, and cheap enough to
- * be made for one use. Never blocks; legal inside a section.
+ * address is an integer and inside the arena. Does not access the word; cheap enough to be made for
+ * one use. Never blocks; legal inside a section.
  */
 export function pointer(arena: HasMemory, address: number): SmrPointer {
   return new SmrPointer(memoryOf('pointer', arena), address)
 }
 
 /**
- * One word that holds an item or null, 0. None of its ways blocks, and all of them are legal inside a
- * section and outside, as far as their name says; stores throw Misuse for a value that is no item of
- * this arena and not 0.
+ * One word that holds an item or null, 0. None of its verbs blocks, and all are legal inside a
+ * section and outside, as far as their names allow. Stores throw Misuse for a value that is neither
+ * an item of this arena nor 0.
  */
 export class SmrPointer {
   /** Index of the word in `arena.words`. */
@@ -75,7 +76,7 @@ export class SmrPointer {
   // ---- entered -----------------------------------------------------------------------------
 
   /**
-   * The item, for a reader with a section open: it stays what it is until `exit`. Atomic [P1]. XNU
+   * The item, for a reader with a section open: it is not reused until `exit`. Atomic [P1]. XNU
    * smr_entered_load, FreeBSD smr_entered_load. Throws nothing.
    */
   enteredLoad(): Item {
@@ -84,7 +85,7 @@ export class SmrPointer {
 
   /**
    * The same load, for readers that rely on more than the item: what the writer did to other words
-   * before it stored this one. XNU smr_entered_load_acquire; here each load has that strength.
+   * before it stored this one. XNU smr_entered_load_acquire; here every load is that strong.
    */
   enteredLoadAcquire(): Item {
     return this.enteredLoad()
@@ -118,9 +119,9 @@ export class SmrPointer {
   }
 
   /**
-   * Stores an item that readers can reach already, as a removal does with what follows. XNU
-   * smr_serialized_store_relaxed, which saves a barrier; here it is the same store, for readers may be
-   * loading the word [P2].
+   * Stores an item that readers can reach already; a removal does that. XNU
+   * smr_serialized_store_relaxed, which saves a barrier; here it is the same store, since readers
+   * may be loading the word [P2].
    */
   serializedStoreRelaxed(value: Item): void {
     this.put('serializedStoreRelaxed', value)
@@ -128,7 +129,7 @@ export class SmrPointer {
 
   /**
    * Publishes the item and returns the one before. The only store that several writers may do at
-   * once: each gets what it has replaced, to free it. XNU smr_serialized_swap.
+   * the same time: each gets what it has replaced, to free it. XNU smr_serialized_swap.
    */
   serializedSwap(value: Item): Item {
     return this.memory.swap(this.address, this.checked('serializedSwap', value)) as Item
@@ -174,24 +175,24 @@ export class SmrPointer {
   }
 
   /**
-   * The first store to a word, before anybody can reach it. Plain: what publishes the word publishes
-   * its content. XNU smr_init_store.
+   * The first store to a word, before any other worker can reach it. Plain: what publishes the word
+   * publishes its content too. XNU smr_init_store.
    */
   initStore(value: Item): void {
     this.memory.poke(this.address, this.checked('initStore', value))
   }
 
   /**
-   * Stores null. Always allowed: nothing needs to be there before null is found. Atomic all the
-   * same, for readers may be loading the word [P2]. XNU smr_clear_store.
+   * Stores null. Always legal, since null needs nothing to be written before. Still atomic, since
+   * readers may be loading the word [P2]. XNU smr_clear_store.
    */
   clearStore(): void {
     this.memory.store(this.address, NULL_ITEM)
   }
 
   /**
-   * What the word holds, as a number: what it names may be gone by now. For comparisons, "is it
-   * empty", and print. Legal anywhere. Atomic, for it may be changing. XNU smr_unsafe_load.
+   * The value of the word, as a number: the item may be gone by now. For comparisons, "is it
+   * empty", and print. Legal anywhere. Atomic, since it may be changing. XNU smr_unsafe_load.
    */
   unsafeLoad(): number {
     return this.memory.load(this.address)
@@ -201,7 +202,7 @@ export class SmrPointer {
     this.memory.store(this.address, this.checked(verb, value))
   }
 
-  /** A value that is no word of the arena would send readers out of it. */
+  /** Misuse for a value outside the arena, where readers would follow it. */
   private checked(verb: string, value: Item): Item {
     const words = this.memory.words.length
     if (typeof value === 'number' && value >>> 0 === value && value < words) return value

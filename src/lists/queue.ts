@@ -3,9 +3,9 @@
  *
  *                 head                links in an item    inserts at       remove
  *   SmrSList      first               next                the head         walks
- *   SmrList       first               next, prev          the head         one look
+ *   SmrList       first               next, prev          the head         one load
  *   SmrStailQ     first, last         next                head and tail    walks
- *   SmrTailQ      first, last         next, prev          head and tail    one look
+ *   SmrTailQ      first, last         next, prev          head and tail    one load
  *
  *     const zone = arena.zone('jobs', { bytes: 32, smr })        // items: key, link, link, ...
  *     const jobs = new SmrTailQ(arena, { head, link: 1 })        // in each worker; init in one
@@ -14,23 +14,23 @@
  *       for (let it = jobs.enteredFirst(); it !== 0; it = jobs.enteredNext(it)) look(it)
  *     })
  *
- * Readers go forward only. They never wait and never retry, and they meet each element at most once.
- * What was in the queue during the whole walk is met; what was inserted, removed or replaced meanwhile
- * is met or not, whole and in its place. Going backward is not for them: `prev` is put right after the
- * store that readers see, and by plain stores.
+ * Readers go forward only. They never wait and never retry, and they meet each element at most
+ * once. What was in the queue during the whole walk is met; what was inserted, removed or replaced
+ * meanwhile is met or not, whole and in its place. Readers cannot go backward: `prev` is written
+ * after the store that readers see, and plainly.
  *
- * Verbs come in the kinds of pointer.ts: *entered* ones for a reader with a section open, all others
- * *serialized*, for the one writer whose turn it is. What makes turns is the caller's: a lock, or one
- * thread. Queues that elements move between, by `append`, need one and the same.
+ * Verbs are named as in pointer.ts: *entered* ones for a reader with a section open, all others
+ * *serialized*, for the one writer whose turn it is. The caller makes writers take turns, by a lock
+ * or by using one thread. Queues joined by `append` must share the same lock or thread.
  *
- * A removed element keeps its `next`, since readers may stand on it: free it with `zfreeSmr`, or
- * behind `smr.synchronize()`. If it is inserted somewhere before that, a reader that stands on it goes
- * on in the new place, and may miss what followed in the old one. Items must be live while they are
- * linked; no verb here allocates or frees one. What makes it all safe is told in linkage.ts.
+ * A removed element keeps its `next`, since readers may be on it: free it with `zfreeSmr`, or after
+ * `smr.synchronize()`. If it is inserted somewhere before that, a reader that is on it goes on in
+ * the new place, and may miss what followed in the old one. Items must be live while they are
+ * linked; no verb here allocates or frees one. The ordering arguments are in linkage.ts.
  *
- * The source is XNU's smrq_* (smr.h). Differences: every verb checks the words it is about to change
- * and changes nothing when they are wrong, in every build; `append` is right for all pairs; `*Relaxed`
- * verbs store as the others do; `repair` and `check` are new.
+ * The source is XNU's smrq_* (smr.h). Differences: every verb checks the words that it is about to
+ * change, and changes nothing when they are wrong, in every build; `append` is right for all pairs;
+ * `*Relaxed` verbs store as the others do; `repair` and `check` are new.
  */
 
 import type { Item } from '../base/brands.ts'
@@ -47,8 +47,9 @@ const STAILQ: Shape = { name: 'SmrStailQ', doubly: false, tail: true }
 const TAILQ: Shape = { name: 'SmrTailQ', doubly: true, tail: true }
 
 /**
- * What all four types can do. No verb blocks, or allocates in the arena; all are legal inside a section
- * and outside, as far as their name says. What needs a section throws nothing if there is none.
+ * What all four types can do. No verb blocks, or allocates in the arena; all are legal inside a
+ * section and outside, as far as their names allow. An *entered* verb without a section is not
+ * detected, and throws nothing.
  */
 export abstract class SmrQueue {
   /** Which of the four it is. */
@@ -62,8 +63,8 @@ export abstract class SmrQueue {
   }
 
   /**
-   * Makes the queue empty, whatever its head said before: once, by whoever creates it, and again
-   * before writers use a queue that was appended to another. XNU smrq_init.
+   * Makes the queue empty, whatever its head held before: once, by its creator, and again before
+   * writers use a queue that was appended to another. XNU smrq_init.
    */
   init(): void {
     this.links.init()
@@ -144,7 +145,7 @@ export abstract class SmrQueue {
 
   /**
    * Puts an item before all others and publishes it, with all that was written to it [Q1]. It must
-   * not be in any queue. Misuse for what cannot be an item, or is the first element already;
+   * not be in any queue. Misuse if it cannot be an item, or is the first element already;
    * Corruption when the words here are wrong. Then nothing has changed.
    * XNU smrq_serialized_insert_head.
    */
@@ -161,11 +162,11 @@ export abstract class SmrQueue {
   }
 
   /**
-   * Takes an element out; its `next` stays for readers that stand on it [Q2]. Doubly linked queues
-   * take one look, the others walk. Misuse when it is not in the queue; Corruption when the words
-   * around it are wrong. Then nothing has changed. A doubly linked queue goes by the element's own
-   * words: it knows that it has been removed when it has, and else takes it out of the queue that it
-   * is in. XNU smrq_serialized_remove.
+   * Takes an element out; its `next` stays for readers that are on it [Q2]. In doubly linked queues
+   * it takes one load, in the others a walk. Misuse when it is not in the queue; Corruption when
+   * the words around it are wrong. Then nothing has changed. A doubly linked queue goes by the
+   * element's own words: it detects an element that was removed before, but takes one that is in
+   * another queue out of that one. XNU smrq_serialized_remove.
    */
   remove(item: Item): void {
     this.links.unlink(this.links.before('remove', item), item)
@@ -180,11 +181,12 @@ export abstract class SmrQueue {
   }
 
   /**
-   * Lets the elements of `src` follow ours, in one step for readers [Q3]. `src` is not emptied: its
-   * readers still find them. Writers use it no more until `init`. Tail queues take a few steps, lists
-   * walk. Either may be empty. Misuse for a queue of another type, link or arena, for this one itself
-   * and for one that was appended before; Corruption when the words at the seam are wrong. Then
-   * nothing has changed. XNU smrq_serialized_append, which lets doubly linked lists break.
+   * Puts the elements of `src` behind ours, in one step for readers [Q3]. `src` is not emptied: its
+   * readers still find them. Writers must not use it again before `init`. Tail queues take a few
+   * steps, lists walk. Either may be empty. Misuse for a queue of another type, link or arena, for
+   * this one itself and for one that was appended before; Corruption when the words at either end
+   * are wrong. Then nothing has changed. XNU smrq_serialized_append, which breaks doubly linked
+   * lists.
    */
   append(src: this): void {
     if (!(src instanceof SmrQueue)) {
@@ -196,10 +198,10 @@ export abstract class SmrQueue {
   // ---- after a death ---------------------------------------------------------------------------
 
   /**
-   * What to do when the lock tells 'owner-died': makes `prev` and `last` again from the pointers that
-   * readers follow, which are right at any time, and returns the number of elements. What the dead
-   * worker was inserting is in the queue or not; what it was removing too. Corruption when the
-   * pointers themselves lead out of the arena or into a circle.
+   * Call it when the lock returns 'owner-died': makes `prev` and `last` again from the pointers
+   * that readers follow, which are right at any time, and returns the number of elements. What the
+   * dead worker was inserting or removing is in the queue or not. Corruption when the pointers
+   * themselves lead out of the arena or into a circle.
    */
   repair(): number {
     return this.links.repair()
@@ -221,7 +223,7 @@ export class SmrSList extends SmrQueue {
   }
 }
 
-/** Doubly linked, head of one word: removing takes one look. */
+/** Doubly linked, head of one word: removing takes one load. */
 export class SmrList extends SmrQueue {
   readonly kind = 'SmrList'
 
@@ -231,7 +233,7 @@ export class SmrList extends SmrQueue {
   }
 }
 
-/** What the two with a tail can do besides. */
+/** What the two with a tail can do in addition. */
 export abstract class SmrTailQueue extends SmrQueue {
   /**
    * Puts an item behind all others and publishes it [Q1]. Errors as `insertHead`. XNU

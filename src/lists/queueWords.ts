@@ -1,27 +1,27 @@
 /**
- * The words of one queue: where they are, how they are found, and what is wrong with them.
+ * The words of one queue: where they are, how to find them, and checks of them.
  *
  *      head        a             b             c
  *     first ---> next -------> next -------> next ---> 0         what readers follow
  *        ^------ prev    ^---- prev    ^---- prev                doubly linked queues only
  *      last -----------------------------------^                 tail queues only
  *
- * `first` and every `next` is a *pointer word*: it holds an element, or 0. `prev` and `last` hold the
- * address of a pointer word: an element's predecessor is the word that leads to it, in a head or in
- * another element, and no operation has a case for the first one. (As in BSD's sys/queue.h.) So there
- * is one law, `checkBehind`: what stands behind a pointer word - the next element or, behind the last
- * word, the head - says that this word leads to it.
+ * `first` and every `next` is a *pointer word*: it holds an element, or 0. `prev` and `last` hold
+ * the address of a pointer word: the predecessor of an element is the word that leads to it, in a
+ * head or in another element, so no operation has a special case for the first element. (As in
+ * BSD's sys/queue.h.) There is one invariant, `checkBehind`: what stands behind a pointer word -
+ * the next element or, behind the last word, the head - holds the address of this word.
  *
- * Pointer words are read by anybody at any time. `prev` and `last` belong to writers, who take turns.
- * Everything in this file is for the writer whose turn it is, and so reads plainly: nobody else
- * stores to these words now.
+ * Any reader may load pointer words at any time. `prev` and `last` belong to writers, who take
+ * turns. Everything in this file is for the writer whose turn it is, and so reads plainly: no other
+ * worker stores to these words now.
  */
 
 import type { Item } from '../base/brands.ts'
 import { Corruption, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 import type { Memory } from '../memory/memory.ts'
 
-/** What tells the four types apart. */
+/** How the four types differ. */
 export interface Shape {
   readonly name: string
   /** Elements know the word before them. */
@@ -38,7 +38,7 @@ export interface QueueOptions {
   readonly link: number
 }
 
-/** No item is smaller. */
+/** The smallest item. */
 const WORDS_PER_ITEM = 2
 
 /** From a pointer word of an element to its `prev`, and from `first` to `last`. */
@@ -125,8 +125,8 @@ export class QueueWords {
 
   /** The first pointer word that leads to what `found` accepts, or else the last one. */
   protected seek(found: (item: Item, at: number) => boolean): number {
-    // Brent's: nothing changes meanwhile, so an element that is met again is met for ever. Some
-    // element is kept in mind for twice as long as the last one.
+    // Brent's cycle detection: nothing changes meanwhile, so an element that is met again is met
+    // for ever. `mark` is the element to be met again; it moves after 1, 2, 4, ... steps.
     let steps = 0
     let mark: Item | 0 = 0
     let at = this.head
@@ -141,8 +141,8 @@ export class QueueWords {
   }
 
   /**
-   * For walks that others may change the queue under: Corruption after more steps than the arena has
-   * room for elements, which are not met twice.
+   * For walks during which others may change the queue: Corruption after more steps than the arena
+   * has room for elements, since none is met twice.
    */
   assertStep(steps: number, item: Item): void {
     if (steps > this.memory.words.length / WORDS_PER_ITEM) throw this.circle(this.head, item)
@@ -159,7 +159,7 @@ export class QueueWords {
     throw this.broken(at, word, 'the address of a word')
   }
 
-  // ---- what stands behind a pointer word says so ----------------------------------------------
+  // ---- what stands behind a pointer word ---------------------------------------------------
 
   protected setBehind(at: number, next: Item): void {
     if (next !== 0) {
