@@ -1,12 +1,12 @@
 /**
- * The arena: the library's front door, as one worker stands before it.
+ * The arena: the entry point of the library, one handle per worker.
  *
  *     const arena = Arena.create({ bytes: 2 ** 28 })          // in one worker
  *     new Worker(url, { workerData: arena.handle })
  *     const arena = Arena.attach(workerData)                  // in the others
  *
- * Everything in it is found by name and shared by all; every handle that it gives out - domains,
- * zones, locks - belongs to the worker that asked for it, and asking twice gives the same one.
+ * Everything in it is shared, and found by name. Every handle that it returns - domains, zones,
+ * locks - belongs to the worker that asked for it; asking twice gives the same handle.
  */
 
 import type { WorkerId } from '../base/brands.ts'
@@ -46,18 +46,18 @@ const RECLAIM = 'arena.reclaim'
 
 /** What `arena.reclaim` did, in all zones together. */
 export interface ArenaReclaimed extends Reclaimed {
-  /** Zones with hooks that this worker has not brought: of these only empty slabs went back. */
+  /** Zones with hooks that this worker has not given: of these only empty slabs went back. */
   readonly skipped: readonly string[]
 }
 
 /** Options of `Arena.create`; give at most one of `bytes`, `memory` and `buffer`. */
 export type ArenaOptions = SpaceOptions
 
-/** The arena, as one worker holds it. None of its verbs waits for a reader. */
+/** A handle of the arena, for one worker. Of its verbs only `reclaim` waits for readers. */
 export class Arena {
   /** Pass it to other workers; it is structured-cloneable. */
   readonly handle: Handle
-  /** This worker's name in the arena: its slot, and which use of that slot it is. */
+  /** This worker's identity in the arena: its slot and the generation of that slot. */
   readonly workerId: WorkerId
   /** All of shared memory, as words: an `Item` is an index into it. */
   readonly words: Int32Array<SharedArrayBuffer>
@@ -96,13 +96,13 @@ export class Arena {
   /**
    * Makes an arena and claims a worker slot in it.
    *
-   * `bytes` (2^12 to 2^32 - 2^16, default 2^28) is its fixed size; what is never touched costs
-   * nothing. `maxWorkers` (1 to 256, default 64) is how many may be attached at once. `checks`
-   * turns on what is too dear for production: double frees, writes to freed memory. `sequence` says
-   * where clocks start and how far they step, for tests of the wrap. `intrinsics` turns this
-   * worker's WebAssembly off, or insists on it. Misuse for options out of range, and for intrinsics
-   * that cannot be had; Exhausted when the host has no such memory. Never blocks; legal inside a
-   * section.
+   * `bytes` (2^12 to 2^32 - 2^16, default 2^28) is its fixed size; pages that are never touched
+   * cost nothing. `maxWorkers` (1 to 256, default 64) is how many may be attached at once. `checks`
+   * turns on checks that are too slow for production: double frees, writes to freed memory.
+   * `sequence` says where clocks start and how far they step, for tests of the wrap. `intrinsics`
+   * turns this worker's WebAssembly off, or insists on it. Misuse for options out of range, and for
+   * intrinsics that the host does not have; Exhausted when the host has no memory of that size.
+   * Never blocks; legal inside a section.
    */
   static create(options: ArenaOptions = {}): Arena {
     return CLAIMS.make((claim) => {
@@ -112,11 +112,11 @@ export class Arena {
   }
 
   /**
-   * Joins the arena that `handle` leads to and claims a worker slot of its own. Misuse for anything
-   * that is no arena's handle, or another version's; Misuse as well when all slots are taken, also
-   * by workers that are gone, unless this thread has an attachment that can reap them. `intrinsics`
-   * as for `create`: each worker chooses for itself. Blocks only while it takes over what a dead
-   * worker left in a slot; legal inside a section.
+   * Joins the arena of `handle` and claims a worker slot. Misuse for anything that is no handle of
+   * an arena of this version. Misuse also when all slots are taken, even by dead workers, unless
+   * this thread has another attachment, which then reaps them. `intrinsics` as for `create`: each
+   * worker chooses for itself. Blocks only while it takes over what a dead worker left in a slot;
+   * legal inside a section.
    */
   static attach(handle: Handle, options: AttachOptions = {}): Arena {
     return CLAIMS.make((claim) => {
@@ -154,18 +154,16 @@ export class Arena {
   }
 
   /**
-   * Opens the zone, or creates it when `bytes` or `record` says how. Each worker brings its own of
-   * the hooks that the zone was created with. Errors and blocking as `smr`. If whoever made it died
-   * before its `reserve` was there, the next to open it sees to that: Exhausted if it is not to be
-   * had. FreeBSD uma_zcreate(9).
+   * Opens the zone, or creates it when `bytes` or `record` says how. Each worker gives its own
+   * functions for the hooks that the zone was created with. Errors and blocking as `smr`. If its
+   * maker died before the `reserve` was made, the next opener makes it: Exhausted if it cannot.
+   * FreeBSD uma_zcreate(9).
    */
   zone(name: string, options: ZoneOptions = {}): Zone {
     return this.openZone('arena.zone', name, options)
   }
 
-  /**
-   * `zone` in the name of another call, for structures that keep their records in one. @internal
-   */
+  /** `zone` for structures, with the name of their call in errors. @internal */
   openZone(call: string, name: string, options: ZoneOptions, purpose: Purpose = 'use'): Zone {
     this.begin(call)
     const known = this.zones.get(name)
@@ -188,9 +186,9 @@ export class Arena {
   }
 
   /**
-   * The address of a shared word of this name, 0 at first: where a structure of your own keeps its
-   * first `Item`, so that any worker finds it. Read and write it with `Atomics` on `arena.words`.
-   * Errors and blocking as `smr`.
+   * The address of a shared word of this name, 0 at first. Keep the first `Item` of your own
+   * structure there, so that any worker finds it. Read and write it with `Atomics` on
+   * `arena.words`. Errors and blocking as `smr`.
    */
   root(name: string): number {
     this.begin('arena.root')
@@ -198,17 +196,17 @@ export class Arena {
   }
 
   /**
-   * Reaps the worker's slots when it exits, however it exits; `onReaped` hears what that did. In
-   * Node, Bun and Deno a `Worker` of node:worker_threads. Call it once per worker, right after `new
-   * Worker`: from then on nobody can reap it by hand while it lives. If this handle leaves, another
-   * one of this thread goes on; a supervisor that dies takes its children along, and they are
-   * reaped with it. Errors in reaping and in `onReaped` are process warnings: nobody is there to
-   * catch them. A thread that supervises hears of a death only when its event loop turns: so this
-   * worker blocks for a lock, and for readers, for 1 s at most (with a lazy domain three ticks
-   * more), then throws Exhausted or says what remains, and may try again after a turn. A
-   * `timeoutMs` that is given counts, and async twins wait 30 s as ever. Misuse for anything that
-   * does not tell its exit. Node before 20.16 does not tell a worker which thread it is: there, and
-   * in browsers, call `reap`. Never blocks itself; legal inside a section.
+   * Reaps the worker's slots when it exits, for any reason; `onReaped` gets the report. In Node,
+   * Bun and Deno a `Worker` of node:worker_threads. Call it once per worker, right after `new
+   * Worker`; from then on `reap` refuses it while it lives. If this handle detaches, another one of
+   * this thread takes over; if a supervising thread dies, the host ends its workers too, and they
+   * are reaped with it. Errors in reaping and in `onReaped` are process warnings. A thread that
+   * supervises hears of a death only when its event loop turns: so this worker blocks for a lock,
+   * and for readers, for 1 s at most (with a lazy domain three ticks more), then throws Exhausted
+   * or reports what remains, and may try again after a turn. A given `timeoutMs` overrides that,
+   * and async verbs still wait 30 s. Misuse for anything without an exit event. Node before 20.16
+   * does not tell a worker its thread's id: there, and in browsers, call `reap`. Never blocks
+   * itself; legal inside a section.
    */
   supervise(worker: SupervisedWorker, onReaped?: (report: ReapReport) => void): void {
     this.space.assertOpen('arena.supervise')
@@ -216,40 +214,39 @@ export class Arena {
   }
 
   /**
-   * Takes over what a dead worker left: see reap.ts. The caller knows that it is dead; Misuse where
-   * that is known to be wrong: for this thread's own workers, for one that any worker supervises
-   * and that has not exited, and for one that does something meanwhile. Reaping a worker that has
-   * left, or was reaped, or that somebody else reaps, does nothing. If it throws, call it again.
-   * Blocks for some 10 ms, to see whether the worker does anything, and on locks that it held.
-   * Legal inside a section.
+   * Takes over what a dead worker left: see reap.ts. The caller must know that it is dead. Misuse
+   * if it is known to be alive: for this thread's own workers, for one that is supervised and has
+   * not exited, and for one that is seen to do something meanwhile. Does nothing for a worker that
+   * has detached, or was reaped, or is being reaped. If it throws, call it again. Blocks for about
+   * 10 ms, to see whether the worker does anything, and on locks that it held. Legal inside a
+   * section.
    */
   reap(workerId: WorkerId): ReapReport {
     this.begin('arena.reap')
     assertWorkerId(this.space, workerId)
     const seen = this.space.workers.named(workerId)
-    // It was reaped, or has left, and somebody else may have its slot.
+    // It was reaped, or has detached, and another worker may have its slot.
     if (seen === undefined) return nothing(workerId)
     assertReapable(this.space, seen, threadId())
     return { ...reapSlot(this.space, seen.slot, seen.generation), workerId }
   }
 
   /**
-   * Leaves: retires this worker's free buckets, gives its alloc buckets back, frees its slot. All
-   * its handles are closed. Callbacks of `smr.call` that may run now are run; the others never
-   * will, which is reported as a warning and counted in `smr.stats()`: `await smr.flush()` first.
-   * Misuse with a section open or a lock held. Waits for no reader.
+   * Detaches this worker: retires its free buckets, gives its alloc buckets back, frees its slot,
+   * closes all its handles. Callbacks of `smr.call` that are due are run; the others never will,
+   * which is reported as a warning and counted in `smr.stats()`: `await smr.flush()` first. Misuse
+   * with a section open or a lock held. Waits for no reader.
    *
-   * If a lock is not to be had in time, what could not be given back stays in the slot as a dead
-   * worker would leave it: whoever attaches next, or reaps anybody, takes over, and a warning says
-   * so. So does any other error, which is thrown. If that hits so late, or so hard, that not even
-   * the slot could be left, the handles stay open: call it again.
+   * If a lock cannot be had in time, the rest stays in the slot, as after a death: the next worker
+   * that attaches or reaps takes it over, and a warning says so. The same after any other error,
+   * which is thrown. If not even the slot could be given up, the handles stay open: call it again.
    */
   detach(): void {
     this.space.assertOpen('arena.detach')
     this.assertAtRest()
     // While the zones are still open: callbacks free into them.
     for (const smr of this.domains.values()) smr.runDueCalls()
-    if (!this.space.isOpen) return // One of them has left for us.
+    if (!this.space.isOpen) return // A callback has detached.
     this.assertAtRest()
     let whole = false
     let late: Exhausted | undefined
@@ -263,8 +260,8 @@ export class Arena {
   }
 
   /**
-   * All that this worker caches goes to where others can have it. Answers with the first lock that
-   * was not to be had: after one time-out no other is waited for.
+   * Moves all that this worker caches to the depots. Returns the first time-out of a lock; after
+   * one it waits for no other.
    */
   private emptyCaches(): Exhausted | undefined {
     const { locks } = this.space
@@ -283,9 +280,9 @@ export class Arena {
   }
 
   /**
-   * The slot is left, and then the handles are closed: in this order all of it can be done twice.
-   * Whom this worker supervises another does before the slot is anybody's: with a dead worker those
-   * die whom it supervised, and these live.
+   * Gives up the slot, then closes the handles: in this order all of it can be done twice.
+   * Supervision is handed over before the slot is given up: when a dead worker is reaped, the
+   * workers that it supervised are taken for dead too, and these live.
    */
   private leave(whole: boolean): void {
     const { space } = this
@@ -297,20 +294,25 @@ export class Arena {
     for (const zone of this.zones.values()) zone.forget()
   }
 
-  /** First of all in what takes a lock: from now on somebody looks after what it may leave. */
+  /**
+   * Called first by every verb that takes a lock: starts the check that recovers what an
+   * interrupted call leaves.
+   */
   private begin(call: string): void {
     this.space.assertOpen(call)
     this.space.watch.start()
   }
 
-  /** This worker was reaped while it lives: its handles refuse, and touch nothing any more. */
+  /**
+   * This worker was reaped while alive: its handles throw Misuse from now on and touch no memory.
+   */
   private stop(): void {
     for (const zone of this.zones.values()) zone.forget()
     for (const smr of this.domains.values()) smr.forget()
     this.supervision.leave(this.space)
   }
 
-  /** Misuse with a section open or a lock held: others would wait for it for ever. */
+  /** Misuse with a section open or a lock held: others would wait for ever. */
   private assertAtRest(): void {
     for (const smr of this.domains.values()) {
       if (smr.entered)
@@ -324,9 +326,9 @@ export class Arena {
   /**
    * `zone.reclaim` for every zone of the arena, whether this worker has opened it or not.
    * `timeoutMs` (default as for `zone.reclaim`) is for all of them together. Of a zone with hooks
-   * that this worker has not brought only empty slabs go back; `skipped` names it. Misuse inside a
-   * section, which changes nothing. Blocks as `zone.reclaim`. The arena does the part of it that
-   * waits for nobody by itself, before it tells anybody Exhausted. FreeBSD uma_reclaim(9).
+   * that this worker has not given only empty slabs go back; `skipped` names it. Misuse inside a
+   * section, which changes nothing. Blocks as `zone.reclaim`. The part that does not wait is done
+   * automatically before any call throws Exhausted. FreeBSD uma_reclaim(9).
    */
   reclaim(level: ReclaimLevel, options?: WaitOptions): ArenaReclaimed {
     const { memory } = this.space
@@ -346,8 +348,7 @@ export class Arena {
     for (const each of this.space.directory.list()) {
       if (each.kind !== Named.zone) continue
       const left = Math.max(0, deadline - memory.now())
-      // Nobody can make a lazy clock hurry: unless the caller has said how long, each gets its
-      // ticks.
+      // A lazy clock moves only with time: without a given time-out each zone gets its ticks.
       const did = this.reclaimOne(each, level, (domain) =>
         given === undefined ? left + (domain?.graceMs ?? 0) : left,
       )
@@ -359,7 +360,7 @@ export class Arena {
     return { ...sum, skipped }
   }
 
-  /** One zone of `reclaim`; undefined when it wants hooks that this worker has not brought. */
+  /** One zone of `reclaim`; undefined when it needs hooks that this worker has not given. */
   private reclaimOne(
     each: Listing,
     level: ReclaimLevel,
@@ -372,7 +373,7 @@ export class Arena {
       return undefined
     try {
       if (mine !== undefined) return mine.reclaim(level, { timeoutMs: msFor(mine.parts.domain) })
-      // Without hooks anybody may open it: for the moment, and under no name.
+      // Without hooks any worker may open it: for this call only, not kept by name.
       const domainAt = (at: number): Smr | undefined => this.domainAt(at)
       const zone = openZone(RECLAIM, this.space, each.name, {}, undefined, domainAt, 'reclaim')
       const did = zone.reclaim(level, { timeoutMs: msFor(zone.parts.domain) })
@@ -386,16 +387,16 @@ export class Arena {
   }
 
   /**
-   * Every zone, domain and worker in numbers: plain JSON. See `formatStats`. Takes only the
-   * directory's lock: what other workers do meanwhile may be a moment old. Legal inside a section.
-   * Misuse when this worker has left. Blocks on that lock only.
+   * Every zone, domain and worker in numbers: plain JSON. See `formatStats`. Numbers of other
+   * workers may be a moment old. Legal inside a section. Misuse when this worker has left. Blocks
+   * on that lock only.
    */
   stats(): ArenaStats {
     this.begin('arena.stats')
     return arenaStats(this.space)
   }
 
-  /** Opens or creates the domain; where there are no pages for it, with those of idle zones. */
+  /** Opens or creates the domain; if there are no pages for it, with those of idle zones. */
   private openDomain(name: string, options: SmrOptions): Smr {
     try {
       return openSmr(this.space, name, options)
@@ -415,8 +416,9 @@ export class Arena {
 }
 
 /**
- * Handles by name. Those of things that are gone are let go of when there are many: who makes and
- * ends things all day must not keep them all. One that somebody still holds refuses by itself.
+ * Handles by name. When there are many, those of things that were destroyed are dropped: a worker
+ * that makes and destroys things all day must not keep them all. A dropped handle that is still in
+ * use throws by itself.
  */
 class Known<T extends { isAlive(): boolean }> extends Map<string, T> {
   private many = FEW_HANDLES
@@ -443,14 +445,14 @@ class Known<T extends { isAlive(): boolean }> extends Map<string, T> {
 
 const FEW_HANDLES = 64
 
-/** Nothing is asked for but the thing itself, so the handle at hand will do. */
+/** No options are given, so a known handle will do. */
 function isEmpty(options: object): boolean {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return false
   for (const _ in options) return false
   return true
 }
 
-/** What a worker could not give back when it left: no error of its own, for somebody else will. */
+/** The warning about what a worker could not give back when it detached. */
 function leftBehind(workerId: WorkerId, { facts, message }: Exhausted): Exhausted {
   const what = `what worker ${workerId} has cached is left in its slot: whoever attaches next takes over, or arena.reap(${workerId})`
   return new Exhausted(`arena.detach: ${message}; ${what}`, { ...facts, left: workerId })

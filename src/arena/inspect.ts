@@ -1,9 +1,8 @@
 /**
- * What the arena looks like from outside: numbers for programs, and tables for people in the manner
- * of `vmstat -z` and `sysctl debug.smr`.
+ * Statistics: numbers for programs, and tables for people in the manner of `vmstat -z` and `sysctl
+ * debug.smr`.
  *
- * Everything here only reads, and reads without stopping anybody: numbers of other workers' doings
- * may be a moment old.
+ * Everything here only reads, and stops no worker: numbers of other workers may be a moment old.
  */
 
 import { assertObject, Misuse, show } from '../base/errors.ts'
@@ -19,15 +18,15 @@ export interface ArenaStats {
   readonly bytes: number
   /** Whether it was created with `checks: true`. */
   readonly checks: boolean
-  /** How this worker does its verbs: see docs/performance.md. */
+  /** How this worker accesses memory: see docs/performance.md. */
   readonly intrinsics: IntrinsicsKind
-  /** Pages of 4 KiB: in all; never used, so without memory; used before and free again. */
+  /** Pages of 4 KiB: in all; never used; used before and free again. */
   readonly pages: { readonly total: number; readonly untouched: number; readonly free: number }
   /** Worker slots, and which of them are taken. */
   readonly workers: { readonly max: number; readonly attached: readonly number[] }
-  /** Every zone, whoever opened it. */
+  /** Every zone of the arena. */
   readonly zones: readonly ZoneStats[]
-  /** Every domain, likewise. */
+  /** Every domain of the arena. */
   readonly domains: readonly SmrStats[]
 }
 

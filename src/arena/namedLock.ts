@@ -1,8 +1,8 @@
 /**
  * Named locks: the mutex that serializes writers, shared by name.
  *
- * Readers of a structure under SMR take no lock; its writers take one against each other. This one
- * is robust: when its owner dies, the next to lock it hears 'owner-died' and can repair.
+ * Readers of a structure under SMR take no lock; its writers take one to exclude each other. This
+ * one is robust: when its owner dies, the next owner gets 'owner-died' and can repair.
  */
 
 import { Exhausted, Misuse, noFunction, show } from '../base/errors.ts'
@@ -20,7 +20,7 @@ import {
 
 const CALL = 'arena.lock'
 
-/** A name that needs no run: its word is in its entry, but the directory wants some address. */
+/** A lock or root has no run: its word is in its entry, but the directory needs some address. */
 const NO_RUN = 1
 
 export function openLock(space: Space, name: string): NamedLock {
@@ -53,9 +53,9 @@ export class NamedLock {
 
   /**
    * Takes the lock; blocks at most `timeoutMs` (default 30 s), then throws Exhausted, naming the
-   * holder. Tells 'owner-died' when the last owner died with it: what it protects may be half done.
-   * Not recursive (Misuse). Do not hold it across an `await`. Legal inside a section, but in
-   * checked arenas: there Misuse.
+   * holder. Returns 'owner-died' when the last owner died with it: what it protects may be half
+   * changed. Not recursive (Misuse). Do not hold it across an `await`. Legal inside a section; in
+   * checked arenas Misuse there.
    */
   lock(options?: WaitOptions): Taken {
     const call = 'lock.lock'
@@ -64,7 +64,7 @@ export class NamedLock {
   }
 
   /**
-   * Takes the lock if that needs no waiting, and tells as `lock` does; false otherwise. Never
+   * Takes the lock if that needs no waiting, and returns as `lock` does; otherwise false. Never
    * blocks; legal inside a section. Misuse when this worker has left.
    */
   tryLock(): Taken | false {
@@ -89,10 +89,10 @@ export class NamedLock {
   }
 
   /**
-   * Runs `fn` with the lock held. `fn` hears how it was taken. A returned promise is Misuse. If a
-   * time-out of `node:vm` cuts it off, no `finally` runs: the lock is given up after the turn, as
-   * by a death, and the next owner hears 'owner-died'. Returns what `fn` returns. Blocks, throws
-   * and is refused as `lock`.
+   * Runs `fn` with the lock held, and returns what it returns. `fn` gets what `lock` returns.
+   * Misuse if it returns a promise. If a time-out of `node:vm` cuts it off, no `finally` runs: the
+   * lock is released after the turn, and the next owner gets 'owner-died'. Blocks, throws and is
+   * legal as `lock`.
    */
   withLock<T>(fn: (taken: Taken) => T, options?: WaitOptions): T {
     const call = 'lock.withLock'
@@ -118,9 +118,9 @@ export class NamedLock {
   }
 
   /**
-   * `lock` that waits between turns of the event loop. The caller unlocks. Tells and throws as
-   * `lock`: Misuse and Exhausted reject, and so does the reason of `signal`. Never blocks the
-   * thread; legal to call inside a section, but not to await there.
+   * `lock` that waits between turns of the event loop. The caller unlocks. Resolves and rejects as
+   * `lock` returns and throws; rejects with the reason of `signal` when that aborts. Never blocks
+   * the thread; legal to call inside a section, but not to await there.
    */
   async lockAsync(options?: AsyncWaitOptions): Promise<Taken> {
     const { locks, memory } = this.space
@@ -141,9 +141,7 @@ export class NamedLock {
     })
   }
 
-  /**
-   * Without a time-out the worker's own patience counts, which is shorter in one that supervises.
-   */
+  /** Without a given time-out the worker's own applies, which is shorter in one that supervises. */
   private patience(call: string, options: WaitOptions | undefined): number | undefined {
     this.space.assertOpen(call)
     const timeoutMs = timeoutOf(call, options)

@@ -1,31 +1,30 @@
 /**
- * Reaping: what the others do when a worker is gone without having left.
+ * Reaping: taking over what a dead worker has left.
  *
  * `worker.terminate()` and uncaught errors stop a thread anywhere: in a section, under a lock,
- * between pop and publish. Kernels never had to deal with that. Everything shared is therefore kept
- * such that one store commits a step, or a few words say how to finish it; reaping does the rest:
+ * between pop and publish. Kernels do not have this problem. So every shared step is either
+ * committed by one store or first written down, so that another worker can finish it; reaping does
+ * the rest:
  *
- *   1 its slot's generation rises, if it is still that of the worker that was seen (workers.ts
- *     [B]): locks it signed are anybody's, and repaired by whoever takes them
+ *   1 the generation of its slot rises, if it is still that of the worker that was seen (workers.ts
+ *     [B]): locks it signed can be taken over, and are repaired by their next owner
  *   2 with the directory locked, its section words are cleared: it holds no read hand back any
  *     more. It is dead, so its last read happens before the host told us so, and before this store
- *   3 *then* its freed buckets are retired under new goals, its alloc buckets are given to all
+ *   3 *then* its freed buckets are retired under new goals, its alloc buckets go to the depot
  *   4 pages that it had reserved, and things it had half made or half destroyed, go back
- *   5 threads that it supervised are as dead as it is: the host ends them with it. Their workers
- *     are buried, and reaped by whoever reaps this one
+ *   5 threads that it supervised are dead too: the host ends them with it. Their workers are marked
+ *     as dead, and reaped by the same reaper
  *   6 its slot is free for a successor, which is another generation
  *
- * Every step can be done twice. A reaper that dies under the directory's lock leaves an odd
- * generation, and so does one that throws: the next call of `reap` goes on, whoever makes it. One
- * reaps at a time.
+ * Every step can be done twice. A reaper that dies under the directory's lock, or throws, leaves an
+ * odd generation: the next call of `reap`, by any worker, goes on. One worker reaps at a time.
  *
- * It costs what the dead worker had, not what the arena has: zones that it never opened are a look
- * at a few words each; in the others the zone's buckets are walked, not its records. All runs of
- * pages are walked only where it died while it took or gave back pages, or made or ended something
- * named.
+ * The cost depends on what the dead worker had, not on the arena: zones that it never opened cost a
+ * few reads each; in the others the zone's buckets are walked, not its records. All runs of pages
+ * are walked only if it died while it took or released pages, or made or destroyed something named.
  *
- * What nobody can know is which items the dead worker had allocated and not linked anywhere: they
- * count as live. `zone.audit(reachable)` finds them, and the caller may free them.
+ * Items that the dead worker had allocated and not linked anywhere cannot be found here: they count
+ * as live. `zone.audit(reachable)` finds them, and the caller may free them.
  */
 
 import type { WorkerId } from '../base/brands.ts'
@@ -53,16 +52,17 @@ import { dropUnfinished, sweepOrphans } from './sweep.ts'
 export interface ReapReport {
   /** The worker that was reaped. */
   readonly workerId: WorkerId
-  /** False: the slot was free, or somebody else is reaping it. Nothing was done. */
+  /** False: the slot was free, or another worker is reaping it. Nothing was done. */
   readonly reaped: boolean
   /** Domains in which the worker had a section open. */
   readonly sections: readonly string[]
-  /** Domains in which it had queued callbacks that had not run, and never will: how many. */
+  /** Domains in which it had queued callbacks that will never run, and how many. */
   readonly calls: readonly { readonly name: string; readonly lost: number }[]
-  /** Named locks that it held: the next to lock them hears 'owner-died'. */
+  /** Named locks that it held: their next owners get 'owner-died'. */
   readonly locks: readonly string[]
   /**
-   * Zones in which it had buckets, and the zone's live items now: some may have been in its hands.
+   * Zones in which it had buckets, and their live items now, some of which it may have allocated
+   * and not linked.
    */
   readonly zones: readonly (Adopted & { readonly name: string; readonly live: number })[]
   /** Runs of pages that it had reserved, half made or half destroyed. */
@@ -72,9 +72,9 @@ export interface ReapReport {
 const CALL = 'arena.reap'
 
 /**
- * Reaps the worker that has the slot, or had it in `generation`, and is certainly dead. Nothing is
- * done where it has been reaped, or has left, or somebody else who lives is at it. With it go those
- * that died with it, and those whose reaper died: they are told to `others`.
+ * Reaps the worker that has the slot, or had it in `generation`, and is certainly dead. Does
+ * nothing if it was reaped or has detached, or if another living worker is reaping it. Also reaps
+ * workers that died with it and those whose reaper has died, and reports them to `others`.
  */
 export function reapSlot(
   space: Space,
@@ -89,7 +89,7 @@ export function reapSlot(
   return did
 }
 
-/** Each by itself, and each once: what goes wrong with them is not about who was to be reaped. */
+/** Each by itself, and each once; their errors are reported, not thrown. */
 function reapOthers(space: Space, tell: (report: ReapReport) => void): void {
   const { locks, workers } = space
   const tried = new Set<number>()
@@ -112,10 +112,9 @@ function reapOne(space: Space, dead: Seen | undefined): ReapReport | undefined {
   const { directory, locks, workers } = space
   let over = false
   try {
-    // Nothing may be destroyed, and its pages used again, while we visit it; and one reaps at a
-    // time.
+    // While the directory is locked nothing is destroyed, and no other worker reaps.
     const did = directory.whileLocked((names) => {
-      // Somebody may have taken us for dead, and gone on for us.
+      // Another worker may have taken us for dead, and finished this.
       if (!workers.isBuried(dead)) return undefined
       const done = reapNames(space, dead, names)
       workers.release(dead.slot, dead.generation)
@@ -161,7 +160,7 @@ function reapNames(space: Space, dead: Seen, names: readonly Listing[]): ReapRep
   return { workerId, reaped: true, sections, calls, locks: held, zones, runs }
 }
 
-/** The host has ended the threads that the dead worker supervised, with its own. */
+/** The host has ended the threads that the dead worker supervised. */
 function buryWards({ workers }: Space, dead: Seen): void {
   const token = tokenOf(dead.slot, dead.generation - 1)
   for (const thread of workers.wardsOf(token)) {
@@ -171,13 +170,12 @@ function buryWards({ workers }: Space, dead: Seen): void {
 }
 
 /**
- * Misuse unless the worker may be dead. One that was seen to exit, or that no living thread answers
- * for, may be reaped; oneself, one's own thread, and a worker that anybody supervises and that has
- * not exited may not.
+ * Misuse if the worker is known to be alive: one of this thread, or one that is supervised and has
+ * not exited, or one whose words change. Others may be reaped.
  */
 export function assertReapable(space: Space, { slot, generation }: Seen, thread: number): void {
   const { workers } = space
-  // It was buried: whoever did that knew.
+  // It is marked as dead already.
   if (generation % 2 !== 0) return
   const id = workers.idOf(slot)
   if (slot === space.slot || (thread !== UNKNOWN_THREAD && workers.isOfThread(slot, thread))) {
@@ -197,8 +195,8 @@ export function assertReapable(space: Space, { slot, generation }: Seen, thread:
 const WATCH_MS = 10
 
 /**
- * Whether the worker did anything while we watched. A worker that idles cannot be told from a dead
- * one like this: it only catches the wrong number for a busy one. `supervise` knows.
+ * Whether the worker did anything while we watched. An idle worker looks like a dead one: this only
+ * catches a wrong id that is a busy worker's. `supervise` knows for certain.
  */
 function showsLife(space: Space, { slot, generation }: Seen): boolean {
   if (!space.workers.isAttached(slot)) return false
@@ -206,7 +204,7 @@ function showsLife(space: Space, { slot, generation }: Seen): boolean {
   space.beforeSleep()
   space.memory.sleep(WATCH_MS)
   const same = pulse(space, slot) === before
-  // If somebody else has it by now, it is not the one whose words have changed.
+  // If the slot has a new owner by now, the words that changed are not those of this worker.
   return !same && space.workers.generation(slot) === generation
 }
 
@@ -227,7 +225,7 @@ function pulse(space: Space, slot: number): number {
   return sum
 }
 
-/** Named locks whose word the slot's worker signed. */
+/** Named locks that the dead worker holds. */
 function lockedBy(space: Space, names: readonly Listing[], dead: Seen): string[] {
   const token = tokenOf(dead.slot, dead.generation - 1)
   return names
@@ -237,7 +235,7 @@ function lockedBy(space: Space, names: readonly Listing[], dead: Seen): string[]
     .map(({ name }) => name)
 }
 
-/** Misuse for what no worker of this arena can be called. */
+/** Misuse unless it could be the id of a worker of this arena. */
 export function assertWorkerId(space: Space, workerId: unknown): void {
   const isId = Number.isSafeInteger(workerId) && (workerId as number) >= 0
   if (isId && (workerId as number) % MAX_WORKERS < space.maxWorkers) return

@@ -1,15 +1,14 @@
 /**
  * Supervision: hearing that a thread has exited, and reaping its workers.
  *
- * The host tells one thread, the parent, and it may have several attachments to the arena. So it is
- * the thread that supervises, not the handle that was asked to: when that handle leaves, another
- * one of the thread goes on, and if there is none, the next that attaches. A supervisor that dies
- * takes its children with it - the host ends nested threads with their parent -, and whoever reaps
- * it reaps them too (reap.ts).
+ * The host tells one thread, the parent, which may have several attachments to the arena. So the
+ * thread supervises, not the handle: when that handle detaches, another one of the thread takes
+ * over, or the next that attaches. When a supervisor dies, the host ends its nested threads, and
+ * its reaper reaps their workers too (reap.ts).
  *
- * All this runs where the host calls a listener, and there nothing may be thrown: or the others
- * that listen would not hear, and `await worker.terminate()` would never end. Each worker is reaped
- * by itself; what goes wrong is reported.
+ * All this runs in a listener of the host, which must not throw: other listeners would not be
+ * called, and `await worker.terminate()` would never end. Each worker is reaped by itself; errors
+ * are reported.
  */
 
 import { Exhausted, Misuse, show } from '../base/errors.ts'
@@ -18,7 +17,7 @@ import type { Handle, Space } from '../space/space.ts'
 import type { Seen } from '../space/workers.ts'
 import { type ReapReport, reapSlot } from './reap.ts'
 
-/** A supervisor that blocked for longer would not hear of the death that it is waiting for. */
+/** While a supervisor blocks it cannot hear of the death that it may be waiting for. */
 const SUPERVISOR_PATIENCE_MS = 1000
 const REAPER_PATIENCE_MS = 30
 const REAP_AGAIN_MS = 5
@@ -29,18 +28,18 @@ interface Ward {
   readonly onReaped: ((report: ReapReport) => void) | undefined
 }
 
-/** What one thread supervises in one arena, whichever of its attachments was told to. */
+/** The supervision of one thread in one arena, for all its attachments. */
 export class Supervision {
   private readonly members = new Set<Space>()
   private readonly wards = new Set<Ward>()
-  /** Those that exited while this thread had no attachment. */
+  /** Threads that exited while this thread had no attachment. */
   private readonly unreaped: Ward[] = []
-  /** Whom to tell of workers that are dead and not reaped yet, by their names. */
+  /** Workers that are dead and not reaped yet, by id, with the callback to tell. */
   private readonly dying = new Map<number, Ward>()
 
-  /** This thread attaches once more: what nobody could do meanwhile is done. */
+  /** This thread attaches: does what could not be done without an attachment. */
   join(space: Space): void {
-    // Of those that were reaped nobody says that they leave.
+    // Attachments that were reaped have not called `leave`.
     for (const each of this.members) if (!each.isOpen || !each.isOurs) this.members.delete(each)
     this.members.add(space)
     if (this.wards.size > 0 && this.members.size === 1) this.watchAll(space)
@@ -49,8 +48,8 @@ export class Supervision {
   }
 
   /**
-   * All slots are taken, and who attaches can reap nobody before it has one: another attachment of
-   * this thread does. Whether there is room now.
+   * All slots are taken, and an attachment needs one before it can reap: another attachment of this
+   * thread reaps. Returns whether a slot is free now.
    */
   makeRoom(): boolean {
     for (const space of this.members) {
@@ -62,7 +61,7 @@ export class Supervision {
     return false
   }
 
-  /** Reaps the worker's slots when it exits, and tells. */
+  /** Reaps the worker's slots when it exits, and calls `onReaped`. */
   add(space: Space, worker: SupervisedWorker, onReaped?: (report: ReapReport) => void): void {
     const thread = exitingThread(worker)
     if (onReaped !== undefined && typeof onReaped !== 'function') {
@@ -77,7 +76,7 @@ export class Supervision {
     })
   }
 
-  /** An attachment leaves, or was taken: another one goes on. Says so if there is none. */
+  /** An attachment detaches or was reaped: another one takes over. Reports it if there is none. */
   leave(space: Space): void {
     this.members.delete(space)
     const { workers, locks, isOurs } = space
@@ -111,7 +110,7 @@ export class Supervision {
     try {
       const { locks, workers } = space
       const { signature } = locks
-      // First of all, and without any lock: what they had locked can be taken over.
+      // First, and without any lock: from now on the locks that they held can be taken over.
       const dead = workers
         .claimedBy(ward.thread)
         .flatMap(({ slot, generation }) => workers.beginReap(slot, signature, generation) ?? [])
@@ -125,12 +124,13 @@ export class Supervision {
   }
 
   /**
-   * Reaps now or, where a lock is held by another worker that may have died too, after its exit has
-   * had a chance to be heard. Whoever reaps one reaps all that are dead: each is told of its own.
+   * Reaps now or, if a lock is held by another worker, which may have died too, a little later,
+   * when its exit may have been heard. Reaping one reaps all that are dead: each callback gets its
+   * own report.
    */
   private reap(ward: Ward, seen: Seen): void {
     const space = this.reaper(ward.thread)
-    // Without one left, the next to attach to the arena takes over what is buried.
+    // Without an attachment, the next worker that attaches to the arena reaps it.
     if (space === undefined) return
     const { slot, generation } = seen
     const workerId = space.workers.nameOf(seen) as ReapReport['workerId']
@@ -147,8 +147,8 @@ export class Supervision {
   }
 
   /**
-   * Tells who asked to hear of this worker; of one that died with another's thread, who asked for
-   * that.
+   * Calls the callback for this worker; for one that died with another's thread, that thread's
+   * callback.
    */
   private tell(ward: Ward, done: ReapReport): void {
     const { onReaped } = this.dying.get(done.workerId) ?? ward
@@ -160,11 +160,13 @@ export class Supervision {
     }
   }
 
-  /** What a reaper left that died, or gave up, or a worker that could not finish its leaving. */
+  /**
+   * Reaps what a reaper that died or gave up has left, or a worker that could not finish `detach`.
+   */
   private reapAbandoned(space: Space): void {
     const { locks, workers } = space
     for (const seen of workers.unreaped()) {
-      // It is tried again, and then somebody is told.
+      // `reap` will try again, and call its callback.
       if (this.dying.has(workers.nameOf(seen))) continue
       const { slot, generation } = seen
       try {
@@ -175,7 +177,7 @@ export class Supervision {
     }
   }
 
-  /** An attachment that is no worker of the thread which has exited. */
+  /** An attachment that is not itself a worker of the thread that exited. */
   private reaper(thread: number): Space | undefined {
     return [...this.members].find(
       ({ isOpen, isOurs, slot, workers }) => isOpen && isOurs && !workers.isOfThread(slot, thread),
@@ -186,7 +188,7 @@ export class Supervision {
     for (const ward of this.wards) this.watch(space, ward)
   }
 
-  /** Beyond as many threads as there are slots others do not see that one is supervised. */
+  /** If more threads are supervised than there are slots, others do not see it for the rest. */
   private watch({ locks, workers }: Space, { thread }: Ward): void {
     locks.patienceMs = Math.min(locks.patienceMs, SUPERVISOR_PATIENCE_MS)
     locks.supervises = true
@@ -194,14 +196,14 @@ export class Supervision {
   }
 }
 
-/** Somebody holds a lock, who may have died, and whose exit is still to be heard. */
+/** A lock could not be had: its owner may have died, and its exit has not been heard yet. */
 function isLocked(error: unknown): boolean {
   return error instanceof Exhausted && 'lock' in error.facts
 }
 
 const ofThisThread = new WeakMap<Handle['buffer'], Supervision>()
 
-/** What this thread supervises in the arena that lies in `buffer`. */
+/** This thread's supervision in the arena of `buffer`. */
 export function supervisionOf({ buffer }: Handle): Supervision {
   let found = ofThisThread.get(buffer)
   if (found === undefined) {

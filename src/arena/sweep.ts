@@ -1,15 +1,15 @@
 /**
- * Sweeping: runs of pages that nothing leads to.
+ * Sweeping: releasing runs of pages that nothing refers to.
  *
  * Creating and destroying named things is done under the directory's lock, and the directory entry
- * is the commit point of both. So with that lock held, a run that claims to be a domain, a zone or
- * a table, but has no entry, is what a dead worker left half made or half destroyed; and so are
- * slabs of no zone and chains of no table. All runs are walked: so it is done only where the
- * directory says that somebody did not finish. Zones that live are counted again for their domains.
+ * is the commit point of both. So with that lock held, a domain, zone or table without an entry is
+ * half made or half destroyed; and so are slabs of no zone and chains of no table. All runs are
+ * walked, so this is done only when the directory says that a worker did not finish. The zones of
+ * each domain are counted again.
  *
- * Slabs and chains come and go without the directory's lock, but not without that of the pages. So
- * what leads to them is looked at with that one held too; while it is, an array of chains may only
- * move from one word of its table to the next: building, chains, retired. Hence that order below.
+ * Slabs and chains come and go without the directory's lock, but only under that of the pages. So
+ * references to them are read with that lock held too; meanwhile an array of chains can only move
+ * from one word of its table to the next: building, chains, retired. They are read in that order.
  */
 
 import {
@@ -38,14 +38,14 @@ export function sweepOrphans(space: Space, names: readonly Listing[]): number {
 }
 
 /**
- * Takes the names of zones away that were made for a table which never came to be; what is swept
- * next gives them back. Returns the names that are left. The directory is locked.
+ * Drops the names of zones that were made for a table that was never finished; the next sweep
+ * releases them. Returns the names that are left. The directory is locked.
  *
- * A zone is made before its table: whoever dies in between leaves it, with all the pages of its
- * reserve. It says who made it for a table. There is a table of it: then it is finished, whoever
- * made it, for another may have gone on. There is none, and its maker is gone, or has given it up
- * (as its caller knows, who is the maker, or has the lock of tables): nobody will finish it but one
- * who has opened it meanwhile, and then it is left to him. Otherwise it is being made.
+ * A zone is made before its table: a death in between leaves it, with all the pages of its reserve.
+ * It names the worker that made it for a table. Cases: there is a table of it, then it is finished;
+ * or there is none, and its maker is dead or has given it up (the caller of `isGivenUp` is the
+ * maker, or holds the lock of tables), then only a worker that has opened it meanwhile may use it,
+ * and it is kept for that. Otherwise it is being made.
  */
 export function dropUnfinished(
   space: Space,
@@ -72,7 +72,7 @@ export function dropUnfinished(
   return names.filter((each) => !unfinished.includes(each))
 }
 
-/** Everything that a named thing leads to: its own run, the kegs of its slabs, its arrays. */
+/** Everything that named things refer to: their own runs, the kegs of their slabs, their arrays. */
 function references(space: Space, names: readonly Listing[]): Set<number> {
   const { memory, maxWorkers } = space
   const all = new Set<number>()

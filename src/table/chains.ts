@@ -1,22 +1,21 @@
 /**
  * Chains: the array of list heads behind a hash table, and walks along them.
  *
- * The top bits of a hash pick its chain, so chains stand in the order of hashes: a part of the hash
- * circle is a part of the array, whatever the array's size. Stripes and iteration rely on that.
+ * The top bits of a hash are the index of its chain, so chains are in the order of hashes: a range
+ * of hashes is a range of the array, whatever its size. Stripes and iteration rely on that.
  *
- * One word (`ChainsWord`) says where the array is, how large, and which of the two link words of
- * each node its chains run through; one atomic load gives a reader all of it. A resize threads the
- * same nodes through their *other* link word into a new array, and publishes that array's word.
- * Readers on the old array go on along the old links, which nobody touches until they have left.
- * (Herbert Xu's dynamic resizing for the Linux kernel, 2010; two links cost one word per record,
- * and no reader ever meets a half-moved chain.)
+ * One word (`ChainsWord`) holds the array's address, its size, and which of the two link words of
+ * each node it uses; a reader gets all of it with one atomic load. A resize links the same nodes
+ * through their *other* link word into a new array, and publishes that array's word. Readers on the
+ * old array follow the old links, which are not changed until they have left. (Herbert Xu's dynamic
+ * resizing for the Linux kernel, 2010; the second link costs one word per record, and no reader
+ * sees a half-moved chain.)
  *
- * A walk meets each node once: what was freed is not linked again while we are in a section or hold
- * the lock. So a node met twice, or one that lies outside the pages, is damage, and a walk says so
- * (`Corruption`) instead of going round for ever. It remembers one node at a time, that of step 1,
- * 2, 4, 8, ...: in a circle it comes by the last of these again before it takes the next. (Brent,
- * 1980.) The walks of memory/compound.ts count steps instead, and `explain` finds out what stopped
- * them.
+ * A walk meets each node once: a freed node is not linked again while we are in a section or hold
+ * the lock. So a node met twice, or outside the pages, is damage, and the walk throws Corruption
+ * instead of running for ever. It remembers the node of step 1, 2, 4, 8, ...: in a circle it meets
+ * that node again before it remembers the next. (Brent, 1980.) The walks of memory/compound.ts
+ * count steps instead, and `explain` finds out what stopped them.
  */
 
 import { Corruption, show } from '../base/errors.ts'
@@ -25,7 +24,7 @@ import { ChainsWord, Header, NODE_WORDS, NodeWords, RunKind, TableWords } from '
 import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../space/space.ts'
 
-/** How many nodes a resize threads from one sign of life to the next: some milliseconds. */
+/** Nodes that a resize links between two increments of `progress`: some milliseconds. */
 const NODES_PER_SIGN = 2 ** 14
 /** As many heads as one run of pages can hold. */
 export const MAX_CHAIN_BITS = 26
@@ -35,13 +34,11 @@ export class Chains {
   private readonly space: Space
   /** Address of the word that names the current array. */
   readonly wordAt: number
-  /** Words from a node to what is behind its record: `NodeWords`. */
+  /** Words from a node to its `NodeWords`, behind the record. */
   readonly behind: number
   private readonly name: string
   private readonly progressAt: number
-  /**
-   * Where nodes can be: from the first page to the last place from which one does not stick out.
-   */
+  /** Lowest and highest address that a node can have. */
   private readonly lowest: number
   private readonly highest: number
 
@@ -56,7 +53,10 @@ export class Chains {
     this.highest = space.memory.words.length - this.behind - NODE_WORDS
   }
 
-  /** The word of the array that is current: in a section, or with a stripe locked, it stays. */
+  /**
+   * The word of the current array. In a section, or with a stripe locked, the array is not
+   * released.
+   */
   current(): number {
     return this.memory.load(this.wordAt)
   }
@@ -103,14 +103,14 @@ export class Chains {
     return node >= this.lowest && node <= this.highest
   }
 
-  /** What a walk along the chain of this hash says that came to `node` and must not go on. */
+  /** The error of a walk along the chain of this hash, damaged at `node`. */
   broken(chains: number, hash: number, node: number): Corruption {
     return this.damage(this.headFor(chains, hash) - this.headFor(chains, 0), node)
   }
 
   /**
-   * What a lookup or a write should throw that `error` has stopped in the chain of this hash:
-   * Corruption if it is damaged. In a section.
+   * The error to throw when `error` stopped a lookup or a write in the chain of this hash:
+   * Corruption if the chain is damaged. In a section.
    */
   explain(error: unknown, hash: number): unknown {
     const now = this.current()
@@ -143,7 +143,7 @@ export class Chains {
 
   // ---- arrays come and go ------------------------------------------------------------------
 
-  /** A new array, all chains empty, through the link word that `link` names; 0: no memory. */
+  /** A new array of empty chains that uses link word `link`; 0: no memory. */
   make(bits: number, link: number): number {
     const heads = this.space.pages.reserve(2 ** bits)
     if (heads === 0) return 0
@@ -160,9 +160,9 @@ export class Chains {
   }
 
   /**
-   * Threads every node into `next`, through the link word that the current array does not use.
-   * Every stripe is locked. Plain stores, for nobody reads these words: readers of the array before
-   * have left (its goal was met), and the new array is published by the atomic store that follows.
+   * Links every node into `next`, through the link word that the current array does not use. Every
+   * stripe is locked. Plain stores: readers of the previous array, which used these words, have
+   * left (its goal was met), and the new array is published by the atomic store that follows.
    */
   thread(next: number): void {
     const { memory } = this
@@ -177,7 +177,7 @@ export class Chains {
     }
   }
 
-  /** Rises while a resize is at work: a sign of life for those who wait for its locks. */
+  /** Rises during a resize, for workers that wait for its locks. */
   get progress(): number {
     return this.memory.load(this.progressAt)
   }
@@ -190,12 +190,12 @@ export class Chains {
     this.memory.store(this.wordAt, chains)
   }
 
-  /** Gives the pages of the array named by the word at `target` back, and clears that word. */
+  /** Releases the pages of the array named by the word at `target`, and clears that word. */
   releaseFrom(target: number): void {
     this.space.pages.releaseFrom(target, this.memory.peek(target) & ChainsWord.pageMask)
   }
 
-  /** Marks a new array's pages as what they are. */
+  /** Marks the pages of a new array as used for chains. */
   recover(chains: number): void {
     this.space.pages.publish(chains & ChainsWord.pageMask, RunKind.chains)
   }

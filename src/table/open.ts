@@ -1,5 +1,5 @@
 /**
- * How a table comes into being and is opened: its options, its zone, its run of pages.
+ * Creating and opening a table: its options, its zone, its run of pages.
  */
 
 import type { Arena } from '../arena/arena.ts'
@@ -33,7 +33,7 @@ import { Chains, MAX_CHAIN_BITS } from './chains.ts'
 import type { TableParts } from './parts.ts'
 import { Stripes } from './stripes.ts'
 
-/** Options of `HashTable.create`; the zone's knobs are passed on, and count records. */
+/** Options of `HashTable.create`, with those of its zone, which count records. */
 export interface TableOptions<F extends Fields, N extends KeyNames<F>>
   extends Omit<ZoneOptions, 'bytes' | 'record' | 'smr'> {
   /** Schema of the records. */
@@ -79,15 +79,15 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
 }
 
 /**
- * One worker at a time makes a table. It takes several steps, which others can see: its domain, its
- * zone with the reserve, the table. Two cases for whoever finds the name in use meanwhile: a table
- * leads to the zone, then it exists; or none does, then we have the lock, and who began with it has
- * died or was thrown out. Otherwise (without the lock) one that fails would undo what another goes
- * on with, and who asks for what could be had would hear of a zone of another shape, which is gone
- * a moment later.
+ * One worker at a time makes a table. Its steps are visible to others: the domain, the zone with
+ * its reserve, the table. Two cases when the name is in use: a table refers to the zone, then it
+ * exists; or none does, then the worker that began it has died or an exception has stopped it,
+ * because we hold the lock. Otherwise (without the lock) a worker that fails would undo what
+ * another goes on with, and one could fail because of a zone of another shape that is gone a moment
+ * later.
  *
- * Nothing is to be repaired after an owner's death: the zone that it leaves is found by its mark
- * (sweep.ts), and its domain, which is like any that a table of this name makes, is the next one's.
+ * Nothing needs repair after an owner's death: its zone is found by its mark (sweep.ts), and its
+ * domain is used by the next table of this name.
  */
 function whileMaking<T>({ locks }: Space, body: () => T): T {
   locks.acquire(Header.tableLock, 'arena tables')
@@ -110,7 +110,7 @@ function makeTable(
   const namesake = space.directory.find(CREATE, Named.table, name)
   if (namesake !== undefined && !endWithoutZone(space, namesake)) throw exists(name)
   if (isUnfinished(space, name)) space.sweep((each) => each === name)
-  // Memory first: what fails after the zone is made could take it from another worker's table.
+  // Memory first: a failure after the zone is made could take it from another worker's table.
   const reserve = (): Runs | undefined => reserveRuns(space, name, size)
   const runs = reserve() ?? (relieve(space, runWords(size)) ? reserve() : undefined)
   if (runs === undefined) {
@@ -122,8 +122,8 @@ function makeTable(
   }
   const undo = undoer(arena, name, given)
   let zone: Zone | undefined
-  // Until it is done or undone: if this call is cut off, a turn of its own sees to what it has
-  // made. So what an earlier one has left there stays.
+  // Until the table is made or undone: if this call is cut off, a later turn removes what it has
+  // made. An entry of an earlier call stays.
   const isFirst = !space.making.has(name)
   space.making.add(name)
   try {
@@ -142,8 +142,8 @@ function makeTable(
 }
 
 /**
- * Whether there is a zone that was made for a table of this name. There is no table: so its maker,
- * who has not the lock any more, has left it behind.
+ * Whether there is a zone that was made for a table of this name. There is no table, and we hold
+ * the lock: so its maker has left it behind.
  */
 function isUnfinished({ directory, memory }: Space, name: string): boolean {
   const zone = directory.find(CREATE, Named.zone, name)
@@ -151,16 +151,16 @@ function isUnfinished({ directory, memory }: Space, name: string): boolean {
 }
 
 /**
- * A table ends with its zone: if that was destroyed, what is left of the table goes back, and its
- * name is free again. False while the zone lives.
+ * A table ends with its zone: if that was destroyed, releases the rest of the table, and its name
+ * is free again. False while the zone exists.
  */
 function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean {
   const { directory, memory, pages } = space
   if (zoneLives(space, at)) return false
   directory.remove(serial, () => {
-    // Who died in giving an array back may have promised to clear its word, and not done it.
+    // A worker that died while releasing an array may have left a redo record to clear its word.
     pages.recover()
-    // The entry is gone: who dies here leaves what nothing leads to, and sweeping finds that.
+    // The entry is gone: after a death here sweeping finds what is left.
     for (const word of [TableWords.building, TableWords.retired, TableWords.chains]) {
       const array = memory.peek(at + word) & ChainsWord.pageMask
       if (array !== 0) pages.release(array)
@@ -170,15 +170,15 @@ function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean
   return true
 }
 
-/** By its name: its pages may be there still when it has ended. */
+/** By its entry in the directory: its pages may still be there when it has ended. */
 function zoneLives({ directory, memory }: Space, table: number): boolean {
   return directory.names(memory.peek(table + TableWords.zoneSerial))
 }
 
 /**
- * How to leave nothing behind: the domain and the zone go, unless they were there before, or
- * another worker has made a table of them meanwhile. An exception may have come when the table was
- * there already: then it is, and can be opened.
+ * Returns the function that undoes a failed creation: the domain and the zone are destroyed, unless
+ * they existed before or the table exists. An exception may have come after the table was made:
+ * then it exists, and can be opened.
  */
 function undoer(
   arena: Arena,
@@ -198,7 +198,7 @@ function undoer(
     }
     if (table !== undefined) return
     if (madeZone && zone?.isAlive()) zone.undo()
-    // It was made and nobody was told, or half made, and counted for its domain.
+    // It was made, or half made, and counted for its domain, but not returned to us.
     const untold = madeZone && zone === undefined && !missing(Named.zone)
     if (untold || directory.isTorn) space.sweep(untold ? (each) => each === name : undefined)
     const isBound = madeZone && !missing(Named.zone)
@@ -206,7 +206,7 @@ function undoer(
   }
 }
 
-/** What a table takes besides its zone: reserved, filled in, and nobody's yet. */
+/** The runs of pages of a table besides its zone: reserved and written, not yet published. */
 interface Runs {
   readonly table: number
   /** A word as in `TableWords.chains`. */
@@ -225,7 +225,6 @@ function tableWords(stripeBits: number): number {
   return TableWords.WORDS + 2 ** stripeBits * StripeWords.WORDS
 }
 
-/** Words of both runs: the table's own, and the chains. */
 function runWords({ bits, stripeBits }: TableSize): number[] {
   return [tableWords(stripeBits), 2 ** bits]
 }
@@ -302,7 +301,7 @@ export function openTable<F extends Fields, N extends KeyNames<F>>(
   return { parts: partsOf(arena, found, zone, smr), key }
 }
 
-/** Misuse unless it is an arena's handle: what a table is made of comes from it. */
+/** Misuse unless it is an arena. */
 function assertArena(call: string, arena: unknown): asserts arena is Arena {
   memoryOf(call, arena)
   const { space } = arena as Partial<Arena>
@@ -310,7 +309,7 @@ function assertArena(call: string, arena: unknown): asserts arena is Arena {
   throw new Misuse(`${call}: arena is ${show(arena)}; give what Arena.create or attach returned`)
 }
 
-/** The smallest number of bits that gives a chain to each record, and a stripe to each chain. */
+/** The smallest number of bits with a chain per record, and at least one chain per stripe. */
 export function bitsFor(call: string, capacity: unknown, stripeBits: number): number {
   const records = integer(call, 'capacity', capacity, 1, 2 ** MAX_CHAIN_BITS)
   return Math.max(stripeBits, Math.ceil(Math.log2(records)))
@@ -325,7 +324,9 @@ function partsOf(arena: Arena, found: Listing, zone: Zone, smr: Smr): TableParts
   return { arena, name, at, serial, zone, smr, chains, stripes }
 }
 
-/** Record and node words together; the key is part of what two openers must agree on. */
+/**
+ * Record and node words together. The key is part of the signature, on which openers must agree.
+ */
 function nodeShape<F extends Fields>(record: Schema<F>, key: PropertyKey) {
   return {
     bytes: (record.words + NODE_WORDS) * BYTES_PER_WORD,

@@ -1,5 +1,5 @@
 /**
- * What a table is made of, as one worker holds it.
+ * The parts of a table that one worker holds.
  */
 
 import type { Arena } from '../arena/arena.ts'

@@ -1,14 +1,12 @@
 /**
- * Resizing a table: a new array of chains, threaded with all stripes locked, published by one
- * store.
+ * Resizing a table: a new array of chains, built with all stripes locked, published by one store.
  *
- * Readers never wait. Writers do, for the time it takes to walk all records once. The array before
- * the current one may still have readers, and its links are the ones that the new array wants: so
- * a resize first waits, with no lock held, until these have left.
+ * Readers never wait. Writers wait while all records are walked once. The previous array may still
+ * have readers, and the new array needs the link words that it used: so a resize first waits, with
+ * no lock held, until those readers have left.
  *
- * A worker that dies in the middle, or is thrown out of it, has changed nothing that a reader sees:
- * until the one store that publishes, the new array is only `building`, and the next resize gives
- * its pages back.
+ * A death or an exception in the middle changes nothing that a reader sees: until the one store
+ * that publishes it the new array is only `building`, and the next resize releases its pages.
  */
 
 import { Exhausted, show } from '../base/errors.ts'
@@ -23,7 +21,7 @@ import type { Stripes } from './stripes.ts'
 
 const CALL = 'table.resize'
 
-/** What an attempt came to. */
+/** The result of one attempt. */
 type Outcome = 'done' | 'readers' | 'no memory'
 
 export function resizeTable(
@@ -41,7 +39,7 @@ export function resizeTable(
     return outcome !== 'readers'
   }
   until(space, timeoutMs, attempted)
-  // With no stripe locked: idle zones may give up the pages that are missing.
+  // With no stripe locked: idle zones may give up pages.
   if ((outcome as Outcome) === 'no memory' && relieve(space, [2 ** bits])) {
     until(space, timeoutMs, attempted)
   }
@@ -59,13 +57,14 @@ export function resizeTable(
   )
 }
 
-/** One try; 'readers': some are still on the array before the current one. */
+/** One try; 'readers': the previous array still has readers. */
 function attempt(parts: TableParts, bits: number): Outcome {
   const { at, chains, smr, stripes } = parts
   const { memory, pages } = parts.arena.space
   return withStripes(stripes, 2 ** stripes.bits, () => {
-    // The last to resize may have died with pages promised to these words. His locks can be taken
-    // before his reaper gets to the pages: kept later, the promise would undo what we do here.
+    // The last worker to resize may have died with a redo record for these words. Its locks can be
+    // taken before its reaper repairs the pages; done later, that record would undo what we do
+    // here.
     pages.recover()
     if (!collect(parts)) return 'readers'
     const current = chains.current()
@@ -77,23 +76,23 @@ function attempt(parts: TableParts, bits: number): Outcome {
     const next = chains.makeInto(at + TableWords.building, bits, link)
     if (next === 0) return 'no memory'
     chains.thread(next)
-    // First: whoever finds `retired` and a goal takes that for its goal. If we die in between there
-    // is none, and the next resize makes one; otherwise it would be that of the resize before, long
-    // met, and the array would go under its readers.
+    // First, because `retired` and a goal are read together. Two cases for a death in between: the
+    // goal is 0, then the next resize stamps one; or it is stamped. Otherwise (the goal of the
+    // resize before, long met, left there) the array would be released under its readers.
     memory.poke(at + TableWords.goal, 0)
     memory.poke(at + TableWords.retired, current)
     chains.publish(next)
     memory.poke(at + TableWords.goal, smr.stamp())
     memory.store(at + TableWords.building, 0)
-    // If no reader is on it the old array goes back now; else the next resize sees to it.
+    // Releases the old array now if it has no readers; else the next resize does.
     collect(parts)
     return 'done'
   })
 }
 
 /**
- * Gives the array before the current one back, if its readers have left. True when there is none
- * left. The first stripe is locked.
+ * Releases the previous array if its readers have left. True when there is none. The first stripe
+ * is locked.
  */
 function collect(parts: TableParts): boolean {
   const { at, chains, smr } = parts
@@ -101,11 +100,11 @@ function collect(parts: TableParts): boolean {
   const retired = memory.peek(at + TableWords.retired)
   if (retired === 0) return true
   if (retired === chains.current()) {
-    // Whoever wrote it down died before he published the next array: it is not retired at all.
+    // Its worker died before it published the next array: this one is still current.
     memory.poke(at + TableWords.retired, 0)
     return true
   }
-  // He died before it had a goal.
+  // Its worker died before the stamp.
   if (memory.peek(at + TableWords.goal) === 0) memory.poke(at + TableWords.goal, smr.stamp())
   if (!smr.expiredUrgently(memory.peek(at + TableWords.goal) as Seq)) return false
   chains.releaseFrom(at + TableWords.retired)
@@ -113,8 +112,8 @@ function collect(parts: TableParts): boolean {
 }
 
 /**
- * Runs `body` with the first `count` stripes locked, always taken in order. If it throws, what it
- * has left is for the next resize to finish, and for the next owner of each stripe to count.
+ * Runs `body` with the first `count` stripes locked, always in the same order. If it throws, the
+ * next resize cleans up, and the next owner of each stripe counts its records.
  */
 function withStripes<T>(stripes: Stripes, count: number, body: () => T): T {
   let held = 0

@@ -1,5 +1,5 @@
 /**
- * A table in numbers, and its law: every record hangs in the chain that its hash calls for, once.
+ * A table in numbers, and its invariant: every record is once in the chain of its hash.
  */
 
 import { Corruption, show } from '../base/errors.ts'
@@ -26,7 +26,7 @@ export interface TableStats {
   readonly smr: SmrStats
 }
 
-/** Counts what `TableStats` tells. @internal */
+/** @internal */
 export function tableStats(parts: TableParts, size: number): TableStats {
   const chains = sizeOf(parts.chains.current())
   return {

@@ -1,15 +1,14 @@
 /**
- * Stripes: writers of one part of the hash circle take turns, writers of others do not notice.
+ * Stripes: the locks of writers, one per range of hashes.
  *
- * A stripe is a lock and the number of records in its chains. The lock survives its owner: who dies
- * with it, or is thrown out by an exception, leaves chains that are whole, for every step of a
- * writer does, and perhaps a wrong number. The next owner makes it again, or the next that asks for
- * the sum:
- *   the lock is nobody's: no writer is between its store and its count, so the number is right;
- *   it is a living writer's: the number is right as of before it or after it;
- *   it is a dead owner's: whoever asks takes it, if that needs no waiting, and counts; if somebody
- *   else was first, he counts. Otherwise (only the next writer counts) the sum would stay wrong for
- *   as long as nobody writes to that part.
+ * A stripe is a lock and the number of records in its chains. The lock is robust: after a death or
+ * an exception under it the chains are whole, because every step of a writer leaves them so, but
+ * the number may be wrong. The next owner counts again, or the next call that asks for the sum. If
+ * the lock is free, no writer is between its store and its count, and the number is right. If a
+ * living writer has it, the number is right as of before or after that write. If its owner is dead,
+ * the caller takes it if it can without waiting, and counts; if another worker was first, that one
+ * counts. Otherwise (only the next writer counts) the sum would stay wrong as long as nobody writes
+ * to that range.
  */
 
 import { Exhausted, show } from '../base/errors.ts'
@@ -27,9 +26,9 @@ export class Stripes {
   private readonly space: Space
   private readonly chains: Chains
   private readonly first: number
-  /** How a lock is called in errors: made once, since every write takes one. */
+  /** The lock's name in errors; made once, since every write takes a lock. */
   private readonly what: string
-  /** How far a resize was when we last waited for one. */
+  /** `progress` when we last waited for a resize. */
   private progressSeen = 0
 
   constructor(space: Space, table: number, name: string, chains: Chains, bits: number) {
@@ -60,9 +59,9 @@ export class Stripes {
   }
 
   /**
-   * The lock was not to be had in time. Where a resize is at work that is no sign of a death: as
-   * long as it gets on, we wait again, for as long in all as anybody waits. What we saw last may be
-   * of an earlier resize, and then we wait once more in vain.
+   * The lock could not be had in time. While a resize makes progress its owner is alive: waits
+   * again, up to the default time-out in all. `progressSeen` may be of an earlier resize; then it
+   * waits once more for nothing.
    */
   private outlastResize(at: number, timedOut: unknown): Taken {
     const { locks, memory } = this.space
@@ -80,7 +79,7 @@ export class Stripes {
     }
   }
 
-  /** Gives it back; unless all of what was begun was done, the next owner has to count. */
+  /** Releases the lock; unless `whole`, the next owner has to count. */
   release(index: number, whole: boolean): void {
     this.space.locks.release(this.lockAt(index), whole)
   }
@@ -90,7 +89,7 @@ export class Stripes {
     this.space.memory.add(this.at(index) + StripeWords.records, by)
   }
 
-  /** Records in all stripes; while writers are busy, as of a moment ago. Never waits. */
+  /** Records in all stripes; possibly a moment old. Never waits. */
   total(): number {
     const { memory } = this.space
     let records = 0
@@ -101,7 +100,7 @@ export class Stripes {
     return records
   }
 
-  /** Counts again where a dead owner may have left a wrong number. */
+  /** Counts again if a dead owner may have left a wrong number. */
   private recover(index: number): void {
     const { locks, memory, workers } = this.space
     const at = this.lockAt(index)
@@ -113,7 +112,7 @@ export class Stripes {
     this.release(index, true)
   }
 
-  /** The last owner died with the lock, which is ours now: its count may not be whole. */
+  /** The last owner died with the lock, which is ours now: counts again. */
   private recount(index: number): void {
     let whole = false
     try {

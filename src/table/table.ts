@@ -1,5 +1,5 @@
 /**
- * A hash table that all workers share: lookups take no lock, writers take turns by stripe.
+ * A hash table that all workers share: lookups take no lock, writers lock a stripe.
  *
  *   current array        0      1      2      3            records of a zone with smr
  *                      [ . ]  [ . ]  [ 0 ]  [ . ]
@@ -9,11 +9,11 @@
  * A lookup opens a read section, walks one chain with atomic loads, compares the whole key, and
  * reads the record in place. A record never changes once a reader can find it: an update links a
  * new one in the old one's place with one store and frees the old one through `zfreeSmr`. So a
- * reader sees one version of a record, whole, and what it sees is not used again while it looks.
+ * reader sees one whole version of a record, and its memory is not reused during the section.
  *
- * Two workers write at the same time unless their keys fall into one stripe. A writer allocates
- * and fills its record before it takes the lock, makes sure that it can free what it may replace,
- * and frees it after: inside there are only a walk and one or two stores, each of which leaves the
+ * Two workers can write at the same time unless their keys are in one stripe. A writer allocates
+ * and fills its record, and makes room to free the one it may replace, before it takes the lock; it
+ * frees after. Under the lock there are only a walk and one or two stores, each of which leaves the
  * chain whole; see stripes.ts.
  *
  * `resize` builds a new array while readers go on in the old one; see chains.ts.
@@ -36,14 +36,14 @@ import { resizeTable } from './resize.ts'
 import { type TableStats, tableStats } from './stats.ts'
 import type { Stripes } from './stripes.ts'
 
-/** How many chains an iteration visits in one section at most, and keys `getMany`. */
+/** The most chains that an iteration visits, and keys that `getMany` reads, in one section. */
 const CHAINS_PER_SECTION = 64
 const KEYS_PER_SECTION = 64
 const CIRCLE = 2 ** 32
-/** A name of this module is a constant to the optimizer; an imported one is looked up each time. */
+/** A constant of this module costs nothing; an imported one is looked up each time. */
 const ENDLESS = IMPORTED_ENDLESS
 
-/** One table, as one worker holds it: `create` it in one, `open` it in the others. */
+/** A handle of a table, for one worker: `create` it in one worker, `open` it in the others. */
 export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNames<F>> {
   /** The name that it was created with. */
   readonly name: string
@@ -62,17 +62,17 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   private readonly key: Key<ValueOf<F[N]>>
   /** Which of the values of a record is the key. */
   private readonly keyIndex: number
-  // For lookups, each a step nearer than in `chains` and `key`.
+  // Copies of fields of `chains` and `key`, for lookups.
   private readonly chainsAt: number
   private readonly behind: number
   private readonly isWord: boolean
-  /** Whether section and walk are one verb of memory. */
+  /** Whether `has` can use `memory.lookUpWord`, section and walk in one. */
   private readonly isQuick: boolean
   /**
-   * What a write has in its hands: an item that is not in the table yet, and a record that is not
-   * in it any more and not yet freed. Each changes with the store that it goes with, and no call
-   * lies between the two where an exception could come in: so whoever is thrown out, or cut off
-   * without its `finally` being run, leaves here what is still to do, and the next write does it.
+   * The item that a write has made and not yet linked, and the record that it has unlinked and not
+   * yet freed. Each is set right after the store it belongs to, with no call in between where an
+   * exception could come. So a write that was cut off, even without its `finally`, leaves here what
+   * is still to do, and the next write does it.
    */
   private made: Item = NULL_ITEM
   private replaced: Item = NULL_ITEM
@@ -96,8 +96,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * Makes a table. `capacity` is the number of records for which lookups meet about one record
-   * each; more fit, in longer chains, until `limit` or the arena ends. The zone's knobs (`bucket`,
+   * Makes a table. `capacity` is the number of records for which a chain has about one record; more
+   * fit, in longer chains, up to `limit` or the end of the arena. The zone's knobs (`bucket`,
    * `limit`, `reserve`, hooks ...) may be given too. Misuse if the name is taken; Exhausted when
    * there is no memory for the chains, 4 bytes each. One worker at a time makes a table: blocks
    * while another does; legal inside a section. If one dies in it, the domain that it made stays,
@@ -146,9 +146,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * `get` for each of these keys, in their order, in one section for many: what entering and
-   * leaving costs is shared. Each record is consistent by itself; between two of them others may
-   * write. Misuse for a key that the field cannot hold. Otherwise as `get`.
+   * `get` for each of these keys, in their order; many keys share one section, which is cheaper.
+   * Each record is consistent by itself; between two of them others may write. Misuse for a key
+   * that the field cannot hold. Otherwise as `get`.
    */
   getMany(keys: readonly ValueOf<F[N]>[]): (Values<F> | undefined)[] {
     const { smr } = this
@@ -157,7 +157,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     }
     const records = new Array<Values<F> | undefined>(keys.length)
     const nested = smr.entered
-    // One section even for no key at all: it refuses when the arena is closed.
+    // A section even for no key: it throws when the arena is closed.
     for (let from = 0; from === 0 || from < keys.length; from += KEYS_PER_SECTION) {
       if (!nested) smr.enterInCall()
       try {
@@ -171,8 +171,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   /**
    * Runs `fn` on the record in place, inside the section, and returns what it returns; undefined
-   * if there is none. The item means nothing once `fn` has returned. A returned promise is Misuse.
-   * Otherwise as `get`.
+   * if there is none. The item is not valid after `fn` has returned. Misuse if `fn` returns a
+   * promise. Otherwise as `get`.
    */
   read<T>(key: ValueOf<F[N]>, fn: (item: Item) => T): T | undefined {
     if (typeof fn !== 'function') throw noFunction('table.read', fn)
@@ -199,7 +199,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       const { wrAt, seqAt } = smr
       try {
         const node = this.memory.lookUpWord(wrAt, seqAt, this.chainsAt, this.behind, aim)
-        // Neither FAR nor ENDLESS.
+        // Not FAR and not ENDLESS.
         if (node >>> 0 < ENDLESS) return node !== 0
       } catch (error) {
         throw this.trapped(error, key)
@@ -218,8 +218,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * Records in the table; while writers are busy, as of a moment ago. Two loads per stripe. Misuse
-   * when this worker has left. Never blocks; legal inside a section.
+   * Records in the table; possibly a moment old. Two loads per stripe. Misuse when this worker has
+   * left. Never blocks; legal inside a section.
    */
   get size(): number {
     this.arena.space.assertOpen('table.size')
@@ -227,11 +227,11 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * Copies of all records, in the order of their hashes. Writers go on meanwhile: a record that is
-   * there from beginning to end is seen exactly once, also across a resize; one that comes or goes
-   * is seen or not. No section is open between two steps of the iteration but the caller's own.
-   * Misuse when this worker has left. Never blocks; legal inside a section, which then must hold
-   * until the last step.
+   * Copies of all records, in the order of their hashes. Others may write meanwhile: a record that
+   * is there all the time is seen exactly once, also across a resize; one that comes or goes may be
+   * seen or not. Between two steps of the iteration no section is open, except the caller's own.
+   * Misuse when this worker has left. Never blocks; legal inside a section, which must then stay
+   * open until the last step.
    */
   *entries(): Generator<Values<F>, void, undefined> {
     for (let from = 0; from < CIRCLE; ) {
@@ -244,9 +244,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * Addresses of all records: what `zone.audit` wants to know. Exact only while nobody writes.
-   * Misuse when this worker has left. Never blocks; legal inside a section, and useful only there
-   * or while nobody frees.
+   * Addresses of all records, for `zone.audit`. Exact only while nobody writes. Misuse when this
+   * worker has left. Never blocks; legal inside a section, and useful only there or while nobody
+   * frees.
    */
   items(): Item[] {
     const all: Item[] = []
@@ -259,14 +259,14 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   // ---- writers -----------------------------------------------------------------------------
 
   /**
-   * Puts a record, in place of the one with the same key if there is one. Blocks on the lock of its
-   * stripe and, only when there is no memory even for a bucket of freed records, until readers
-   * leave; for 30 s at most. Misuse for a record that does not fit the schema, before memory is
-   * taken for it, and inside a section of the table's domain; Exhausted when there is no memory for
-   * it. A record that was replaced and cannot be freed for a lock of the zone is freed by the next
-   * write. When it throws nothing has changed: what the record refers to is still the caller's, for
-   * the destructor hears only of records that were in the table. The constructor runs when memory
-   * is taken, before the fields are written, and is not undone.
+   * Puts a record; replaces the one with the same key. Blocks on the lock of its stripe and, only
+   * when there is no memory for a bucket of freed records, until readers leave; for 30 s at most.
+   * Misuse for a record that does not fit the schema, before memory is taken for it, and inside a
+   * section of the table's domain; Exhausted when there is no memory for it. If a lock of the zone
+   * cannot be had to free the replaced record, the next write frees it. When `set` throws, nothing
+   * has changed: what the record refers to is still the caller's, because the destructor runs only
+   * for records that were in the table. The constructor runs when memory is taken, before the
+   * fields are written, and is not undone.
    */
   set(object: Readonly<Values<F>>): this {
     this.assertWritable('set')
@@ -284,8 +284,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * Takes the record with this key out. Whether there was one. Blocks and throws as `set`. Misuse
-   * for a key that the field cannot hold, and inside a section of the domain.
+   * Removes the record with this key. Returns whether there was one. Blocks and throws as `set`.
+   * Misuse for a key that the field cannot hold, and inside a section of the domain.
    */
   delete(key: ValueOf<F[N]>): boolean {
     this.assertWritable('delete')
@@ -302,10 +302,10 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * Gives the table room for `capacity` records, more or fewer than now, while readers go on.
-   * Writers wait meanwhile. Blocks until readers have left the array before the current one, at
-   * most `timeoutMs` (default as for `smr.wait`). Exhausted after that, or when there is no memory
-   * for the new array; nothing has changed. Misuse inside a section.
+   * Resizes the table for `capacity` records. Readers go on meanwhile, writers wait. Blocks until
+   * readers have left the array of the last resize, at most `timeoutMs` (default as for
+   * `smr.wait`). Exhausted after that, or when there is no memory for the new array; nothing has
+   * changed. Misuse inside a section.
    */
   resize(capacity: number, options?: WaitOptions): void {
     this.assertWritable('resize')
@@ -323,12 +323,12 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   // ---- inside ------------------------------------------------------------------------------
 
-  /** Runs `fn` in a section: the caller's, if one is open. */
+  /** Runs `fn` in the caller's section if one is open, else in its own. */
   private inside<T>(fn: () => T): T {
     return this.smr.entered ? this.smr.within(fn) : this.smr.read(fn)
   }
 
-  /** In a section: the record with the key aimed at. */
+  /** In a section: the record with the key that was given to `key.aim`. */
   private seek(aim: number, key: ValueOf<F[N]>): Item {
     try {
       const { behind, chainsAt, memory } = this
@@ -337,7 +337,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
         if (node !== ENDLESS) return node as Item
       } else {
         const node = memory.findHash(chainsAt, behind, aim)
-        // No key is where ENDLESS leads to.
+        // ENDLESS is the address of no record, so no key is there.
         if (node === 0 || this.key.hits(memory, node, key)) return node as Item
       }
       return this.search(key)
@@ -371,9 +371,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     }
   }
 
-  /**
-   * The same, all the way: another key of the same hash stands in front, or the chain is damaged.
-   */
+  /** The whole walk: another key of the same hash comes first, or the chain is damaged. */
   private search(key: ValueOf<F[N]>): Item {
     const { chains, memory } = this
     const hash = this.key.hash(key)
@@ -402,7 +400,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     let steps = 0
     let mark = 0
     for (let node = memory.load(at); node !== 0; node = memory.load(at)) {
-      // See chains.ts: where a walk is damaged it must not go on.
+      // See chains.ts: a walk must not go on in a damaged chain.
       if (node === mark || !chains.holds(node)) throw chains.broken(now, hash, node)
       if (chains.hashOf(node) === hash && this.key.equals(memory, node, key)) return at
       steps++
@@ -412,7 +410,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     return at
   }
 
-  /** In a section: calls `fn` for records from this hash on; returns where to go on. */
+  /** In a section: calls `fn` for some records from hash `from` on; returns the next hash. */
   private visit(from: number, fn: (item: Item) => void): number {
     const now = this.chains.current()
     const span = CIRCLE / sizeOf(now)
@@ -425,8 +423,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * Memory for a record, and room for the one that it may replace. That is made after the
-   * allocation, which may have sent the free bucket off: from here on nothing takes it away.
+   * Allocates a record, and makes room to free the one that it may replace. In this order, because
+   * an allocation may retire the free bucket; after this nothing takes the room away.
    */
   private obtain(): Item {
     const { zone } = this
@@ -446,7 +444,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     )
   }
 
-  /** Makes a record of the item and puts it into the table. Runs nobody's code. */
+  /** Fills the item and links it into the table. Runs no code of the user. */
   private link(item: Item, values: readonly unknown[], key: ValueOf<F[N]>): void {
     const { chains, memory, stripes } = this
     const hash = this.key.hash(key)
@@ -460,8 +458,9 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       const at = this.place(now, hash, key)
       const old = memory.load(at)
       const head = chains.headFor(now, hash)
-      // Publication: who loads the new pointer sees the fields and the link, who loads the old one
-      // sees the old record. Otherwise (a plain store) a reader could find one not yet filled.
+      // Publication. Two cases: a reader loads the new pointer, then it sees the fields and the
+      // link; or the old one, then it sees the old record. Otherwise (a plain store) a reader could
+      // find a record that is not yet filled.
       memory.poke(item + link, memory.load(old === 0 ? head : old + link))
       memory.store(old === 0 ? head : at, item)
       this.made = NULL_ITEM
@@ -474,7 +473,10 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     this.freeReplaced()
   }
 
-  /** Takes the record with this key out. Whether there was one. Runs nobody's code. */
+  /**
+   * Unlinks the record with this key and frees it. Returns whether there was one. Runs no code of
+   * the user.
+   */
   private unlink(key: ValueOf<F[N]>): boolean {
     const { chains, memory, stripes } = this
     const hash = this.key.hash(key)
@@ -487,7 +489,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       const at = this.place(now, hash, key)
       old = memory.load(at)
       if (old !== 0) {
-        // The record keeps its own link: a reader that stands on it finds its way on.
+        // The record keeps its own link: a reader at it can go on.
         memory.store(at, memory.load(old + link))
         this.replaced = old as Item
         stripes.count(stripe, -1)
@@ -507,8 +509,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * `recover` when a write was stopped. One that has happened does not fail because a lock is not
-   * to be had for what it replaced: that stays here, and the next write frees it.
+   * `recover` after an exception in a write. If the write has `happened`, it does not fail because
+   * the replaced record cannot be freed now: the next write frees it.
    */
   private recoverAfter(happened: boolean): void {
     try {
@@ -518,7 +520,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     }
   }
 
-  /** Finishes what an exception has stopped, of this call or of one before: see `made`. */
+  /** Finishes what an exception has interrupted, in this call or an earlier one: see `made`. */
   private recover(): void {
     const { made, replaced, zone } = this
     if (made !== NULL_ITEM) {
@@ -528,18 +530,18 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     }
     if (replaced === NULL_ITEM) return
     zone.makeRoom()
-    if (this.replaced !== replaced) return // A hook has called, and that call has done it.
+    if (this.replaced !== replaced) return // A hook has called, and that call did it.
     zone.zfreeSmrAgain(replaced)
     this.replaced = NULL_ITEM
   }
 
-  /** What to throw for `error`, which may come of damage in the chain of this key. */
+  /** The error to throw for `error`, which may be due to damage in the chain of this key. */
   private explained(error: unknown, key: ValueOf<F[N]>): unknown {
     if (!isTrap(error)) return error
     return this.inside(() => this.chains.explain(error, this.key.hash(key)))
   }
 
-  /** The same for a lookup that has left the section open which it opened itself. */
+  /** `explained` for `lookUpWord`, whose section is still open. */
   private trapped(error: unknown, key: ValueOf<F[N]>): unknown {
     this.memory.store(this.smr.seqAt, 0)
     return this.explained(error, key)
@@ -559,7 +561,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 }
 
-/** Whether a wild address may have ended this call, in the engine or in memory.ts. */
+/** Whether an address outside memory may have caused this error, in the engine or in memory.ts. */
 function isTrap(error: unknown): boolean {
   if (error instanceof Corruption) return !('table' in error.facts)
   return error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')
