@@ -33,7 +33,6 @@ import { openZone, type Purpose } from '../zone/open.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import { relieve, shrinkUnopened } from '../zone/pressure.ts'
 import { assertLevel, type Reclaimed, type ReclaimLevel } from '../zone/reclaim.ts'
-import { pendingIn } from '../zone/stats.ts'
 import type { Zone } from '../zone/zone.ts'
 import { type ArenaStats, arenaStats } from './inspect.ts'
 import type { NamedLock } from './namedLock.ts'
@@ -80,7 +79,6 @@ export class Arena {
     this.workerId = space.workers.idOf(space.slot) as WorkerId
     this.words = space.memory.words
     this.floats = space.memory.floats
-    space.pendingIn = (domain) => pendingIn(space, domain)
     space.sweep = (isGivenUp) => {
       const { directory } = space
       directory.whileLocked((names) => {

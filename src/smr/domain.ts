@@ -268,7 +268,7 @@ export class Smr extends Sections {
       )
     }
     const { address, goals, space } = this
-    return stalledReaders(space, goals.readers, address, olderThanMs, space.pendingIn(address))
+    return stalledReaders(space, goals.readers, address, olderThanMs)
   }
 
   /**
@@ -319,13 +319,8 @@ export class Smr extends Sections {
    * The goal for what has been unlinked so far; a step ahead of the clock unless `advance`. Never
    * blocks; legal under a lock. @internal
    */
-  stamp(advance = true): Seq {
-    return this.goals.stamp(advance)
-  }
-
-  /** Steps of the write hand that the last `stamp` made. @internal */
-  get steps(): number {
-    return this.goals.steps
+  stamp(advance = true, countAt = 0): Seq {
+    return this.goals.stamp(advance, countAt)
   }
 
   /** `poll` for a goal of this domain; `patient`: does not move the clock. @internal */

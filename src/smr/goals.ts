@@ -51,8 +51,6 @@ const SERIALS = 2 ** 20
 
 export class Goals {
   readonly readers: Readers
-  /** Steps of the write hand that the last `stamp` made. */
-  steps = 0
   readonly clock: Clock
   private readonly space: Space
   private readonly memory: Memory
@@ -69,7 +67,6 @@ export class Goals {
     this.name = name
     this.own = own
     this.clock = new Clock(space.memory, domain)
-    this.pace = paceOf(space.memory, domain, this.clock)
     const sleepable = space.memory.peek(domain + DomainWords.sleepable) !== 0
     this.readers = new Readers(
       space.memory,
@@ -78,6 +75,7 @@ export class Goals {
       sleepable,
     )
     this.reader = this.readers.address(space.slot)
+    this.pace = paceOf(space.memory, domain, this.clock, this.reader)
     this.owedAt = domain + DomainWords.owed
     this.tag = space.checks ? (serial % SERIALS) * SEQUENCES : 0
   }
@@ -94,19 +92,11 @@ export class Goals {
 
   /**
    * The goal for what has been unlinked so far. Without `advance` it lies ahead of the write hand,
-   * which does not move. Never blocks; legal under a lock.
+   * which does not move. Steps that it does make are counted in the word `countAt` too, unless that
+   * is 0. Never blocks; legal under a lock.
    */
-  stamp(advance = true): Seq {
-    const { memory, pace, reader } = this
-    if (!advance) {
-      this.steps = 0
-      return this.defer()
-    }
-    const goal = pace.goal()
-    this.steps = pace.steps
-    if (this.steps > 0) memory.tally(reader + ReaderWords.advances, this.steps)
-    else if (!this.clock.hasRoom()) memory.tally(reader + ReaderWords.advanceWaits, 1)
-    return goal
+  stamp(advance = true, countAt = 0): Seq {
+    return advance ? this.pace.goal(countAt) : this.defer()
   }
 
   /** A goal ahead of the write hand, which does not move. */
@@ -125,7 +115,7 @@ export class Goals {
     const ahead = delta(goal, wr)
     if (ahead <= 0) return true
     if (ahead > this.pace.reach || ahead % this.clock.step !== 0) return false
-    if (delta(wr, rd) < MAX_DELTA) this.moveTo(wr, goal)
+    if (delta(wr, rd) < MAX_DELTA) this.pace.moveTo(wr, goal)
     else this.memory.store(this.owedAt, 1)
     return true
   }
@@ -140,7 +130,7 @@ export class Goals {
   look(goal: Seq, urgency: number, foreign: ((goal: Seq, wr: Seq) => Misuse) | undefined): boolean {
     const { clock, memory, pace, reader } = this
     memory.tally(reader + ReaderWords.polls, 1)
-    this.pass() // A lazy clock first moves the write hand to the present tick.
+    pace.pass() // A lazy clock first moves the write hand to the present tick.
     const rd = clock.rd()
     // [S1] Met already: the read hand has passed the goal. This load reads from the CAS [S3] of a
     //      poller whose scan comes before, so its result holds for us too. If not, we scan
@@ -162,7 +152,7 @@ export class Goals {
       // goals were given ahead at the guard (`owed`), which nobody else would move it for.
       if (delta(wr, rd) < MAX_DELTA) {
         if (urgency === PATIENT && memory.load(this.owedAt) === 0) return this.fail()
-        this.moveTo(wr, goal)
+        pace.moveTo(wr, goal)
       }
       wr = clock.wr() // The scan needs a hand that was loaded before it.
     }
@@ -190,18 +180,6 @@ export class Goals {
   private fail(): boolean {
     this.memory.tally(this.reader + ReaderWords.pollFails, 1)
     return false
-  }
-
-  private pass(): void {
-    const { pace } = this
-    pace.pass()
-    if (pace.steps > 0) this.memory.tally(this.reader + ReaderWords.advances, pace.steps)
-  }
-
-  private moveTo(wr: Seq, goal: Seq): void {
-    const { pace } = this
-    pace.moveTo(wr, goal)
-    if (pace.steps > 0) this.memory.tally(this.reader + ReaderWords.advances, pace.steps)
   }
 
   // ---- waiting -----------------------------------------------------------------------------

@@ -24,7 +24,7 @@
  */
 
 import { forward, type Seq } from '../base/seq.ts'
-import { DomainWords } from '../memory/layout.ts'
+import { DomainWords, ReaderWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Clock } from './clock.ts'
 import { CLOCKS } from './options.ts'
@@ -41,62 +41,80 @@ export interface Pace {
   readonly keeps: boolean
   /** Milliseconds per tick of a lazy clock, else 0. */
   readonly tickMs: number
-  /** Steps of the write hand that the last `goal`, `moveTo` or `pass` made. */
-  steps: number
-  /** The goal for what the caller has unlinked so far. */
-  goal(): Seq
+  /**
+   * The goal for what the caller has unlinked so far. The steps that the hand made for it are counted
+   * for this worker, and in the word `countAt` too, if that is not 0: who calls owns it.
+   */
+  goal(countAt?: number): Seq
   /** Moves a lazy clock to the present tick. Called before every poll. */
   pass(): void
   /** Moves the hand from `wr` to a goal ahead of it, unless only time moves this clock. */
   moveTo(wr: Seq, goal: Seq): void
 }
 
-export function paceOf(memory: Memory, domain: number, clock: Clock): Pace {
+/** `reader`: the words of this worker in the domain, where its steps are counted. */
+export function paceOf(memory: Memory, domain: number, clock: Clock, reader: number): Pace {
   switch (CLOCKS[memory.peek(domain + DomainWords.clock)]) {
     case 'deferred':
-      return new DeferredPace(memory, domain, clock)
+      return new DeferredPace(memory, domain, clock, reader)
     case 'lazy':
-      return new LazyPace(memory, domain, clock)
+      return new LazyPace(memory, domain, clock, reader)
     default:
-      return new DefaultPace(memory, domain, clock)
+      return new DefaultPace(memory, domain, clock, reader)
   }
 }
 
-class DefaultPace implements Pace {
+/** What all clocks count. */
+abstract class Counting {
+  protected readonly memory: Memory
+  protected readonly clock: Clock
+  private readonly reader: number
+
+  constructor(memory: Memory, clock: Clock, reader: number) {
+    this.memory = memory
+    this.clock = clock
+    this.reader = reader
+  }
+
+  protected count(steps: number): void {
+    if (steps > 0) this.memory.tally(this.reader + ReaderWords.advances, steps)
+  }
+
+  /** Counts what was done for a goal, and returns the goal. */
+  protected counted(goal: Seq, steps: number, countAt: number): Seq {
+    this.count(steps)
+    if (steps === 0 && !this.clock.hasRoom())
+      this.memory.tally(this.reader + ReaderWords.advanceWaits, 1)
+    if (countAt !== 0) this.memory.tally(countAt, steps)
+    return goal
+  }
+}
+
+class DefaultPace extends Counting implements Pace {
   readonly reach: number
   readonly keeps: boolean = false
   readonly tickMs = 0
-  steps = 0
-  protected readonly clock: Clock
-  private readonly memory: Memory
   private readonly owedAt: number
 
-  constructor(memory: Memory, domain: number, clock: Clock) {
-    this.memory = memory
-    this.clock = clock
+  constructor(memory: Memory, domain: number, clock: Clock, reader: number) {
+    super(memory, clock, reader)
     this.reach = clock.step
     this.owedAt = domain + DomainWords.owed
   }
 
-  goal(): Seq {
-    this.steps = 0
-    if (this.clock.hasRoom()) {
-      this.steps = 1
-      return this.clock.advance()
-    }
+  goal(countAt = 0): Seq {
+    if (this.clock.hasRoom()) return this.counted(this.clock.advance(), 1, countAt)
     // Stored before the goal is given away, so every poller of this goal finds the word set, and
     // moves the hand itself. Otherwise the goal could stay ahead of the hand for ever. If we die
     // here, nobody has the goal.
     this.memory.store(this.owedAt, 1)
-    return this.clock.ahead(1)
+    return this.counted(this.clock.ahead(1), 0, countAt)
   }
 
-  pass(): void {
-    this.steps = 0
-  }
+  pass(): void {}
 
   moveTo(wr: Seq, goal: Seq): void {
-    this.steps = this.clock.commit(wr, goal) ? 1 : 0
+    if (this.clock.commit(wr, goal)) this.count(1)
   }
 }
 
@@ -106,47 +124,44 @@ class DeferredPace extends DefaultPace {
   /** Advances since this worker last moved the hand. Private: a death loses it, without harm. */
   private deferred = 0
 
-  constructor(memory: Memory, domain: number, clock: Clock) {
-    super(memory, domain, clock)
+  constructor(memory: Memory, domain: number, clock: Clock, reader: number) {
+    super(memory, domain, clock, reader)
     this.limit = memory.peek(domain + DomainWords.limit)
   }
 
-  override goal(): Seq {
+  override goal(countAt = 0): Seq {
     this.deferred++
-    if (this.deferred < this.limit) {
-      this.steps = 0
-      return this.clock.ahead(1)
-    }
+    if (this.deferred < this.limit) return this.counted(this.clock.ahead(1), 0, countAt)
     this.deferred = 0
-    return super.goal()
+    return super.goal(countAt)
   }
 }
 
-class LazyPace implements Pace {
+class LazyPace extends Counting implements Pace {
   readonly reach: number
   readonly keeps: boolean = true
-  steps = 0
-  private readonly memory: Memory
-  private readonly clock: Clock
   private readonly tickAt: number
   readonly tickMs: number
 
-  constructor(memory: Memory, domain: number, clock: Clock) {
-    this.memory = memory
-    this.clock = clock
+  constructor(memory: Memory, domain: number, clock: Clock, reader: number) {
+    super(memory, clock, reader)
     this.reach = GRACE_TICKS * clock.step
     this.tickAt = domain + DomainWords.tick
     this.tickMs = memory.peek(domain + DomainWords.tickMs)
   }
 
-  goal(): Seq {
-    this.pass()
-    return this.clock.ahead(GRACE_TICKS)
+  goal(countAt = 0): Seq {
+    const steps = this.catchUp()
+    return this.counted(this.clock.ahead(GRACE_TICKS), steps, countAt)
   }
 
   pass(): void {
+    this.count(this.catchUp())
+  }
+
+  /** Moves the hand to the present tick. Returns its steps. */
+  private catchUp(): number {
     const { clock, memory } = this
-    this.steps = 0
     // In this order: the hand, the old tick, the present tick. What is read later can only be
     // later, so however long we are descheduled in between, no time is counted twice.
     const wr = clock.wr()
@@ -155,15 +170,13 @@ class LazyPace implements Pace {
     const passed = (now - before) | 0
     // Workers' clocks differ a little, so a tick just behind counts as none. One far behind means
     // that the clock was set back: waiting until it gets there again would take too long.
-    if (passed === 0 || (passed < 0 && passed >= -SKEW_TICKS)) return
-    if (!clock.hasRoom() || memory.cas(this.tickAt, before, now) !== before) return
+    if (passed === 0 || (passed < 0 && passed >= -SKEW_TICKS)) return 0
+    if (!clock.hasRoom() || memory.cas(this.tickAt, before, now) !== before) return 0
     const steps = passed < 0 || passed > GRACE_TICKS ? GRACE_TICKS : passed
-    if (clock.commit(wr, forward(wr, steps * clock.step))) this.steps = steps
+    return clock.commit(wr, forward(wr, steps * clock.step)) ? steps : 0
   }
 
-  moveTo(): void {
-    this.steps = 0 // Only time moves this clock.
-  }
+  moveTo(): void {} // Only time moves this clock.
 }
 
 /** The present tick, modulo 2^32. */

@@ -11,8 +11,17 @@
 
 import type { WorkerId } from '../base/brands.ts'
 import { INVALID, lt, type Seq } from '../base/seq.ts'
-import { DomainWords, LABEL_WORDS, ReaderWords } from '../memory/layout.ts'
-import type { Memory } from '../memory/memory.ts'
+import {
+  DepotWords,
+  DomainWords,
+  KegWords,
+  LABEL_WORDS,
+  Named,
+  ReaderWords,
+  ZoneWords,
+  zoneParts,
+} from '../memory/layout.ts'
+import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
 import { packText, unpackText } from '../memory/utf8.ts'
 import type { Space } from '../space/space.ts'
 import type { Readers } from './poll.ts'
@@ -57,10 +66,10 @@ export function stalledReaders(
   readers: Readers,
   domain: number,
   olderThanMs: number,
-  pending: { readonly items: number; readonly bytes: number },
 ): Stall[] {
   const { memory, workers } = space
   const wr = memory.load(domain + DomainWords.wr) as Seq
+  const pending = pendingIn(space, domain)
   const stalls: Stall[] = []
   for (const slot of workers.attached()) {
     const reader = readers.address(slot)
@@ -76,6 +85,23 @@ export function stalledReaders(
     }
   }
   return stalls.sort((a, b) => b.forMs - a.forMs)
+}
+
+/** What is freed but not reclaimed in all zones of a domain; for print, and perhaps a moment old. */
+function pendingIn(
+  { directory, maxWorkers, memory }: Space,
+  domain: number,
+): Pick<Stall, 'items' | 'bytes'> {
+  let items = 0
+  let bytes = 0
+  for (const { kind, address } of directory.list()) {
+    if (kind !== Named.zone || memory.peek(address + ZoneWords.domain) !== domain) continue
+    const { depot, keg } = zoneParts(address, maxWorkers)
+    const pending = memory.peekRacy(depot + DepotWords.pendingItems)
+    items += pending
+    bytes += pending * memory.peek(keg + KegWords.stride) * BYTES_PER_WORD
+  }
+  return { items, bytes }
 }
 
 /** Notes the sections of this reader that are behind the write hand, and hold memory back. */

@@ -120,8 +120,6 @@ export class Space {
   readonly watch: Watch = new Watch()
   /** Its open handles of domains. */
   private readonly domains = new Set<OwnSections>()
-  /** What waits for the readers of a domain. Set by the layer that knows. */
-  pendingIn: (domain: number) => { items: number; bytes: number } = () => ({ items: 0, bytes: 0 })
   /** Closes the handles of the layers above, without touching shared memory. Set by them. */
   whenTaken: () => void = () => {}
   /** Frees what nothing leads to, and zones made for tables that were given up. Set likewise. */

@@ -104,9 +104,9 @@ export class Depot {
     this.lock()
     let whole = false
     try {
-      this.memory.poke(bucket + BucketWords.goal, domain.stamp(!paced || this.isDue()))
+      const goal = domain.stamp(!paced || this.isDue(), this.at + DepotWords.advances)
+      this.memory.poke(bucket + BucketWords.goal, goal)
       this.memory.tally(this.at + DepotWords.retired, 1)
-      this.memory.tally(this.at + DepotWords.advances, domain.steps)
       this.lists.append(bucket)
       const empty = exchangeOwner === 0 ? 0 : this.lists.popEmpty(exchangeOwner)
       whole = true

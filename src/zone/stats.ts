@@ -12,11 +12,9 @@ import {
   CacheWords,
   KegWords,
   KnobWords,
-  Named,
   ZoneWords,
   zoneParts,
 } from '../memory/layout.ts'
-import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Space } from '../space/space.ts'
 import { Cache, type CacheCounts, sumCounts } from './cache.ts'
 import { depotCounts } from './depot.ts'
@@ -104,20 +102,6 @@ export function isUsed(space: Space, zone: number): boolean {
   const opened = (other: number): boolean =>
     other !== slot && memory.peekRacy(caches + other * CacheWords.WORDS + CacheWords.opened) !== 0
   return workers.living().some(opened) || liveIn(space, zone) !== 0
-}
-
-/** Items freed but not reclaimed, in all zones of a domain. */
-export function pendingIn(space: Space, domain: number): { items: number; bytes: number } {
-  const sum = { items: 0, bytes: 0 }
-  for (const { kind, address } of space.directory.list()) {
-    if (kind !== Named.zone || space.memory.peek(address + ZoneWords.domain) !== domain) continue
-    const parts = zoneParts(address, space.maxWorkers)
-    const { pending } = depotCounts(space.memory, parts.depot)
-    const stride = space.memory.peek(parts.keg + KegWords.stride)
-    sum.items += pending
-    sum.bytes += pending * stride * BYTES_PER_WORD
-  }
-  return sum
 }
 
 /** Numbers of the zone at `zone`; needs no handle. */

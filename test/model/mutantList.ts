@@ -40,7 +40,7 @@ const SUPPLY = 'zone/supply'
 const KEG = 'zone/keg'
 const DEPOT = 'zone/depot'
 const LOOK = 'const seq = this.memory.load(at)'
-const STAMP = 'this.memory.poke(bucket + BucketWords.goal, domain.stamp(!paced || this.isDue()))'
+const STAMP = 'this.memory.poke(bucket + BucketWords.goal, goal)'
 const SCAN = 'const candidate = this.readers.oldest(rd, wr)'
 
 export const TRIALS: readonly Trial[] = [

@@ -138,32 +138,32 @@ const CLOCK_TRIALS: readonly Trial[] = [
   byPace('lazy, fenced: a goal after a plain unlink', [
     '[W] a lazy goal is taken by a load',
     PACE,
-    'return this.clock.ahead(GRACE_TICKS)',
-    'return forward(this.clock.wr(), GRACE_TICKS * this.clock.step)',
+    'this.clock.ahead(GRACE_TICKS)',
+    'forward(this.clock.wr(), GRACE_TICKS * this.clock.step)',
   ]),
   byPace('deferred, fenced: a goal after a plain unlink', [
     '[W] a deferred clock takes its goal by a load',
     PACE,
-    'this.steps = 0;\n            return this.clock.ahead(1)',
-    'this.steps = 0;\n            return forward(this.clock.wr(), this.clock.step)',
+    'return this.counted(this.clock.ahead(1), 0, countAt);\n        this.deferred = 0',
+    'return this.counted(forward(this.clock.wr(), this.clock.step), 0, countAt);\n        this.deferred = 0',
   ]),
   byPace('default, fenced: section against unlink and reuse', [
     'the goal is where the hand stands',
     PACE,
-    'return this.clock.advance();',
-    'return this.clock.ahead(0);',
+    'this.clock.advance()',
+    'this.clock.ahead(0)',
   ]),
   byPace('deferred, fenced: section against unlink and reuse', [
     'a deferred goal is where the hand stands',
     PACE,
-    'this.steps = 0;\n            return this.clock.ahead(1)',
-    'this.steps = 0;\n            return this.clock.ahead(0)',
+    'return this.counted(this.clock.ahead(1), 0, countAt);\n        this.deferred = 0',
+    'return this.counted(this.clock.ahead(0), 0, countAt);\n        this.deferred = 0',
   ]),
   byPace('lazy, fenced: section against unlink and reuse', [
     'a lazy goal is where the hand stands',
     PACE,
-    'return this.clock.ahead(GRACE_TICKS)',
-    'return this.clock.ahead(0)',
+    'this.clock.ahead(GRACE_TICKS)',
+    'this.clock.ahead(0)',
   ]),
   byPace('deferred, fenced: nobody commits but the clock', [
     'a deferred clock never moves its hand',
@@ -192,8 +192,8 @@ const CLOCK_TRIALS: readonly Trial[] = [
   byGuard('deferred, fenced: the hand does not pass the guard', [
     'the wrap guard: commit moves on',
     GOALS,
-    'if (delta(wr, rd) < MAX_DELTA)\n            this.moveTo(wr, goal);\n        else',
-    'if (true)\n            this.moveTo(wr, goal);\n        else',
+    'if (delta(wr, rd) < MAX_DELTA)\n            this.pace.moveTo(wr, goal);\n        else',
+    'if (true)\n            this.pace.moveTo(wr, goal);\n        else',
   ]),
   byGuard('deferred, fenced: the hand does not pass the guard', [
     'the wrap guard: a wait moves on',
@@ -222,8 +222,8 @@ const CLOCK_TRIALS: readonly Trial[] = [
   byGuard('lazy, fenced: two writers at the wrap guard', [
     'a lazy hand is moved from where it stands when the tick has been won',
     PACE,
-    `if (${LAZY_STEP})`,
-    `const late = clock.wr(); if (${LAZY_STEP.replaceAll('wr,', 'late,')})`,
+    `return ${LAZY_STEP}`,
+    `const late = clock.wr(); return ${LAZY_STEP.replaceAll('wr,', 'late,')}`,
   ]),
   byPace('lazy, fenced: one step a tick, tick by tick', [
     'a tick is written down by a store',
