@@ -5,6 +5,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Arena, HashTable, type Item, Misuse, pointer, record, SmrTailQ, u32 } from '#src/index.ts'
+import { differences } from '../helpers/refusals.ts'
 
 const BYTES = 2 ** 20
 const Row = record({ id: u32, n: u32 })
@@ -19,10 +20,26 @@ function makeWorld(arena: Arena) {
   const plain = arena.zone('plain', { bytes: 64 })
   const table = HashTable.create(arena, 'table', { record: Row, key: 'id', capacity: 10 })
   table.set({ id: 1, n: 2 })
+  const lone = arena.smr('lone')
+  const none = arena.zone('none', { bytes: 8 })
   const lock = arena.lock('l')
+  // Held by somebody else: who is refused has not waited for it.
+  Arena.attach(arena.handle).lock('l').lock()
   const head = plain.zalloc()
   const queue = new SmrTailQ(arena, { head, link: 0 })
-  return { smr, zone, plain, table, lock, head, queue, item: zone.zallocSmr(), goal: smr.advance() }
+  return {
+    smr,
+    zone,
+    plain,
+    table,
+    lock,
+    head,
+    queue,
+    item: zone.zallocSmr(),
+    goal: smr.advance(),
+    lone,
+    none,
+  }
 }
 
 beforeEach(() => {
@@ -43,8 +60,9 @@ const state = (): unknown => {
   }
 }
 
-async function refuses(call: string, act: () => unknown): Promise<void> {
+async function refuses(call: string, act: () => unknown, says = ''): Promise<void> {
   const before = state()
+  const words = arena.words.slice()
   const error = await Promise.resolve()
     .then(act)
     .then(
@@ -52,7 +70,8 @@ async function refuses(call: string, act: () => unknown): Promise<void> {
       (thrown: unknown) => thrown,
     )
   expect(error).toBeInstanceOf(Misuse)
-  expect((error as Misuse).message).toMatch(new RegExp(`^${call.replace('.', '\\.')}\\b`))
+  expect((error as Misuse).message).toMatch(new RegExp(`^${call.replace('.', '\\.')}\\b.*${says}`))
+  expect(differences(words, arena.words)).toEqual([])
   expect(state()).toEqual(before)
 }
 
@@ -60,9 +79,10 @@ type Wait = (options: never) => unknown
 const WAITS: Record<string, Wait> = {
   'smr.wait': (options) => world.smr.wait(world.goal, options),
   'smr.synchronize': (options) => world.smr.synchronize(options),
-  'smr.destroy': (options) => world.smr.destroy(options),
+  'smr.destroy': (options) => world.lone.destroy(options),
   'zone.reclaim': (options) => world.zone.reclaim('drain', options),
-  'zone.destroy': (options) => arena.zone('none', { bytes: 8 }).destroy(options),
+  'zone.reclaim all': (options) => world.zone.reclaim('all', options),
+  'zone.destroy': (options) => world.none.destroy(options),
   'table.resize': (options) => world.table.resize(20, options),
   'lock.lock': (options) => world.lock.lock(options),
   'lock.withLock': (options) => world.lock.withLock(() => 1, options),
@@ -73,23 +93,30 @@ const ASYNC_WAITS: Record<string, Wait> = {
   'smr.barrier': (options) => world.smr.barrier(options),
   'smr.flush': (options) => world.smr.flush(options),
   'zone.zallocSmrAsync': (options) => world.zone.zallocSmrAsync(options),
+  'zone.zallocAsync': (options) => world.plain.zallocAsync(options),
   'lock.lockAsync': (options) => world.lock.lockAsync(options),
 }
 
 describe.each(Object.entries({ ...WAITS, ...ASYNC_WAITS }))('%s refuses', (call, wait) => {
-  it.each([{ timeout: 20 }, { timeoutMs: 5, timeoutMS: 5 }, 5, null, 'x'])(
-    '%j',
-    async (options) => {
-      arena.zone('none', { bytes: 8 })
-      await refuses(call, () => wait(given(options)))
-    },
-  )
+  it.each<[unknown, string]>([
+    [{ timeout: 20 }, 'unknown option "timeout"'],
+    [{ timeoutMs: 5, timeoutMS: 5 }, 'unknown option "timeoutMS"'],
+    [5, ''],
+    [null, ''],
+    ['x', ''],
+    [{ timeoutMs: -1 }, 'timeoutMs is -1'],
+    [{ timeoutMs: Number.NaN }, 'timeoutMs is NaN'],
+    [{ timeoutMs: '5' }, 'timeoutMs is "5"'],
+    [{ timeoutMs: null }, 'timeoutMs is null'],
+  ])('%o', async (options, says) => {
+    await refuses(call.replace(/ .*/, ''), () => wait(given(options)), says)
+  })
 
   if (call in ASYNC_WAITS) {
     it('a signal that is none', () => refuses(call, () => wait(given({ signal: 'x' }))))
   } else {
     it('a signal: it blocks, and nobody could abort', () =>
-      refuses(call, () => wait(given({ signal: new AbortController().signal }))))
+      refuses(call.replace(/ .*/, ''), () => wait(given({ signal: new AbortController().signal }))))
   }
 })
 

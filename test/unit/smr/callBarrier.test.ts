@@ -14,7 +14,7 @@ import { Readers } from '#src/smr/poll.ts'
 import { COMBOS } from '../../helpers/combos.ts'
 import { trio } from '../../helpers/company.ts'
 import { Loop } from '../../helpers/loop.ts'
-import { rejected, unchanged, wild } from '../../helpers/refusals.ts'
+import { rejected } from '../../helpers/refusals.ts'
 
 let a: Arena
 let b: Arena
@@ -293,13 +293,6 @@ describe('refused', () => {
     )
     expect((await rejected(Misuse, x.flush())).message).toMatch(/^smr\.flush: .*section is open/)
     x.exit()
-  })
-
-  it('a time that is none, and nothing has changed', async () => {
-    for (const verb of ['barrier', 'flush'] as const) {
-      const trying = unchanged(a, () => x[verb]({ timeoutMs: wild('soon') }))
-      expect((await rejected(Misuse, trying)).message).toMatch(`smr.${verb}: timeoutMs is "soon"`)
-    }
   })
 
   it('ends with the reason when it is aborted', async () => {

@@ -6,7 +6,7 @@
 
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { MAX_DELTA, type Seq } from '#src/base/seq.ts'
-import { type Arena, Exhausted, type Goal, Misuse, type Smr } from '#src/index.ts'
+import { type Arena, type Goal, Misuse, type Smr } from '#src/index.ts'
 import { Header } from '#src/memory/layout.ts'
 import { checkPages } from '#src/space/pages.ts'
 import { pair, trio } from '../../helpers/company.ts'
@@ -111,27 +111,6 @@ describe.each(CONFIGS)('$name', (config) => {
       expect(misuse(() => y.assertNotEntered()).message).toMatch(/^smr\.assertNotEntered: /)
       y.exit()
     })
-
-    it('forbids what would wait for it, and changes nothing', async () => {
-      const goal = x.advance()
-      y.enter()
-      const before = a.words.slice()
-      for (const [verb, act] of [
-        ['advance', () => y.advance()],
-        ['wait', () => y.wait(goal)],
-        ['synchronize', () => y.synchronize()],
-        ['destroy', () => y.destroy()],
-      ] as const) {
-        expect(misuse(act).message).toBe(
-          `smr.${verb}: domain "d": a section is open; it could wait for this very section: exit first`,
-        )
-      }
-      for (const verb of ['waitAsync', 'synchronizeAsync'] as const) {
-        const error = await rejected(Misuse, y[verb](wild(goal)))
-        expect(error.message).toMatch(new RegExp(`^smr\\.${verb}: domain "d": a section is open`))
-      }
-      expect(a.words.every((word, at) => word === before[at])).toBe(true)
-    })
   })
 
   describe('read', () => {
@@ -181,53 +160,6 @@ describe.each(CONFIGS)('$name', (config) => {
       expect(hands.wr).toBe(goals[2])
     })
 
-    it('is met at once when nobody is inside, and stays met', () => {
-      const goal = x.advance()
-      for (const smr of [x, y, z, x]) expect(smr.poll(goal)).toBe(true)
-      expect(hands.rd).toBe(goal)
-    })
-
-    it('taken after a section began is not met until it ends; goals before it are', () => {
-      const before = x.advance()
-      y.enter()
-      const after = [x.advance(), z.advance(), x.advance()] as Goal[]
-      for (const smr of [x, z, y]) {
-        expect(smr.poll(before)).toBe(true)
-        for (const goal of after) expect(smr.poll(goal)).toBe(false)
-      }
-      y.exit()
-      for (const goal of after) expect(z.poll(goal)).toBe(true)
-    })
-
-    it('is not held back by a section that began after it was taken', () => {
-      const goal = x.advance()
-      y.enter()
-      expect(x.poll(goal)).toBe(true)
-      expect(y.poll(goal)).toBe(true)
-      y.exit()
-    })
-
-    it('is not held back by a later section of a worker whose earlier one has ended', () => {
-      y.enter()
-      const goal = x.advance()
-      y.exit()
-      y.enter()
-      expect(x.poll(goal)).toBe(true)
-      y.exit()
-    })
-
-    it('waits for the older of two sections, then for the younger', () => {
-      y.enter()
-      const one = x.advance()
-      z.enter()
-      const two = x.advance()
-      expect([x.poll(one), x.poll(two)]).toEqual([false, false])
-      y.exit()
-      expect([x.poll(one), x.poll(two)]).toEqual([true, false])
-      z.exit()
-      expect([x.poll(one), x.poll(two)]).toEqual([true, true])
-    })
-
     it('waits for both of two sections of the same age', () => {
       y.enter()
       z.enter()
@@ -237,20 +169,6 @@ describe.each(CONFIGS)('$name', (config) => {
       expect(x.poll(goal)).toBe(false)
       y.exit()
       expect(x.poll(goal)).toBe(true)
-    })
-
-    it('of one domain is not held back by a section of another', () => {
-      b.smr('other').enter()
-      expect(x.poll(x.advance())).toBe(true)
-    })
-
-    it('polled inside a section tells of the section itself', () => {
-      const before = x.advance()
-      y.enter()
-      const after = x.advance()
-      expect([y.poll(before), y.poll(after)]).toEqual([true, false])
-      y.exit()
-      expect(y.poll(after)).toBe(true)
     })
 
     it('that is not met yet still forwards the read hand, to the oldest section', () => {
@@ -342,30 +260,6 @@ describe.each(CONFIGS)('$name', (config) => {
         expect(a.words.every((word, at) => word === before[at])).toBe(true)
       },
     )
-
-    it('a goal of the future is refused, and the hands stay', () => {
-      const stood = x.advance()
-      x.poll(stood)
-      for (const steps of [2, 3, Math.floor(MAX_DELTA / hands.step)]) {
-        const goal = wild(hands.later(stood, steps))
-        expect(misuse(() => x.poll(goal)).message).toMatch(
-          /^smr\.poll: domain "d": goal -?\d+ lies \d+ ahead of the write hand/,
-        )
-        expect([hands.rd, hands.wr]).toEqual([stood, stood])
-      }
-    })
-
-    it('so is one between two steps: this clock never stood there', () => {
-      const stood = x.advance()
-      const between = [stood + 2, stood + hands.step - 2].filter(
-        (n) => n % hands.step !== stood % hands.step,
-      )
-      for (const goal of between) {
-        misuse(() => x.poll(wild(goal | 0)))
-        expect(hands.wr).toBe(stood)
-      }
-      expect(between.length).toBe(hands.step === 2 ? 0 : 2)
-    })
   })
 
   describe('a worker that napped inside enter', () => {
@@ -423,39 +317,6 @@ describe.each(CONFIGS)('$name', (config) => {
   })
 
   describe('wait and synchronize', () => {
-    it('return at once when nobody is inside', () => {
-      const slept = napping(a)
-      expect(x.wait(x.advance())).toBe(true)
-      expect(x.synchronize()).toBe(true)
-      expect(slept()).toBe(0)
-      expect(x.stats()).toMatchObject({ lag: 0, advances: 2 })
-    })
-
-    it('return when the reader has left, and not before', () => {
-      y.enter()
-      const goal = x.advance()
-      let naps = 0
-      napping(a, () => {
-        expect(x.poll(goal)).toBe(false)
-        if (++naps === 3) y.exit()
-      })
-      expect(x.wait(goal)).toBe(true)
-      expect(naps).toBe(3)
-    })
-
-    it('with a time answer false when it is over, and look once if there is none', () => {
-      y.enter()
-      const goal = x.advance()
-      const slept = napping(a)
-      expect(x.wait(goal, { timeoutMs: 25 })).toBe(false)
-      expect(slept()).toBeCloseTo(25)
-      expect(x.synchronize({ timeoutMs: 25 })).toBe(false)
-      expect(slept()).toBeCloseTo(50)
-      expect(x.wait(goal, { timeoutMs: 0 })).toBe(false)
-      y.exit()
-      expect(x.wait(goal, { timeoutMs: 0 })).toBe(true)
-    })
-
     it.each(['wait', 'synchronize'] as const)(
       '%s without a time throws after 30 s and names the workers',
       (verb) => {
@@ -473,78 +334,6 @@ describe.each(CONFIGS)('$name', (config) => {
         expect(slept()).toBeCloseTo(30_000)
       },
     )
-
-    it('refuse an absurd time in their own names, before the clock moves', async () => {
-      const goal = x.advance()
-      const before = a.words.slice()
-      for (const timeoutMs of [-1, Number.NaN, '5', null]) {
-        const options = { timeoutMs: wild(timeoutMs) }
-        expect(misuse(() => x.wait(goal, options)).message).toMatch(/^smr\.wait: timeoutMs is/)
-        expect(misuse(() => x.synchronize(options)).message).toMatch(/^smr\.synchronize: timeoutMs/)
-        const errors = [
-          await rejected(Misuse, x.waitAsync(goal, options)),
-          await rejected(Misuse, x.synchronizeAsync(options)),
-        ]
-        expect(errors[0]?.message).toMatch(/^smr\.waitAsync: timeoutMs is/)
-        expect(errors[1]?.message).toMatch(/^smr\.synchronizeAsync: timeoutMs is/)
-      }
-      expect(a.words.every((word, at) => word === before[at])).toBe(true)
-    })
-  })
-
-  describe('waitAsync and synchronizeAsync', () => {
-    it('resolve at once when nobody is inside', async () => {
-      expect(await x.waitAsync(x.advance())).toBe(true)
-      expect(await x.synchronizeAsync()).toBe(true)
-    })
-
-    it('resolve between turns, when the reader has left', async () => {
-      y.enter()
-      const waits = Promise.all([x.waitAsync(x.advance()), z.synchronizeAsync()])
-      let left = false
-      setTimeout(() => {
-        left = true
-        y.exit()
-      }, 3)
-      expect(await waits).toEqual([true, true])
-      expect(left).toBe(true)
-    })
-
-    it('with a time resolve to false when it is over', async () => {
-      y.enter()
-      const goal = x.advance()
-      expect(await x.waitAsync(goal, { timeoutMs: 5 })).toBe(false)
-      expect(await x.waitAsync(goal, { timeoutMs: 0 })).toBe(false)
-      expect(await x.synchronizeAsync({ timeoutMs: 5 })).toBe(false)
-      y.exit()
-      expect(await x.waitAsync(goal, { timeoutMs: 0 })).toBe(true)
-    })
-
-    it('without a time reject after 30 s and name the workers', async () => {
-      y.enter()
-      let time = 0
-      vi.spyOn(a.memory, 'now').mockImplementation(() => {
-        time += 5_000
-        return time
-      })
-      const error = await rejected(Exhausted, x.synchronizeAsync())
-      expect(error.message).toMatch(
-        /^smr\.synchronizeAsync: goal .* sections of worker 1 are still/,
-      )
-    })
-
-    it('reject with the reason of a signal', async () => {
-      y.enter()
-      const reason = new Error('enough')
-      const aborted = AbortSignal.abort(reason)
-      await expect(x.waitAsync(x.advance(), { signal: aborted })).rejects.toBe(reason)
-      const control = new AbortController()
-      const wait = x.synchronizeAsync({ signal: control.signal })
-      setTimeout(() => control.abort(reason), 3)
-      await expect(wait).rejects.toBe(reason)
-      y.exit()
-      expect(x.poll(hands.wr as Goal)).toBe(true)
-    })
   })
 
   describe('hands that get too far apart', () => {
@@ -568,29 +357,6 @@ describe.each(CONFIGS)('$name', (config) => {
       expect(x.stats()).toMatchObject({ advances: STEPS, advanceWaits: 10 })
       expect((hands.wr - hands.rd) | 0).toBeLessThanOrEqual(MAX_DELTA)
       expect(slept()).toBe(0)
-    })
-
-    it('no goal is met while the reader is parked, and all are when it has left', () => {
-      const { reached, deferred } = overrun()
-      const goals = [...reached, ...deferred]
-      for (const smr of [x, z, x]) {
-        for (const goal of goals) expect(smr.poll(goal)).toBe(false)
-      }
-      expect(x.synchronize({ timeoutMs: 0 })).toBe(false)
-      expect(hands.wr).toBe(reached.at(-1))
-      y.exit()
-      for (const goal of goals) expect(x.wait(goal, { timeoutMs: 50 })).toBe(true)
-      expect(z.poll(goals.at(-1) as Goal)).toBe(true)
-    })
-
-    it('a goal given at the limit is met by the second poll at the latest: no advance is needed', () => {
-      const { deferred } = overrun()
-      y.exit()
-      const goal = deferred[0] as Goal
-      const answers = [z.poll(goal), z.poll(goal)]
-      expect(answers.at(-1)).toBe(true)
-      expect(hands.wr).toBe(goal)
-      expect(hands.rd).toBe(goal)
     })
 
     it('a reader that enters at the limit, after the goal was given, holds it back until it leaves', () => {
@@ -711,13 +477,5 @@ describe.each(CONFIGS)('$name', (config) => {
     )
     smr.exit()
     smr.destroy()
-  })
-
-  it('refuses an absurd time before anything moves', () => {
-    const [a] = pair({}, config)
-    const smr = a.smr('d')
-    const error = unchanged(a, () => misuse(() => smr.destroy({ timeoutMs: wild('soon') })))
-    expect(error.message).toMatch(/^smr\.destroy: timeoutMs is "soon"/)
-    expect(smr.poll(smr.advance())).toBe(true)
   })
 })

@@ -134,16 +134,6 @@ describe.each(TURNS)('$name', (each) => {
       expect(x.poll(goal)).toBe(true)
     })
 
-    it('publishing anew lets go of the older goals', () => {
-      y.read(() => {})
-      const goal = x.advance()
-      stage.ripen(x, goal)
-      expect(x.poll(goal)).toBe(false)
-      y.enter()
-      expect(x.poll(goal)).toBe(true)
-      y.exit()
-    })
-
     it('the worker’s own poll lets go of it', () => {
       y.read(() => {})
       const goal = y.advance()

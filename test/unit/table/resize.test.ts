@@ -191,7 +191,7 @@ describe.each(CONFIGS)('resize, sequences $name', (config) => {
     expectIntact(table)
   })
 
-  it('refuses what is no capacity and no time, and any call inside a section, unchanged', () => {
+  it('refuses what is no capacity, and any call inside a section, unchanged', () => {
     const { arena, table } = pair(config)
     fillTable(table, 20)
     const before = [state(table), room(arena), table.parts.chains.current()]
@@ -199,9 +199,6 @@ describe.each(CONFIGS)('resize, sequences $name', (config) => {
     for (const capacity of [...capacities, undefined]) {
       expect(() => table.resize(capacity as number)).toThrow(Misuse)
       expect(() => table.resize(capacity as number)).toThrow(/table\.resize: capacity is/)
-    }
-    for (const timeoutMs of [-1, Number.NaN, '5', null]) {
-      expect(() => table.resize(100, { timeoutMs: timeoutMs as number })).toThrow(Misuse)
     }
     table.smr.enter()
     expect(() => table.resize(100)).toThrow(/table\.resize: .*section.*exit first/)

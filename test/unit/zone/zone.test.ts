@@ -199,13 +199,6 @@ describe.each(CONFIGS)('zones, sequences $name', (config) => {
       a.zone.check()
     })
 
-    it.each([-1, Number.NaN, '5'])('refuses to wait for %s ms', async (ms) => {
-      const { a } = stage(config, { limit: 1 })
-      const promise = allocAsync(a, { timeoutMs: ms as number })
-      expect(((await rejected(Error as never, promise)) as Error).message).toContain('timeoutMs')
-      expect(a.zone.stats().live).toBe(0)
-    })
-
     it('keeps the promise of makeRoom in an exhausted arena', () => {
       const { a, b } = stage(config, { bytes: 64, bucket: 2 })
       const items = allocAll(a)

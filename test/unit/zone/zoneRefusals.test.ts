@@ -410,18 +410,6 @@ describe.each(CONFIGS)('arguments of the other verbs, sequences $name', (config)
     }
   })
 
-  it.each([-1, Number.NaN, '5', null])('refuses the time-out %s and changes nothing', (ms) => {
-    const { a } = smrStage(config, { bucket: 2 })
-    freeMany(a, allocMany(a, 3))
-    const timeoutMs = ms as number
-    for (const level of ['drain', 'all'] as const) {
-      const call = () => a.zone.reclaim(level, { timeoutMs })
-      refused(a.arena, Misuse, call, 'zone.reclaim', 'timeoutMs')
-    }
-    refused(a.arena, Misuse, () => a.zone.destroy({ timeoutMs }), 'zone.destroy', 'timeoutMs')
-    a.zone.check()
-  })
-
   it('refuses impossible preallocations', () => {
     const { a } = plainStage(config, { limit: 10 })
     for (const items of [-1, 1.5, Number.NaN, 11, 2 ** 40]) {
