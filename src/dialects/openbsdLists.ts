@@ -30,8 +30,9 @@
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
-import { type HasMemory, pointer } from '../lists/pointer.ts'
+import { pointer } from '../lists/pointer.ts'
 import { SmrList, SmrSList, SmrTailQ } from '../lists/queue.ts'
+import type { HasMemory } from '../memory/memory.ts'
 
 type Walk = Generator<Item, void, void>
 

@@ -35,16 +35,10 @@
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { integer, Misuse, show } from '../base/errors.ts'
-import { type Memory, memoryOf } from '../memory/memory.ts'
-
-/** An object with the arena's memory: an `Arena`. */
-export interface HasMemory {
-  /** @internal */
-  readonly memory: Memory
-}
+import { type HasMemory, type Memory, memoryOf } from '../memory/memory.ts'
 
 /** An object that knows whether a read section is open: an `Smr`. */
-export interface Sections {
+export interface EntersSections {
   assertEntered(): void
 }
 
@@ -92,13 +86,13 @@ export class SmrPointer {
   }
 
   /** `enteredLoad`; Misuse unless this worker has a section of `smr` open. */
-  enteredLoadAssert(smr: Sections): Item {
+  enteredLoadAssert(smr: EntersSections): Item {
     assertEntered('pointer.enteredLoadAssert', smr)
     return this.enteredLoad()
   }
 
   /** `enteredLoadAcquire`; Misuse unless this worker has a section of `smr` open. */
-  enteredLoadAcquireAssert(smr: Sections): Item {
+  enteredLoadAcquireAssert(smr: EntersSections): Item {
     assertEntered('pointer.enteredLoadAcquireAssert', smr)
     return this.enteredLoadAcquire()
   }
@@ -221,7 +215,7 @@ export class SmrPointer {
   }
 }
 
-function assertEntered(call: string, smr: Sections): void {
+function assertEntered(call: string, smr: EntersSections): void {
   if (typeof smr?.assertEntered !== 'function') {
     throw new Misuse(`${call}: smr is ${show(smr)}; give a domain`)
   }

@@ -35,10 +35,9 @@
 
 import type { Item } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
-import { memoryOf } from '../memory/memory.ts'
+import { type HasMemory, memoryOf } from '../memory/memory.ts'
 import { SmrCursor } from './cursor.ts'
 import { Linkage } from './linkage.ts'
-import type { HasMemory } from './pointer.ts'
 import type { QueueOptions, Shape } from './queueWords.ts'
 
 const SLIST: Shape = { name: 'SmrSList', doubly: false, tail: false }
@@ -92,8 +91,8 @@ export abstract class SmrQueue {
   }
 
   /**
-   * The elements, for a loop inside one section. Each walk allocates; `enteredFirst` and `enteredNext`
-   * do not. XNU smrq_entered_foreach.
+   * The elements, for a loop inside one section. Each walk allocates; `enteredFirst` and
+   * `enteredNext` do not. XNU smrq_entered_foreach.
    */
   *entered(): Generator<Item, void, void> {
     let steps = 0
@@ -154,8 +153,8 @@ export abstract class SmrQueue {
   }
 
   /**
-   * `insertHead` of an item that was published before, elsewhere. XNU saves a barrier; here it is the
-   * same store, since readers may be loading the head.
+   * `insertHead` of an item that was published before, elsewhere. XNU saves a barrier; here it is
+   * the same store, since readers may be loading the head.
    */
   insertHeadRelaxed(item: Item): void {
     this.links.insert('insertHeadRelaxed', this.links.head, item)
@@ -173,8 +172,8 @@ export abstract class SmrQueue {
   }
 
   /**
-   * Puts `item` in the place of `old`, in one step for readers [Q4]. `old` is removed, as by `remove`;
-   * for `item` see `insertHead`. Errors of both. XNU smrq_serialized_replace.
+   * Puts `item` in the place of `old`, in one step for readers [Q4]. `old` is removed, as by
+   * `remove`; for `item` see `insertHead`. Errors of both. XNU smrq_serialized_replace.
    */
   replace(old: Item, item: Item): void {
     this.links.replace('replace', old, item)
@@ -207,7 +206,9 @@ export abstract class SmrQueue {
     return this.links.repair()
   }
 
-  /** Walks and returns the number of elements. Corruption unless every word of the queue is right. */
+  /**
+   * Walks and returns the number of elements. Corruption unless every word of the queue is right.
+   */
   check(): number {
     return this.links.check()
   }

@@ -261,6 +261,14 @@ function mayBlock(word: Int32Array<SharedArrayBuffer>): boolean {
   }
 }
 
+/** An object with the arena's memory: an `Arena`, or in a test a bare `{ memory }`. */
+export interface HasMemory {
+  /** @internal */
+  readonly memory: Memory
+  /** Shown in the package's declarations instead of `memory`: an arena has words. */
+  readonly words?: object
+}
+
 /** The memory of an arena's handle, or of what stands for one in a test. Misuse for anything else. */
 export function memoryOf(call: string, arena: unknown): Memory {
   const memory = (arena as { readonly memory?: Memory | null } | null | undefined)?.memory

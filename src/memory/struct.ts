@@ -16,16 +16,16 @@
 
 import { LINE_WORDS, WORDS_PER_FLOAT } from './units.ts'
 
-export type Kind = 'shared' | 'owned' | 'locked' | 'frozen' | 'tally'
+export type AccessKind = 'shared' | 'owned' | 'locked' | 'frozen' | 'tally'
 
 export interface Field {
-  readonly kind: Kind
+  readonly kind: AccessKind
   readonly words: number
   readonly about: string
 }
 
 const field =
-  (kind: Kind, each = 1) =>
+  (kind: AccessKind, each = 1) =>
   (about: string, count = 1): Field => ({ kind, words: each * count, about })
 
 export const shared: (about: string, count?: number) => Field = field('shared')
@@ -34,10 +34,10 @@ export const locked: (about: string, count?: number) => Field = field('locked')
 export const frozen: (about: string, count?: number) => Field = field('frozen')
 export const tally: (about: string, count?: number) => Field = field('tally', WORDS_PER_FLOAT)
 
-type Fields = Readonly<Record<string, Field>>
+type FieldGroup = Readonly<Record<string, Field>>
 
 /** What `struct()` knows of one field: enough to check an access or to print a dump. */
-export interface Place extends Field {
+export interface StructField extends Field {
   readonly name: string
   readonly at: number
 }
@@ -46,27 +46,27 @@ export interface Place extends Field {
 export type Struct<Name extends string> = { readonly [K in Name]: number } & {
   readonly NAME: string
   readonly WORDS: number
-  readonly PLACES: readonly Place[]
+  readonly PLACES: readonly StructField[]
 }
 
 /** Fields that share a cache line (or a run of them). */
-export function line<const F extends Fields>(fields: F): F {
+export function line<const F extends FieldGroup>(fields: F): F {
   return fields
 }
 
-type NamesOf<L extends readonly Fields[]> = { [I in keyof L]: keyof L[I] & string }[number]
+type NamesOf<L extends readonly FieldGroup[]> = { [I in keyof L]: keyof L[I] & string }[number]
 
 /** Rounds up to whole multiples; `unit` is a power of two. */
 export function roundUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit
 }
 
-export function struct<const L extends readonly Fields[]>(
+export function struct<const L extends readonly FieldGroup[]>(
   name: string,
   ...lines: L
 ): Struct<NamesOf<L>> {
   const offsets: Record<string, number> = {}
-  const places: Place[] = []
+  const places: StructField[] = []
   let at = 0
   for (const fields of lines) {
     at = roundUp(at, LINE_WORDS)

@@ -29,7 +29,7 @@ export interface Intrinsics {
 }
 
 /** Where an arena lies: in a handle, or in the options of `create`. */
-interface Place {
+interface MemorySource {
   readonly buffer: SharedArrayBuffer
   readonly memory?: { readonly buffer: ArrayBufferLike }
 }
@@ -180,7 +180,7 @@ export class SwiftMemory extends Memory {
  * The memory of an arena that lies there: with intrinsics if `wanted`, without if not; undefined:
  * with, where it can be. Misuse where they are wanted and cannot be had.
  */
-export function memoryAt(call: string, place: Place, wanted: boolean | undefined): Memory {
+export function memoryAt(call: string, place: MemorySource, wanted: boolean | undefined): Memory {
   if (wanted !== undefined && typeof wanted !== 'boolean') {
     throw new Misuse(`${call}: intrinsics is ${show(wanted)}; give true or false`)
   }

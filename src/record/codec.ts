@@ -1,31 +1,30 @@
 /**
- * The codec of a record: how one becomes an object, and an object one.
+ * The codec of a record: reads a record as an object, and stores an object as a record.
  *
- * A loop over the fields is ten times slower than code that names them: every step of it calls
- * another function and meets another property, and engines give up on such places. So that code is
- * written for each schema, where the host lets us (`new Function`); under a content security policy
- * without `unsafe-eval`, or Node's --disallow-code-generation-from-strings, a loop does the same.
- * The text holds nothing but numbers and the names of fields, which are identifiers.
+ * A loop over the fields is ten times slower than code that names them, because each step calls
+ * another function for another property, which engines do not optimize. So code is generated for
+ * each schema (`new Function`); under a content security policy without `unsafe-eval`, or Node's
+ * --disallow-code-generation-from-strings, a loop does the same. The generated text contains only
+ * numbers and the names of fields, which are identifiers.
  *
- * A write looks at each property once, and at all of them before it stores the first. (A getter
- * that answers differently the second time would slip an unchecked value past the check.) The two
- * halves can be had apart: `take` looks, which may run the object's own code and may refuse;
- * `store` cannot.
+ * A write reads each property once, and all of them before it stores the first. (A getter that
+ * returns another value the second time would get around the check.) Tables use the two halves
+ * apart: `take` reads the object, may run its code and may throw; `store` does neither.
  */
 
 import type { Item } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
-import { type Memory, memoryOf } from '../memory/memory.ts'
-import { addressOf, type HasMemory } from './field.ts'
+import { type HasMemory, type Memory, memoryOf } from '../memory/memory.ts'
+import { addressOf } from './field.ts'
 
-/** What a field contributes. */
+/** One field of a record. */
 export interface Part {
   readonly name: string
   accepts(value: unknown): boolean
   get(arena: HasMemory, item: Item): unknown
-  /** Trusts that the value was accepted. */
+  /** The value must have been accepted. */
   store(memory: Memory, at: number, value: unknown): void
-  /** Throws in the name of `call`: this value, a property of `object`, was not accepted. */
+  /** Throws Misuse for `call`: this value, a property of `object`, was not accepted. */
   refuse(call: string, object: object, value: unknown): never
 }
 
@@ -34,9 +33,9 @@ type Values = Record<string, unknown>
 export interface Codec {
   readonly read: (arena: HasMemory, item: Item) => Values
   readonly write: (arena: HasMemory, item: Item, object: Readonly<Values>) => void
-  /** The values of the object, looked at once and accepted; or throws in the name of `call`. */
+  /** The values of the object, each read once and accepted; else throws Misuse for `call`. */
   readonly take: (call: string, object: Readonly<Values>) => readonly unknown[]
-  /** Stores what `take` returned: runs nobody's code, and refuses nothing. */
+  /** Stores what `take` returned: runs no code of the user, and does not throw. */
   readonly store: (memory: Memory, at: number, values: readonly unknown[]) => void
 }
 
@@ -51,7 +50,7 @@ export function codecOf(parts: readonly Part[]): Codec {
   }
 }
 
-/** @throws what the host throws that does not let text become code. @internal */
+/** @throws if the host does not allow generated code. @internal */
 export function compiled(parts: readonly Part[]): Codec {
   const each = (line: (i: string, name: string) => string): string =>
     parts.map(({ name }, i) => line(String(i), JSON.stringify(name))).join('\n')
@@ -117,7 +116,7 @@ export function interpreted(parts: readonly Part[]): Codec {
   }
 }
 
-/** What comes before the first field: an object, and one of which all properties are known. */
+/** The check before the first field: an object without unknown properties. */
 type Begin = (call: string, object: object) => void
 
 function beginner(parts: readonly Part[]): Begin {
@@ -130,7 +129,7 @@ function beginner(parts: readonly Part[]): Begin {
     const keys = Object.keys(object)
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string
-      // Most objects list their keys as declared: then the set is never asked.
+      // Most objects have their keys in the order of declaration: then the set is not used.
       if (key === names[i] || known.has(key)) continue
       throw new Misuse(`${call}: unknown field ${show(key)}; known are ${names.join(', ')}`, {
         field: key,

@@ -1,47 +1,34 @@
 /**
- * What a type of field is, and what all of them share.
+ * Types of fields: what they have in common. The nine types are in types.ts.
  *
- * A type knows three things: how much room it takes, which values it accepts (and how to say so
- * when it does not), and how to fetch and store such a value once it has been given a place. The
- * last is `bind`: called once per field when the schema is made, it returns functions that have the
- * offset baked in: the strictest content security policy has no objection, and nothing is allocated
- * per access. (Reading a record whole is another matter: see codec.ts.)
+ * A type says how much room it takes, which values it accepts, and how to load and store a value at
+ * an offset. The last is `bind`: called once per field when the schema is made, it returns closures
+ * over the offset, so that no code is generated and nothing is allocated per access. (For whole
+ * records see codec.ts.)
  *
- * Checks happen where values and addresses come in. A refused value is told in full - call, field,
- * value, what would do - except that a long text is quoted only at its beginning.
- *
- * The nine types themselves are in types.ts.
+ * Values and addresses are checked where they come in. The error for a refused value has the call,
+ * the field, the value and what is accepted; of a long text only the beginning.
  */
 
 import type { Item } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
-import { BYTES_PER_WORD, type Memory, memoryOf } from '../memory/memory.ts'
+import { BYTES_PER_WORD, type HasMemory, type Memory, memoryOf } from '../memory/memory.ts'
 import { utf8Length } from './text.ts'
 
-/** Whatever leads to shared memory: an arena, or in a test a bare `{ memory }`. */
-export interface HasMemory {
-  /** @internal */
-  readonly memory: Memory
-  /** What the declarations show instead: an arena has words. */
-  readonly words?: object
-}
+/** Names of the field types, without sizes. */
+export type FieldKind = 'u32' | 'i32' | 'f32' | 'f64' | 'bool' | 'i64' | 'bytes' | 'utf8' | 'ref'
 
-/** Names of the field types, without the sizes of the sized ones. */
-export type Kind = 'u32' | 'i32' | 'f32' | 'f64' | 'bool' | 'i64' | 'bytes' | 'utf8' | 'ref'
-
-/**
- * How one field of one schema is fetched and stored. `store` trusts that the value was accepted.
- */
+/** Loads and stores one field of one schema. For `store` the value must have been accepted. */
 export interface Bound<T> {
   get(arena: HasMemory, item: Item): T
   store(memory: Memory, item: number, value: T): void
 }
 
-/** Bytes in a field of one word, and of two: also what they are aligned to. */
+/** Bytes in a field of one word, and of two; also their alignment. */
 export const WORD: number = BYTES_PER_WORD
 export const LONG: number = 2 * BYTES_PER_WORD
 
-/** What a type takes of a record; by default its name is its kind and its values fill it. */
+/** The room that a type takes in a record. Default: `name` is the kind, `max` is `bytes`. */
 export interface Room {
   readonly name?: string
   readonly bytes: number
@@ -49,11 +36,11 @@ export interface Room {
   readonly align: number
 }
 
-/** A type of field: use `u32`, `utf8(64)` and the others; there is no making new ones outside. */
-export class FieldType<T = unknown, K extends Kind = Kind> {
+/** A type of field: `u32`, `utf8(64)` and the others. Users cannot make new ones. */
+export class FieldType<T = unknown, K extends FieldKind = FieldKind> {
   /** Its type without a size, for example `utf8`. */
   readonly kind: K
-  /** As it stands in a signature, for example `utf8(64)`. */
+  /** The name in a signature, for example `utf8(64)`. */
   readonly name: string
   /** Room it takes in a record. */
   readonly bytes: number
@@ -61,9 +48,9 @@ export class FieldType<T = unknown, K extends Kind = Kind> {
   readonly max: number
   /** 8, 4 or 1: the multiple of bytes at which it must start. */
   readonly align: number
-  /** What it accepts, as a phrase for messages. */
+  /** What it accepts, for messages. */
   readonly wanted: string
-  /** Whether `value` would come back as it went in. Never throws. */
+  /** Whether `value` would be read back unchanged. Never throws. */
   readonly accepts: (value: unknown) => boolean
   /** Accessors for a field that starts `start` bytes into the record. */
   readonly bind: (start: number) => Bound<T>
@@ -88,14 +75,14 @@ export class FieldType<T = unknown, K extends Kind = Kind> {
   }
 }
 
-// ---- where records are -----------------------------------------------------------------------
+// ---- addresses -------------------------------------------------------------------------------
 
 /** The bits that a legal address may have: positive in 31 bits, and even. */
 const ADDRESS_BITS = 0x7ffffffe
 
 /**
- * `item` as an address, or Misuse. Following a null `ref` is the commonest slip, and an odd address
- * would make a 64-bit field land in its neighbour; both cost one comparison to exclude.
+ * `item` as an address, or Misuse. Following a null `ref` is the most common mistake, and at an odd
+ * address a 64-bit field would overlap its neighbour; one comparison excludes both.
  */
 export function addressOf(item: Item): number {
   if (typeof item !== 'number' || (item & ADDRESS_BITS) !== item || item === 0) badItem(item)
@@ -110,8 +97,8 @@ function badItem(item: number): never {
 }
 
 /**
- * What an accessor throws that could not go on: Misuse if what it was given is no arena. A handler
- * costs the accessors nothing; a question would.
+ * The error of an accessor that failed: Misuse if `arena` is none. A handler costs the accessors
+ * nothing; a check would.
  */
 export function noArena(error: unknown, arena: unknown): unknown {
   try {
@@ -122,7 +109,7 @@ export function noArena(error: unknown, arena: unknown): unknown {
   }
 }
 
-// ---- complaints ------------------------------------------------------------------------------
+// ---- errors ----------------------------------------------------------------------------------
 
 /** Most characters of a refused text that a message repeats. */
 const QUOTED = 40

@@ -1,24 +1,23 @@
 /**
- * What a hash table wants to know about the field it is keyed by.
+ * Keys of hash tables: hashing and comparing one field of a record.
  *
- * A table meets a key in two forms: as the value that a caller asks for, and as the bytes in the
- * records it walks past. A `Key` answers for both - `hash(value)` and `hashAt(item)` agree bit for
- * bit, `equals` compares the two in full - without making a string or a BigInt on the way.
+ * A key has two forms: the value that a caller gives, and the bytes in a record. A `Key` handles
+ * both without making a string or a BigInt: `hash(value)` and `hashAt(item)` agree, `equals`
+ * compares the two in full.
  *
- * The table takes the TOP bits of a hash as an index, so that a bigger table refines a smaller one.
- * Real keys are 1, 2, 3, ... and user-1, user-2, ...: they differ in their low bits only. Hence one
- * finisher for all, `mix` (murmur3's fmix32): each input bit turns each output bit with probability
- * very near one half, and it is a bijection, so 32-bit integers never collide at all, and neither
- * do 64-bit integers that agree in one half.
+ * The table takes the TOP bits of a hash as an index, so that a larger table refines a smaller one.
+ * Real keys are 1, 2, 3, ... and user-1, user-2, ...: they differ in their low bits only. So all
+ * are finished by `mix` (murmur3's fmix32): each input bit changes each output bit with probability
+ * very near one half, and it is a bijection, so 32-bit integers never collide, and neither do
+ * 64-bit integers that agree in one half.
  *
- * Text is folded in unit by unit - rotate, xor, multiply: the fastest chain that leaves nothing
- * behind in the high bits (without the rotation, keys that differ only in the case of their letters
- * collided 16 times as often as chance) - and then mixed. The units are UTF-16, as JavaScript holds
- * them, because the asking side is the hot one; the stored UTF-8 is turned into units on the fly,
- * and for ASCII the two are the same.
+ * Text is folded in unit by unit - rotate, xor, multiply - and then mixed. (Without the rotation,
+ * keys that differ only in the case of their letters collided 16 times as often as by chance.) The
+ * units are UTF-16, as in JavaScript's strings, because the key of a lookup is hashed most often;
+ * stored UTF-8 is decoded to units, and for ASCII the two are the same.
  *
- * All workers must agree on a hash, so there is no secret seed in it: who lets strangers choose the
- * keys lets them choose collisions too, and should map such keys to numbers of his own first.
+ * All workers must agree on a hash, so it has no secret seed: strangers who choose the keys can
+ * choose collisions. Map such keys to your own numbers first.
  */
 
 import { mix, SEED } from '../memory/compound.ts'
@@ -33,23 +32,23 @@ export { mix } from '../memory/compound.ts'
 /** Field types that a table can be keyed by. */
 export type KeyKind = 'u32' | 'i32' | 'i64' | 'utf8'
 
-/** A key field, as a hash table sees it. Nothing here allocates, except to throw. */
+/** A key field. Nothing here allocates, except to throw. */
 export interface Key<T = unknown> {
   readonly type: KeyKind
   /** Name of the field. */
   readonly field: string
-  /** Whether the key is one word: its hash is one to one, and is all there is to compare. */
+  /** Whether the key is one word: then its hash is one to one. */
   readonly isWord: boolean
-  /** @throws Misuse, in the name of `call`, unless the field could hold `value`. */
+  /** @throws Misuse, for `call`, unless the field can hold `value`. */
   check(call: string, value: unknown): void
   /**
-   * `check` and, for keys of more than a word, `hash` in one pass: how a lookup begins. Then `hits`
-   * compares with this very value, and nothing else may be aimed at in between.
+   * The first step of a lookup: `check` and, for keys of more than a word, `hash`, in one pass.
+   * `hits` then compares with this value; there must be no other `aim` in between.
    */
   aim(call: string, value: T): number
-  /** `equals` for the value aimed at last. */
+  /** `equals` for the value of the last `aim`. */
   hits(memory: Memory, item: number, value: T): boolean
-  /** 32 well mixed bits, as a signed integer. The value must be one that `check` lets pass. */
+  /** 32 well mixed bits, as a signed integer. `check` must accept the value. */
   hash(value: T): number
   /** The hash of the key in the record at `item`: equal to `hash` of its value. */
   hashAt(memory: Memory, item: number): number
@@ -59,7 +58,7 @@ export interface Key<T = unknown> {
 
 // ---- hashing ---------------------------------------------------------------------------------
 
-/** 2^32 divided by the golden ratio: odd, and without a pattern in its bits. */
+/** 2^32 divided by the golden ratio, as in Knuth's multiplicative hash; odd. */
 const GOLDEN = 0x9e3779b1
 
 function fold(h: number, unit: number): number {
@@ -98,19 +97,17 @@ function hashUtf8(memory: Memory, item: number, at: number, length: number): num
 const BITS_PER_BYTE = 8
 const WORD_SHIFT = 2
 const ASCII_END = 0x80
-/**
- * Longer text, in bytes, is rare as a key, and comparing it as it is costs little beside hashing.
- */
+/** Text of more bytes is rare as a key, and its comparison costs little beside hashing it. */
 const MOST_KEPT = 255
 
-/** Bijective in either half while the other one stays. */
+/** A bijection of each half while the other is fixed. */
 function hashHalves(low: number, high: number): number {
   return mix(low ^ mix(high ^ SEED))
 }
 
-// ---- the three sorts of key ------------------------------------------------------------------
+// ---- keys by type ----------------------------------------------------------------------------
 
-/** One class each, so that a table's call sites see one shape, and inline it. */
+/** One class per type, so that a table's call sites see one shape and are inlined. */
 abstract class FieldKey {
   readonly field: string
   protected readonly definition: FieldType
@@ -143,7 +140,7 @@ class WordKey extends FieldKey implements Key<number> {
     super.check(call, value)
   }
 
-  /** The key itself: the verbs of memory that look for a word hash it on the way. */
+  /** The key itself: the verbs of memory that look for a word hash it. */
   aim(call: string, value: number): number {
     this.check(call, value)
     return value
@@ -204,9 +201,8 @@ class LongKey extends FieldKey implements Key<bigint> {
 }
 
 /**
- * The text aimed at is kept as it would lie in the words of a record, length and all, so that
- * `hits` compares whole words. Where that does not pay - long text, or other than ASCII - it is
- * compared the ordinary way.
+ * The text given to `aim` is kept in the layout of a record, with its length, so that `hits`
+ * compares whole words. Long text, and text that is not ASCII, is compared by `equals`.
  */
 class TextKey extends FieldKey implements Key<string> {
   readonly type = 'utf8'
@@ -220,7 +216,7 @@ class TextKey extends FieldKey implements Key<string> {
   private readonly firstWord: number
   private readonly startByte: number
   private readonly lead: number
-  /** Bits of that word which are the field's. */
+  /** The bits of that word that belong to the field. */
   private readonly firstMask: number
   /** The words of the field, private, and the same as bytes. */
   private readonly kept: Int32Array<ArrayBuffer>
@@ -247,7 +243,7 @@ class TextKey extends FieldKey implements Key<string> {
     if (typeof value !== 'string' || value.length > this.most) return this.aimAnyway(call, value)
     const { keptBytes, lead } = this
     const { length } = value
-    // `most` has made sure that a second byte of length, if there is one, is the zero it was.
+    // `length` is at most 255, so a second byte of length, if there is one, stays 0.
     keptBytes[this.startByte] = length
     let h = SEED
     let seen = 0
@@ -272,7 +268,8 @@ class TextKey extends FieldKey implements Key<string> {
     if (bytes === 0) return this.equals(memory, item, value)
     const at = item + this.firstWord
     const last = (bytes - 1) >>> WORD_SHIFT
-    // What the last word holds behind the text is another field's, or of an earlier text here.
+    // The bytes of the last word behind the text are not compared: in the record another field's,
+    // here those of an earlier text.
     const lastMask = -1 >>> ((last * BYTES_PER_WORD + BYTES_PER_WORD - bytes) * BITS_PER_BYTE)
     if (last === 0) {
       return (((kept[0] as number) ^ memory.peek(at)) & this.firstMask & lastMask) === 0

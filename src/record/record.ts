@@ -1,47 +1,37 @@
 /**
- * Records: what lies in an item, told once, typed from then on.
+ * Records: the fields of an item, declared once, with types inferred.
  *
  *     const City = record({ id: u32, lat: f64, lon: f64, name: utf8(64), next: ref })
  *     City.set.name(arena, item, 'Zürich')
  *     City.get.lat(arena, item)                  // number, straight from shared memory
  *     type City = RecordOf<typeof City>          // { id: number; lat: number; ...; next: Item }
  *
- * A schema is pure description: it owns no memory, and each worker makes its own from the same
- * declaration. That two workers mean the same bytes is what `signature` is for: it spells the
- * layout out, so equal text is equal layout, and whoever opens a zone or table by name compares it.
+ * A schema owns no memory, and each worker makes its own from the same declaration. `signature` is
+ * the layout as text: equal text is equal layout. Opening a zone or table by name compares it.
  *
  * Layout. Fields are placed by alignment - 64-bit ones first, then words, then bytes - and within
- * that in the order of declaration. So nothing needs padding but the very end, which is rounded up
- * to an even number of words because the next record must start at one:
+ * that in the order of declaration. So only the end needs padding: it is rounded up to an even
+ * number of words, because a record must start at an even word:
  *
  *     word  0    2    4    5     6                              23
  *           lat  lon  id   next  name: length, 64 bytes, unused
  *
- * There are two ways in. `get` and `set` touch one field and cost about what the access itself
- * costs: this is the way inside a read section. `read` and `write` move whole objects; `read` lists
- * the fields as declared, whatever their order in memory. `write` looks at every value before it
- * stores the first, so a refused object has changed nothing - but it is no transaction: another
- * worker that looks meanwhile sees it half done. Publish after writing, or replace, as tables do.
+ * `get` and `set` access one field, and cost little more than the access itself: use them inside a
+ * read section. `read` and `write` copy whole objects; `read` lists the fields in the order of
+ * declaration. `write` checks every value before it stores the first, so a refused object changes
+ * nothing. But it is no transaction: another worker that reads meanwhile sees it half written.
+ * Publish after writing, or replace records, as tables do.
  */
 
 import type { Item } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
-import type { Memory } from '../memory/memory.ts'
+import type { HasMemory, Memory } from '../memory/memory.ts'
 import { roundUp } from '../memory/struct.ts'
 import { codecOf, type Part } from './codec.ts'
-import {
-  addressOf,
-  type Bound,
-  FieldType,
-  type HasMemory,
-  LONG,
-  noArena,
-  refuse,
-  WORD,
-} from './field.ts'
+import { addressOf, type Bound, FieldType, LONG, noArena, refuse, WORD } from './field.ts'
 import { type Key, type KeyKind, keyAt } from './key.ts'
 
-export type { FieldType, HasMemory, Kind } from './field.ts'
+export type { FieldKind, FieldType } from './field.ts'
 export type { Key, KeyKind } from './key.ts'
 export { bool, bytes, f32, f64, i32, i64, ref, u32, utf8 } from './types.ts'
 
@@ -69,11 +59,11 @@ export type KeyNames<F extends Fields> = {
   [N in keyof F]: F[N] extends FieldType<unknown, KeyKind> ? N : never
 }[keyof F]
 
-/** Taken from a method, because methods let a schema of known fields pass for any `Schema`. */
+/** The type of a method, so that a schema of known fields is assignable to `Schema`. */
 type Setter<T> = { set(arena: HasMemory, item: Item, value: T): void }['set']
 
 /** Where a field is. */
-export interface Place {
+export interface FieldPlace {
   readonly name: string
   /** As in the signature: `u32`, `utf8(64)`. */
   readonly type: string
@@ -101,16 +91,16 @@ export interface Schema<F extends Fields = Fields> {
    */
   readonly signature: string
   /** Where each field is, in the order of declaration. */
-  readonly fields: readonly Place[]
+  readonly fields: readonly FieldPlace[]
   /** Word offsets of the fields that start at a word: `item + City.offsets.next` is its address. */
   readonly offsets: { readonly [N in WordNames<F>]: number }
-  /** Reads one field, by its name. Misuse for what is no item. */
+  /** Reads one field, by its name. Misuse if `item` is none. */
   readonly get: { readonly [N in keyof F]: (arena: HasMemory, item: Item) => ValueOf<F[N]> }
   /** @throws Misuse, and stores nothing, when the field cannot hold the value. */
   readonly set: { readonly [N in keyof F]: Setter<ValueOf<F[N]>> }
   /**
-   * A copy of the whole record, in the order of declaration. Misuse for what is no item. Never
-   * blocks; legal inside a section, where a record must be read that others can free.
+   * A copy of the whole record, in the order of declaration. Misuse if `item` is none. Never
+   * blocks; legal inside a section, where a record that others may free must be read.
    */
   read(arena: HasMemory, item: Item): Values<F>
   /**
@@ -119,15 +109,17 @@ export interface Schema<F extends Fields = Fields> {
    * @throws Misuse when a field is missing, unknown, or cannot hold its value.
    */
   write(arena: HasMemory, item: Item, object: Readonly<Values<F>>): void
-  /** The first half of `write`: looks at each property once, and at all. For tables. @internal */
+  /**
+   * The first half of `write`: reads and checks the properties, each once. For tables. @internal
+   */
   take(call: string, object: Readonly<Values<F>>): readonly unknown[]
-  /** The second: stores what `take` returned, and runs nobody's code. @internal */
+  /** The second half: stores what `take` returned, and runs no code of the user. @internal */
   store(memory: Memory, at: number, values: readonly unknown[]): void
 }
 
 // ---- declaration -----------------------------------------------------------------------------
 
-/** What can stand behind a dot. */
+/** A property name that can follow a dot. */
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*$/u
 
 function checkDeclaration(fields: Fields): void {
@@ -151,7 +143,7 @@ function checkDeclaration(fields: Fields): void {
 
 const TYPES = 'give one of u32 i32 f32 f64 bool i64 bytes(n) utf8(n) ref'
 
-/** Not an instance of anything: `{ __proto__: u32 }` would otherwise hide what it declares. */
+/** Not an instance of a class: `{ __proto__: u32 }` would hide what it declares. */
 function isPlain(object: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(object)
   return prototype === null || Object.getPrototypeOf(prototype) === null
@@ -159,13 +151,13 @@ function isPlain(object: object): boolean {
 
 // ---- layout ----------------------------------------------------------------------------------
 
-/** A field with its accessors: what `read` and `write` go through. */
+/** A field with its accessors. */
 interface Seat extends Bound<unknown> {
-  readonly place: Place
+  readonly place: FieldPlace
   readonly start: number
 }
 
-/** Largest alignment first: every group ends where the next one may begin. */
+/** Largest alignment first: so there is no padding between the groups. */
 const ALIGNMENTS = [LONG, WORD, 1]
 
 /** Seats in order of memory, and where the last one ends, in bytes. */
@@ -175,7 +167,7 @@ function arrange(fields: Fields): { readonly seats: readonly Seat[]; readonly en
   for (const align of ALIGNMENTS) {
     for (const [name, definition] of Object.entries(fields)) {
       if (definition.align !== align) continue
-      const place: Place = Object.freeze({
+      const place: FieldPlace = Object.freeze({
         name,
         type: definition.name,
         offset: Math.floor(start / WORD),
@@ -190,8 +182,8 @@ function arrange(fields: Fields): { readonly seats: readonly Seat[]; readonly en
   return { seats, end: start }
 }
 
-function sign(places: readonly Place[]): string {
-  const at = ({ offset, byte }: Place) => (byte === 0 ? `${offset}` : `${offset}+${byte}`)
+function sign(places: readonly FieldPlace[]): string {
+  const at = ({ offset, byte }: FieldPlace) => (byte === 0 ? `${offset}` : `${offset}+${byte}`)
   return places.map((place) => `${place.name}:${place.type}@${at(place)}`).join(',')
 }
 
@@ -200,7 +192,8 @@ function sign(places: readonly Place[]): string {
 /**
  * Declares a record: names and types of its fields. The types of everything that the schema returns
  * and accepts are inferred from it. Never blocks; legal anywhere.
- * @throws Misuse when there are no fields, a name is no identifier, or a type is not one of ours.
+ * @throws Misuse when there are no fields, a name is no identifier, or a type is not one of this
+ * library.
  */
 export function record<const F extends Fields>(fields: F): Schema<F> {
   checkDeclaration(fields)
@@ -220,7 +213,7 @@ export function record<const F extends Fields>(fields: F): Schema<F> {
     set: byName(seats, setter),
     ...codecOf(seats.map(partOf)),
   }
-  // Built field by field from the very declaration that the type was inferred from.
+  // Built from the declaration that the type was inferred from.
   return Object.freeze(schema) as unknown as Schema<F>
 }
 
@@ -256,7 +249,7 @@ function partOf({ place, get, store }: Seat): Part {
 function refuseIn(
   call: string,
   object: object,
-  { name, definition }: Place,
+  { name, definition }: FieldPlace,
   value: unknown,
 ): never {
   if (value !== undefined || name in object) refuse(call, name, definition, value)
@@ -270,7 +263,7 @@ function refuseIn(
 // ---- keys ------------------------------------------------------------------------------------
 
 /**
- * What a hash table needs to be keyed by `field`; see key.ts.
+ * The key of a hash table by `field`; see key.ts.
  * @throws Misuse when there is no such field, or its type is not u32, i32, i64 or utf8.
  */
 export function keyOf<F extends Fields, const N extends KeyNames<F>>(

@@ -4,60 +4,62 @@
  *   | length | bytes ............ | unused |        length: one byte up to 255, two beyond
  *            '---------- max -----------'
  *
- * A length in front, not a zero behind: a string may contain NUL, may be empty, and may fill its
- * field to the last byte. Nothing is aligned, so a country code of two letters takes three bytes.
+ * The length comes first, without a terminating zero: a string may contain NUL, may be empty, and
+ * may fill its field. Nothing is aligned, so a country code of two letters takes three bytes.
  *
- * The bytes are UTF-8, JavaScript's strings are UTF-16, and the two differ in one more thing than
- * size: UTF-16 allows half of a surrogate pair to stand alone, UTF-8 has no such character. Whoever
- * encodes one silently stores U+FFFD and reads back another string, so it is refused at the door
- * (`utf8Length` says -1). Everything that was stored is therefore well formed and round trips.
+ * The bytes are UTF-8, JavaScript's strings UTF-16. UTF-16 strings may contain lone surrogates,
+ * which UTF-8 cannot encode: TextEncoder would store U+FFFD, and another string would be read back.
+ * So they are refused (`utf8Length` returns -1), and everything stored is well formed and is read
+ * back unchanged.
  *
  * Names, codes and keys are short and mostly ASCII, and for these a call into TextEncoder or
- * TextDecoder costs more than the work. So encoding and comparing are loops over `charCodeAt` that
- * step aside only for characters beyond 0x7f, and allocate nothing; decoding builds short ASCII by
- * hand and gives the rest to TextDecoder - from a private copy, because browsers refuse to decode
- * shared memory. Offsets here are bytes from the first word of the record.
+ * TextDecoder costs more than the work. So encoding and comparing are loops over `charCodeAt`, with
+ * a slow path for characters beyond 0x7f, and allocate nothing; decoding builds short ASCII itself
+ * and uses TextDecoder for the rest - on a private copy, because browsers refuse to decode shared
+ * memory. Offsets here are bytes from the first word of the record.
  *
- * A length is believed only up to the size of its field: should somebody read a record that is
- * being rewritten, the text may be nonsense, but never a neighbour's bytes.
+ * A stored length is limited to the size of its field: if a record is read while it is rewritten,
+ * the text may be wrong, but never contains a neighbour's bytes.
  */
 
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
 
-/** Most bytes in one text or bytes field: what two bytes of length can say. */
+/** Most bytes in one text or bytes field: the largest length in two bytes. */
 export const MAX_BYTES = 0xffff
 
 const BYTE_BITS = 8
 const BYTE_MASK = 0xff
 const ASCII_END = 0x80
 
-// The host's, but no environment's types are assumed here.
+// The host's; declared here, because no environment's types are assumed.
 declare class TextDecoder {
   constructor(label: string, options: { ignoreBOM: boolean })
   decode(bytes: Uint8Array): string
 }
 
-/** A byte order mark is a character like any other in a record: it must come back. */
+/** A byte order mark is kept like any other character. */
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /**
- * Where text is copied before it is decoded, whole words at a time: four times fewer steps, and a
- * fresh array of more than 64 bytes costs a microsecond. Longer text gets a copy of its own.
+ * Text is copied here before it is decoded, by words: a quarter of the steps, and a new array of
+ * more than 64 bytes costs a microsecond. Longer text gets its own copy.
  */
 const scratch = new Uint32Array(1024)
 const scratchBytes = new Uint8Array(scratch.buffer)
 
-/** Up to here, building the string beats TextDecoder (measured: the two meet at 12 to 16). */
+/**
+ * Up to this length building the string is faster than TextDecoder (measured: equal at 12 to 16).
+ */
 const SHORT = 12
 
 // ---- lengths ---------------------------------------------------------------------------------
 
-/** Bytes in front of a field of at most `max` bytes that tell how many are in use. */
+/** Bytes of the length in front of a field of at most `max` bytes. */
 export function headBytes(max: number): number {
   return max > BYTE_MASK ? 2 : 1
 }
 
-/** How many bytes the field at `at` holds, never more than its `max`. */
+/** The stored length of the field at `at`, at most `max`. */
 export function readLength(memory: Memory, item: number, at: number, max: number): number {
   let length = memory.peekByte(item, at)
   if (max > BYTE_MASK) length |= memory.peekByte(item, at + 1) << BYTE_BITS
@@ -77,7 +79,7 @@ export function writeLength(
 
 // ---- UTF-8, one character at a time ----------------------------------------------------------
 
-/** Lead byte of a character of so many bytes, before its bits are added. */
+/** Lead byte of a character of this many bytes, before its bits are added. */
 const LEAD = [0, 0, 0xc0, 0xe0, 0xf0] as const
 const TAIL = 0x80
 const TAIL_BITS = 6
@@ -90,7 +92,7 @@ export function utf8Size(point: number): 1 | 2 | 3 | 4 {
   return point < 0x10000 ? 3 : 4
 }
 
-/** The byte of a character that `behind` more bytes follow. */
+/** The byte of a character that is followed by `behind` more bytes. */
 function utf8Byte(point: number, size: 1 | 2 | 3 | 4, behind: number): number {
   const bits = point >>> (behind * TAIL_BITS)
   return behind === size - 1 ? LEAD[size] | bits : TAIL | (bits & TAIL_MASK)
@@ -117,7 +119,7 @@ export function utf8Length(text: string): number {
   return length
 }
 
-/** Encodes `text`, which the caller has measured; returns the offset behind its last byte. */
+/** Encodes `text`, which fits and is well formed; returns the offset behind its last byte. */
 export function encode(memory: Memory, item: number, at: number, text: string): number {
   let to = at
   for (let i = 0; i < text.length; i++) {
@@ -144,7 +146,7 @@ export function sameText(
   length: number,
   text: string,
 ): boolean {
-  // A UTF-16 unit becomes one byte at least, so longer text cannot be the one stored.
+  // A UTF-16 unit takes at least one byte, so longer text cannot be equal.
   if (text.length > length) return false
   const end = at + length
   let from = at
@@ -156,7 +158,7 @@ export function sameText(
       if (memory.peekByte(item, from++) !== unit) return false
       continue
     }
-    // Half a surrogate pair spells three bytes that no stored text has.
+    // A lone surrogate gives three bytes that no stored text has.
     const point = text.codePointAt(i) as number
     const size = utf8Size(point)
     for (let behind = size - 1; behind >= 0; behind--) {
@@ -172,7 +174,7 @@ export function pointAt(memory: Memory, item: number, at: number): number {
   const lead = memory.peekByte(item, at)
   if (lead < LEAD[2]) return lead
   const size = lead < LEAD[3] ? 2 : lead < LEAD[4] ? 3 : 4
-  // The lead byte spends one bit per byte of the character, and a zero, on saying its size.
+  // The lead byte has one 1 bit per byte of the character, then a 0, then its own bits.
   let point = lead & (BYTE_MASK >>> (size + 1))
   for (let i = 1; i < size; i++) {
     point = (point << TAIL_BITS) | (memory.peekByte(item, at + i) & TAIL_MASK)

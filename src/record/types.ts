@@ -1,17 +1,17 @@
 /**
- * The nine types that a field of a record can have.
+ * The nine types of fields.
  *
  *   u32 i32 f32 ref    one word each
  *   f64 i64            two words, at an even word, so that `arena.floats` can see them too
  *   bool               a byte
  *   utf8(n) bytes(n)   a length (one byte, two when n > 255) and n bytes, not aligned
  *
- * Nothing is ever coerced. A value that would not come back as it went in - a fraction in a u32, a
- * string of 65 bytes in a utf8(64), half a surrogate pair - is Misuse before anything is stored.
- * The one exception is named after what it does: f32 rounds, as `Math.fround` does.
+ * Values are not coerced. A value that would not be read back unchanged - a fraction in a u32, a
+ * string of 65 bytes in a utf8(64), a lone surrogate - is Misuse before anything is stored. The one
+ * exception: f32 rounds, as `Math.fround` does.
  *
- * The verbs are the plain ones. A record is written before it is published and only read after;
- * records that several workers write need a lock, or a table, which replaces them whole.
+ * Accesses are plain. A record is written before it is published and only read after; records that
+ * several workers write need a lock, or a table, which replaces them as a whole.
  */
 
 import type { Item } from '../base/brands.ts'
@@ -32,8 +32,8 @@ import {
 const ONE_WORD = { bytes: WORD, align: WORD }
 const TWO_WORDS = { bytes: LONG, align: LONG }
 
-// Eight private bytes in which a bit pattern changes its type. Private, so a DataView is no window
-// on shared memory; and engines compile its accesses to single instructions.
+// Eight private bytes to convert between types; engines compile its accesses to single
+// instructions.
 const bits = new DataView(new ArrayBuffer(LONG))
 
 /** The low 32 bits of a 64-bit integer, without making a BigInt. */
@@ -191,7 +191,7 @@ export const ref: FieldType<Item, 'ref'> = new FieldType(
 
 const BYTE = 1
 
-/** `true` or `false`, nothing that merely resembles them. */
+/** `true` or `false`, no other values. */
 export const bool: FieldType<boolean, 'bool'> = new FieldType(
   'bool',
   { bytes: BYTE, align: BYTE },
@@ -216,8 +216,8 @@ function sized(kind: 'utf8' | 'bytes', max: number): Room {
 
 /**
  * Text of at most `max` bytes (1 to 65,535) in UTF-8: 64 bytes are 64 letters of English, 32 of
- * Greek, 21 of Chinese, 16 emoji. Any well-formed string, empty and with NUL too; not a lone
- * surrogate, which UTF-8 cannot say. Longer text is refused, never cut. Never blocks; legal
+ * Greek, 21 of Chinese, 16 emoji. Any well-formed string, also empty or with NUL; no lone
+ * surrogate, which UTF-8 cannot encode. Longer text is refused, never cut. Never blocks; legal
  * anywhere.
  * @throws Misuse when `max` is not an integer in this range.
  */
@@ -229,7 +229,7 @@ export function utf8(max: number): FieldType<string, 'utf8'> {
     room,
     `well-formed text of at most ${max} bytes in UTF-8`,
     (value) => {
-      // Each UTF-16 unit takes a byte at least: hopeless lengths are not even measured.
+      // Each UTF-16 unit takes at least one byte: longer strings need not be measured.
       if (typeof value !== 'string' || value.length > max) return false
       const length = utf8Length(value)
       return length >= 0 && length <= max
@@ -254,9 +254,8 @@ export function utf8(max: number): FieldType<string, 'utf8'> {
   )
 }
 
-// A subclass may say anything of its length, and give anything for a part of it; and what is
-// written here must end where the field does. So the host's own accessors are asked, as they were
-// at first.
+// A subclass may override its length and its parts, but what is written must not exceed the field.
+// So the host's own accessors are used, as they were when this module was loaded.
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
 const lengthOf = getterOf('length')
 const tagOf = getterOf(Symbol.toStringTag)
@@ -268,7 +267,7 @@ function getterOf(key: PropertyKey): (of: object) => unknown {
   return (of) => (get === undefined ? undefined : Reflect.apply(get, of, []))
 }
 
-/** Whether the host made it as a Uint8Array, whoever its class may be. */
+/** Whether it is a Uint8Array, of any subclass. */
 function isBytes(value: unknown): value is Uint8Array {
   return typeof value === 'object' && value !== null && tagOf(value) === 'Uint8Array'
 }
@@ -277,9 +276,9 @@ function bytesIn(value: Uint8Array): number {
   return lengthOf(value) as number
 }
 
-/** Its first bytes, as a Uint8Array that is nothing else. */
+/** Its first bytes, as a plain Uint8Array. */
 function firstOf(value: Uint8Array, length: number): Uint8Array {
-  // What was detached has no bytes, and can be looked at by nobody.
+  // A detached array has no bytes, and its constructor would throw.
   if (length === 0) return NO_BYTES
   return new Uint8Array(bufferOf(value) as ArrayBuffer, offsetOf(value) as number, length)
 }
@@ -311,8 +310,8 @@ export function bytes(max: number): FieldType<Uint8Array, 'bytes'> {
           }
         },
         store: (memory, item, value) => {
-          // Looked at again, because a view on a growable shared buffer may have grown since it
-          // was accepted, and what does not fit would land in the next field.
+          // Measured again: a view on a growable shared buffer may have grown since it was
+          // accepted, and would overwrite the next field.
           const length = Math.min(bytesIn(value), max)
           memory.writeBytes(item, first, firstOf(value, length))
           writeLength(memory, item, start, max, length)

@@ -16,7 +16,7 @@ const KIND_MASK = 7
 const SIGN_AND_KIND = (1 << 31) | (KIND_MASK << ORDER_BITS)
 const BASE_MASK = -PAGE_WORDS
 
-export type Kind = (typeof RunKind)[keyof typeof RunKind]
+export type RunKindValue = (typeof RunKind)[keyof typeof RunKind]
 
 /** A run of 2^order pages. */
 export interface Run {
@@ -27,7 +27,7 @@ export interface Run {
   readonly who: number
 }
 
-export function used(base: number, kind: Kind, order: number): number {
+export function used(base: number, kind: RunKindValue, order: number): number {
   return base | (kind << ORDER_BITS) | order
 }
 
@@ -49,7 +49,7 @@ export function kindOf(entry: number): number {
 }
 
 /** `kindOf(entry) === kind`, in one comparison: what is not used is negative, or has no kind. */
-export function isOfKind(entry: number, kind: Kind): boolean {
+export function isOfKind(entry: number, kind: RunKindValue): boolean {
   return (entry & SIGN_AND_KIND) === kind << ORDER_BITS
 }
 

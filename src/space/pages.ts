@@ -21,10 +21,10 @@ import type { Locks } from './lock.ts'
 import {
   baseOf,
   isOfKind,
-  type Kind,
   orderFor,
   orderOf,
   type Run,
+  type RunKindValue,
   sizeOf,
   used,
 } from './pageEntry.ts'
@@ -79,7 +79,7 @@ export class Pages {
   }
 
   /** Gives a reserved run its kind. From here on `find` answers for addresses inside it. */
-  publish(base: number, kind: Kind): void {
+  publish(base: number, kind: RunKindValue): void {
     this.table.put(base, used(base, kind, orderOf(this.table.entryOf(base))))
     this.unreserve()
   }
@@ -88,7 +88,7 @@ export class Pages {
    * Takes a run for `words`, publishes it as `kind`, and writes its address to the word at
    * `target`: all or nothing, also if this worker dies in the middle. 0 when there is none.
    */
-  allocateInto(target: number, words: number, kind: Kind): number {
+  allocateInto(target: number, words: number, kind: RunKindValue): number {
     const order = orderFor(words)
     if (order >= ORDERS) return 0
     return this.change(() => {
@@ -130,7 +130,7 @@ export class Pages {
    * calls it, so it only peeks: an item came to its owner through some lock or publication, and the
    * entry of its page was written before that. For any other address the answer may be stale.
    */
-  find(address: number, kind: Kind): number {
+  find(address: number, kind: RunKindValue): number {
     const page = (address - this.base) >> SHIFT
     // Unsigned: an address below the pages gives a very large number.
     if (page >>> 0 >= this.count) return 0
@@ -306,7 +306,7 @@ export class Pages {
 /** Corruption unless every page of a used run leads to it. */
 function checkInside(pages: Pages, { base, order, who }: Run): void {
   for (let page = 0; page < sizeOf(order); page++) {
-    const found = pages.find(base + page * PAGE_WORDS, who as Kind)
+    const found = pages.find(base + page * PAGE_WORDS, who as RunKindValue)
     if (found === base) continue
     throw new Corruption(`page ${page} of the run at ${base} leads to ${found}`, { base, page })
   }

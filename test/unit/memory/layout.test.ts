@@ -37,7 +37,7 @@ import {
   zoneParts,
 } from '#src/memory/layout.ts'
 import { LINE_WORDS } from '#src/memory/memory.ts'
-import type { Place, Struct } from '#src/memory/struct.ts'
+import type { Struct, StructField } from '#src/memory/struct.ts'
 import { orderFor } from '#src/space/pageEntry.ts'
 
 type AnyStruct = Pick<Struct<never>, 'NAME' | 'WORDS' | 'PLACES'>
@@ -200,7 +200,7 @@ describe('fields', () => {
 
 /** Other fields in the cache lines that `field` touches. */
 function neighbours({ PLACES }: AnyStruct, field: string): string[] {
-  const own = PLACES.find(({ name }) => name === field) as Place
+  const own = PLACES.find(({ name }) => name === field) as StructField
   const first = lineOf(own.at)
   const last = lineOf(own.at + own.words - 1)
   return PLACES.filter(
