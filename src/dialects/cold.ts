@@ -1,18 +1,17 @@
 /**
- * A zone that is described, and not made yet: what the kernels' two-step creation needs.
+ * A zone that is described and not yet made, for the kernels' creation in two steps.
  *
  *     zone = create(name, size, ...)      cold: nothing is shared yet
  *     set_smr(zone, smr), set_max(zone)   legal while it is cold
  *     alloc(zone)                         the first use makes it, or opens it by name
  *
- * The core's zones are told everything when they are made, their domain above all. So a handle of a
- * dialect collects what it is told, and makes the zone at its first use; from then on it is hot,
- * and telling it more is Misuse, which is the kernel's own rule (FreeBSD: ZONE_ASSERT_COLD).
+ * The core's zones get all options when they are made, also their domain. So a handle of a dialect
+ * collects options, and makes the zone at its first use; after that it is hot, and setting more
+ * options is Misuse, as in the kernel (FreeBSD: ZONE_ASSERT_COLD).
  *
  * Each worker makes its own handle, by the same calls with the same arguments. The first to use it
- * makes the zone, the others open it, and the core compares: who differs gets Misuse at his first
- * use. Being cold is therefore a matter of the handle. If the zone exists already, with something
- * else, it is the first use that says so.
+ * makes the zone, the others open it, and the core compares the options: a difference is Misuse at
+ * the first use. So being cold is a state of the handle, not of the zone.
  */
 
 import { Arena } from '../arena/arena.ts'
@@ -24,36 +23,33 @@ import { DEFAULT_TIMEOUT_MS, until } from '../space/wait.ts'
 import { type Hook, type ZoneOptions, zoneShape } from '../zone/options.ts'
 import type { Zone } from '../zone/zone.ts'
 
-/**
- * Whether `flags` are some of `known`, and nothing else: no fraction, no string, no bit beyond a
- * word.
- */
+/** Whether `flags` is a word with no bits but those of `known`. */
 export function areFlags(flags: unknown, known: number): boolean {
   return typeof flags === 'number' && flags >>> 0 === flags && (flags & ~known) === 0
 }
 
-/** Misuse unless an alignment of `bytes`, or none (0), can be had. */
+/** Misuse unless `bytes` is a possible alignment, or 0 for the default. */
 export function assertPowerOfTwo(call: string, bytes: number): void {
   if ((bytes & (bytes - 1)) === 0) return
   throw new Misuse(`${call}: align means ${bytes} bytes; it must be a power of two`, { bytes })
 }
 
-/** What a kernel's constructor says by an errno: no item, and no error either. */
+/** A kernel's constructor has returned an errno: no item, and no error. */
 export class HookRefused extends Error {}
 
 /** A hook, or NULL. */
 export type Maybe<T> = T | null | undefined
 
-/** A zone's options where a hook may be left out by saying undefined. */
+/** A zone's options in which hooks may be undefined. */
 export type Sketch = { readonly [K in keyof ZoneOptions]: ZoneOptions[K] | undefined }
 
-/** Misuse unless a dialect's first argument, which no kernel has, is there. */
+/** Misuse unless the first argument is an arena. */
 export function assertArena(call: string, arena: unknown): asserts arena is Arena {
   if (arena instanceof Arena) return
   throw new Misuse(`${call}: arena is ${show(arena)}; give the arena first, then the kernel's own`)
 }
 
-/** Misuse unless a handle is what the dialect's own verbs give out. */
+/** Misuse unless a handle is one of the dialect's own. */
 export function assertIs<T>(
   call: string,
   what: string,
@@ -71,20 +67,20 @@ export function assertDomain(call: string, smr: unknown): asserts smr is Smr {
   throw new Misuse(`${call}: smr is ${show(smr)}; give what created the domain returned`)
 }
 
-/** Misuse unless it is a sequence: what `advance` returned, or none. */
+/** Misuse unless it is a sequence that `advance` returned, or 0. */
 export function assertGoal(call: string, goal: unknown): void {
   if (Number.isSafeInteger(goal)) return
   throw new Misuse(`${call}: ${show(goal)} is no goal; give what an advance returned`)
 }
 
-/** `run` as a hook of the core, if `given` is one at all. */
+/** `run` as a hook of the core, if `given` is not NULL. */
 export function hook(call: string, what: string, given: unknown, run: Hook): Hook | undefined {
   if (given === undefined || given === null) return undefined
   if (typeof given === 'function') return run
   throw new Misuse(`${call}: ${what} is ${show(given)}; give a function or null`)
 }
 
-/** A hook that refuses by what it returns. */
+/** A hook that refuses by its return value. */
 export function fallible(
   call: string,
   what: string,
@@ -96,7 +92,7 @@ export function fallible(
   })
 }
 
-/** A zone of a dialect, as one worker holds it. */
+/** A zone of a dialect, for one worker. */
 export class ColdZone {
   readonly arena: Arena
   readonly name: string
@@ -109,7 +105,7 @@ export class ColdZone {
     this.arena = arena
     this.name = name
     this.options = this.checked(call, defined(options))
-    arena.space.directory.find(call, Named.zone, name) // Refuses what is no name.
+    arena.space.directory.find(call, Named.zone, name) // Misuse for what is no name.
   }
 
   /** The zone; made or opened now, if this is its first use. @internal */
@@ -119,19 +115,19 @@ export class ColdZone {
   }
 
   /**
-   * Its domain, as far as this handle knows: an opener that names none learns it by its first use.
+   * Its domain, if this handle knows it: an opener that names none learns it at its first use.
    * @internal
    */
   get smr(): Smr | undefined {
     return this.options.smr ?? this.made?.parts.domain
   }
 
-  /** Most items, as this handle was told or as the zone says; 0 for no limit. @internal */
+  /** Most items, of the options or of the zone; 0 for no limit. @internal */
   get limit(): number {
     return this.made === undefined ? (this.options.limit ?? 0) : this.made.stats().limit
   }
 
-  /** What the zone is to be made with, besides what it was told before. @internal */
+  /** Adds options to those that the zone will be made with. @internal */
   tell(call: string, more: ZoneOptions): void {
     if (this.made !== undefined) {
       throw this.misuse(call, 'it is in use; this has to be said before the first use')
@@ -151,9 +147,9 @@ export class ColdZone {
   }
 
   /**
-   * An item, or 0 when a constructor refused; by the verb that is named, or the zone's own. When
-   * there is none to be had: 0, or with `canWait` a wait of 30 s at most and then Exhausted.
-   * Waiting inside a section of the zone's domain is Misuse: it could be for that very section.
+   * Allocates by `verb`, or by the zone's kind. Returns 0 when a constructor refused. When there is
+   * no memory: 0, or with `canWait` a wait of 30 s at most and then Exhausted. Misuse to wait
+   * inside a section of the zone's domain: it could wait for that section.
    * @internal
    */
   alloc(call: string, canWait: boolean, verb?: 'smr' | 'plain'): Item {

@@ -6,12 +6,12 @@
  *
  * Sources: the manual pages smr(9) and zone(9), sys/vm/uma.h. smr(9) itself is in smr9.ts; this
  * file is the allocator. A second worker of the arena makes the same calls with the same arguments,
- * and has the same zone: everything is found by name, nothing but `arena.handle` travels.
+ * and has the same zone: everything is found by name; only `arena.handle` is sent.
  *
- * The same: names and order of arguments behind the arena, values of the flags named here, what
- * hooks are called with and when - constructor at allocation, destructor at free, in an SMR zone
- * after the grace period and at no bounded time, init and fini when an item enters or leaves the
- * zone. Different, besides what each function says:
+ * The same: names, order of arguments after the arena, values of flags, arguments of hooks and when
+ * they run - constructor at allocation, destructor at free, in an SMR zone some time after the
+ * grace period, init and fini when an item enters or leaves the zone. Different, besides what each
+ * function says:
  *
  *   - An item is an `Item`, and NULL is 0. A pointer takes 4 bytes. Items are aligned to 8 at
  *     least.
@@ -79,7 +79,7 @@ export const UMA_ALIGN_CACHE = -1
 export const UMA_RECLAIM_DRAIN = 1
 /** `all` of the core: what other workers cache as well. */
 export const UMA_RECLAIM_DRAIN_CPU = 2
-/** `trim` of the core: what nobody has needed of late. */
+/** `trim` of the core: what was not needed lately. */
 export const UMA_RECLAIM_TRIM = 3
 
 const WAITS = M_NOWAIT | M_WAITOK
@@ -93,21 +93,21 @@ const LEVELS: Readonly<Record<number, ReclaimLevel>> = {
 // ---- types -----------------------------------------------------------------------------------
 
 /**
- * Runs at each allocation; another number than 0 refuses it. `arg` is uma_zalloc_arg's, or null.
+ * Runs at each allocation; refuses it by a result other than 0. `arg` is uma_zalloc_arg's, or null.
  */
 export type uma_ctor = (mem: Item, size: number, arg: unknown, flags: number) => number
-/** Runs at each free; in an SMR zone when no reader can look any more, and `arg` is null there. */
+/** Runs at each free; in an SMR zone when no reader can see the item, with `arg` null. */
 export type uma_dtor = (mem: Item, size: number, arg: unknown) => void
-/** Runs when an item enters the zone; another number than 0 refuses it. */
+/** Runs when an item enters the zone; refuses it by a result other than 0. */
 export type uma_init = (mem: Item, size: number, flags: number) => number
 /** Runs when it leaves. */
 export type uma_fini = (mem: Item, size: number) => void
 
-/** A zone, as one worker holds it. */
+/** A zone, for one worker. */
 export class UmaZone extends ColdZone {
   /** @internal */
   readonly size: number
-  /** Whether its domain is its own, and ends with it. @internal */
+  /** Whether its domain is private, and destroyed with it. @internal */
   readonly isPrivate: boolean
 
   /** @internal */
@@ -120,16 +120,14 @@ export class UmaZone extends ColdZone {
 /** What `uma_zcreate` returns. */
 export type uma_zone_t = UmaZone
 
-/**
- * What the hooks of the call under way are told besides the item: one call at a time in a worker.
- */
+/** The further arguments of hooks in the present call: a worker makes one call at a time. */
 let arg: unknown = null
 let flagsNow = 0
 
 // ---- zones -----------------------------------------------------------------------------------
 
 /**
- * Describes a zone: nothing is shared before its first use, but for the domain of UMA_ZONE_SMR.
+ * Describes a zone: nothing is shared before its first use, except the domain of UMA_ZONE_SMR.
  * `align` is a mask, UMA_ALIGN_PTR for instance. Misuse for sizes, masks, hooks, flags out of
  * range.
  */
@@ -172,7 +170,7 @@ export function uma_zcreate(
 
 /**
  * Ends the zone for all workers, and its private domain; may be called again if it threw Exhausted.
- * Misuse while items are live; what readers hold is waited for (complained about there).
+ * Misuse while items are live (the kernel prints a warning); waits for readers.
  */
 export function uma_zdestroy(zone: uma_zone_t): void {
   assertIs('uma_zdestroy', 'zone', zone, UmaZone, 'what uma_zcreate returned')
@@ -220,7 +218,7 @@ export function uma_zalloc(zone: uma_zone_t, flags: number): Item {
   return alloc('uma_zalloc', zone, 'plain', null, flags)
 }
 
-/** `uma_zalloc`; the constructor hears `udata`. */
+/** `uma_zalloc`; the constructor gets `udata`. */
 export function uma_zalloc_arg(zone: uma_zone_t, udata: unknown, flags: number): Item {
   assertIs('uma_zalloc_arg', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   return alloc('uma_zalloc_arg', zone, 'plain', udata, flags)
@@ -232,18 +230,18 @@ export function uma_zfree(zone: uma_zone_t, item: Item): void {
   uma_zfree_arg(zone, item, null)
 }
 
-/** `uma_zfree`; the destructor hears `udata`. */
+/** `uma_zfree`; the destructor gets `udata`. */
 export function uma_zfree_arg(zone: uma_zone_t, item: Item, udata: unknown): void {
   assertIs('uma_zfree_arg', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   if (item === 0) return
   telling(udata, 0, () => zone.zone.zfree(item))
 }
 
-// ---- keeping house -----------------------------------------------------------------------------
+// ---- limits and memory -------------------------------------------------------------------------
 
 /**
- * Most items outside the slabs, cached and pending ones included, exactly (rounded up to slabs
- * there). Only for a cold zone. Returns it.
+ * Sets the limit of items outside the slabs, cached and pending ones included; exact (the kernel
+ * rounds up to slabs). Only for a cold zone. Returns it.
  */
 export function uma_zone_set_max(zone: uma_zone_t, nitems: number): number {
   assertIs('uma_zone_set_max', 'zone', zone, UmaZone, 'what uma_zcreate returned')
@@ -251,35 +249,38 @@ export function uma_zone_set_max(zone: uma_zone_t, nitems: number): number {
   return nitems
 }
 
-/** That limit; 0 for none. */
+/** The limit; 0 for none. */
 export function uma_zone_get_max(zone: uma_zone_t): number {
   assertIs('uma_zone_get_max', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   return zone.limit
 }
 
-/** Items allocated and not freed, by all workers; a moment old. */
+/** Items allocated and not freed, by all workers; possibly a moment old. */
 export function uma_zone_get_cur(zone: uma_zone_t): number {
   assertIs('uma_zone_get_cur', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   return zone.zone.stats().live
 }
 
-/** Items whose memory is set aside at the first use, for all allocations. Only for a cold zone. */
+/** Items whose memory is reserved at the first use, for all allocations. Only for a cold zone. */
 export function uma_zone_reserve(zone: uma_zone_t, nitems: number): void {
   assertIs('uma_zone_reserve', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   zone.tell('uma_zone_reserve', { reserve: nitems })
 }
 
-/** Makes slabs until the zone has `nitems` in all (so many more, there); Exhausted if it cannot. */
+/**
+ * Makes slabs until the zone has `nitems` in all (in the kernel: `nitems` more); Exhausted if it
+ * cannot.
+ */
 export function uma_prealloc(zone: uma_zone_t, nitems: number): void {
   assertIs('uma_prealloc', 'zone', zone, UmaZone, 'what uma_zcreate returned')
   zone.zone.prealloc(nitems)
 }
 
 /**
- * Gives memory back. UMA_RECLAIM_TRIM: what nobody needed of late; does not wait.
- * UMA_RECLAIM_DRAIN: all that is in no worker's hands; it waits for readers, at most 30 s (there it
- * stops at the first bucket that they hold). UMA_RECLAIM_DRAIN_CPU: this worker's caches too; the
- * others are asked for theirs, not interrupted. Returns what it did. Misuse inside a section.
+ * Gives memory back. UMA_RECLAIM_TRIM: what was not needed lately; does not wait.
+ * UMA_RECLAIM_DRAIN: all that no worker caches; waits for readers, at most 30 s (the kernel stops
+ * at the first bucket that they hold). UMA_RECLAIM_DRAIN_CPU: this worker's caches too; the others
+ * empty theirs at their next slow path. Returns what it did. Misuse inside a section.
  */
 export function uma_zone_reclaim(zone: uma_zone_t, req: number): Reclaimed {
   assertIs('uma_zone_reclaim', 'zone', zone, UmaZone, 'what uma_zcreate returned')
@@ -309,7 +310,10 @@ function alloc(
   return item
 }
 
-/** Runs `fn` with what the hooks are to hear. Restored behind it: hooks may use other zones. */
+/**
+ * Runs `fn` with these further arguments of hooks, and restores the former: hooks may use other
+ * zones.
+ */
 function telling<T>(udata: unknown, flags: number, fn: () => T): T {
   const before = arg
   const flagsBefore = flagsNow

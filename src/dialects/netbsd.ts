@@ -1,16 +1,16 @@
 /**
  * NetBSD's dialect, `uma-smr/netbsd`: pool_cache(9) with the proposed pool_cache_set_smr(9), the
- * proposed smr(9), and as much of pserialize(9) as one needs to come from there.
+ * proposed smr(9), and as much of pserialize(9) as is needed to move away from it.
  *
  *     pc = pool_cache_init(arena, 96, 0, 0, 0, 'inpcb', null, IPL_NONE, null, null, null)
  *     pool_cache_set_smr(pc, smr)      the same get and put as before; put has become asynchronous
  *
  * Sources: the manual pages pool_cache(9) and pserialize(9), and the proposal on tech-kern (April
  * 2026) as far as its review quotes it: the patch itself is not public. smr(9) is FreeBSD's, in
- * smr9.ts, without lazy sections' IPL: there are no interrupts, and what the review wants of the
- * descriptor, that one cannot enter in the wrong manner, the domain checks itself.
+ * smr9.ts, without the IPL of lazy sections: there are no interrupts. The domain itself checks that
+ * it is entered in the right way, for which the review wants a descriptor.
  *
- * The same: names, order of arguments behind the arena, the life of an object: constructed when it
+ * The same: names, order of arguments after the arena, the life of an object: constructed when it
  * enters the cache, destructed when it leaves, *not* at each get and put. Different:
  *
  *   - An object is an `Item`, NULL is 0. What has no meaning here (align_offset, palloc, ipl,
@@ -23,7 +23,7 @@
  *     `depot` (`zone.tune`), not in buckets. So are the
  *     *_paddr verbs, and pool_cache_destruct_object.
  *
- * What the review asks for first is rules of use; examples/netbsd has them as programs.
+ * Rules of use, which the review asks for; examples/netbsd has them as programs.
  *
  *   read     smr_enter, load pointers atomically, copy what you need, smr_exit. Short; no await, no
  *            wait, no put inside: the last three are refused where they can be seen.
@@ -60,24 +60,24 @@ export * from './smr9.ts'
 
 // ---- flags and types ---------------------------------------------------------------------------
 
-/** A get may wait; it may not. One of the two must be given. */
+/** Wait for memory, at most 30 s. Give this or PR_NOWAIT. */
 export const PR_WAITOK = 0x01
 /** Do not wait for memory. */
 export const PR_NOWAIT = 0x02
 /** The only interrupt level there is. */
 export const IPL_NONE = 0
 
-/** Runs when an object enters the cache; another number than 0 refuses it, and get returns 0. */
+/** Runs when an object enters the cache; a result other than 0 refuses it, and get returns 0. */
 export type pool_cache_ctor = (arg: unknown, object: Item, flags: number) => number
 /** Runs when it leaves, after the grace period if the cache has a domain. */
 export type pool_cache_dtor = (arg: unknown, object: Item) => void
 
-/** A cache, as one worker holds it. */
+/** A cache, for one worker. */
 export class PoolCache extends ColdZone {}
 /** What `pool_cache_init` returns. */
 export type pool_cache_t = PoolCache
 
-/** What a constructor under way is told: one get at a time in a worker. */
+/** The flags for a constructor in the present get: a worker makes one call at a time. */
 let flagsNow = 0
 
 // ---- pool_cache(9) -----------------------------------------------------------------------------
@@ -110,8 +110,8 @@ export function pool_cache_init(
 }
 
 /**
- * Ends the cache for all workers: destructors run, memory goes back. Misuse while objects are out;
- * it waits for readers. The domain stays, it may have others.
+ * Ends the cache for all workers: destructors run, memory goes back. Waits for readers. Misuse
+ * while objects are in use. The domain is not destroyed.
  */
 export function pool_cache_destroy(pc: pool_cache_t): void {
   assertIs('pool_cache_destroy', 'pc', pc, PoolCache, 'what pool_cache_init returned')
@@ -141,9 +141,9 @@ export function pool_cache_get(pc: pool_cache_t, flags: number): Item {
 }
 
 /**
- * Gives an object back, still constructed. With a domain it is one that no new reader can find; it
- * is used again when every reader that could see it has left, and then comes as its user left it.
- * Never waits for them. Misuse inside a section of the domain.
+ * Gives an object back, still constructed. With a domain, no new reader may find it; it is used
+ * again, unchanged, when every reader that could see it has left. Never waits for them. Misuse
+ * inside a section of the domain.
  */
 export function pool_cache_put(pc: pool_cache_t, object: Item): void {
   assertIs('pool_cache_put', 'pc', pc, PoolCache, 'what pool_cache_init returned')
@@ -162,22 +162,22 @@ export function pool_cache_invalidate(pc: pool_cache_t): void {
   pc.zone.reclaim('all')
 }
 
-/** The same with what is in no worker's hands. Whether there was any. */
+/** The same for objects that no worker caches. Returns whether there were any. */
 export function pool_cache_reclaim(pc: pool_cache_t): boolean {
   assertIs('pool_cache_reclaim', 'pc', pc, PoolCache, 'what pool_cache_init returned')
   const { released, pages } = pc.zone.reclaim('drain')
   return released > 0 || pages > 0
 }
 
-/** Objects whose memory is set aside at the first use and stays with the cache. */
+/** Objects whose memory is reserved at the first use and stays with the cache. */
 export function pool_cache_setlowat(pc: pool_cache_t, nitems: number): void {
   assertIs('pool_cache_setlowat', 'pc', pc, PoolCache, 'what pool_cache_init returned')
   pc.tell('pool_cache_setlowat', { reserve: nitems })
 }
 
 /**
- * Most objects outside the slabs, cached and pending ones included. Exhausted, or `arena.stats()`,
- * tell what a warning would.
+ * Limit of objects outside the slabs, cached and pending ones included. There is no warning: see
+ * Exhausted and `arena.stats()`.
  */
 export function pool_cache_sethardlimit(
   pc: pool_cache_t,
@@ -194,12 +194,12 @@ export function pool_cache_sethardlimit(
 // ---- pserialize(9) -----------------------------------------------------------------------------
 
 /**
- * A passive serialization object: a domain, and so it may be given to pool_cache_set_smr, which is
- * how one leaves pserialize_perform behind.
+ * A passive serialization object. It is a domain, so pool_cache_set_smr takes it, and
+ * pserialize_perform is no longer needed.
  */
 export type pserialize_t = smr_t
 
-/** Creates it, or opens it by its name, which the kernel's has not. */
+/** Creates it, or opens it by name; the kernel's has no name. */
 export function pserialize_create(arena: Arena, name: string): pserialize_t {
   assertArena('pserialize_create', arena)
   return arena.smr(name, { clock: 'default' })
@@ -211,15 +211,15 @@ export function pserialize_destroy(psz: pserialize_t): void {
   psz.destroy()
 }
 
-/** Blocks until all who were reading have left. The kernel's wants a lock held; this needs none. */
+/** Blocks until all present readers have left. The kernel's requires a lock; this needs none. */
 export function pserialize_perform(psz: pserialize_t): void {
   assertDomain('pserialize_perform', psz)
   psz.synchronize()
 }
 
 /**
- * Opens a section and returns what `pserialize_read_exit` wants. Takes the object, for there is no
- * interrupt level that would speak for all of them; and so it does not nest (Misuse).
+ * Opens a section and returns the argument of `pserialize_read_exit`. Takes the object, because
+ * there is no interrupt level that covers all objects; does not nest (Misuse).
  */
 export function pserialize_read_enter(psz: pserialize_t): number {
   assertDomain('pserialize_read_enter', psz)
@@ -227,7 +227,7 @@ export function pserialize_read_enter(psz: pserialize_t): number {
   return IPL_NONE
 }
 
-/** Closes it; `s` is what enter returned. */
+/** Closes it; `s` is what `pserialize_read_enter` returned. */
 export function pserialize_read_exit(psz: pserialize_t, s: number): void {
   assertDomain('pserialize_read_exit', psz)
   meaningless('pserialize_read_exit', { s })
@@ -236,7 +236,7 @@ export function pserialize_read_exit(psz: pserialize_t, s: number): void {
 
 // ---- helpers ---------------------------------------------------------------------------------
 
-/** Arguments that a kernel needs and we do not: who gives one expects something of it. */
+/** Misuse for arguments that have an effect only in a kernel. */
 function meaningless(call: string, args: Readonly<Record<string, unknown>>): void {
   for (const [what, value] of Object.entries(args)) {
     if (value === 0 || value === null || value === undefined) continue
@@ -246,7 +246,7 @@ function meaningless(call: string, args: Readonly<Record<string, unknown>>): voi
   }
 }
 
-/** What the core is told of `align`: 0 is no wish, and the core knows no alignment below 8. */
+/** The core's option for `align`: 0 is the default, and the core's least alignment is 8. */
 function alignBytes(call: string, align: number): number {
   const bytes = integer(call, 'align', align, 0, 4096)
   assertPowerOfTwo(call, bytes)

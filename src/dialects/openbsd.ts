@@ -8,18 +8,18 @@
  *     smr_read_leave()
  *
  * The sources are the manual page smr_call.9 and the kernel's smr.h. Their functions name no
- * domain, for a kernel has one. Here each arena has one, called "openbsd": `smr_startup` opens it,
- * which the kernel's function of that name prepares at boot, and gives out everything else bound to
- * the arena. Taken apart once, at the top of a file, the rest of it reads as in the kernel: names,
- * order of arguments, no handle. Addresses (`head`, `pptr`) are word indices as in `arena.words`,
- * an `elm` is an item, a `field` is the number of words from an item's beginning to its entry.
+ * domain: a kernel has one. Here each arena has one, called "openbsd": `smr_startup`, which the
+ * kernel calls at boot, opens it and returns the other functions, bound to the arena. Destructure
+ * it at the top of a file; then calls are as in the kernel: names, order of arguments, no handle.
+ * Addresses (`head`, `pptr`) are word indices as in `arena.words`, an `elm` is an item, a `field`
+ * is the number of words from an item's beginning to its entry.
  *
  * The same: sections nest; an entry is initialised, queued once, and initialised again before it is
  * queued again; callbacks run in process context - between two turns of the event loop - with no
  * section open and no lock held by us; many of them share one grace period; how many may wait is
- * not limited, so the caller has to limit the rate. Sections are the core's turn sections: OpenBSD
- * takes a CPU that goes idle or changes context for one that has let go of everything, and we a
- * worker whose turn ends. A worker that computes for long in one turn says `smr_idle` now and then.
+ * not limited, so the caller has to limit the rate. Sections are the core's turn sections (QSBR):
+ * in OpenBSD a CPU is quiescent when it goes idle or switches context, here a worker when its turn
+ * ends. A worker that computes for long in one turn calls `smr_idle` now and then.
  *
  * Different:
  *   - smr_barrier and smr_flush cannot sleep here, for callbacks run between turns: they return
@@ -51,7 +51,7 @@ import { OpenBsdLists } from './openbsdLists.ts'
 /** The system's one domain, as `arena.smr` and `arena.stats()` know it. */
 const DOMAIN = 'openbsd'
 
-/** What queues a callback. `new` gives uninitialised memory, as a structure's definition does. */
+/** An entry for a callback. `new` gives an uninitialised one, as a structure's definition does. */
 export class smr_entry {
   /** `null`: initialised, not used yet. */
   smr_func: ((arg: never) => void) | null | undefined = undefined
@@ -64,9 +64,9 @@ export class smr_entry {
 const started = new WeakMap<Smr, OpenBsd>()
 
 /**
- * Opens the system's domain of this arena, and gives out what belongs to it. Each worker calls it;
- * to call it again gives the same. Misuse for what is no arena, and if there is another "openbsd"
- * domain.
+ * Opens the system's domain of this arena, and returns its functions. Each worker calls it; a
+ * second call returns the same object. Misuse for what is no arena, and if there is another
+ * "openbsd" domain.
  */
 export function smr_startup(arena: Arena): OpenBsd {
   assertArena('smr_startup', arena)
@@ -82,9 +82,9 @@ export function smr_startup(arena: Arena): OpenBsd {
  * smr_call(9) and its companions, for one worker in one arena. Get it with `smr_startup(arena)`.
  */
 export class OpenBsd extends OpenBsdLists {
-  /** The domain itself, for all that the kernel has no name for: `stats`, `stalled`, zones. */
+  /** The domain itself, for what the kernel has no name for: `stats`, `stalled`, zones. */
   readonly smr: Smr
-  /** How many sections are open around each other. Means nothing when the core has none open. */
+  /** How many nested sections are open. Not valid when the core has none open. */
   private depth = 0
 
   /** @internal */
@@ -93,7 +93,7 @@ export class OpenBsd extends OpenBsdLists {
     this.smr = smr
   }
 
-  /** Opens a section, or one more around the same things. Never blocks; do not `await` inside. */
+  /** Opens a section; sections nest. Never blocks; do not `await` inside. */
   readonly smr_read_enter = (): void => {
     if (this.depth > 0 && this.smr.inside) {
       this.depth++
@@ -149,12 +149,15 @@ export class OpenBsd extends OpenBsdLists {
     await this.smr.barrier()
   }
 
-  /** `smr_barrier`, as soon as possible: all workers leave off batching. Discouraged. */
+  /** `smr_barrier`, as soon as possible: all workers stop batching. Discouraged. */
   readonly smr_flush = async (): Promise<void> => {
     await this.smr.flush()
   }
 
-  /** This worker stands on nothing now; the kernel's idle loop says so. Misuse inside a section. */
+  /**
+   * A quiescent state: this worker holds no item, as in the kernel's idle loop. Misuse inside a
+   * section.
+   */
   readonly smr_idle = (): void => {
     this.smr.offline()
     this.smr.online()
@@ -166,10 +169,10 @@ export class OpenBsd extends OpenBsdLists {
   /** Misuse if a section is open. */
   readonly SMR_ASSERT_NONCRITICAL = (): void => this.smr.assertNotEntered()
 
-  /** What the pointer word at `pptr` holds, inside a section. */
+  /** The item in the pointer word at `pptr`, inside a section. */
   readonly SMR_PTR_GET = (pptr: number): Item => pointer(this.arena, pptr).enteredLoad()
 
-  /** The same for the writer whose turn it is. */
+  /** The same for the writer that holds the lock. */
   readonly SMR_PTR_GET_LOCKED = (pptr: number): Item => pointer(this.arena, pptr).serializedLoad()
 
   /** Publishes an item, with all that was written to it before. Misuse for what is no item or 0. */

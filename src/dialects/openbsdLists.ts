@@ -7,15 +7,14 @@
  *   SMR_TAILQ    2 words       2 words             SmrTailQ
  *
  * `head` is the address of the head, `elm` an item, `field` the number of words from an item's
- * beginning to its entry. Names with LOCKED are for the writer whose turn it is; the others are for
- * readers in a section, who go forward only. A removed element keeps its way onward: free it behind
+ * beginning to its entry. Names with LOCKED are for the writer that holds the lock; the others are
+ * for readers in a section, which only go forward. A removed element keeps its `next`: free it by
  * `smr_call`.
  *
- * The macros hold together by one idea of BSD's queue.h: the word that leads to an element may be a
- * head or another element's entry, and nobody needs to know which. So what stands behind an element
- * is a list whose head is that element's entry, and inserting after it is inserting at a head.
- * Heads, entries and what is in them are the core's: queues of queue.ts may be used on the same
- * words.
+ * As in BSD's queue.h, the word that points to an element may be a head or another element's entry.
+ * So the rest of a list after an element is a list whose head is that element's entry, and
+ * inserting after it is inserting at a head. Heads and entries are those of the core: queues of
+ * queue.ts may be used on the same words.
  *
  * Different:
  *   - FOREACH gives what a `for ... of` loop wants, in place of a variable: `(head, field)` is
@@ -77,7 +76,7 @@ export class OpenBsdLists {
   readonly SMR_SLIST_FOREACH_SAFE_LOCKED = (head: number, field: number): Walk =>
     this.slist(head, field).serializedSafe()
 
-  /** Makes the list empty: once, by whoever creates it. */
+  /** Makes the list empty: called once, by its creator. */
   readonly SMR_SLIST_INIT = (head: number): void => this.slist(head, 0).init()
 
   readonly SMR_SLIST_INSERT_AFTER_LOCKED = (slistelm: Item, elm: Item, field: number): void =>
@@ -86,7 +85,7 @@ export class OpenBsdLists {
   readonly SMR_SLIST_INSERT_HEAD_LOCKED = (head: number, elm: Item, field: number): void =>
     this.slist(head, field).insertHead(elm)
 
-  /** Removes the element behind `elm`. */
+  /** Removes the element after `elm`. */
   readonly SMR_SLIST_REMOVE_AFTER_LOCKED = (elm: Item, field: number): void =>
     this.SMR_SLIST_REMOVE_HEAD_LOCKED(behind(elm, field), field)
 
@@ -119,7 +118,7 @@ export class OpenBsdLists {
   readonly SMR_LIST_FOREACH_SAFE_LOCKED = (head: number, field: number): Walk =>
     this.list(head, field).serializedSafe()
 
-  /** Makes the list empty: once, by whoever creates it. */
+  /** Makes the list empty: called once, by its creator. */
   readonly SMR_LIST_INIT = (head: number): void => this.list(head, 0).init()
 
   readonly SMR_LIST_INSERT_AFTER_LOCKED = (listelm: Item, elm: Item, field: number): void => {
@@ -133,9 +132,9 @@ export class OpenBsdLists {
   readonly SMR_LIST_INSERT_HEAD_LOCKED = (head: number, elm: Item, field: number): void =>
     this.list(head, field).insertHead(elm)
 
-  /** Removes `elm`; one look. */
+  /** Removes `elm`, without a walk. */
   readonly SMR_LIST_REMOVE_LOCKED = (elm: Item, field: number): void =>
-    // The core wants a head, and in this type of queue does not look at it.
+    // The core takes a head, but does not use it for this type of queue.
     this.list(behind(elm, field), field).remove(elm)
 
   // ---- tail queues -------------------------------------------------------------------------
@@ -147,7 +146,7 @@ export class OpenBsdLists {
   readonly SMR_TAILQ_NEXT_LOCKED = this.nextLocked
   readonly SMR_TAILQ_EMPTY_LOCKED = this.emptyLocked
 
-  /** The last element, or 0: by way of the word before its own, which leads to it. */
+  /** The last element, or 0, found by its `prev` word. */
   readonly SMR_TAILQ_LAST_LOCKED = (head: number): Item => {
     if (!Number.isInteger(head)) throw new Misuse(`SMR_TAILQ: head is ${show(head)}; give a word`)
     const last = this.firstLocked(head + SECOND)
@@ -164,7 +163,7 @@ export class OpenBsdLists {
   readonly SMR_TAILQ_FOREACH_SAFE_LOCKED = (head: number, field: number): Walk =>
     this.tailq(head, field).serializedSafe()
 
-  /** Makes the queue empty: once, by whoever creates it. */
+  /** Makes the queue empty: called once, by its creator. */
   readonly SMR_TAILQ_INIT = (head: number): void => this.tailq(head, 0).init()
 
   readonly SMR_TAILQ_INSERT_AFTER_LOCKED = (
@@ -178,7 +177,7 @@ export class OpenBsdLists {
     else this.SMR_LIST_INSERT_AFTER_LOCKED(listelm, elm, field)
   }
 
-  /** As in a list: what is put before an element is not the last one. */
+  /** As in a list: an element inserted before another is not the last. */
   readonly SMR_TAILQ_INSERT_BEFORE_LOCKED = this.SMR_LIST_INSERT_BEFORE_LOCKED
 
   readonly SMR_TAILQ_INSERT_HEAD_LOCKED = (head: number, elm: Item, field: number): void =>
@@ -187,7 +186,7 @@ export class OpenBsdLists {
   readonly SMR_TAILQ_INSERT_TAIL_LOCKED = (head: number, elm: Item, field: number): void =>
     this.tailq(head, field).insertTail(elm)
 
-  /** Removes `elm`; one look. */
+  /** Removes `elm`, without a walk. */
   readonly SMR_TAILQ_REMOVE_LOCKED = (head: number, elm: Item, field: number): void =>
     this.tailq(head, field).remove(elm)
 
@@ -205,7 +204,7 @@ export class OpenBsdLists {
     return new SmrTailQ(this.arena, { head, link: field })
   }
 
-  /** The word that leads to an element of a doubly linked list. Misuse if it has been removed. */
+  /** The word that points to an element of a doubly linked list. Misuse if it has been removed. */
   private before(listelm: Item, field: number): number {
     const word = this.firstLocked(behind(listelm, field) + SECOND)
     if (word !== 0) return word
@@ -213,7 +212,7 @@ export class OpenBsdLists {
   }
 }
 
-/** An element's entry, which is the head of what stands behind it. */
+/** An element's entry, which is the head of the list after it. */
 function behind(elm: Item, field: number): number {
   if (!Number.isInteger(field)) throw new Misuse(`SMR_LIST: field is ${show(field)}; give words`)
   if (Number.isInteger(elm) && elm > 0) return elm + field

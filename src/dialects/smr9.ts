@@ -3,7 +3,7 @@
  *
  * Sources: the manual page smr(9), sys/kern/subr_smr.c, sys/smr.h and sys/smr_types.h. NetBSD's
  * port (tech-kern, April 2026) has the same names, so both dialects export this file. A `smr_t` is
- * the core's `Smr`, nothing is wrapped: all other verbs and options of the library take it as well.
+ * the core's `Smr` itself, so all other verbs and options of the library take it.
  *
  * The same: names, order of arguments, values of flags; which sections nest, what is illegal inside
  * one, which calls belong to which clock. What KASSERTs say in INVARIANTS kernels is Misuse here,
@@ -15,11 +15,10 @@
  *     can refuse; and while it is open `smr_advance`, `smr_wait`, `smr_synchronize` and frees are
  *     Misuse.
  *   - What waits does so for 30 s, and then throws Exhausted that names the workers in the way.
- *     Where a kernel spins, the thread naps; where it may not (a page's main thread) it spins.
- *   - The manual page promises no memory order for `smr_advance` and `smr_poll`. Here it is
- *     promised whole: if a poll says yes, all that was unlinked before the goal was taken is out of
- *     sight, and all reads of sections that could see it happen before what the poller does next.
- *     Of the four operations of each pair tells smr/domain.ts.
+ *     Where a kernel spins, the thread sleeps; where it may not (a page's main thread) it spins.
+ *   - The manual page promises no memory order for `smr_advance` and `smr_poll`. Here: if a poll
+ *     says yes, no reader can see what was unlinked before the goal was taken, and all reads of
+ *     sections that could see it happen before what the poller does next. See smr/domain.ts.
  *   - At 2^30 steps between the hands `smr_advance` does not wait for readers: see smr/pace.ts.
  *   - A goal that the domain cannot have issued is Misuse, where the kernel's poll says yes.
  */
@@ -99,9 +98,9 @@ export function smr_exit(smr: smr_t): void {
 }
 
 /**
- * Opens a section of an SMR_LAZY domain; Misuse for others. Nothing rests on clock interrupts: what
- * a worker has published stays until its turn of the event loop ends (smr/sections.ts), so lazy
- * sections hold memory back for as long as a turn.
+ * Opens a section of an SMR_LAZY domain; Misuse for others. There are no clock interrupts: what a
+ * worker has published stays until its turn of the event loop ends (smr/sections.ts), so lazy
+ * sections hold memory back for a turn.
  */
 export function smr_lazy_enter(smr: smr_t): void {
   assertDomain('smr_lazy_enter', smr)
@@ -116,9 +115,7 @@ export function smr_lazy_exit(smr: smr_t): void {
   smr.exit()
 }
 
-/**
- * Whether this worker has a section of the domain open. Good in every build, not in asserts only.
- */
+/** Whether this worker has a section of the domain open. In every build, not only in asserts. */
 export function SMR_ENTERED(smr: smr_t): boolean {
   assertDomain('SMR_ENTERED', smr)
   return smr.entered
@@ -172,7 +169,7 @@ export function smr_synchronize(smr: smr_t): void {
 /** "No goal". */
 export const SMR_SEQ_INVALID: smr_seq_t = INVALID as number as smr_seq_t
 
-/** Whether a is earlier than b. Goals lie on a circle: `<` is wrong for them. */
+/** Whether a is earlier than b. Goals wrap: do not compare them by `<`. */
 export function SMR_SEQ_LT(a: smr_seq_t, b: smr_seq_t): boolean {
   assertGoal('SMR_SEQ_LT', a)
   assertGoal('SMR_SEQ_LT', b)
@@ -200,7 +197,7 @@ export function SMR_SEQ_GEQ(a: smr_seq_t, b: smr_seq_t): boolean {
   return leq(seq(b), seq(a))
 }
 
-/** How far a lies ahead of b; negative when it lies behind. */
+/** How far a is ahead of b; negative when it is behind. */
 export function SMR_SEQ_DELTA(a: smr_seq_t, b: smr_seq_t): number {
   assertGoal('SMR_SEQ_DELTA', a)
   assertGoal('SMR_SEQ_DELTA', b)
@@ -224,8 +221,8 @@ export function SMR_SEQ_MAX(a: smr_seq_t, b: smr_seq_t): smr_seq_t {
 // ---- smr_types: pointers -----------------------------------------------------------------------
 
 /**
- * The word at `address` as a pointer that only the accessors below touch. In C it declares a field;
- * here it is made where it is used, and cheap. Assert expressions count in every build.
+ * The word at `address` as a pointer, for the accessors below. In C it declares a field; here it is
+ * made where it is used, and is cheap. Assert expressions are checked in every build.
  */
 export function SMR_POINTER(arena: HasMemory, address: number): SmrPointer {
   return pointer(arena, address)
@@ -238,7 +235,7 @@ export function smr_entered_load(p: SmrPointer, smr: smr_t): Item {
   return p.enteredLoadAssert(smr)
 }
 
-/** The item, for the writer whose turn it is: `ex` says how that is known, e.g. `lock.held`. */
+/** The item, for the writer that holds the lock: `ex` asserts that, e.g. `lock.held`. */
 export function smr_serialized_load(p: SmrPointer, ex: boolean): Item {
   assertIs('smr_serialized_load', 'p', p, SmrPointer, 'what pointer() returned')
   return p.serializedLoadAssert(ex)
@@ -250,7 +247,7 @@ export function smr_serialized_store(p: SmrPointer, v: Item, ex: boolean): void 
   p.serializedStoreAssert(v, ex)
 }
 
-/** Publishes `v`, returns what it replaces: for several writers at once. */
+/** Publishes `v`, returns the former item; several writers may do so at once. */
 export function smr_serialized_swap(p: SmrPointer, v: Item, ex: boolean): Item {
   assertIs('smr_serialized_swap', 'p', p, SmrPointer, 'what pointer() returned')
   return p.serializedSwapAssert(v, ex)

@@ -8,14 +8,14 @@
  *     for (const name of smrq_entered_foreach(chain)) look(name)
  *     smr_leave(smr_names)
  *
- * The source is xnu-11215's smr.h. XNU and this library stand on the same algorithm, and XNU's
- * words were the model for many of the core's, so most of what follows is a name. An `smr_t` is the
- * core's `Smr` itself: whatever has no name here - async waits, stats, stalls - is a method of it.
+ * The source is xnu-11215's smr.h. XNU and this library use the same algorithm, and many names of
+ * the core are after XNU's, so most of what follows only renames. An `smr_t` is the core's `Smr`
+ * itself: async waits, stats and stalls, which have no name here, are its methods.
  *
- * The header's guidance holds as well: few domains, at the scale of large subsystems. To move that
- * border later without touching the code on either side, a subsystem gives a domain a name of its
- * own (smr_ipc, smr_iokit: all four are smr_system in the kernel). `smr_subsystem` does this here:
- * a split or a merger of domains is a change of its argument. See examples/xnu/split.ts.
+ * The header's advice applies: few domains, one per large subsystem. A subsystem gives its domain
+ * its own name (smr_ipc, smr_iokit: all four are smr_system in the kernel), so that domains can be
+ * split or merged later without a change of its code. `smr_subsystem` does this here. See
+ * examples/xnu/split.ts.
  *
  * Different:
  *   - The arena is the first argument where a domain comes into being, and its name is what workers
@@ -33,9 +33,9 @@
  *     as the kernel's do, and throw Exhausted after 30 s, naming who is in the way.
  *   - A sleepable domain also has ordinary sections, and any number of sleepable ones at once in
  *     one worker, each with a tracker. A blocking wait is Misuse while one of this worker's own is
- *     open, whoever opened it: `smr.synchronizeAsync()`, `smr.waitAsync(goal)` let its task end.
- *     There is no turnstile that lends a stalled section priority; `smr.stalled(ms)` tells whose it
- *     is.
+ *     open, whichever task opened it: `smr.synchronizeAsync()`, `smr.waitAsync(goal)` let its task
+ *     end. There is no turnstile that lends a stalled section priority; `smr.stalled(ms)` tells
+ *     whose it is.
  *   - Sequences are 32 bits that wrap. Where they begin and how they step is the arena's choice, so
  *     there are no SMR_SEQ_INIT and SMR_SEQ_INC; SMR_SEQ_SLEEPABLE marks a word that is laid out
  *     otherwise here. A goal that a domain cannot have given is Misuse, not met.
@@ -57,9 +57,9 @@ export * from './xnuPointers.ts'
 export * from './xnuQueues.ts'
 export * from './xnuZones.ts'
 
-/** A domain, as one worker sees it. */
+/** A domain, for one worker. */
 export type smr_t = Smr
-/** What to wait for. */
+/** A goal. */
 export type smr_seq_t = Goal
 
 // ---- domains -----------------------------------------------------------------------------------
@@ -92,9 +92,7 @@ export function smr_domain_free(smr: smr_t): void {
   smr.destroy()
 }
 
-/**
- * A domain that is named where no arena is at hand, as a global variable names one in the kernel.
- */
+/** Declares a domain before there is an arena, as a global variable does in the kernel. */
 export function SMR_DEFINE_FLAGS(name: string, flags: smr_flags_t): (arena: Arena) => smr_t {
   return (arena) => smr_domain_create(arena, flags, name)
 }
@@ -109,10 +107,10 @@ export function SMR_DEFINE_SLEEPABLE(name: string): (arena: Arena) => smr_t {
   return SMR_DEFINE_FLAGS(name, SMR_SLEEPABLE)
 }
 
-/** The domain for whoever needs none of his own. Name it after your subsystem: `smr_subsystem`. */
+/** The common domain. Give it a name of your subsystem by `smr_subsystem`. */
 export const smr_system: (arena: Arena) => smr_t = SMR_DEFINE('smr_system')
 
-/** The same for sleepable sections. */
+/** The common domain with sleepable sections. */
 export const smr_system_sleepable: (arena: Arena) => smr_t =
   SMR_DEFINE_SLEEPABLE('smr_system_sleepable')
 
@@ -134,10 +132,7 @@ export interface smr_subsystem_t {
   barrier(): Promise<void>
 }
 
-/**
- * A domain under the name of a subsystem: its code says `smr_ipc.enter()`, whichever domain that
- * is.
- */
+/** A domain under the name of a subsystem, whose code then calls `smr_ipc.enter()`. */
 export function smr_subsystem(smr: smr_t): smr_subsystem_t {
   assertDomain('smr_subsystem', smr)
   return Object.freeze<smr_subsystem_t>({
@@ -171,9 +166,9 @@ export function smr_leave(smr: smr_t): void {
   smr.exit()
 }
 
-/** A sleepable section, from enter to leave. Make one for each, or use it again after leave. */
+/** The tracker of a sleepable section. Make one for each, or use it again after leave. */
 export class smr_tracker {
-  /** Whose section it is; undefined when it is open nowhere. */
+  /** The domain of its section; undefined when none is open. */
   smrt_domain: smr_t | undefined = undefined
   /** @internal */
   section: Tracker | undefined = undefined
@@ -246,13 +241,16 @@ export async function smr_barrier(smr: smr_t): Promise<void> {
 
 // ---- the clock ----------------------------------------------------------------------------------
 
-/** Moves the write hand and returns the goal for what was unlinked so far. Never blocks. */
+/** Moves the write hand and returns the goal of what was unlinked so far. Never blocks. */
 export function smr_advance(smr: smr_t): smr_seq_t {
   assertDomain('smr_advance', smr)
   return smr.advance()
 }
 
-/** A goal one step ahead of the hand, which stays. It wants a commit, an advance or a wait. */
+/**
+ * A goal one step ahead of the write hand, which does not move. It needs a commit, an advance or a
+ * wait.
+ */
 export function smr_deferred_advance(smr: smr_t): smr_seq_t {
   assertDomain('smr_deferred_advance', smr)
   return smr.deferredAdvance()
@@ -264,7 +262,9 @@ export function smr_deferred_advance_commit(smr: smr_t, seq: smr_seq_t): void {
   smr.commit(seq)
 }
 
-/** Whether the goal is met; one look at each worker at most. Misuse for another domain's goal. */
+/**
+ * Whether the goal is met; reads each worker's word once at most. Misuse for another domain's goal.
+ */
 export function smr_poll(smr: smr_t, goal: smr_seq_t): boolean {
   assertDomain('smr_poll', smr)
   return smr.poll(goal)
@@ -281,7 +281,7 @@ export function smr_wait(smr: smr_t, goal: smr_seq_t): void {
 /** No goal. */
 export const SMR_SEQ_INVALID: smr_seq_t = 0 as smr_seq_t
 
-/** How far `a` is behind `b`, negatively, or ahead of it; two goals of one domain. */
+/** How far `a` is ahead of `b`; negative when it is behind. Two goals of one domain. */
 export function SMR_SEQ_DELTA(a: smr_seq_t, b: smr_seq_t): number {
   assertGoal('SMR_SEQ_DELTA', a)
   assertGoal('SMR_SEQ_DELTA', b)

@@ -1,9 +1,9 @@
 /**
- * The XNU dialect's SMR pointers: who may touch a pointer, said by the name of what touches it.
+ * The XNU dialect's SMR pointers: the name of each accessor says who may use it.
  *
- * `ptr` is what `pointer(arena, address)` gives: the word itself, as the address of a pointer is in
- * the kernel. Names and order of arguments are smr.h's; src/lists/pointer.ts tells what each of
- * them relies on, and why some that the kernel tells apart are one here.
+ * `ptr` is what `pointer(arena, address)` returns: the word, as the address of a pointer is in the
+ * kernel. Names and order of arguments are smr.h's; src/lists/pointer.ts says what each relies on,
+ * and why some that differ in the kernel are the same here.
  *
  * Different:
  *   - Every load and store that may race is sequentially consistent, so _acquire and _relaxed say
@@ -17,7 +17,7 @@ import { SmrPointer } from '../lists/pointer.ts'
 import type { Smr } from '../smr/domain.ts'
 import { assertDomain, assertIs } from './cold.ts'
 
-/** Legal anywhere; not to be followed. */
+/** Legal anywhere; the result must not be followed. */
 export function smr_unsafe_load(ptr: SmrPointer): number {
   assertIs('smr_unsafe_load', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.unsafeLoad()
@@ -51,9 +51,9 @@ export function smr_entered_load_acquire_assert(ptr: SmrPointer, smr: Smr): Item
   return ptr.enteredLoadAcquireAssert(smr)
 }
 
-// ---- serialized: writers take turns -------------------------------------------------------------
+// ---- serialized: one writer at a time ----------------------------------------------------------
 
-/** The item, for the writer whose turn it is. Never blocks. */
+/** The item, for the writer that holds the lock. Never blocks. */
 export function smr_serialized_load(ptr: SmrPointer): Item {
   assertIs('smr_serialized_load', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   return ptr.serializedLoad()
@@ -81,7 +81,7 @@ export function smr_serialized_store_assert(
   ptr.serializedStoreAssert(value, held_cond)
 }
 
-/** For what readers can reach already. */
+/** For an item that readers can reach already. */
 export function smr_serialized_store_relaxed(ptr: SmrPointer, value: Item): void {
   assertIs('smr_serialized_store_relaxed', 'ptr', ptr, SmrPointer, 'what pointer() returned')
   ptr.serializedStoreRelaxed(value)

@@ -1,7 +1,7 @@
 /**
- * The XNU dialect's SMR queues. XNU's macros find out by its type what sort of head they are given,
- * so that one of the four sorts can take another's place in a line; here the head is one of the
- * core's queues, which knows that too, and where in an item its link is.
+ * The XNU dialect's SMR queues. XNU's macros choose by the type of the head, so that one of the
+ * four types can replace another; here the head is one of the core's queues, which also knows where
+ * in an item its link is.
  *
  *     const chain = new smrq_list_head(arena, { head, link })      // smrq_list_head and smrq_link
  *     smrq_serialized_insert_head(chain, item)
@@ -38,7 +38,7 @@ type Walk = Generator<Item, void, void>
 /** A head with two words. */
 type HasTail = SmrStailQ | SmrTailQ
 
-/** Makes the queue empty: once, by whoever creates it, and after it was appended to another. */
+/** Makes the queue empty: once, by its creator, and after it was appended to another. */
 export function smrq_init(head: SmrQueue): void {
   assertIs('smrq_init', 'head', head, SmrQueue, 'a queue')
   head.init()
@@ -70,7 +70,7 @@ export function smrq_entered_foreach(head: SmrQueue): Walk {
   return head.entered()
 }
 
-// ---- the writer whose turn it is ----------------------------------------------------------------
+// ---- the writer that holds the lock ------------------------------------------------------------
 
 /** The first element, or 0. */
 export function smrq_serialized_first(head: SmrQueue): Item {
@@ -124,7 +124,7 @@ export function smrq_serialized_insert_tail_relaxed(head: HasTail, elem: Item): 
   head.insertTailRelaxed(elem)
 }
 
-/** Takes `elem` out. Free it by `zfree_smr`, or behind `smr_call` or `smr_synchronize`. */
+/** Removes `elem`. Free it by `zfree_smr`, or after `smr_call` or `smr_synchronize`. */
 export function smrq_serialized_remove(head: SmrQueue, elem: Item): void {
   assertIs('smrq_serialized_remove', 'head', head, SmrQueue, 'a queue')
   head.remove(elem)
@@ -136,26 +136,27 @@ export function smrq_serialized_replace(head: SmrQueue, old_elem: Item, new_elem
   head.replace(old_elem, new_elem)
 }
 
-/** A walk each turn of which must either go to the next element or erase this one, once. */
+/** A walk: each turn must either go to the next element or erase this one, once. */
 export function smrq_serialized_iter(head: SmrQueue): SmrCursor {
   assertIs('smrq_serialized_iter', 'head', head, SmrQueue, 'a queue')
   return head.iterate()
 }
 
-/** This element stays. Misuse when its turn is decided. */
+/** Goes to the next element. Misuse when this turn has ended. */
 export function smrq_serialized_iter_next(it: SmrCursor): void {
   assertIs('smrq_serialized_iter_next', 'it', it, SmrCursor, 'what iterate() returned')
   it.next()
 }
 
-/** This element goes; a few steps in any queue. Misuse when its turn is decided. */
+/** Erases this element, without a walk. Misuse when this turn has ended. */
 export function smrq_serialized_iter_erase(it: SmrCursor): void {
   assertIs('smrq_serialized_iter_erase', 'it', it, SmrCursor, 'what iterate() returned')
   it.erase()
 }
 
 /**
- * Lets `src`'s elements follow `dst`'s. `src` is not emptied: its readers go on; `smrq_init` it.
+ * Appends the elements of `src` to `dst`. `src` is not emptied, for its readers: call `smrq_init`
+ * for it.
  */
 export function smrq_serialized_append<Q extends SmrQueue>(dst: Q, src: Q): void {
   assertIs('smrq_serialized_append', 'dst', dst, SmrQueue, 'a queue')

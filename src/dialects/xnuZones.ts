@@ -6,9 +6,9 @@
  *     const name = zalloc_smr(names, Z_WAITOK)
  *     zfree_smr(names, name)                               // after unlinking it
  *
- * XNU makes a zone and enables SMR for it later, once, before anything is allocated from it. Here a
- * zone has its domain from the beginning; so its handle is cold at first, see cold.ts, and the
- * first use makes the zone. Every worker does both, with the same arguments.
+ * XNU makes a zone, and enables SMR for it before the first allocation. Here a zone has its domain
+ * from the beginning; so its handle is cold at first, see cold.ts, and the first use makes the
+ * zone. Every worker makes both calls, with the same arguments.
  *
  * Different:
  *   - The arena is the first argument of `zone_create`. In the place of its flags are the core's
@@ -34,19 +34,19 @@ import { areFlags, assertIs, ColdZone, hook } from './cold.ts'
 
 /** Wait for memory, at most 30 s. */
 export const Z_WAITOK = 0x0000
-/** Gives 0 where there is none to be had, and never waits. */
+/** Returns 0 when there is no memory, and never waits. */
 export const Z_NOWAIT = 0x0001
 /** Fills the element with zeros. */
 export const Z_ZERO = 0x0004
 const Z_ALL = Z_NOWAIT | Z_ZERO
 
-/** What `zone_create` may be told beside the size. */
+/** Further options of `zone_create`. */
 export type zone_knobs_t = Omit<ZoneOptions, 'bytes' | 'record' | 'smr' | 'dtor'>
 
-/** Hears of an element whose grace period is over. */
+/** Called for an element whose grace period is over. */
 export type zone_smr_free_cb_t = (elem: Item, size: number) => void
 
-/** A zone, as one worker sees it; `zone.zone` is the core's. */
+/** A zone, for one worker; `zone.zone` is the core's. */
 export class zone_t extends ColdZone {
   /** Bytes of an element. */
   readonly size: number
@@ -71,8 +71,8 @@ export function zone_create(
 }
 
 /**
- * Enables SMR: once, and before the zone's first use by this worker (Misuse). That use finds out if
- * it exists with another size or domain, or with `free_cb` where this has none.
+ * Enables SMR. Misuse the second time, and after the zone's first use by this worker. That use
+ * throws if the zone exists with another size or domain, or with other hooks.
  */
 export function zone_enable_smr(zone: zone_t, smr: Smr, free_cb?: zone_smr_free_cb_t): void {
   assertIs('zone_enable_smr', 'zone', zone, zone_t, 'what zone_create returned')
@@ -92,7 +92,7 @@ export function zalloc_smr(zone: zone_t, flags: number): Item {
   }
   assertEnabled(call, zone)
   const elem = zone.alloc(call, (flags & Z_NOWAIT) === 0, 'smr')
-  // It is ours alone: its grace period is over, and nobody has been shown it since.
+  // No other worker can see it: its grace period is over, and it is not published.
   if (elem !== 0 && (flags & Z_ZERO) !== 0) {
     zone.arena.memory.fill(elem, Math.ceil(zone.size / BYTES_PER_WORD), 0)
   }
