@@ -1,19 +1,20 @@
 /**
- * Assembles src/memory/intrinsics.wat into src/memory/intrinsics.generated.ts: the first step of a
- * build. What has not changed is not written again, so that the compiler has nothing to do.
+ * Assembles src/memory/intrinsics.wat, expanded by wat.js, into src/memory/intrinsics.generated.ts:
+ * the first step of a build. The file is written only if it changes, so that otherwise the compiler
+ * has nothing to do.
  */
 
 import { Buffer } from 'node:buffer'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import wabt from 'wabt'
+import { intrinsicsText } from './wat.js'
 
 const LIMIT = 4096
-const SOURCE = fileURLToPath(new URL('../src/memory/intrinsics.wat', import.meta.url))
 const TARGET = fileURLToPath(new URL('../src/memory/intrinsics.generated.ts', import.meta.url))
 
 const { parseWat } = await wabt()
-const module = parseWat('intrinsics.wat', readFileSync(SOURCE, 'utf8'), { threads: true })
+const module = parseWat('intrinsics.wat', intrinsicsText(), { threads: true })
 const binary = Buffer.from(module.toBinary({}).buffer)
 if (!WebAssembly.validate(binary)) throw new TypeError('intrinsics.wat does not validate')
 if (binary.length >= LIMIT) {

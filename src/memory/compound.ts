@@ -1,13 +1,14 @@
 /**
- * Compound verbs: what several verbs of `Memory` do together, on the paths that must be fast.
+ * Compound verbs: several verbs of `Memory` in one call, for the paths that must be fast; and the
+ * hash that keys of one word have.
  *
- * Written over the single verbs, and only here. `Memory` has them as methods, which is what it runs
- * where there is no WebAssembly; wasm.ts has the same in one call each; the model checker's memory
- * takes them from here, so it explores every step of them, and text mutants of this file are caught
- * by the same scenarios as those of the algorithms above.
+ * They are written once, over the single verbs. `Memory` has them as methods, which run where there
+ * is no WebAssembly; wasm.ts has the same in one call each; the memory of the model checker takes
+ * them from here, so it explores each of their steps, and mutants of this file are caught by the
+ * scenarios of the algorithms above.
  *
- * A chains word says where an array of list heads is, how many, and through which of a node's two
- * link words its chains run: see `ChainsWord` in layout.ts, and table/chains.ts.
+ * A chains word holds the address of an array of list heads, their number, and which of the two
+ * link words of a node its chains use: see `ChainsWord` in layout.ts, and table/chains.ts.
  */
 
 import { MAX_DELTA } from '../base/seq.ts'
@@ -21,15 +22,15 @@ interface Words {
   peek(at: number): number
 }
 
-/** A section may have observed at most this much less than the write hand shows when it begins. */
+/** What a section publishes may be at most this far behind the write hand when it begins. */
 export const NEAR: number = MAX_DELTA / 2
 
-/** What `lookUpWord` answers when the section that it opened must be published anew. */
+/** Result of `lookUpWord` when the section that it opened must be published anew. */
 export const FAR = -1
 
 /**
- * What a walk answers that has made more steps than there can be nodes, so that its chain is a circle.
- * No node lies there. Both answers that are no node are above all nodes, as unsigned numbers.
+ * Result of a walk that has made more steps than there can be nodes: its chain is a circle. Like
+ * FAR it is greater, as an unsigned number, than the address of any node.
  */
 export const ENDLESS: number = -1 >>> 2
 
@@ -37,14 +38,18 @@ const HASH_BITS = 32
 /** As a shift: no node is smaller than four words. */
 const WORDS_PER_NODE = 2
 
+/** Factors of murmur3's fmix32. */
+const MIX_1 = 0x85ebca6b
+const MIX_2 = 0xc2b2ae35
+
 /**
  * Publishes in the word `at` what the write hand shows. Returns how far the hand has moved
- * meanwhile, as a distance all the way round: more than NEAR, and it must be published again.
+ * meanwhile, as an unsigned distance: if it is more than NEAR, it must be published again.
  */
 export function enterSection(memory: Words, wrAt: number, at: number): number {
   const seen = memory.load(wrAt)
-  // [I]  We may nap here for any time. The sequence we then publish may lie behind the read hand:
-  //      poll.ts [S2] pins it.
+  // [I]  The worker may be descheduled here, arbitrarily long. The sequence that it then publishes
+  //      may lie behind the read hand: poll.ts [S2] pins it.
   memory.store(at, seen)
   // [R1] What the second load is for: see clock.ts.
   const again = memory.load(wrAt)
@@ -58,43 +63,45 @@ export function headFor(chains: number, hash: number): number {
 }
 
 /**
- * In a section: the first node whose hash is `hash`; 0 when there is none, ENDLESS when the chain has
- * been damaged and is a circle. Another one with the same hash may stand behind it. `behind`: words
- * from a node to its `NodeWords`.
+ * In a section: the first node whose hash is `hash`; 0 when there is none, ENDLESS when the chain
+ * is damaged and runs in a circle. Another node with the same hash may follow. `behind`: words from
+ * a node to its `NodeWords`.
  */
 export function findHash(memory: Words, chainsAt: number, behind: number, hash: number): number {
   const chains = memory.load(chainsAt)
   const link = behind + NodeWords.links + (chains & ChainsWord.linkMask)
   const hashAt = behind + NodeWords.hash
-  // The load of the chains word has two cases: it returns the array that a resize has published, then
-  // all that was threaded into heads and links was stored before; or the one before, whose links the
-  // resize leaves alone. Each load of a pointer has two: it returns a node, then whoever stored it
-  // there had published the node, or had come by it himself through such a load or the stripe's lock,
-  // and so on back to its publisher, who had written hash and record before; or it returns what stood
-  // there, and we never come by. Otherwise (a plain load) a hash could be read that is not written
-  // yet. If we die anywhere in here we have written nothing.
+  // The load of the chains word has two cases: it returns the array that a resize has published,
+  // then all that was stored into its heads and links was stored before; or the array before that,
+  // whose links the resize leaves alone. Each load of a pointer has two cases: it returns a node,
+  // then the worker that stored it there had published the node, or had got it by such a load or
+  // under the stripe's lock, and so on back to the publisher, which had written hash and record
+  // before; or it returns what stood there before, and we do not meet the node. Otherwise (a plain
+  // load) a hash could be read that is not written yet. A death here changes nothing: nothing is
+  // written.
   let left = memory.words.length >>> WORDS_PER_NODE
   let node = memory.load(headFor(chains, hash))
   while (node !== 0 && memory.peek(node + hashAt) !== hash) {
     node = memory.load(node + link)
-    // A walk meets each node once, so this many steps are more than any chain has.
+    // A walk meets each node once, and no chain has this many.
     if (--left === 0) return ENDLESS
   }
   return node
 }
 
 /**
- * In a section: the node whose key, one word, is `key`; 0 and ENDLESS as above. The hash of a word is
- * one to one, so the key itself need not be compared; the hash is nearer to the links.
+ * In a section: the node whose key, one word, is `key`; 0 and ENDLESS as above. The hash of a word
+ * is one to one, so it is compared instead of the key: it is nearer to the links.
  */
 export function findWord(memory: Words, chainsAt: number, behind: number, key: number): number {
   return findHash(memory, chainsAt, behind, mix(key ^ SEED))
 }
 
 /**
- * `findWord` in a fenced section of its own: the node is there or was a moment ago, and its address
- * means nothing any more. ENDLESS as above; the section is closed. FAR when the worker has napped in the middle of opening the section, which
- * then stays published: open it the long way, look again, and close it.
+ * `findWord` in a fenced section of its own: tells whether the node is there or was a moment ago;
+ * its address must not be used any more. After ENDLESS the section is closed. FAR when the worker
+ * was descheduled while it opened the section, which then stays published: publish it again, call
+ * `findWord`, and close it.
  */
 export function lookUpWord(
   memory: Words,
@@ -111,18 +118,20 @@ export function lookUpWord(
   return node
 }
 
-// The finisher of every hash: murmur3's fmix32.
+// ---- the hash ------------------------------------------------------------------------------
+
+// murmur3's fmix32, which also ends every other hash.
 //
 // It spreads every bit of its input over the whole output - each input bit turns each output bit
-// with probability very near one half - and is one to one, so keys of one word never collide at all.
-// It stands down here because intrinsics.wat repeats it.
+// with probability very near one half - and is one to one, so keys of one word never collide. It is
+// in this file because intrinsics.wat repeats it.
 
-/** Keeps zero from mixing to zero, which would make an empty word look like a hash. */
+/** Keeps 0 from mixing to 0, or an empty word would look like a hash. */
 export const SEED = 0x1b873593
 
 export function mix(bits: number): number {
   let h = bits
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  h = Math.imul(h ^ (h >>> 16), MIX_1)
+  h = Math.imul(h ^ (h >>> 13), MIX_2)
   return h ^ (h >>> 16)
 }

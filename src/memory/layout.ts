@@ -1,22 +1,22 @@
 /**
- * The map of the house: every shared struct, word by word.
+ * The map of the shared memory: every shared struct, word by word.
  *
  *   | header | worker slots | directory | page table | pages ............................ |
  *
- * Everything with a life of its own - a domain, a zone, a slab, a table, a hash array - is a run of
- * pages, and the page table says what each run is. Named things are found through the directory.
- * The kinds of fields (shared, owned, locked, frozen, tally) are explained in struct.ts; no digit
- * stands near an address anywhere else. Whoever changes this file raises LAYOUT_VERSION.
+ * A domain, a zone, a slab, a table and a hash array are each a run of pages, and the page table
+ * says what each run is. Named things are found through the directory. The kinds of fields (shared,
+ * owned, locked, frozen, tally) are explained in struct.ts; no other file has offsets as numbers.
+ * A change of this file raises LAYOUT_VERSION.
  */
 
 import { frozen, line, locked, owned, roundUp, shared, struct, tally } from './struct.ts'
 import { LINE_WORDS } from './units.ts'
 
-/** Spells "uMaS": the word that tells an arena from any other buffer. */
+/** "uMaS" in ASCII: marks a buffer as an arena. */
 export const MAGIC = 0x754d6153
 export const LAYOUT_VERSION = 5
 
-/** 4 KiB. The unit of growth: what an arena hands to zones and tables, in runs of 2^k. */
+/** 4 KiB. The arena hands out memory in runs of 2^k pages. */
 export const PAGE_WORDS = 1024
 export const PAGE_SHIFT = 10
 export const MAX_WORKERS = 256
@@ -29,7 +29,7 @@ export const ORDERS = 22
 export const Header = struct(
   'header',
   line({
-    nothing: frozen('zero for ever: null reads as an empty bucket that has no room', LINE_WORDS),
+    nothing: frozen('always zero: null reads as an empty bucket that has no room', LINE_WORDS),
   }),
   line({
     magic: frozen('MAGIC'),
@@ -49,7 +49,7 @@ export const Header = struct(
   line({
     active: shared('one bit per attached worker slot', MAX_WORKERS / MASK_BITS),
     serial: shared('last serial number given to a named thing'),
-    unswept: shared('1: something named is being made or ended, or was by one who died'),
+    unswept: shared('1: a named thing is being made or ended, or was when its worker died'),
   }),
   line({ directoryLock: shared('lock: the directory') }),
   line({ tableLock: shared('lock: making tables') }),
@@ -59,20 +59,20 @@ export const Header = struct(
     freePages: locked('pages in free runs below brk (pageLock)'),
     freeRuns: locked('first free run of each order, 0 none (pageLock)', ORDERS),
     redoTarget: locked('word that changes together with the page table, 0 none (pageLock)'),
-    redoRun: locked('the run that it is about (pageLock)'),
+    redoRun: locked('the run that the redo record is about (pageLock)'),
     redoEntry: locked('page table entry that the run is to have, 0 to be free (pageLock)'),
   }),
 )
 
-/** One per possible worker: our CPUs. */
+/** One per possible worker: what a CPU is to a kernel. */
 export const WorkerSlot = struct(
   'worker slot',
   line({
     generation: shared('even: free, or its worker is there; odd: it is gone and not reaped yet'),
     owner: shared('who claimed it last: a thread, and in which generation, see space/workers.ts'),
-    heir: shared('token of who has set out to reap it, 0 nobody'),
+    heir: shared('token of the worker that has set out to reap it, 0 none'),
     reserving: shared('1: runs of pages may be marked as reserved by this slot'),
-    // Places of a list that all slots together make up: about other workers than the slot's own.
+    // One element of a list that all slots share: about any two workers, not about the slot's own.
     warden: shared('token of a worker that supervises a thread, 0: this place is not taken'),
     ward: shared('that thread + 1, 0 while it is being written'),
   }),
@@ -83,7 +83,7 @@ export const Entry = struct(
   line({
     kind: shared('0 free, else Named: the commit point of creation and removal'),
     address: locked('first word of the thing (directoryLock)'),
-    serial: locked('tells two things of one name apart, for stale handles (directoryLock)'),
+    serial: locked('tells two things of one name apart: for stale handles (directoryLock)'),
     nameBytes: locked('length of the name in UTF-8 (directoryLock)'),
     word: shared('the word of a named lock or root'),
   }),
@@ -99,7 +99,7 @@ export const FreeRun = struct(
   line({ next: locked('next free run of this order (pageLock)'), prev: locked('(pageLock)') }),
 )
 
-// ---- smr: time -------------------------------------------------------------------------------
+// ---- smr -------------------------------------------------------------------------------------
 
 export const DomainWords = struct(
   'domain',
@@ -118,17 +118,19 @@ export const DomainWords = struct(
     first: frozen('where the hands started'),
     step: frozen('one step of the write hand'),
     clock: frozen('which clock: see CLOCKS in smr/options.ts'),
-    limit: frozen('deferred clock: calls per step'),
+    limit: frozen('deferred clock: advances of a worker per step'),
     tickMs: frozen('lazy clock: ms per tick'),
     sections: frozen('which sections: see SECTIONS in smr/options.ts'),
     sleepable: frozen('1: async sections allowed'),
   }),
 )
 
-/** What of an async section's label others can read: 40 bytes. */
+/** The part of an async section's label that others can read: 40 bytes. */
 export const LABEL_WORDS = 10
 
-/** One per worker and domain. Nobody but its worker ever writes to the first line. */
+/**
+ * One per worker and domain. Only its worker, or a reaper after its death, writes the first line.
+ */
 export const ReaderWords = struct(
   'reader',
   line({
@@ -143,13 +145,13 @@ export const ReaderWords = struct(
     pollFails: tally('polls answered no'),
     calls: tally('callbacks queued'),
     callErrors: tally('callbacks that threw'),
-    callsRun: tally('callbacks that were run; what is neither run nor waits is lost'),
+    callsRun: tally('callbacks that have run; those that neither ran nor wait are lost'),
   }),
   line({
     heldSeq: shared('the sequence with which it was last found to hold a goal back'),
-    heldSince: shared('when it was first found with it, ms of the shared clock, wrapped'),
+    heldSince: shared('when that sequence was first found, ms of the shared clock, wrapped'),
     asyncHeldSeq: shared('the same for its async sections'),
-    asyncHeldSince: shared('likewise'),
+    asyncHeldSince: shared('the same for its async sections'),
     labelSeq: shared('the async section that the label is about, 0 while it is being written'),
     labelBytes: shared('length of the label in UTF-8, and above it the number of the label [L]'),
     label: shared('UTF-8', LABEL_WORDS),
@@ -160,14 +162,14 @@ export const ReaderWords = struct(
   }),
 )
 
-// ---- zone: memory handed out -----------------------------------------------------------------
+// ---- zone ------------------------------------------------------------------------------------
 
 export const ZoneWords = struct(
   'zone',
   line({
     serial: frozen('serial of its directory entry'),
     recordWords: frozen('words of a record that belong to the user'),
-    recordBytes: frozen('the same as it was asked for, in bytes'),
+    recordBytes: frozen('the same in bytes, as the user gave it'),
     capacity: frozen('items that a bucket has room for'),
     domain: frozen('address of its smr domain, 0 none'),
     hooks: frozen('bit set of ctor, dtor, init, fini'),
@@ -175,23 +177,23 @@ export const ZoneWords = struct(
     reserve: frozen('items whose slabs stay in the zone'),
     schemaBytes: frozen('length of the schema text behind the caches, 0 none'),
     align: frozen('words that the address of an item is a multiple of'),
-    maker: frozen('token of the worker that made it for a table of its name, 0: for none'),
+    maker: frozen('token of the worker that made it for a table of its name, 0: not for a table'),
   }),
   line({
-    state: shared('0 open, 1 destroyed'),
+    state: shared('0 open, 2 all caches are being emptied, see zone/adopt.ts; never 1'),
     flush: shared('raised to ask every worker to put its buckets into the depot'),
     trimmedAt: shared('when a timer trimmed it last, ms of the shared clock, wrapped'),
   }),
 )
 
-/** What can be turned while a zone is in use. A zone has two: as it was made, and as it is now. */
+/** What can be changed while a zone is in use. A zone has two: as it was made, and as it is now. */
 export const KnobWords = struct(
   'knobs',
   line({
     preset: shared('which preset, see zone/knobOptions.ts'),
     bucketMin: shared('fewest items of a full bucket'),
     bucketMax: shared('most items of a full bucket'),
-    bucketNow: shared('items of a full bucket: of one loaded now; changed under the depot lock'),
+    bucketNow: shared('items of a full bucket that is loaded now; changed under the depot lock'),
     advanceEvery: shared('full buckets retired per step of the clock'),
     sealAfterMs: shared('ms until a part-filled free bucket is retired, 0 never'),
     trimEveryMs: shared('ms from one trim by a timer to the next, 0 never'),
@@ -200,7 +202,7 @@ export const KnobWords = struct(
   }),
 )
 
-/** Says of a number of items that there is no limit. */
+/** A number of items that means: no limit. */
 export const NO_LIMIT = 2 ** 31 - 1
 
 /** Slabs of one item size. A zone has two: one for its records, one for its buckets. */
@@ -222,21 +224,21 @@ export const KegWords = struct(
     slabs: locked('slabs in all (lock)'),
     created: locked('items in all slabs (lock)'),
     inSlabs: locked('of these, free in their slab (lock)'),
-    step: locked('what is being done, see KegStep: the redo record of a batch (lock)'),
-    bucket: locked('the bucket, or item, it is done with (lock)'),
+    step: locked('the batch in progress, see KegStep: part of its redo record (lock)'),
+    bucket: locked('the bucket, or item, of that batch (lock)'),
     stepItems: locked('how many items (lock)'),
-    tally: locked('the tally that has to go with it (lock)'),
-    after: tally('what that tally is to be (lock)'),
+    tally: locked('address of the tally that the batch changes (lock)'),
+    after: tally('value of that tally after the batch (lock)'),
   }),
 )
 
 /**
- * A batch between slabs and a bucket is redone from this word if its worker dies in the middle; so is
- * an item that goes back by itself, together with the tally that counts it.
+ * Values of `KegWords.step`. A batch between slabs and a bucket is redone from the redo record if
+ * its worker dies in the middle; so is a single item that goes back, with the tally that counts it.
  */
 export const KegStep = { none: 0, take: 1, give: 2, giveOne: 3 } as const
 
-/** Behind it: free bits (locked), in checked arenas busy bits (shared), then the items. */
+/** Followed by free bits (locked), in checked arenas busy bits (shared), then the items. */
 export const SlabWords = struct(
   'slab',
   line({
@@ -248,24 +250,24 @@ export const SlabWords = struct(
   }),
 )
 
-/** A bucket belongs to what its owner says: a worker's cache (owned) or the depot (depot lock). */
+/** `owner` says who may touch a bucket: a worker's cache (owned) or the depot (depot lock). */
 export const BucketWords = struct(
   'bucket',
   line({
     count: owned('items in it (by its owner)'),
     goal: owned('sequence at which they may be used again, 0 not stamped (by its owner)'),
-    owner: owned('where it is, see Owner: the truth that depot lists only index (by its owner)'),
+    owner: owned('where it is, see Owner; depot lists are made again from it (by its owner)'),
     next: locked('next in its depot list (depot lock)'),
     raw: owned('1: `init` has not seen all of its items, or `fini` has seen some (by its owner)'),
-    destroyed: owned('how many of its items the destructor was called for (by its owner)'),
+    destroyed: owned('items for which the destructor was called (by its owner)'),
     capacity: owned('items at which it is full: no more than it has room for (by its owner)'),
     entries: owned('the items (by its owner)'),
   }),
 )
 
 /**
- * In the hands of a worker a bucket's owner is slot + alloc or slot + free: which of the two tells
- * whether its items are safe to hand out or still have to be stamped.
+ * Values of `BucketWords.owner`. In a worker's cache it is slot + alloc or slot + free: the items
+ * of an alloc bucket may be handed out, those of a free bucket still have to be stamped.
  */
 export const Owner = { pending: -1, safe: -2, empty: -3, alloc: 1, free: 1 + MAX_WORKERS } as const
 
@@ -282,11 +284,11 @@ export const DepotWords = struct(
     peakPending: locked('most items ever pending at once (lock)'),
     unpaced: locked('full buckets retired since one of them moved the clock (lock)'),
     retired: tally('buckets stamped (lock)'),
-    advances: tally('of these stamps, steps of the clock (lock)'),
-    safeHead: locked('buckets whose items may be used at once, hottest first (lock)'),
+    advances: tally('stamps that moved the clock (lock)'),
+    safeHead: locked('buckets whose items may be used at once, last freed first (lock)'),
     safeBuckets: locked('(lock)'),
     safeItems: locked('(lock)'),
-    idleItems: locked('fewest items held since the last trim: nobody needed these (lock)'),
+    idleItems: locked('fewest items held since the last trim, which were not needed (lock)'),
     emptyHead: locked('empty buckets (lock)'),
     emptyBuckets: locked('(lock)'),
     contended: tally('times that the lock was found taken (lock)'),
@@ -299,12 +301,12 @@ export const CacheWords = struct(
   line({
     alloc: owned('bucket that zalloc pops from, 0 none (by the worker)'),
     free: owned('bucket that zfree pushes into, 0 none (by the worker)'),
-    flushed: owned('last flush of the zone it has followed (by the worker)'),
+    flushed: owned('last flush of the zone that it has done (by the worker)'),
     move: owned(
       'a bucket is being moved in or out, see CacheMove: the redo record (by the worker)',
     ),
     moved: owned('which bucket (by the worker)'),
-    before: tally('what the tally was before the move'),
+    before: tally('the tally before the move'),
     opened: owned('1: the worker of this slot has opened the zone (by the worker)'),
   }),
   line({
@@ -318,7 +320,7 @@ export const CacheWords = struct(
   }),
 )
 
-/** What a cache is doing with a bucket: redone from `moved` and `before` if its worker dies. */
+/** Values of `CacheWords.move`: redone from `moved` and `before` if the worker dies. */
 export const CacheMove = {
   none: 0,
   loadAlloc: 1,
@@ -363,16 +365,16 @@ export const TableWords = struct(
   line({ chains: shared('the array of chains that readers start from, see ChainsWord') }),
   line({
     retired: locked('the array before, until its readers have left, 0 none (first stripe)'),
-    goal: locked('when they have left (first stripe)'),
+    goal: locked('the goal that is met when they have left (first stripe)'),
     building: locked('the array that a resize is filling, 0 none (all stripes)'),
     progress: shared('rises while a resize is at work'),
   }),
 )
 
 /**
- * One word says all of an array of chains, so that one atomic load does: its address, which is a
- * page's and has ten low bits to spare; in these, 2^bits chains, and which of a node's two link
- * words these chains run through.
+ * One word describes an array of chains, so that one atomic load gets all of it: the address, which
+ * is that of a page and leaves ten low bits free; in these, the bits of the number of chains, and
+ * which of a node's two link words the chains use.
  */
 export const ChainsWord = {
   linkMask: 1,
@@ -381,7 +383,7 @@ export const ChainsWord = {
   pageMask: -PAGE_WORDS,
 } as const
 
-/** Writers of a 2^-bits part of the hash circle take turns here. */
+/** Writers of one part in 2^bits of all hashes take turns by this lock. */
 export const StripeWords = struct(
   'stripe',
   line({
@@ -390,15 +392,17 @@ export const StripeWords = struct(
   }),
 )
 
-/** Behind each record of a table. */
+const LINKS_PER_NODE = 2
+
+/** Follows each record of a table. */
 export const NodeWords = struct(
   'table node',
   line({
-    links: shared('next record in the chain, one word for each of two arrays', 2),
+    links: shared('next record in the chain, one word for each of two arrays', LINKS_PER_NODE),
     hash: frozen('of the key'),
   }),
 )
-/** A node is packed behind its record, not padded to a line. */
+/** Words behind each record: not padded to a line. */
 export const NODE_WORDS = NodeWords.hash + 1
 
 /** What a run of pages is, in the low bits of its page table entries. */
@@ -421,7 +425,7 @@ const MIN_NAMES = 32
 const MAX_NAMES = 4096
 const PAGES_PER_NAME = 16
 
-/** How an arena of so many words is divided. No pages left: the arena is too small. */
+/** How an arena of so many words is divided. With 0 pages the arena is too small. */
 export function geometry(words: number, maxWorkers: number): Geometry {
   const names = Math.min(
     MAX_NAMES,

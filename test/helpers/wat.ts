@@ -2,13 +2,20 @@
  * The text of the intrinsics, assembled as the build does it: as it is, or with a fault put in.
  */
 
-import { readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import wabt from 'wabt'
 import { type Intrinsics, instantiate } from '#src/memory/wasm.ts'
 
 const ROOT = import.meta.url.includes('/build/') ? '../../../' : '../../'
-const WAT_PATH: string = fileURLToPath(new URL(`${ROOT}src/memory/intrinsics.wat`, import.meta.url))
+
+/** What scripts/wat.js exports. */
+interface Expander {
+  expand(text: string): string
+  intrinsicsText(): string
+  numbers(): Readonly<Record<string, number>>
+}
+export const { expand, intrinsicsText, numbers } = (await import(
+  /* @vite-ignore */ new URL(`${ROOT}scripts/wat.js`, import.meta.url).href
+)) as Expander
 
 interface WasmScope {
   readonly WebAssembly: {
@@ -21,10 +28,10 @@ export const { WebAssembly: Wasm } = globalThis as unknown as WasmScope
 /** The smallest memory that two workers can share. */
 export const onePage = () => new Wasm.Memory({ initial: 1, maximum: 1, shared: true })
 
-/** The shipped text. */
-export const HONEST: string = readFileSync(WAT_PATH, 'utf8')
+/** The shipped text, expanded. */
+export const HONEST: string = intrinsicsText()
 
-/** The shipped text, with `find` replaced; every one of them, as the walks are written out thrice. */
+/** The shipped text, with each `find` replaced: the expanded text has the walk three times. */
 export function faulty(find: string, replace: string): string {
   if (!HONEST.includes(find)) throw new Error(`intrinsics.wat has no ${find}`)
   return HONEST.replaceAll(find, replace)

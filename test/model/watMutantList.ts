@@ -56,7 +56,7 @@ const LATER = `(loop $on (local.set $node (i32.shl ${NEXT}`
 
 const plain = (text: string): Edit => [text, text.replace('i32.atomic.', 'i32.')]
 
-/** The walk is written out three times, and each time somebody must notice. */
+/** The expanded text has the walk three times, and each of them must be tested. */
 const WALKS: readonly Walk[] = [
   {
     by: where('findHash', keyScenarios),

@@ -6,10 +6,21 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { Memory } from '#src/memory/memory.ts'
+import { ENDLESS, FAR, NEAR, SEED } from '#src/memory/compound.ts'
+import { INTRINSICS } from '#src/memory/intrinsics.generated.ts'
+import { ChainsWord, NODE_WORDS, NodeWords, PAGE_WORDS } from '#src/memory/layout.ts'
+import { BYTES_PER_WORD, Memory } from '#src/memory/memory.ts'
 import { SwiftMemory } from '#src/memory/wasm.ts'
 import { built } from '../../helpers/built.ts'
-import { faulty, HONEST, intrinsicsOf, onePage } from '../../helpers/wat.ts'
+import {
+  assemble,
+  expand,
+  faulty,
+  HONEST,
+  intrinsicsOf,
+  numbers,
+  onePage,
+} from '../../helpers/wat.ts'
 import { lookUpsAreSeen, Mode, movesAreSeen, neitherIsLate, Shared } from './intrinsicsBeside.ts'
 import { findsAgree, onlyFrozenWordsArePlain, sectionsAgree, verbsAgree } from './intrinsicsLaws.ts'
 
@@ -30,6 +41,39 @@ async function swiftOf(text: string): Promise<() => Memory> {
     return memory
   }
 }
+
+describe('the text', () => {
+  it('takes its numbers from the sources', () => {
+    expect(numbers()).toEqual({
+      SEED,
+      MIX_1: 0x85ebca6b,
+      MIX_2: 0xc2b2ae35,
+      NEAR,
+      FAR,
+      ENDLESS: ENDLESS * BYTES_PER_WORD,
+      // How many nodes, with records of one word, a page of WebAssembly has room for.
+      NODES_SHIFT: Math.log2(2 ** 16 / ((1 + NODE_WORDS) * BYTES_PER_WORD)),
+      HASH_BITS: 32,
+      HASH_OFFSET: NodeWords.hash * BYTES_PER_WORD,
+      LINK_MASK: ChainsWord.linkMask,
+      BITS_AT: ChainsWord.bitsShift,
+      BITS: ChainsWord.bitsMask,
+      PAGE_MASK: -PAGE_WORDS,
+    })
+  })
+
+  it('is what was built', async () => {
+    const built = Buffer.from(await assemble(HONEST)).toString('base64')
+    expect(built).toBe(INTRINSICS)
+  })
+
+  it.each([
+    ['    @walks\n', 'there is no macro walks'],
+    ['(i32.const {FUR})', 'there is no number FUR'],
+  ])('%j is refused', (text, why) => {
+    expect(() => expand(text)).toThrow(why)
+  })
+})
 
 describe('alone', () => {
   it('verbs', async () => verbsAgree(await swiftOf(HONEST), RUNS * 3))
