@@ -1,19 +1,20 @@
 /**
- * The porthole: the only file that touches shared memory.
+ * Access to shared memory: no other file uses Atomics or touches the views.
  *
- * Everything above speaks in word indices and in two families of verbs, kept apart by name:
+ * Everything above uses word indices and two families of verbs, kept apart by name:
  *
  *   load store add swap cas or and   atomic, sequentially consistent (the one strength JavaScript
  *                                    has). Legal on any word, at any time, from any worker.
- *   peek poke                        plain, and unordered with everything. Legal only on words that
+ *   peek poke                        plain, and not ordered with anything. Legal only on words that
  *                                    this worker owns, that are under a lock it holds, or that are
- *                                    frozen since they were published. 13 times cheaper than `load`.
+ *                                    frozen since they were published. 13 times cheaper than
+ *                                    `load`.
  *
- * Time and patience (`pause`, `sleep`, `wait`, `now`) pass here too, because a model checker must own
- * every source of nondeterminism: it replaces this class by one with the same verbs, and the shipped
- * algorithms run under it unchanged. That is also why there is exactly one class of it per worker
- * in production: call sites that have seen one class stay monomorphic, and the seam costs nothing.
- * The class is this one, or the one in wasm.ts, whose atomic verbs are WebAssembly.
+ * Time and sleeping (`pause`, `sleep`, `wait`, `now`) are here too, because a model checker must
+ * control every source of nondeterminism: it replaces this class by one with the same verbs, and
+ * runs the shipped algorithms unchanged. Production has one class per worker, so call sites stay
+ * monomorphic and the indirection costs nothing: this one, or the one in wasm.ts, whose atomic
+ * verbs are WebAssembly.
  *
  * Addresses are `number`s: word indices into the arena, 0 is null. Only this file, wasm.ts and
  * intrinsics.wat know bytes.
@@ -26,7 +27,7 @@ import { BYTES_PER_WORD } from './units.ts'
 
 export { BYTES_PER_WORD, LINE_WORDS, WORDS_PER_FLOAT } from './units.ts'
 
-/** How the atomic and the compound verbs are done: see wasm.ts. */
+/** How the atomic and the compound verbs are implemented: see wasm.ts. */
 export type IntrinsicsKind = 'wasm' | 'typescript'
 
 export class Memory {
@@ -36,7 +37,7 @@ export class Memory {
   readonly floats: Float64Array<SharedArrayBuffer>
   /** The same bytes one by one, for text in records. */
   readonly bytes: Uint8Array<SharedArrayBuffer>
-  /** A word of our own that nobody ever notifies: what `sleep` waits on. */
+  /** A private word that is never notified: `sleep` waits on it. */
   private readonly sleepWord = new Int32Array(new SharedArrayBuffer(BYTES_PER_WORD))
   private readonly blocking = mayBlock(this.sleepWord)
 
@@ -46,7 +47,7 @@ export class Memory {
     this.bytes = new Uint8Array(buffer)
   }
 
-  /** How this memory does its verbs. */
+  /** How this memory implements its verbs. */
   get intrinsics(): IntrinsicsKind {
     return 'typescript'
   }
@@ -78,7 +79,7 @@ export class Memory {
     }
   }
 
-  /** Puts `value` and returns the one before. */
+  /** Stores `value` and returns the one before. */
   swap(at: number, value: number): number {
     try {
       return Atomics.exchange(this.words, at, value)
@@ -87,7 +88,9 @@ export class Memory {
     }
   }
 
-  /** Puts `value` where `expected` stands; returns what stood there, so success is `=== expected`. */
+  /**
+   * Stores `value` if the word is `expected`. Returns the word before: success is `=== expected`.
+   */
   cas(at: number, expected: number, value: number): number {
     try {
       return Atomics.compareExchange(this.words, at, expected, value)
@@ -115,8 +118,8 @@ export class Memory {
   }
 
   /**
-   * What an access says that the host refused: damage, if the address is none. A handler costs the
-   * fast path nothing; a comparison would.
+   * The error for an access that the host refused: Corruption if the address is outside the arena.
+   * A handler costs the fast path nothing; a comparison would.
    */
   protected outside(at: unknown, cause: unknown): unknown {
     const words = this.words.length
@@ -147,9 +150,9 @@ export class Memory {
 
   // ---- plain -------------------------------------------------------------------------------
 
-  // An index outside the arena reads `undefined`, which the callers' `|0`s and comparisons treat as
-  // "no", and storing there does nothing: bounds are checked where addresses come in, not at each
-  // access. (The atomic verbs cannot go on without a word: they say Corruption.)
+  // An index outside the arena reads `undefined`, which callers' `|0`s and comparisons treat as
+  // "no", and a store there does nothing: bounds are checked where addresses come in, not at each
+  // access. (The atomic verbs throw Corruption.)
   peek(at: number): number {
     return this.words[at] as number
   }
@@ -180,7 +183,7 @@ export class Memory {
     this.bytes[at * BYTES_PER_WORD + offset] = value
   }
 
-  /** Copies bytes out: the private copy is what TextDecoder may read in every host. */
+  /** Copies bytes out, since not every host lets TextDecoder read shared memory. */
   readBytes(at: number, offset: number, length: number): Uint8Array<ArrayBuffer> {
     const start = at * BYTES_PER_WORD + offset
     return new Uint8Array(this.bytes.subarray(start, start + length))
@@ -196,8 +199,9 @@ export class Memory {
 
   // ---- counters ----------------------------------------------------------------------------
 
-  // A tally is a float of its worker's own: exact up to 2^53. Others read it while it moves; they
-  // may see it a moment old, and only ever print it. `peekRacy` is the same for ordinary words.
+  // A tally is a float that only its worker writes: exact up to 2^53. Others read it while it
+  // changes and may see an old value; they only print it. `peekRacy` is the same for ordinary
+  // words.
 
   tally(at: number, by: number): void {
     this.floats[at >> 1] = (this.floats[at >> 1] as number) + by
@@ -207,19 +211,19 @@ export class Memory {
     return this.floats[at >> 1] as number
   }
 
-  /** A plain look at a word that another worker may be writing: for print and for hints only. */
+  /** A plain load of a word that another worker may be writing: for print and for hints only. */
   peekRacy(at: number): number {
     return this.words[at] as number
   }
 
-  // ---- patience ----------------------------------------------------------------------------
+  // ---- time and sleeping -----------------------------------------------------------------------
 
-  /** A spin inside a bounded spin. */
+  /** One spin of a bounded number. */
   pause(): void {
     spinHint()
   }
 
-  /** Whether `sleep` sleeps, and does not only spins. */
+  /** Whether `sleep` really sleeps, and does not only spin. */
   get sleeps(): boolean {
     return this.blocking
   }
@@ -230,7 +234,7 @@ export class Memory {
     else spinHint()
   }
 
-  /** Sleeps while the word holds `value`, at most `ms`. May return early: look again. */
+  /** Sleeps while the word holds `value`, at most `ms`. May return early: load the word again. */
   wait(at: number, value: number, ms: number): void {
     if (this.blocking) Atomics.wait(this.words, at, value, ms)
     else spinHint()
@@ -248,9 +252,8 @@ export class Memory {
 }
 
 /**
- * Whether this thread may block. It is tried, for nothing else tells: a page's main thread may not,
- * nor a worklet, which has no document either. There waits become bounded spins, and the async twins
- * are the better choice.
+ * Whether this thread may block. It tries, since nothing else tells: the main thread of a page may
+ * not, nor may a worklet. There waits become bounded spins, and the async verbs are better.
  */
 function mayBlock(word: Int32Array<SharedArrayBuffer>): boolean {
   try {
@@ -269,10 +272,10 @@ export interface HasMemory {
   readonly words?: object
 }
 
-/** The memory of an arena's handle, or of what stands for one in a test. Misuse for anything else. */
+/** The memory of an arena, or of what a test uses in its place. Misuse for anything else. */
 export function memoryOf(call: string, arena: unknown): Memory {
   const memory = (arena as { readonly memory?: Memory | null } | null | undefined)?.memory
-  // By its verbs: the model checker's is of another class.
+  // Not by `instanceof`: the model checker's memory is of another class.
   if (typeof memory?.peek === 'function' && typeof memory.cas === 'function') return memory
   throw new Misuse(`${call}: arena is ${show(arena)}; give what Arena.create or attach returned`)
 }

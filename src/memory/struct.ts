@@ -1,17 +1,17 @@
 /**
- * How the map is drawn: a struct declared as data becomes a table of offsets.
+ * Structs: a declaration as data becomes a table of offsets.
  *
- * Each field says in one phrase what its word means, and by its kind who may touch it, and how:
+ * Each field has one phrase that says what its word means, and a kind: who may access it, and how:
  *
  *   shared   any worker, any time, with atomic verbs only
  *   owned    one worker (the phrase says which), with plain verbs
  *   locked   whoever holds the lock that the phrase names, with plain verbs
  *   frozen   written before publication, then only read, with plain verbs
- *   tally    a counter of the owner's: 64-bit float, two words, read by others for print only
+ *   tally    a counter that one worker writes: 64-bit float, two words, read by others for print
+ *   only
  *
- * `line()` starts a new cache line: words in one line are touched together, words that different
- * workers write are never in the same one. Dumps are printed from the same tables, and a test pins
- * every offset, so a change of layout is always seen.
+ * `line()` starts a new cache line: words that are used together share one, words that different
+ * workers write never do. Dumps are printed from the same tables, and a test pins every offset.
  */
 
 import { LINE_WORDS, WORDS_PER_FLOAT } from './units.ts'
@@ -36,13 +36,13 @@ export const tally: (about: string, count?: number) => Field = field('tally', WO
 
 type FieldGroup = Readonly<Record<string, Field>>
 
-/** What `struct()` knows of one field: enough to check an access or to print a dump. */
+/** One field with its name and offset: for checks and dumps. */
 export interface StructField extends Field {
   readonly name: string
   readonly at: number
 }
 
-/** Offsets by field name, the size in words, and the places themselves for inspection. */
+/** Offsets by field name, the size in words, and a list of the fields. */
 export type Struct<Name extends string> = { readonly [K in Name]: number } & {
   readonly NAME: string
   readonly WORDS: number
@@ -78,7 +78,7 @@ export function struct<const L extends readonly FieldGroup[]>(
     }
   }
   const WORDS = roundUp(at, LINE_WORDS)
-  // The names were collected from the very objects that the type was inferred from.
+  // The names come from the objects that the type was inferred from.
   return Object.freeze({ ...offsets, NAME: name, WORDS, PLACES: places }) as unknown as Struct<
     NamesOf<L>
   >

@@ -1,5 +1,5 @@
 /**
- * Words, bytes, cache lines: the only place where these units meet. Addresses are counted in words.
+ * Words, bytes, cache lines: their sizes. Addresses are counted in words.
  */
 
 export const BYTES_PER_WORD = 4

@@ -1,8 +1,8 @@
 /**
  * Names and schema texts in and out of private byte arrays.
  *
- * Every host has TextEncoder and TextDecoder, but browsers refuse to let them touch shared memory:
- * text is always copied out first (`Memory.readBytes`) or in afterwards (`Memory.writeBytes`).
+ * Every host has TextEncoder and TextDecoder, but browsers do not let them touch shared memory:
+ * text is copied out first (`Memory.readBytes`) or in afterwards (`Memory.writeBytes`).
  */
 
 import { BYTES_PER_WORD } from './memory.ts'
@@ -17,7 +17,7 @@ interface TextScope {
 
 const scope = globalThis as unknown as TextScope
 const encoder = new scope.TextEncoder()
-/** A byte order mark is a character like any other in a name: it must come back. */
+/** A byte order mark is part of a name, and must not be dropped. */
 const decoder = new scope.TextDecoder('utf-8', { ignoreBOM: true })
 
 export function encodeText(text: string): Uint8Array<ArrayBuffer> {
@@ -28,7 +28,7 @@ export function decodeText(bytes: Uint8Array<ArrayBuffer>): string {
   return decoder.decode(bytes)
 }
 
-/** The text in whole words, cut where a character begins if it needs more than `words` of them. */
+/** The text in at most `words` words; a longer one is cut between two characters. */
 export function packText(text: string, words: number): { bytes: number; packed: number[] } {
   const all = encodeText(text)
   const isInside = (byte: number | undefined): boolean => ((byte ?? 0) & INSIDE_MASK) === INSIDE

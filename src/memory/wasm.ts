@@ -1,12 +1,13 @@
 /**
- * The same verbs, swifter: `Memory` with its atomic and compound verbs in WebAssembly.
+ * `Memory` with its atomic and compound verbs in WebAssembly, which is faster.
  *
- * Both work on one memory, so neither knows of the other, and workers with and without may share an
- * arena. Chosen when a worker creates or attaches: wherever the arena lies over a WebAssembly.Memory
- * and the host lets us compile. A strict content security policy does not, and TypeScript it is.
+ * Both classes work on the same shared memory, and workers of one arena may use different ones. A
+ * worker gets this one if the arena lies over a WebAssembly.Memory and the host lets us compile; a
+ * strict content security policy does not.
  *
- * Plain verbs stay: engines inline them, and nothing is faster. A worker has one class of memory, so
- * call sites still see one shape.
+ * Plain verbs stay in JavaScript: engines inline them, and nothing is faster. A worker has one
+ * class
+ * of memory, so call sites still see one shape.
  */
 
 import { Corruption, Misuse, show } from '../base/errors.ts'
@@ -28,7 +29,7 @@ export interface Intrinsics {
   lookUpWord(wrAt: number, at: number, chainsAt: number, behind: number, key: number): number
 }
 
-/** Where an arena lies: in a handle, or in the options of `create`. */
+/** The memory of an arena: part of its handle, and of the options of `create`. */
 interface MemorySource {
   readonly buffer: SharedArrayBuffer
   readonly memory?: { readonly buffer: ArrayBufferLike }
@@ -45,7 +46,7 @@ interface WasmScope {
 const scope = globalThis as WasmScope
 
 export class SwiftMemory extends Memory {
-  // Fields of our own: the object that an instance exports is slow to read from.
+  // Kept in fields, since reading from the exports of an instance is slow.
   private readonly wasmLoad: Intrinsics['load']
   private readonly wasmStore: Intrinsics['store']
   private readonly wasmAdd: Intrinsics['add']
@@ -163,13 +164,13 @@ export class SwiftMemory extends Memory {
     try {
       return this.wasmLookUpWord(wrAt, at, chainsAt, behind, key)
     } catch (cause) {
-      // The section that it had opened ends as it would have: nobody knows of it.
+      // The walk had opened a section, which the caller does not know of: close it.
       this.store(at, 0)
       throw this.strayed(cause)
     }
   }
 
-  /** What a walk says that was trapped: some link led out of the arena. */
+  /** The error for a walk that trapped: a link led out of the arena. */
   private strayed(cause: unknown): unknown {
     if (!(cause instanceof Error) || cause.name !== 'RuntimeError') return cause
     return new Corruption('memory: a chain leads out of the arena: its table is damaged')
@@ -177,8 +178,8 @@ export class SwiftMemory extends Memory {
 }
 
 /**
- * The memory of an arena that lies there: with intrinsics if `wanted`, without if not; undefined:
- * with, where it can be. Misuse where they are wanted and cannot be had.
+ * The memory of an arena: with intrinsics if `wanted` is true, without if false, and by default
+ * with them where that is possible. Misuse if they are wanted and not possible.
  */
 export function memoryAt(call: string, place: MemorySource, wanted: boolean | undefined): Memory {
   if (wanted !== undefined && typeof wanted !== 'boolean') {
@@ -190,7 +191,7 @@ export function memoryAt(call: string, place: MemorySource, wanted: boolean | un
     return new Memory(place.buffer)
   }
   try {
-    // The memory's own buffer: what the intrinsics work on, whatever else the handle says.
+    // The buffer of the memory that the intrinsics work on, whatever the handle says.
     const buffer = place.memory.buffer as SharedArrayBuffer
     return new SwiftMemory(buffer, instantiate(binary(), place.memory))
   } catch (cause) {
