@@ -36,7 +36,7 @@ export class UmaSmrError extends Error {
   }
 }
 
-/** The call must not be made like this. Nothing has changed. */
+/** The call is wrong. Nothing has changed. */
 export class Misuse extends UmaSmrError {
   constructor(message: string, facts: Facts = {}) {
     super('ERR_UMA_SMR_MISUSE', message, facts)

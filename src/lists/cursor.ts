@@ -1,5 +1,5 @@
 /**
- * The manual iterator: a walk for the writer that decides at each element whether it stays.
+ * The manual iterator: a walk by the writer, which keeps or erases each element.
  *
  *     const cursor = queue.iterate()
  *     for (const item of cursor) {

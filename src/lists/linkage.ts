@@ -1,7 +1,7 @@
 /**
  * Linkage: how one atomic store at a time changes a queue while readers walk it.
  *
- *      word before        element             next               the words are queueWords.ts's
+ *      word before        element             next               (the words are in queueWords.ts)
  *     +-----------+     +---------+        +---------+
  *     |   item    | --> | .. next | ---->  | .. next | --> ...
  *     +-----------+     +---------+        +---------+

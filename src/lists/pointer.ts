@@ -3,7 +3,7 @@
  *
  * The name of an access says what keeps the item, and the word, from changing under the caller:
  *
- *   entered        a read section is open: whatever is found stays what it is until `exit`
+ *   entered        a read section is open: what is found is not reused until `exit`
  *   serialized     writers take turns, under a lock or in one thread, and it is our turn; readers
  *                  may load at any time
  *   unserialized   nobody else can reach the word: it is not published yet, or its goal is met

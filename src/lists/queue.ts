@@ -82,8 +82,8 @@ export abstract class SmrQueue {
   }
 
   /**
-   * The element behind this one, or 0; also behind one that was removed since the section was
-   * opened. With a section open. Misuse for what cannot be an item. XNU smrq_entered_next.
+   * The next element, or 0; also after an element that was removed since the section was opened.
+   * With a section open. Misuse for what cannot be an item. XNU smrq_entered_next.
    */
   enteredNext(item: Item): Item {
     const { links } = this
@@ -109,7 +109,7 @@ export abstract class SmrQueue {
     return this.links.follow(this.links.head)
   }
 
-  /** The element behind this one, or 0. Errors as `serializedFirst`. XNU smrq_serialized_next. */
+  /** The next element, or 0. Errors as `serializedFirst`. XNU smrq_serialized_next. */
   serializedNext(item: Item): Item {
     return this.links.follow(this.links.wordOf('serializedNext', item))
   }
@@ -207,7 +207,7 @@ export abstract class SmrQueue {
   }
 
   /**
-   * Walks and returns the number of elements. Corruption unless every word of the queue is right.
+   * Walks the queue and returns the number of elements. Corruption if any word of it is wrong.
    */
   check(): number {
     return this.links.check()
@@ -250,7 +250,7 @@ export abstract class SmrTailQueue extends SmrQueue {
   }
 }
 
-/** Singly linked, head of two words: a queue in the narrow sense. */
+/** Singly linked, head of two words: a FIFO queue. */
 export class SmrStailQ extends SmrTailQueue {
   readonly kind = 'SmrStailQ'
 

@@ -108,7 +108,7 @@ export class QueueWords {
     throw this.broken(at, item, `0, for word ${this.lastAt} says that it is the last`)
   }
 
-  /** The pointer word that leads to an element. One look in doubly linked queues, else a walk. */
+  /** The pointer word that leads to an element. One load in doubly linked queues, else a walk. */
   before(verb: string, item: Item): number {
     const word = this.wordOf(verb, item)
     if (!this.shape.doubly) {

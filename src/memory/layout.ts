@@ -114,7 +114,7 @@ export const DomainWords = struct(
   line({
     serial: frozen('serial of its directory entry'),
     users: shared('zones bound to this domain'),
-    hurry: shared('rises when somebody waits for the callbacks of all workers'),
+    hurry: shared('rises when a worker waits for the callbacks of all workers'),
     first: frozen('where the hands started'),
     step: frozen('one step of the write hand'),
     clock: frozen('which clock: see CLOCKS in smr/options.ts'),

@@ -1,5 +1,5 @@
 /**
- * Access to shared memory: no other file uses Atomics or touches the views.
+ * Access to shared memory: the only file that calls Atomics, and that reads or writes the arena.
  *
  * Everything above uses word indices and two families of verbs, kept apart by name:
  *
@@ -16,8 +16,8 @@
  * monomorphic and the indirection costs nothing: this one, or the one in wasm.ts, whose atomic
  * verbs are WebAssembly.
  *
- * Addresses are `number`s: word indices into the arena, 0 is null. Only this file, wasm.ts and
- * intrinsics.wat know bytes.
+ * Addresses are `number`s: word indices into the arena, 0 is null. Only this file and
+ * intrinsics.wat turn them into byte addresses.
  */
 
 import { Corruption, Misuse, show } from '../base/errors.ts'

@@ -5,7 +5,7 @@
  *
  *   shared   any worker, any time, with atomic verbs only
  *   owned    one worker (the phrase says which), with plain verbs
- *   locked   whoever holds the lock that the phrase names, with plain verbs
+ *   locked   the worker that holds the lock that the phrase names, with plain verbs
  *   frozen   written before publication, then only read, with plain verbs
  *   tally    a counter that one worker writes: 64-bit float, two words, read by others for print
  *   only

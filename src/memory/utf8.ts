@@ -1,5 +1,5 @@
 /**
- * Names and schema texts in and out of private byte arrays.
+ * Text as UTF-8: names, labels and schema texts.
  *
  * Every host has TextEncoder and TextDecoder, but browsers do not let them touch shared memory:
  * text is copied out first (`Memory.readBytes`) or in afterwards (`Memory.writeBytes`).

@@ -50,7 +50,7 @@ export interface CallOptions {
  */
 export const BATCH_CALLBACKS = 128
 export const BATCH_BYTES: number = 2 ** 18
-/** How long callbacks may run in one turn before the event loop gets its chance. */
+/** How long callbacks may run in one turn. The rest run in later turns. */
 const BUDGET_MS = 2
 /** How often a batch is polled before a poll moves the clock for it. */
 const PATIENT_POLLS = 2

@@ -26,7 +26,7 @@
  *   [I]  descheduled in enter, between load and store   sections.ts, memory/compound.ts, clock.ts
  *   [W]  advance: the write hand moves                  clock.ts
  *   [S1] poll's fast path: rd has passed the goal       goals.ts
- *   [S2] poll's look at one reader's word               poll.ts
+ *   [S2] poll loads one reader's word                   poll.ts
  *   [S3] poll forwards the read hand                    clock.ts
  *   [C]  a callback is completed                        call.ts
  *   [L]  the label of an async section                  stall.ts

@@ -42,8 +42,8 @@ export interface Pace {
   /** Milliseconds per tick of a lazy clock, else 0. */
   readonly tickMs: number
   /**
-   * The goal for what the caller has unlinked so far. The steps that the hand made for it are counted
-   * for this worker, and in the word `countAt` too, if that is not 0: who calls owns it.
+   * The goal for what the caller has unlinked so far. The steps that the hand made for it are
+   * counted for this worker, and also in the tally `countAt` of the caller's, if that is not 0.
    */
   goal(countAt?: number): Seq
   /** Moves a lazy clock to the present tick. Called before every poll. */

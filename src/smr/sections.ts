@@ -135,8 +135,8 @@ export class Sections implements Published, OwnSections {
   }
 
   /**
-   * Closes the section. Never blocks. Misuse when none is open. FreeBSD smr_exit(9). Ends a section
-   * of this worker, and is legal nowhere else.
+   * Closes the section. Never blocks. Misuse when no section of this worker is open: legal only in
+   * one. FreeBSD smr_exit(9).
    */
   exit(): void {
     if ((this.state & IS_INSIDE) === 0) throw this.refuse('exit')
@@ -362,9 +362,9 @@ export class Sections implements Published, OwnSections {
 
   /**
    * In this order, since each step may be the last one. First ask for the end of the turn. Then
-   * note that the word may show a sequence, and that we do not know which. So whatever is
-   * published will be cleared, and no racy peek is compared with what stood there before. At last
-   * note what the word surely shows.
+   * note that the word may show a sequence, and that we do not know which. So whatever is published
+   * will be cleared, and no racy peek is compared with what stood there before. Only then publish,
+   * and note what the word surely shows.
    */
   private publishForTurn(): void {
     if (!this.space.isOurs) throw this.space.taken('smr.enter')

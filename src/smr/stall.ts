@@ -87,7 +87,7 @@ export function stalledReaders(
   return stalls.sort((a, b) => b.forMs - a.forMs)
 }
 
-/** What is freed but not reclaimed in all zones of a domain; for print, and perhaps a moment old. */
+/** What is freed but not reclaimed in all zones of a domain. For print: it may be a moment old. */
 function pendingIn(
   { directory, maxWorkers, memory }: Space,
   domain: number,

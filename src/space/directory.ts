@@ -229,7 +229,7 @@ export class Directory {
     const kind = memory.load(entry + Entry.kind) as NamedKind
     if (kind < Named.lock || kind > Named.root || !(length > 0 && length <= NAME_BYTES)) {
       throw new Corruption(
-        `arena directory: the entry at ${entry} is none: kind ${kind}, a name of ${length} bytes`,
+        `arena directory: the entry at ${entry} is damaged: kind ${kind}, a name of ${length} bytes`,
         { entry, kind, nameBytes: length },
       )
     }

@@ -69,8 +69,8 @@ export function orderFor(words: number): number {
 }
 
 /**
- * The run whose first page is `page`, at `base`. Corruption when none starts there that ends at `end`
- * or before: a run of 2^order pages starts at a multiple of that.
+ * The run whose first page is `page`, at `base`. Corruption unless a run starts there and ends at
+ * `end` or before: a run of 2^order pages starts at a multiple of that.
  */
 export function decode(entry: number, page: number, base: number, end: number): Run {
   const order = orderOf(entry)

@@ -188,7 +188,7 @@ export class PageTable {
       throw this.damaged(page, `leads to ${next}, which does not lead back`)
     const before = prev === 0 ? headOf(order) : this.linksAt(prev, order) + FreeRun.next
     if (memory.peek(before) !== base)
-      throw this.damaged(page, `is led to from ${prev}, which does not`)
+      throw this.damaged(page, `names ${prev} as the run before it, which does not lead to it`)
     if (next !== 0) memory.poke(next + FreeRun.prev, prev)
     memory.poke(before, next)
     memory.poke(Header.freePages, memory.peek(Header.freePages) - sizeOf(order))

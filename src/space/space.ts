@@ -55,13 +55,13 @@ export interface Handle {
 }
 
 export interface SpaceOptions {
-  /** Size in bytes, fixed: 2^12 to 2^32 - 2^16. Default 2^28. Pages never touched take no memory. */
+  /** Size in bytes, fixed: 2^12 to 2^32 - 2^16. Default 2^28. Untouched pages take no memory. */
   readonly bytes?: number
   /** How many workers may be attached at once: 1 to 256. Default 64. */
   readonly maxWorkers?: number
-  /** A shared WebAssembly.Memory to lie in, of the sizes that `bytes` may have. */
+  /** A shared WebAssembly.Memory to use, of a size that `bytes` may have. */
   readonly memory?: SharedMemory
-  /** A SharedArrayBuffer to lie in, likewise; not a growable one. */
+  /** A SharedArrayBuffer to use, likewise; not a growable one. */
   readonly buffer?: SharedArrayBuffer
   /** Detects double frees and writes to freed memory, at a price: for tests. Default false. */
   readonly checks?: boolean
@@ -84,7 +84,7 @@ const MIN_BYTES = 2 ** 12
 const LAZY_GRACE = 2
 const STEPS_AHEAD = 2
 const WASM_PAGE = 2 ** 16
-/** What WebAssembly can have, and what engines let a view of bytes have. */
+/** The largest size that WebAssembly and the engines' byte views allow. */
 const MAX_BYTES = 2 ** 32 - WASM_PAGE
 
 /** One worker's sections in one domain, as the arena needs them. */
@@ -108,7 +108,7 @@ export class Space {
   readonly generation: number
   readonly maxWorkers: number
   readonly checks: boolean
-  /** Where the hands of a new domain start, and how far one step takes them. */
+  /** First sequence and step of the clock of a new domain. */
   readonly sequence: { readonly first: Seq; readonly step: number }
   readonly workers: Workers
   readonly locks: Locks

@@ -196,6 +196,8 @@ describe('all slots are taken, and one of them was left by a worker that could n
     const { arena } = crowded()
     arena.space.abandon()
     const { message } = misuse(() => Arena.attach(arena.handle))
-    expect(message).toMatch(/all 2 worker slots are taken, 0, 1 by who is gone; detach or reap/)
+    expect(message).toMatch(
+      /all 2 worker slots are taken \(workers 0, 1 are gone and not reaped\); detach or reap/,
+    )
   })
 })

@@ -40,7 +40,7 @@ describe('a damaged entry', () => {
   ])('%s is told to whoever meets it', (_, word, value) => {
     const { entry } = open(one, 'name')
     arena.memory.store(entry + word, value)
-    expect(corruption(() => two.list()).message).toContain(`the entry at ${entry} is none`)
+    expect(corruption(() => two.list()).message).toContain(`the entry at ${entry} is damaged`)
     expect(arena.space.locks.holds(Header.directoryLock)).toBe(false)
   })
 })
