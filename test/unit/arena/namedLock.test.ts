@@ -8,7 +8,7 @@ import type { Arena } from '#src/index.ts'
 import { Exhausted, Lock, Misuse } from '#src/index.ts'
 import { trio } from '../../helpers/company.ts'
 import { interrupt, MANNERS } from '../../helpers/interrupt.ts'
-import { exhausted, misuse, rejected, unchanged, wild } from '../../helpers/refusals.ts'
+import { exhausted, misuse, rejected, unchanged } from '../../helpers/refusals.ts'
 
 let a: Arena
 let b: Arena
@@ -29,12 +29,6 @@ describe('the name', () => {
     expect(theirs.tryLock()).toBe(false)
     expect(b.lock('readers').tryLock()).toBe('ok')
     expect(a.lock('writers')).toBe(mine)
-  })
-
-  it('is a name like any other', () => {
-    for (const bad of ['', 'x'.repeat(65), 5]) {
-      expect(misuse(() => a.lock(wild(bad))).message).toMatch(/^arena\.lock: the name is /)
-    }
   })
 
   it('lasts: a lock is held across its holder’s look-ups', () => {

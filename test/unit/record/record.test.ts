@@ -31,6 +31,7 @@ import {
   u32,
   utf8,
 } from '#src/record/record.ts'
+import { misuse, wild } from '../../helpers/refusals.ts'
 
 const ARENA_BYTES = 1 << 19
 const arena = { memory: new Memory(new SharedArrayBuffer(ARENA_BYTES)) }
@@ -60,20 +61,6 @@ const zurich = {
 
 /** Any character but half a surrogate pair, NUL and U+FFFF included. */
 const anyText = fc.string({ unit: 'binary', maxLength: 60 })
-
-/** The Misuse that `act` throws. */
-function misuse(act: () => unknown): Misuse {
-  try {
-    act()
-  } catch (error) {
-    expect(error).toBeInstanceOf(Misuse)
-    return error as Misuse
-  }
-  throw new Error('nothing was thrown')
-}
-
-/** What a caller without types may do. */
-const wild = (value: unknown) => value as never
 
 describe('types', () => {
   it('are inferred from the declaration', () => {

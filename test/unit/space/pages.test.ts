@@ -12,6 +12,7 @@ import type { Memory } from '#src/memory/memory.ts'
 import { orderFor, type Run } from '#src/space/pageEntry.ts'
 import { checkPages, type Pages } from '#src/space/pages.ts'
 import { pair } from '../../helpers/company.ts'
+import { dieAfter } from '../../helpers/death.ts'
 import { interrupt, MANNERS } from '../../helpers/interrupt.ts'
 import { corruption } from '../../helpers/refusals.ts'
 
@@ -367,37 +368,6 @@ describe('any sequence of two workers', () => {
 
 // ---- a worker dies -----------------------------------------------------------------------------
 
-class Died extends Error {}
-
-/** From its `writes`th write on, this worker does nothing any more: not even in a `finally`. */
-function dieAfter(victim: Memory, writes: number): { died: boolean } {
-  const state = { died: false, left: writes }
-  const verbs = [
-    'store',
-    'poke',
-    'swap',
-    'cas',
-    'add',
-    'or',
-    'and',
-    'fill',
-    'load',
-    'peek',
-  ] as const
-  for (const verb of verbs) {
-    const original = victim[verb] as (...args: number[]) => number
-    const reads = verb === 'load' || verb === 'peek'
-    Object.defineProperty(victim, verb, {
-      value: (...args: number[]): number => {
-        if (!reads && !state.died && state.left-- === 0) state.died = true
-        if (state.died) throw new Died()
-        return original.apply(victim, args)
-      },
-    })
-  }
-  return state
-}
-
 describe('a worker that dies at any of its writes', () => {
   type Action = (own: Pages, bases: readonly number[]) => void
   /** 0+1 used, 1+1 free, 2+2 used, 4+4 free, 8+8 reserved by a, 16+1 reserved by b. */
@@ -478,13 +448,7 @@ describe('a worker that dies at any of its writes', () => {
       const bases = shape()
       memory.poke(noteOf(bases), 0)
       const used = usedRuns()
-      const victim = dieAfter(b.memory, writes)
-      try {
-        action(b.space.pages, bases)
-      } catch (error) {
-        if (!(error instanceof Died)) throw error
-      }
-      if (!victim.died) break
+      if (!dieAfter(b, writes, () => action(b.space.pages, bases))) break
       deaths++
       a.space.workers.release(b.workerId)
       pages.releaseReservedBy(b.workerId)

@@ -8,28 +8,9 @@ import { describe, expect, it } from 'vitest'
 import type { Arena } from '#src/index.ts'
 import { RunKind } from '#src/memory/layout.ts'
 import { checkTable } from '#src/table/stats.ts'
+import { dieAfter } from '../../helpers/death.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import { type Accounts, account, fillTable, pair, stripeLock, versions } from './fixture.ts'
-
-const WRITES = [
-  ...['store', 'add', 'swap', 'cas', 'or', 'and', 'poke', 'fill', 'pokeFloat', 'pokeByte'],
-  ...['writeBytes', 'tally'],
-]
-
-class Death extends Error {}
-
-/** From its k-th write on, this attachment changes nothing any more: not even in a `finally`. */
-function dieAt(arena: Arena, k: number): void {
-  const memory = arena.memory as unknown as Record<string, (...args: unknown[]) => unknown>
-  let writes = 0
-  for (const verb of WRITES) {
-    const proper = memory[verb]?.bind(memory)
-    memory[verb] = (...args) => {
-      if (writes++ >= k) throw new Death(`at write ${k}`)
-      return proper?.(...args)
-    }
-  }
-}
 
 /** Its slot changes hands, as when it is reaped. */
 function bury(survivor: Arena, dead: Arena): void {
@@ -64,13 +45,7 @@ describe.each(CONFIGS)('a worker dies in the middle, sequences $name', (config) 
       if (action === 'a second resize') theirs.resize(64)
       const before = versions(table)
       const { chains } = table.stats()
-      dieAt(other, k)
-      try {
-        act(theirs)
-        survived = true
-      } catch (error) {
-        expect(error).toBeInstanceOf(Death)
-      }
+      survived = !dieAfter(other, k, () => act(theirs))
       bury(arena, other)
 
       // Lookups never notice, and see all of it or nothing.

@@ -6,13 +6,13 @@
 import { describe, expect, it } from 'vitest'
 import type { Item } from '#src/index.ts'
 import { DepotWords, KegWords, zoneParts } from '#src/memory/layout.ts'
+import { dieAfter } from '../../helpers/death.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import {
   type Actor,
   alloc,
   allocMany,
   bury,
-  dieAfter,
   free,
   freeMany,
   KINDS,

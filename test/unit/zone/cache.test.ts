@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { BucketWords, CacheWords } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
 import { Cache, sumCounts } from '#src/zone/cache.ts'
+import { dieAfter } from '../../helpers/death.ts'
 
 const AT = 256
 const BUCKETS = [512, 640, 768]
@@ -113,7 +114,8 @@ describe('a cache', () => {
       let died = true
       for (let stores = 0; died; stores++) {
         memory.words.set(before)
-        died = dieAfter(memory, stores, (mortal) => move(new Cache(mortal, AT)))
+        const mortal = new Memory(memory.words.buffer)
+        died = dieAfter({ memory: mortal }, stores, () => move(new Cache(mortal, AT)))
         new Cache(memory, AT).finishMove()
         const once = counted(memory)
         expect([untouched, whole]).toContainEqual(once)
@@ -145,7 +147,8 @@ describe('a cache', () => {
       cache.loadAlloc(bucket(0))
       cache.loadFree(bucket(1))
       cache.push(10)
-      died = dieAfter(memory, stores, (mortal) => act(new Cache(mortal, AT)))
+      const mortal = new Memory(memory.words.buffer)
+      died = dieAfter({ memory: mortal }, stores, () => act(new Cache(mortal, AT)))
       const allocs = cache.pop() === 0 ? 0 : 1
       const frees = cache.push(14) ? 2 : 1
       cache.finishMove()
@@ -173,25 +176,4 @@ describe('a cache', () => {
 function counted(memory: Memory): object {
   const cache = new Cache(memory, AT)
   return { ...cache.counts(), alloc: cache.alloc, free: cache.free }
-}
-
-/** Lets `act` make so many stores and then stops it; whether it came to that. */
-function dieAfter(memory: Memory, stores: number, act: (mortal: Memory) => void): boolean {
-  const mortal = new Memory(memory.words.buffer)
-  const death = new Error('the worker died')
-  let left = stores
-  for (const verb of ['poke', 'pokeFloat', 'tally'] as const) {
-    const real = mortal[verb].bind(mortal)
-    mortal[verb] = (at: number, value: number) => {
-      if (left-- <= 0) throw death
-      real(at, value)
-    }
-  }
-  try {
-    act(mortal)
-    return false
-  } catch (error) {
-    if (error !== death) throw error
-    return true
-  }
 }

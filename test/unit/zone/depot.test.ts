@@ -9,8 +9,9 @@ import { delta, type Seq } from '#src/base/seq.ts'
 import { Corruption, type Goal } from '#src/index.ts'
 import { BucketWords, DepotWords, Owner, zoneParts } from '#src/memory/layout.ts'
 import { allocOwner, freeOwner } from '#src/zone/bucket.ts'
+import { dieAfter } from '../../helpers/death.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'
-import { bury, dieAfter, type SmrActor, smrStage, thrown } from './stage.ts'
+import { bury, type SmrActor, smrStage, thrown } from './stage.ts'
 
 function setUp(config: Config) {
   const { a, b } = smrStage(config, { bucket: 4, limit: 1000 })

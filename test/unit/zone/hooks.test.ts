@@ -199,17 +199,21 @@ describe.each(CONFIGS)('hooks that throw, sequences $name', (config) => {
     }
   }
 
+  /** Hooks with a ledger, one of which throws by the fuse: what makes before it has, what ends after. */
+  function fused(name: keyof Ledger['hooks']) {
+    const fuse = new Fuse()
+    const ledger = new Ledger()
+    const hook = (item: Item): void => {
+      if (name === 'ctor' || name === 'init') fuse.blow()
+      ledger.hooks[name](item)
+      if (name === 'dtor' || name === 'fini') fuse.blow()
+    }
+    return { fuse, ledger, hooks: { ...ledger.hooks, [name]: hook } }
+  }
+
   describe.each(KINDS)('$kind zone', ({ stage }) => {
     it('leaves the item unallocated when ctor throws', () => {
-      const fuse = new Fuse()
-      const ledger = new Ledger()
-      const hooks = {
-        ...ledger.hooks,
-        ctor: (item: Item) => {
-          fuse.blow()
-          ledger.hooks.ctor(item)
-        },
-      }
+      const { fuse, ledger, hooks } = fused('ctor')
       const { a } = stage(config, { bucket: 4, ...hooks })
       const live = allocMany(a, 3)
       const before = a.zone.stats()
@@ -264,15 +268,7 @@ describe.each(CONFIGS)('hooks that throw, sequences $name', (config) => {
     })
 
     it('keeps what init has accepted when it throws midway, and gives the rest back', () => {
-      const fuse = new Fuse()
-      const ledger = new Ledger()
-      const hooks = {
-        ...ledger.hooks,
-        init: (item: Item) => {
-          fuse.blow()
-          ledger.hooks.init(item)
-        },
-      }
+      const { fuse, ledger, hooks } = fused('init')
       const { a } = stage(config, { bucket: 6, ...hooks })
       for (const accepted of [0, 1, 3, 5]) {
         Object.assign(fuse, { armed: true, after: accepted })
@@ -293,15 +289,7 @@ describe.each(CONFIGS)('hooks that throw, sequences $name', (config) => {
     })
 
     it('gives each item to fini once, also when fini throws, and the error surfaces', () => {
-      const fuse = new Fuse()
-      const ledger = new Ledger()
-      const hooks = {
-        ...ledger.hooks,
-        fini: (item: Item) => {
-          ledger.hooks.fini(item)
-          fuse.blow()
-        },
-      }
+      const { fuse, ledger, hooks } = fused('fini')
       const { a } = stage(config, { bucket: 4, ...hooks })
       freeMany(a, allocMany(a, 20))
       Object.assign(fuse, { armed: true, after: 1 })
@@ -321,15 +309,7 @@ describe.each(CONFIGS)('hooks that throw, sequences $name', (config) => {
   })
 
   it('frees the item of a plain zone although dtor throws', () => {
-    const fuse = new Fuse()
-    const ledger = new Ledger()
-    const hooks = {
-      ...ledger.hooks,
-      dtor: (item: Item) => {
-        ledger.hooks.dtor(item)
-        fuse.blow()
-      },
-    }
+    const { fuse, ledger, hooks } = fused('dtor')
     for (const checks of [false, true]) {
       const { a } = plainStage(config, { bucket: 2, ...hooks }, { checks })
       const items = allocMany(a, 7)
@@ -356,15 +336,7 @@ describe.each(CONFIGS)('hooks that throw, sequences $name', (config) => {
   ]
 
   it.each(ways)('destroys every other item once when dtor throws in %s', (_, way) => {
-    const fuse = new Fuse()
-    const ledger = new Ledger()
-    const hooks = {
-      ...ledger.hooks,
-      dtor: (item: Item) => {
-        ledger.hooks.dtor(item)
-        fuse.blow()
-      },
-    }
+    const { fuse, ledger, hooks } = fused('dtor')
     const { a } = smrStage(config, { bucket: 4, ...hooks })
     const inUse = pagesInUse(a.arena)
     freeMany(a, allocMany(a, 16))
@@ -390,15 +362,7 @@ describe.each(CONFIGS)('hooks that throw, sequences $name', (config) => {
   })
 
   it('frees the item although a dtor throws that had to make room for it', () => {
-    const fuse = new Fuse()
-    const ledger = new Ledger()
-    const hooks = {
-      ...ledger.hooks,
-      dtor: (item: Item) => {
-        ledger.hooks.dtor(item)
-        fuse.blow()
-      },
-    }
+    const { fuse, ledger, hooks } = fused('dtor')
     const { a } = smrStage(config, { bytes: 512, bucket: 2, ...hooks }, { checks: true })
     const items = allocAll(a)
     while (a.arena.space.pages.reserve(1) !== 0);

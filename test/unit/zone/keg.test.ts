@@ -9,8 +9,9 @@ import { Corruption } from '#src/index.ts'
 import { BucketWords, KegWords, SlabWords } from '#src/memory/layout.ts'
 import { allocOwner } from '#src/zone/bucket.ts'
 import type { Keg } from '#src/zone/keg.ts'
+import { dieAfter } from '../../helpers/death.ts'
 import { CONFIGS, tinyArena } from '../../helpers/tiny.ts'
-import { type Actor, allocMany, bury, dieAfter, pagesInUse, plainStage, thrown } from './stage.ts'
+import { type Actor, allocMany, bury, pagesInUse, plainStage, thrown } from './stage.ts'
 
 const config = CONFIGS[0] as (typeof CONFIGS)[number]
 

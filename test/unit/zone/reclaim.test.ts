@@ -502,16 +502,6 @@ describe.each(CONFIGS)('destroy, sequences $name', (config) => {
     expect(items.filter((item) => later.has(item))).toEqual(items)
     a.zone.check()
   })
-
-  it('lets nobody leave from inside a section', () => {
-    const { a, b } = smrStage(config)
-    free(b, alloc(b))
-    b.smr.enter()
-    refused(a.arena, Misuse, () => b.arena.detach(), 'arena.detach', 'domain "clock"', 'exit first')
-    b.smr.exit()
-    b.arena.detach()
-    a.zone.check()
-  })
 })
 
 describe('records of one zone that own each other', () => {

@@ -10,11 +10,14 @@ import {
   Arena,
   type ArenaOptions,
   type Item,
+  Misuse,
   type Smr,
   type UmaSmrError,
   type Zone,
   type ZoneOptions,
 } from '#src/index.ts'
+import { Header } from '#src/memory/layout.ts'
+import { differences } from '../../helpers/refusals.ts'
 import { type Config, tinyArena } from '../../helpers/tiny.ts'
 
 // ---- actors ----------------------------------------------------------------------------------
@@ -144,7 +147,7 @@ function told<E extends UmaSmrError>(
   return error as E
 }
 
-/** `thrown`, and every number of the arena is as it was before. */
+/** `thrown`, and every number of the arena is as it was before; every word, if it is a Misuse. */
 export function refused<E extends UmaSmrError>(
   arena: Arena,
   kind: ErrorClass<E>,
@@ -152,8 +155,13 @@ export function refused<E extends UmaSmrError>(
   ...words: readonly string[]
 ): E {
   const before = arena.stats()
+  const all = arena.words.slice()
   const error = thrown(kind, act, ...words)
   expect(arena.stats()).toEqual(before)
+  if (error instanceof Misuse) {
+    all[Header.serial] = arena.words[Header.serial] as number // Serial numbers may be skipped.
+    expect(differences(all, arena.words)).toEqual([])
+  }
   return error
 }
 
@@ -220,49 +228,6 @@ export class Ledger {
     else this.state.set(item, to)
     this.counts[hook]++
   }
-}
-
-const DEATH = new Error('this worker is dead')
-
-const WRITES = [
-  'store',
-  'add',
-  'swap',
-  'cas',
-  'or',
-  'and',
-  'poke',
-  'fill',
-  'pokeFloat',
-  'pokeByte',
-  'writeBytes',
-  'tally',
-] as const
-
-/**
- * Runs `act` as a worker that stops for ever after so many writes to shared memory: nothing that it
- * does afterwards, `finally` included, reaches anybody. Whether it came to that.
- */
-export function dieAfter(arena: Arena, writes: number, act: () => void): boolean {
-  const { memory } = arena
-  let left = writes
-  for (const verb of WRITES) {
-    const real = memory[verb].bind(memory) as (...args: unknown[]) => unknown
-    Object.assign(memory, {
-      [verb]: (...args: unknown[]) => {
-        if (left-- <= 0) throw DEATH
-        return real(...args)
-      },
-    })
-  }
-  try {
-    act()
-  } catch (error) {
-    if (error === DEATH) return true
-    throw error
-  }
-  for (const verb of WRITES) Reflect.deleteProperty(memory, verb)
-  return false
 }
 
 /** Has `survivor` take over what the dead worker left. */

@@ -73,20 +73,6 @@ describe.each(CONFIGS)('creating a zone, sequences $name', (config) => {
     refused(arena, Misuse, () => arena.zone('new', options), 'arena.zone', 'zone "new"', words)
   })
 
-  it.each([
-    ['', '""'],
-    ['x'.repeat(65), 'xxx'],
-  ])('refuses the name %j', (name, words) => {
-    const arena = tinyArena(config)
-    refused(arena, Misuse, () => arena.zone(name, { bytes: 16 }), 'arena.zone', words)
-  })
-
-  it('refuses a name that is no string', () => {
-    const arena = tinyArena(config)
-    const name = 7 as unknown as string
-    refused(arena, Misuse, () => arena.zone(name, { bytes: 16 }), 'arena.zone', 'name is 7')
-  })
-
   it('refuses a domain of another arena', () => {
     const arena = tinyArena(config)
     const smr = tinyArena(config).smr('clock')
