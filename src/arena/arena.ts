@@ -12,8 +12,9 @@
 import type { WorkerId } from '../base/brands.ts'
 import { Exhausted, Misuse, show } from '../base/errors.ts'
 import { report, type SupervisedWorker, threadId } from '../base/host.ts'
+import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { Named, ZoneWords } from '../memory/layout.ts'
-import type { Memory } from '../memory/memory.ts'
+import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
 import type { Smr } from '../smr/domain.ts'
 import { domainWords, openSmr } from '../smr/open.ts'
 import type { SmrOptions } from '../smr/options.ts'
@@ -392,6 +393,21 @@ export class Arena {
   stats(): ArenaStats {
     this.begin('arena.stats')
     return arenaStats(this.space)
+  }
+
+  /** What `JSON.stringify` shows. @internal */
+  toJSON(): Summary {
+    return summary('Arena', undefined, () => {
+      const { isOpen, memory, workers } = this.space
+      if (!isOpen) return undefined
+      const bytes = memory.words.length * BYTES_PER_WORD
+      return { workerId: this.workerId, workers: workers.attached().length, bytes }
+    })
+  }
+
+  /** What `console.log` shows. @internal */
+  [INSPECT](): string {
+    return inOneLine(this.toJSON())
   }
 
   /** Opens or creates the domain; if there are no pages for it, with those of idle zones. */

@@ -6,6 +6,7 @@
  */
 
 import { Exhausted, Misuse, noFunction, show } from '../base/errors.ts'
+import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { Entry, Named } from '../memory/layout.ts'
 import type { Taken } from '../space/lock.ts'
 import type { Space } from '../space/space.ts'
@@ -81,6 +82,16 @@ export class NamedLock {
     if (!this.held)
       throw new Misuse(`lock.unlock: ${this.what} is not held by this worker`, { lock: this.name })
     this.space.locks.unlock(this.at)
+  }
+
+  /** What `JSON.stringify` shows. @internal */
+  toJSON(): Summary {
+    return summary('Lock', this.name, () => (this.space.isOpen ? { held: this.held } : undefined))
+  }
+
+  /** What `console.log` shows. @internal */
+  [INSPECT](): string {
+    return inOneLine(this.toJSON())
   }
 
   /** Whether this worker holds it. Never throws and never blocks; legal anywhere. */

@@ -17,6 +17,7 @@
 import { Arena } from '../arena/arena.ts'
 import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
+import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { Named } from '../memory/layout.ts'
 import { Smr } from '../smr/domain.ts'
 import { DEFAULT_TIMEOUT_MS, until } from '../space/wait.ts'
@@ -170,6 +171,16 @@ export class ColdZone {
   /** @internal */
   misuse(call: string, what: string): Misuse {
     return new Misuse(`${call}: zone ${show(this.name)}: ${what}`, { zone: this.name })
+  }
+
+  /** What `JSON.stringify` shows: the zone, if there is one yet. @internal */
+  toJSON(): Summary {
+    return this.made?.toJSON() ?? summary('Zone', this.name, () => ({ cold: true }))
+  }
+
+  /** What `console.log` shows. @internal */
+  [INSPECT](): string {
+    return inOneLine(this.toJSON())
   }
 
   private allocPatiently(bySmr: boolean): Item {

@@ -20,6 +20,7 @@
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { Misuse } from '../base/errors.ts'
+import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import type { Linkage } from './linkage.ts'
 
 /**
@@ -75,6 +76,16 @@ export class SmrCursor implements Iterable<Item> {
   /** The remaining elements, for a loop. Errors as `advance`. */
   *[Symbol.iterator](): Generator<Item, void, void> {
     for (let item = this.advance(); item !== 0; item = this.advance()) yield item
+  }
+
+  /** What `JSON.stringify` shows. @internal */
+  toJSON(): Summary {
+    return summary('SmrCursor', undefined, () => ({ current: this.item }))
+  }
+
+  /** What `console.log` shows. @internal */
+  [INSPECT](): string {
+    return inOneLine(this.toJSON())
   }
 
   private decide(verb: string, action?: () => void): void {

@@ -35,6 +35,7 @@
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { integer, Misuse, show } from '../base/errors.ts'
+import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { type HasMemory, type Memory, memoryOf } from '../memory/memory.ts'
 
 /** An object that knows whether a read section is open: an `Smr`. */
@@ -190,6 +191,19 @@ export class SmrPointer {
    */
   unsafeLoad(): number {
     return this.memory.load(this.address)
+  }
+
+  /** What `JSON.stringify` shows. @internal */
+  toJSON(): Summary {
+    return summary('SmrPointer', undefined, () => ({
+      address: this.address,
+      item: this.unsafeLoad(),
+    }))
+  }
+
+  /** What `console.log` shows. @internal */
+  [INSPECT](): string {
+    return inOneLine(this.toJSON())
   }
 
   private put(verb: string, value: Item): void {

@@ -35,6 +35,7 @@
 
 import type { Item } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
+import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { type HasMemory, memoryOf } from '../memory/memory.ts'
 import { SmrCursor } from './cursor.ts'
 import { Linkage } from './linkage.ts'
@@ -72,6 +73,16 @@ export abstract class SmrQueue {
   /** Whether there is no element right now. Legal anywhere. XNU smrq_empty. */
   get empty(): boolean {
     return this.links.memory.load(this.links.head) === 0
+  }
+
+  /** What `JSON.stringify` shows. @internal */
+  toJSON(): Summary {
+    return summary(this.kind, undefined, () => ({ head: this.links.head, empty: this.empty }))
+  }
+
+  /** What `console.log` shows. @internal */
+  [INSPECT](): string {
+    return inOneLine(this.toJSON())
   }
 
   // ---- readers, in a section ------------------------------------------------------------------

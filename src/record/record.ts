@@ -25,6 +25,7 @@
 
 import type { Item } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
+import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import type { HasMemory, Memory } from '../memory/memory.ts'
 import { roundUp } from '../memory/struct.ts'
 import { codecOf, type Part } from './codec.ts'
@@ -113,6 +114,10 @@ export interface Schema<F extends Fields = Fields> {
    * The first half of `write`: reads and checks the properties, each once. For tables. @internal
    */
   take(call: string, object: Readonly<Values<F>>): readonly unknown[]
+  /** What `JSON.stringify` shows. @internal */
+  toJSON(): Summary
+  /** What `console.log` shows. @internal */
+  [INSPECT](): string
   /** The second half: stores what `take` returned, and runs no code of the user. @internal */
   store(memory: Memory, at: number, values: readonly unknown[]): void
 }
@@ -212,6 +217,8 @@ export function record<const F extends Fields>(fields: F): Schema<F> {
     get: byName(seats, (seat) => seat.get),
     set: byName(seats, setter),
     ...codecOf(seats.map(partOf)),
+    toJSON: () => summary('Schema', undefined, () => ({ bytes, fields: schema.signature })),
+    [INSPECT]: () => inOneLine(schema.toJSON()),
   }
   // Built from the declaration that the type was inferred from.
   return Object.freeze(schema) as unknown as Schema<F>

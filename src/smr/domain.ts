@@ -60,6 +60,7 @@
 import type { Goal } from '../base/brands.ts'
 import { Exhausted, Misuse, onlyOptions, show } from '../base/errors.ts'
 import { report } from '../base/host.ts'
+import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { delta, type Seq } from '../base/seq.ts'
 import { DomainWords } from '../memory/layout.ts'
 import type { Space } from '../space/space.ts'
@@ -73,6 +74,7 @@ import {
 } from '../space/wait.ts'
 import { type CallOptions, Calls, Queued } from './call.ts'
 import { Goals, PATIENT, URGENT } from './goals.ts'
+import { CLOCKS } from './options.ts'
 import { Sections } from './sections.ts'
 import { type Stall, stalledReaders } from './stall.ts'
 import { type SmrStats, smrStats } from './stats.ts'
@@ -292,6 +294,21 @@ export class Smr extends Sections {
     this.assertNoneOpen('destroy')
     this.space.assertSleepable('smr.destroy')
     destroySmr(this, options)
+  }
+
+  /** What `JSON.stringify` shows. @internal */
+  toJSON(): Summary {
+    return summary('Smr', this.name, () => {
+      if (!this.space.isOpen || !this.isAlive()) return undefined
+      const { lag } = smrStats(this.space, this.address, this.name)
+      const clock = CLOCKS[this.memory.peek(this.address + DomainWords.clock)] ?? 'unknown'
+      return { clock, entered: this.entered, lag }
+    })
+  }
+
+  /** What `console.log` shows. @internal */
+  [INSPECT](): string {
+    return inOneLine(this.toJSON())
   }
 
   // ---- for zones and tables ----------------------------------------------------------------

@@ -31,6 +31,7 @@
  */
 
 import { asyncScope } from '../base/host.ts'
+import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { INVALID, lt, type Seq } from '../base/seq.ts'
 import { ReaderWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
@@ -51,6 +52,16 @@ export class Tracker {
     this.label = label
     this.seq = seq
     this.starting = starting
+  }
+
+  /** What `JSON.stringify` shows. @internal */
+  toJSON(): Summary {
+    return summary('Tracker', this.label, () => ({}))
+  }
+
+  /** What `console.log` shows. @internal */
+  [INSPECT](): string {
+    return inOneLine(this.toJSON())
   }
 }
 

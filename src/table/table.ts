@@ -22,6 +22,7 @@
 import type { Arena } from '../arena/arena.ts'
 import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { Corruption, Misuse, noFunction, show } from '../base/errors.ts'
+import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { ENDLESS as IMPORTED_ENDLESS } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record/record.ts'
@@ -319,6 +320,20 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    */
   stats(): TableStats {
     return tableStats(this.parts, this.size)
+  }
+
+  /** What `JSON.stringify` shows. @internal */
+  toJSON(): Summary {
+    return summary('HashTable', this.name, () => {
+      const { chains, smr, stripes, zone } = this.parts
+      if (!this.arena.space.isOpen || !zone.isAlive() || !smr.isAlive()) return undefined
+      return { size: stripes.total(), chains: sizeOf(chains.current()) }
+    })
+  }
+
+  /** What `console.log` shows. @internal */
+  [INSPECT](): string {
+    return inOneLine(this.toJSON())
   }
 
   // ---- inside ------------------------------------------------------------------------------

@@ -14,6 +14,7 @@
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { integer, type Misuse, onlyOptions, show } from '../base/errors.ts'
+import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { CacheWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
 import type { Smr } from '../smr/domain.ts'
@@ -328,6 +329,20 @@ export class Zone {
   stats(): ZoneStats {
     this.assertOpen('stats')
     return zoneStats(this.parts.space, this.parts.at, this.name)
+  }
+
+  /** What `JSON.stringify` shows. @internal */
+  toJSON(): Summary {
+    return summary('Zone', this.name, () => {
+      if (!this.parts.space.isOpen || !this.isAlive()) return undefined
+      const { itemBytes, live, created } = zoneStats(this.parts.space, this.parts.at, this.name)
+      return { itemBytes, live, created }
+    })
+  }
+
+  /** What `console.log` shows. @internal */
+  [INSPECT](): string {
+    return inOneLine(this.toJSON())
   }
 
   /**

@@ -40,7 +40,7 @@ const SUPPLY = 'zone/supply'
 const KEG = 'zone/keg'
 const DEPOT = 'zone/depot'
 const LOOK = 'const seq = this.memory.load(at)'
-const STAMP = 'this.memory.poke(bucket + BucketWords.goal, goal)'
+const STAMP = 'domain.stamp(!paced || this.isDue(), this.at + DepotWords.advances)'
 const SCAN = 'const candidate = this.readers.oldest(rd, wr)'
 
 export const TRIALS: readonly Trial[] = [
@@ -147,12 +147,12 @@ export const TRIALS: readonly Trial[] = [
     'rd = this.rd(); if (lt(rd, candidate))',
   ]),
   // ---- zones -----------------------------------------------------------------------------------
-  byZone('recycling under a reader', ['the stamp: retired without a goal', DEPOT, STAMP, '']),
+  byZone('recycling under a reader', ['the stamp: retired without a goal', DEPOT, STAMP, '0']),
   byZone('recycling under a reader', [
     'the stamp: where the hand stands',
     DEPOT,
     STAMP,
-    'this.memory.poke(bucket + BucketWords.goal, this.memory.add(domain.address, 0))',
+    'this.memory.add(domain.address, 0)',
   ]),
   byZone('drain under a reader', [
     '[D] a bucket is taken without a poll',
