@@ -87,7 +87,7 @@ export class Arena {
         directory.swept()
       })
     }
-    space.whenTaken = () => this.stop()
+    space.whenReaped = () => this.stop()
     this.supervision = supervisionOf(handle)
     this.supervision.join(space)
   }

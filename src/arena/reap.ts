@@ -123,7 +123,7 @@ function reapOne(space: Space, dead: Seen | undefined): ReapReport | undefined {
     over = true
     return did
   } finally {
-    if (!over) workers.giveUp(dead, locks.signature)
+    if (!over) workers.cancelReap(dead, locks.signature)
   }
 }
 

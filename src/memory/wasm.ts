@@ -45,7 +45,7 @@ interface WasmScope {
 
 const scope = globalThis as WasmScope
 
-export class SwiftMemory extends Memory {
+export class WasmMemory extends Memory {
   // Kept in fields, since reading from the exports of an instance is slow.
   private readonly wasmLoad: Intrinsics['load']
   private readonly wasmStore: Intrinsics['store']
@@ -142,7 +142,7 @@ export class SwiftMemory extends Memory {
     try {
       return this.wasmFindWord(chainsAt, behind, key)
     } catch (cause) {
-      throw this.strayed(cause)
+      throw this.trapped(cause)
     }
   }
 
@@ -150,7 +150,7 @@ export class SwiftMemory extends Memory {
     try {
       return this.wasmFindHash(chainsAt, behind, hash)
     } catch (cause) {
-      throw this.strayed(cause)
+      throw this.trapped(cause)
     }
   }
 
@@ -166,12 +166,12 @@ export class SwiftMemory extends Memory {
     } catch (cause) {
       // The walk had opened a section, which the caller does not know of: close it.
       this.store(at, 0)
-      throw this.strayed(cause)
+      throw this.trapped(cause)
     }
   }
 
   /** The error for a walk that trapped: a link led out of the arena. */
-  private strayed(cause: unknown): unknown {
+  private trapped(cause: unknown): unknown {
     if (!(cause instanceof Error) || cause.name !== 'RuntimeError') return cause
     return new Corruption('memory: a chain leads out of the arena: its table is damaged')
   }
@@ -193,7 +193,7 @@ export function memoryAt(call: string, place: MemorySource, wanted: boolean | un
   try {
     // The buffer of the memory that the intrinsics work on, whatever the handle says.
     const buffer = place.memory.buffer as SharedArrayBuffer
-    return new SwiftMemory(buffer, instantiate(binary(), place.memory))
+    return new WasmMemory(buffer, instantiate(binary(), place.memory))
   } catch (cause) {
     if (wanted) throw without(call, `this host does not let us compile WebAssembly: ${cause}`)
     return new Memory(place.buffer)

@@ -166,7 +166,7 @@ export class Smr extends Sections {
   advance(): Goal {
     this.assertOutside('advance')
     this.goals.makeRoom()
-    return this.goals.give(this.goals.stamp())
+    return this.goals.toGoal(this.goals.stamp())
   }
 
   /**
@@ -177,7 +177,7 @@ export class Smr extends Sections {
   deferredAdvance(): Goal {
     this.assertOutside('deferredAdvance')
     this.goals.makeRoom()
-    return this.goals.give(this.goals.defer())
+    return this.goals.toGoal(this.goals.defer())
   }
 
   /**
@@ -187,7 +187,7 @@ export class Smr extends Sections {
    */
   commit(goal: Goal): void {
     this.assertOutside('commit')
-    const seq = this.taken('commit', goal)
+    const seq = this.seqOf('commit', goal)
     if (!this.goals.commit(seq)) throw this.foreignGoal('commit', seq)
   }
 
@@ -197,7 +197,7 @@ export class Smr extends Sections {
    * goals itself. Misuse for a goal that this domain cannot have issued. FreeBSD smr_poll(9).
    */
   poll(goal: Goal): boolean {
-    const seq = this.taken('poll', goal)
+    const seq = this.seqOf('poll', goal)
     return this.goals.look(seq, PATIENT, (foreign) => this.foreignGoal('poll', foreign))
   }
 
@@ -210,7 +210,7 @@ export class Smr extends Sections {
    */
   wait(goal: Goal, options?: WaitOptions): boolean {
     this.assertOutside('wait')
-    const seq = this.taken('wait', goal)
+    const seq = this.seqOf('wait', goal)
     if (this.trackers?.holdsBack(seq)) throw this.ownSection('wait')
     this.space.assertSleepable('smr.wait')
     return this.goals.waitFor('wait', seq, options, (it) => this.foreignGoal('wait', it))
@@ -223,7 +223,7 @@ export class Smr extends Sections {
    */
   async waitAsync(goal: Goal, options?: AsyncWaitOptions): Promise<boolean> {
     this.assertOutside('waitAsync')
-    const seq = this.taken('waitAsync', goal)
+    const seq = this.seqOf('waitAsync', goal)
     if (this.trackers?.isInside(seq)) throw this.ownSection('waitAsync')
     const foreign = (it: Seq): Misuse => this.foreignGoal('waitAsync', it)
     return this.goals.waitForAsync('waitAsync', seq, options, foreign)
@@ -425,9 +425,9 @@ export class Smr extends Sections {
     throw queued.notCompleted(`smr.${verb}`, this.name, timeoutMs)
   }
 
-  private taken(verb: string, goal: Goal): Seq {
+  private seqOf(verb: string, goal: Goal): Seq {
     this.assertOpen(verb)
-    const seq = this.goals.take(goal)
+    const seq = this.goals.fromGoal(goal)
     if (seq === undefined) throw this.misuse(verb, this.goals.whyRefused(goal))
     return seq
   }

@@ -174,7 +174,7 @@ export class Goals {
    * other clocks, and zones that pace themselves (`patient`), keep their pace.
    */
   expired(goal: Seq, patient = false): boolean {
-    return this.look(goal, this.pace.keeps || patient ? PATIENT : URGENT, undefined)
+    return this.look(goal, this.pace.defers || patient ? PATIENT : URGENT, undefined)
   }
 
   private fail(): boolean {
@@ -246,19 +246,19 @@ export class Goals {
   // ---- goals as callers have them ------------------------------------------------------------
 
   /** The goal as callers get it. */
-  give(goal: Seq): Goal {
+  toGoal(goal: Seq): Goal {
     return (this.tag === 0 ? goal : this.tag + (goal >>> 0)) as unknown as Goal
   }
 
   /** The sequence of a goal that a caller passed; undefined for no goal, or another domain's. */
-  take(goal: unknown): Seq | undefined {
+  fromGoal(goal: unknown): Seq | undefined {
     if (typeof goal !== 'number' || !Number.isInteger(goal)) return undefined
     const seq = this.tag === 0 ? goal : goal - this.tag
     const isWord = this.tag === 0 ? (seq | 0) === seq : Math.floor(seq / SEQUENCES) === 0
     return isWord && (seq & 1) === 1 ? ((seq | 0) as Seq) : undefined
   }
 
-  /** Why `take` refused it. */
+  /** Why `fromGoal` refused it. */
   whyRefused(goal: unknown): string {
     const seq = typeof goal === 'number' ? goal % SEQUENCES : Number.NaN
     return this.tag !== 0 && Number.isInteger(goal) && (seq & 1) === 1

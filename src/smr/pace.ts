@@ -38,7 +38,7 @@ export interface Pace {
   /** How far ahead of the write hand, in sequence numbers, a goal of this clock may lie. */
   readonly reach: number
   /** Whether this clock gives goals ahead of the hand on purpose, to advance less often. */
-  readonly keeps: boolean
+  readonly defers: boolean
   /** Milliseconds per tick of a lazy clock, else 0. */
   readonly tickMs: number
   /**
@@ -92,7 +92,7 @@ abstract class Counting {
 
 class DefaultPace extends Counting implements Pace {
   readonly reach: number
-  readonly keeps: boolean = false
+  readonly defers: boolean = false
   readonly tickMs = 0
   private readonly owedAt: number
 
@@ -119,7 +119,7 @@ class DefaultPace extends Counting implements Pace {
 }
 
 class DeferredPace extends DefaultPace {
-  override readonly keeps: boolean = true
+  override readonly defers: boolean = true
   private readonly limit: number
   /** Advances since this worker last moved the hand. Private: a death loses it, without harm. */
   private deferred = 0
@@ -139,7 +139,7 @@ class DeferredPace extends DefaultPace {
 
 class LazyPace extends Counting implements Pace {
   readonly reach: number
-  readonly keeps: boolean = true
+  readonly defers: boolean = true
   private readonly tickAt: number
   readonly tickMs: number
 

@@ -367,7 +367,7 @@ export class Sections implements Published, OwnSections {
    * and note what the word surely shows.
    */
   private publishForTurn(): void {
-    if (!this.space.isOurs) throw this.space.taken('smr.enter')
+    if (!this.space.isOurs) throw this.space.reaped('smr.enter')
     this.space.turn.hold(this)
     this.seen = INVALID
     this.shown = true
@@ -410,7 +410,7 @@ export class Sections implements Published, OwnSections {
   }
 
   protected refuse(verb: string): Misuse {
-    if (this.state !== CLOSED && !this.space.isOurs) return this.space.taken(`smr.${verb}`)
+    if (this.state !== CLOSED && !this.space.isOurs) return this.space.reaped(`smr.${verb}`)
     if (this.state === CLOSED)
       return this.misuse(verb, 'this handle was closed by detach or destroy')
     if (!this.isAlive())

@@ -117,9 +117,9 @@ export class Locks {
     this.own[this.holding] = at
     this.holding++
     try {
-      if (this.memory.cas(at, FREE, this.token) === FREE) return this.ours(at, what, 'ok')
+      if (this.memory.cas(at, FREE, this.token) === FREE) return this.unlessReaped(at, what, 'ok')
       if (this.holds(at)) throw this.nested(what)
-      return this.ours(at, what, this.lockSlowly(at, what, timeoutMs))
+      return this.unlessReaped(at, what, this.lockSlowly(at, what, timeoutMs))
     } catch (error) {
       // Refused, so this call has not taken it. Any other error may have come after the CAS.
       if (error instanceof Misuse || error instanceof Exhausted) this.forget(at)
@@ -148,10 +148,10 @@ export class Locks {
   acquire(at: number, what: string): Taken {
     this.own[this.holding] = at
     this.holding++
-    if (this.memory.cas(at, FREE, this.token) === FREE) return this.ours(at, what, 'ok')
-    if (this.holds(at)) return this.ours(at, what, 'owner-died')
+    if (this.memory.cas(at, FREE, this.token) === FREE) return this.unlessReaped(at, what, 'ok')
+    if (this.holds(at)) return this.unlessReaped(at, what, 'owner-died')
     try {
-      return this.ours(at, what, this.lockSlowly(at, what, this.patienceMs))
+      return this.unlessReaped(at, what, this.lockSlowly(at, what, this.patienceMs))
     } catch (error) {
       this.forget(at)
       throw error
@@ -196,7 +196,7 @@ export class Locks {
 
   /** Leaves the lock as a dead worker would: the next owner gets 'owner-died'. */
   abandon(at: number): void {
-    this.giveUp(at, NOBODY)
+    this.replaceToken(at, NOBODY)
   }
 
   /** Takes the user's lock without waiting. */
@@ -216,7 +216,7 @@ export class Locks {
   }
 
   unlock(at: number): void {
-    this.giveUp(at, FREE)
+    this.replaceToken(at, FREE)
   }
 
   /** Ends what `acquire` began. Unless `whole`, the next owner has to repair. */
@@ -258,7 +258,7 @@ export class Locks {
    * Returns `taken`, unless this worker was reaped although it lives. Then its token counts for
    * nothing, the next waiter takes the lock over, and this worker must not change what it guards.
    */
-  private ours(at: number, what: string, taken: Taken): Taken {
+  private unlessReaped(at: number, what: string, taken: Taken): Taken {
     if (!this.workers.isGone(this.token)) return taken
     this.forget(at)
     throw this.whenGone(what)
@@ -293,7 +293,7 @@ export class Locks {
   }
 
   /** Puts `word` in place of our token, unless the lock was taken over [U]. */
-  private giveUp(at: number, word: number): void {
+  private replaceToken(at: number, word: number): void {
     const { memory, token } = this
     const seen = memory.cas(at, token, word)
     const slept = seen === (token | SLEEPERS) && memory.cas(at, seen, word) === seen

@@ -121,7 +121,7 @@ export class Space {
   /** Its open handles of domains. */
   private readonly domains = new Set<OwnSections>()
   /** Closes the handles of the layers above, without touching shared memory. Set by them. */
-  whenTaken: () => void = () => {}
+  whenReaped: () => void = () => {}
   /** Frees what nothing leads to, and zones made for tables that were given up. Set likewise. */
   sweep: (isGivenUp?: (name: string, maker: number) => boolean) => void = () => {}
   /** Names of tables that this worker is making. */
@@ -147,7 +147,7 @@ export class Space {
       this.workers,
       this.slot,
       () => this.beforeSleep(),
-      (what) => this.taken(what),
+      (what) => this.reaped(what),
     )
     this.pages = new Pages(memory, this.locks, this.workers, this.slot)
     this.watch.add(this.locks)
@@ -166,7 +166,7 @@ export class Space {
   /** Misuse when this worker has left the arena, or was reaped although it lives. */
   assertOpen(call: string): void {
     if (!this.open) throw new Misuse(`${call}: this arena handle was detached; attach again`)
-    if (!this.isOurs) throw this.taken(call)
+    if (!this.isOurs) throw this.reaped(call)
   }
 
   /**
@@ -179,9 +179,9 @@ export class Space {
   }
 
   /** This worker was reaped although it lives: closes all its handles, and returns the error. */
-  taken(call: string): Misuse {
+  reaped(call: string): Misuse {
     this.open = false
-    this.whenTaken()
+    this.whenReaped()
     const worker = this.workers.nameOf(this)
     return new Misuse(
       `${call}: worker ${worker} was reaped while it was alive: what it held belongs to others now, and it has stopped; attach again, and do not reap a worker that has not exited`,
@@ -263,7 +263,7 @@ export class Space {
   /** The call that made it has failed: nobody will use it, so the slot goes back. */
   giveUp(): void {
     if (!this.isOurs) return
-    this.whenTaken()
+    this.whenReaped()
     this.locks.check()
     this.pages.check()
     this.close()

@@ -159,12 +159,12 @@ export class Workers {
     if (memory.cas(at, heir, token) !== heir) return undefined
     if (this.isBuried({ slot, generation })) return { slot, generation }
     // It was reaped meanwhile: we must not be the heir of its successor.
-    this.giveUp({ slot, generation }, token)
+    this.cancelReap({ slot, generation }, token)
     return undefined
   }
 
   /** The heir does not reap it after all: any worker may. */
-  giveUp({ slot }: Seen, token: number): void {
+  cancelReap({ slot }: Seen, token: number): void {
     this.memory.cas(this.address(slot) + WorkerSlot.heir, token, NOBODY)
   }
 

@@ -285,7 +285,7 @@ describe('supervise', () => {
   it.runIf(told)('goes on through another attachment of the thread when its own leaves', () => {
     const d = Arena.attach(a.handle)
     // The others are no attachments of this thread: they cannot go on.
-    for (const worker of [b, c]) worker.space.whenTaken()
+    for (const worker of [b, c]) worker.space.whenReaped()
     const worker = new FakeWorker(ELSEWHERE)
     const heard: number[] = []
     a.supervise(worker, ({ workerId }) => heard.push(workerId))
@@ -300,7 +300,7 @@ describe('supervise', () => {
 
   it.runIf(told)('says so when there is none, and reaps when the thread attaches again', () => {
     const warnings = listen()
-    for (const worker of [b, c]) worker.space.whenTaken()
+    for (const worker of [b, c]) worker.space.whenReaped()
     const worker = new FakeWorker(ELSEWHERE)
     const heard: number[] = []
     a.supervise(worker, ({ workerId }) => heard.push(workerId))

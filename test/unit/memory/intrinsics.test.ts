@@ -10,7 +10,7 @@ import { ENDLESS, FAR, NEAR, SEED } from '#src/memory/compound.ts'
 import { INTRINSICS } from '#src/memory/intrinsics.generated.ts'
 import { ChainsWord, NODE_WORDS, NodeWords, PAGE_WORDS } from '#src/memory/layout.ts'
 import { BYTES_PER_WORD, Memory } from '#src/memory/memory.ts'
-import { SwiftMemory } from '#src/memory/wasm.ts'
+import { WasmMemory } from '#src/memory/wasm.ts'
 import { built } from '../../helpers/built.ts'
 import {
   assemble,
@@ -35,7 +35,7 @@ const RACES = 500
 /** One page, wiped between uses: instances are not collected as fast as fast-check makes them. */
 async function swiftOf(text: string): Promise<() => Memory> {
   const place = onePage()
-  const memory = new SwiftMemory(place.buffer, await intrinsicsOf(text, place))
+  const memory = new WasmMemory(place.buffer, await intrinsicsOf(text, place))
   return () => {
     memory.fill(0, memory.words.length, 0)
     return memory
@@ -107,7 +107,7 @@ afterEach(() => {
 })
 
 async function shared(text: string): Promise<Memory> {
-  return new SwiftMemory(place.buffer, await intrinsicsOf(text, place))
+  return new WasmMemory(place.buffer, await intrinsicsOf(text, place))
 }
 
 describe.each(['wasm', 'typescript'])('beside another worker: %s', (kind) => {

@@ -29,16 +29,16 @@ describe.each(CASES)('$name', (each) => {
       const { goals } = goalsOf(new Stage(each, { checks }))
       for (let i = 0; i < 5; i++) {
         const seq = goals.stamp()
-        const goal = goals.give(seq)
-        expect(goals.take(goal)).toBe(seq)
+        const goal = goals.toGoal(seq)
+        expect(goals.fromGoal(goal)).toBe(seq)
         expect((goal as unknown as number) === seq).toBe(!checks)
-        expect(goals.take((goal as unknown as number) + 1)).toBeUndefined()
-        expect(goals.take(-goal)).toBe(checks ? undefined : -seq)
-        expect(goals.take((goal as unknown as number) + 2 ** 32)).toBeUndefined()
+        expect(goals.fromGoal((goal as unknown as number) + 1)).toBeUndefined()
+        expect(goals.fromGoal(-goal)).toBe(checks ? undefined : -seq)
+        expect(goals.fromGoal((goal as unknown as number) + 2 ** 32)).toBeUndefined()
       }
       const nonsense = [0, 2, -2, 1.5, Number.NaN, Infinity, '1', 1n, null, undefined, {}, true]
       for (const value of nonsense) {
-        expect(goals.take(value)).toBeUndefined()
+        expect(goals.fromGoal(value)).toBeUndefined()
         expect(goals.whyRefused(value)).toMatch(/is no goal; pass what advance\(\) returned/)
       }
     }
@@ -48,7 +48,7 @@ describe.each(CASES)('$name', (each) => {
     const stage = new Stage(each, { checks: true })
     const { goals } = goalsOf(stage)
     const theirs = stage.workers[0].arena.smr('other').advance()
-    expect(goals.take(theirs)).toBeUndefined()
+    expect(goals.fromGoal(theirs)).toBeUndefined()
     expect(goals.whyRefused(theirs)).toMatch(/is another domain's; poll it where it was taken/)
   })
 
@@ -80,7 +80,7 @@ describe.each(CASES)('$name', (each) => {
     const stage = new Stage(each)
     const { goals, own } = goalsOf(stage)
     const goal = goals.stamp()
-    stage.ripen(stage.workers[2].smr, goals.give(goal))
+    stage.ripen(stage.workers[2].smr, goals.toGoal(goal))
     expect(goals.look(goal, PATIENT, undefined)).toBe(true)
     expect(own.letGo).toHaveBeenCalledTimes(1)
     expect(goals.look(goal, PATIENT, undefined)).toBe(true)
@@ -166,7 +166,7 @@ describe.each(EAGER)('$name', (combo) => {
       const seen = load.call(memory, at)
       if (at === hands.seqAt(1) && reader.entered) {
         reader.exit()
-        expect(stage.workers[2].smr.poll(goals.give(goal))).toBe(true)
+        expect(stage.workers[2].smr.poll(goals.toGoal(goal))).toBe(true)
       }
       return seen
     })
@@ -198,7 +198,7 @@ it('a handle that was closed while it waited between turns is told', async () =>
   await expect(goals.waitForAsync('waitAsync', goal, undefined, undefined)).rejects.toThrow(
     'closed',
   )
-  expect(goals.take(wild(goal) as Goal)).toBe(goal)
+  expect(goals.fromGoal(wild(goal) as Goal)).toBe(goal)
 })
 
 function owedAt(stage: Stage): number {

@@ -67,7 +67,7 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
         expect(ahead(memory, pace.goal())).toBe(0)
         expect([moved(), counted()]).toEqual([i, 1])
       }
-      expect([pace.keeps, pace.reach]).toEqual([false, step])
+      expect([pace.defers, pace.reach]).toEqual([false, step])
     })
 
     it('has nothing to do with time', () => {
@@ -127,7 +127,7 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
         expect(moved()).toBe(Math.floor(call / LIMIT))
         expect(counted()).toBe(call % LIMIT === 0 ? 1 : 0)
       }
-      expect([pace.keeps, pace.reach]).toEqual([true, step])
+      expect([pace.defers, pace.reach]).toEqual([true, step])
     })
 
     it('counts each worker by itself', () => {
@@ -166,7 +166,7 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
         [WR, 0],
         [WR, 0],
       ])
-      expect([pace.keeps, pace.reach]).toEqual([true, 2 * step])
+      expect([pace.defers, pace.reach]).toEqual([true, 2 * step])
     })
 
     it('takes one step for one tick, by whoever notices first', () => {

@@ -222,7 +222,7 @@ describe('beginReap', () => {
     const seen = other.beginReap(0, token(NEXT))
     expect(seen).toEqual({ slot: 0, generation: 1 })
     expect(workers.beginReap(0, token(3))).toBeUndefined()
-    if (seen !== undefined) other.giveUp(seen, token(NEXT))
+    if (seen !== undefined) other.cancelReap(seen, token(NEXT))
     expect(workers.beginReap(0, token(3))).toEqual(seen)
     workers.release(0)
     workers.release(REAPER)
