@@ -91,12 +91,6 @@ it('an opener that insists on another clock or section is told which it is', () 
   )
 })
 
-it('a bad option makes no domain', () => {
-  const [a] = pair()
-  unchanged(a, () => misuse(() => a.smr('d', wild({ clock: 'cuckoo' }))))
-  expect(a.stats().domains).toEqual([])
-})
-
 describe('the choices of a domain', () => {
   const wordsOf = (arena: Arena, address: number): number[] =>
     (['clock', 'limit', 'tickMs', 'sections', 'sleepable'] as const).map((word) =>
@@ -149,13 +143,4 @@ describe('the choices of a domain', () => {
     expect(unchanged(a, () => misuse(() => b.smr('d', wild(asked)))).message).toMatch(message)
     expect(b.smr('d').address).toBe(a.smr('d').address)
   })
-
-  it.each([{ limit: 8 }, { clock: 'lazy', limit: 8 }, { clock: 'deferred', tickMs: 1 }])(
-    'a knob of another clock makes no domain: %j',
-    (options) => {
-      const [a] = pair()
-      unchanged(a, () => misuse(() => a.smr('d', wild(options))))
-      expect(a.stats().domains).toEqual([])
-    },
-  )
 })
