@@ -73,12 +73,15 @@ export function findHash(memory: Words, chainsAt: number, behind: number, hash: 
   const hashAt = behind + NodeWords.hash
   // The load of the chains word has two cases: it returns the array that a resize has published,
   // then all that was stored into its heads and links was stored before; or the array before that,
-  // whose links the resize leaves alone. Each load of a pointer has two cases: it returns a node,
-  // then the worker that stored it there had published the node, or had got it by such a load or
-  // under the stripe's lock, and so on back to the publisher, which had written hash and record
-  // before; or it returns what stood there before, and we do not meet the node. Otherwise (a plain
-  // load) a hash could be read that is not written yet. A death here changes nothing: nothing is
-  // written.
+  // whose links the resize leaves alone.
+  //
+  // Each load of a pointer has two cases: it returns a node, then the worker that stored it there
+  // had published the node, or had got it by such a load or under the stripe's lock, and so on back
+  // to the publisher, which had written hash and record before; or it returns what stood there
+  // before, and we do not meet the node.
+  //
+  // Otherwise (a plain load) a hash could be read that is not written yet. Nothing is written here,
+  // so a death changes nothing.
   let left = memory.words.length >>> WORDS_PER_NODE
   let node = memory.load(headFor(chains, hash))
   while (node !== 0 && memory.peek(node + hashAt) !== hash) {

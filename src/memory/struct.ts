@@ -7,8 +7,7 @@
  *   owned    one worker (the phrase says which), with plain verbs
  *   locked   the worker that holds the lock that the phrase names, with plain verbs
  *   frozen   written before publication, then only read, with plain verbs
- *   tally    a counter that one worker writes: 64-bit float, two words, read by others for print
- *   only
+ *   tally    a counter that one worker writes: 64-bit float, two words; others read it for print
  *
  * `line()` starts a new cache line: words that are used together share one, words that different
  * workers write never do. Dumps are printed from the same tables, and a test pins every offset.

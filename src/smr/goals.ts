@@ -133,8 +133,7 @@ export class Goals {
     pace.pass() // A lazy clock first moves the write hand to the present tick.
     const rd = clock.rd()
     // [S1] Met already: the read hand has passed the goal. This load reads from the CAS [S3] of a
-    //      poller whose scan comes before, so its result holds for us too. If not, we scan
-    //      ourselves.
+    //      poller, whose scan then happened before. If it has not passed, we scan ourselves.
     //      Otherwise (a plain read of the hand) that scan would not happen before our reuse.
     if (leq(goal, rd)) return true
     // Our own turn section, if nobody is in it, must not hold the goal back.
@@ -156,8 +155,7 @@ export class Goals {
       }
       wr = clock.wr() // The scan needs a hand that was loaded before it.
     }
-    // The oldest open section decides: the read hand goes there, whether or not that meets the
-    // goal.
+    // The oldest open section decides. The read hand goes there, even if that is short of the goal.
     memory.tally(reader + ReaderWords.pollScans, 1)
     const candidate = this.readers.oldest(rd, wr)
     clock.forwardRead(rd, candidate)

@@ -3,10 +3,9 @@
  *
  * A worker's tasks interleave, so one word cannot hold what each of their sections has observed.
  * XNU gives every section a tracker on its caller's stack and, when the thread blocks, moves it to
- * a queue of stalled ones. Here each section has a tracker too, but they are private to the
- * worker: it publishes only the oldest, in a second word beside that of its synchronous section,
- * and polls
- * [S2] load both.
+ * a queue of stalled ones. Here each section has a tracker too, but they are private to the worker:
+ * it publishes only the oldest, in a second word beside that of its synchronous section, and polls
+ * load both [S2].
  *
  * [X1] Enter beside an older async section: load the write hand, remember its sequence, publish
  *      nothing. Two cases: what has a later goal than the published sequence is not reused, since

@@ -274,8 +274,8 @@ export class Pages {
   /**
    * Carries out the redo record. May be repeated after a death at any point, and the order of the
    * steps before the last does not matter: it starts from words that do not change, and a worker
-   * that dies here holds the lock, so the next owner repeats all of it before anybody uses run or
-   * word. Who reads the word without the lock takes the lock first, for a moment (`recover`).
+   * that dies here holds the lock, so the next owner repeats all of it before any worker uses run
+   * or word. To read the word without the lock, take the lock first for a moment (`recover`).
    */
   private redo(): void {
     const { memory } = this

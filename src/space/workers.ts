@@ -13,11 +13,10 @@
  * The generation is the one word that says what a slot is, and each change is one step of it. (An
  * owner word is *of* a generation if it was written in it.)
  *
- *   even, and the owner word is of an earlier generation   free         claim: CAS of the owner
- *   word even, and the owner word is of this generation         its worker   leave: generation + 2
- *   odd                                                    gone         buried: generation + 1
- *   (CAS)
- *                                                                       reaped: generation + 1
+ *   even, owner word of an earlier generation   free         claim: CAS of the owner word
+ *   even, owner word of this generation         its worker   leave: generation + 2
+ *   odd                                         gone         buried: generation + 1 (CAS)
+ *                                                            reaped: generation + 1
  *
  * To *bury* a worker is to declare it gone [B]: a CAS from the generation in which it was seen. Two
  * cases: the generation still stands, then from this store on the worker is gone for everybody, and
