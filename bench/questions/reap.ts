@@ -3,7 +3,7 @@
  * directory locked: so it has to cost what the dead worker had, and not what the arena has.
  *
  * Two arenas: one with many zones and many slabs, all of them opened and used by the worker that dies;
- * and one with as many workers as can be, and a million pages in slabs. The dead is an attachment that does
+ * and one with as many workers as can be, and a million slabs (4 GiB, all of which it touches). The dead is an attachment that does
  * nothing any more, and is told to be of another thread.
  */
 import type { Arena } from 'uma-smr'
@@ -11,8 +11,10 @@ import type { Outcome, Question, Settings } from '../harness/question.ts'
 
 const MIB = 2 ** 20
 const NS_PER_MS = 1e6
-/** A slab of these is two pages: half a million of them fill the largest arena that there can be. */
+/** A slab of these is two pages. */
 const ITEM_BYTES = 64
+/** One of these is a slab of one page: a million of them fill the largest arena that there can be. */
+const PAGE_ITEM_BYTES = 4000
 const CALL = 'bench'
 
 interface Size {
@@ -20,28 +22,44 @@ interface Size {
   readonly workers: number
   readonly zones: number
   readonly slabs: number
+  readonly itemBytes: number
   readonly names: string
 }
 
 const SIZES: readonly Size[] = [
-  { names: '1 zone, 1,000 slabs', bytes: 64 * MIB, workers: 64, zones: 1, slabs: 1000 },
-  { names: '300 zones, 60,000 slabs', bytes: 512 * MIB, workers: 64, zones: 300, slabs: 60_000 },
   {
-    names: '256 workers, 500,000 slabs',
+    names: '1 zone, 1,000 slabs',
+    bytes: 64 * MIB,
+    workers: 64,
+    zones: 1,
+    slabs: 1000,
+    itemBytes: ITEM_BYTES,
+  },
+  {
+    names: '300 zones, 60,000 slabs',
+    bytes: 512 * MIB,
+    workers: 64,
+    zones: 300,
+    slabs: 60_000,
+    itemBytes: ITEM_BYTES,
+  },
+  {
+    names: '256 workers, 1,000,000 slabs',
     bytes: 2 ** 32 - 2 ** 16,
     workers: 256,
     zones: 8,
-    slabs: 500_000,
+    slabs: 1_000_000,
+    itemBytes: PAGE_ITEM_BYTES,
   },
 ]
 
 /** An arena with so many slabs in use. */
-async function build({ bytes, slabs, workers, zones }: Size): Promise<Arena> {
+async function build({ bytes, itemBytes, slabs, workers, zones }: Size): Promise<Arena> {
   const { Arena } = await import('uma-smr')
   const arena = Arena.create({ bytes, maxWorkers: workers })
   const smr = arena.smr(CALL)
   for (let z = 0; z < zones; z++) {
-    const zone = arena.zone(`zone ${z}`, { bytes: ITEM_BYTES, smr })
+    const zone = arena.zone(`zone ${z}`, { bytes: itemBytes, smr })
     zone.prealloc(1)
     zone.prealloc(Math.floor(slabs / zones) * zone.stats().created)
   }

@@ -115,13 +115,13 @@ export function smrq_serialized_insert_tail(head: HasTail, elem: Item): void {
 /** For an element that readers could reach before. */
 export function smrq_serialized_insert_head_relaxed(head: SmrQueue, elem: Item): void {
   assertIs('smrq_serialized_insert_head_relaxed', 'head', head, SmrQueue, 'a queue')
-  head.insertHeadRelaxed(elem)
+  head.insertHead(elem)
 }
 
 /** For an element that readers could reach before. */
 export function smrq_serialized_insert_tail_relaxed(head: HasTail, elem: Item): void {
   assertIs('smrq_serialized_insert_tail_relaxed', 'head', head, SmrTailQueue, 'a tail queue')
-  head.insertTailRelaxed(elem)
+  head.insertTail(elem)
 }
 
 /** Removes `elem`. Free it by `zfree_smr`, or after `smr_call` or `smr_synchronize`. */

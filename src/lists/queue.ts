@@ -30,7 +30,7 @@
  *
  * The source is XNU's smrq_* (smr.h). Differences: every verb checks the words that it is about to
  * change, and changes nothing when they are wrong, in every build; `append` is right for all pairs;
- * `*Relaxed` verbs store as the others do; `repair` and `check` are new.
+ * `repair` and `check` are new; relaxed inserts would store as the others do, so there are none.
  */
 
 import type { Item } from '../base/brands.ts'
@@ -164,14 +164,6 @@ export abstract class SmrQueue {
   }
 
   /**
-   * `insertHead` of an item that was published before, elsewhere. XNU saves a barrier; here it is
-   * the same store, since readers may be loading the head.
-   */
-  insertHeadRelaxed(item: Item): void {
-    this.links.insert('insertHeadRelaxed', this.links.head, item)
-  }
-
-  /**
    * Takes an element out; its `next` stays for readers that are on it [Q2]. In doubly linked queues
    * it takes one load, in the others a walk. Misuse when it is not in the queue; Corruption when
    * the words around it are wrong. Then nothing has changed. A doubly linked queue goes by the
@@ -253,11 +245,6 @@ export abstract class SmrTailQueue extends SmrQueue {
    */
   insertTail(item: Item): void {
     this.links.insert('insertTail', this.links.end(), item)
-  }
-
-  /** `insertTail` of an item that was published before, elsewhere: see `insertHeadRelaxed`. */
-  insertTailRelaxed(item: Item): void {
-    this.links.insert('insertTailRelaxed', this.links.end(), item)
   }
 }
 

@@ -49,7 +49,7 @@ function scenariosOf(lib: Library, kind: Kind): Scenario<World>[] {
         writes((hand) => {
           hand.queue.insertHead(hand.fresh(10))
           if (tail) hand.insertTail(hand.fresh(40))
-          else hand.queue.insertHeadRelaxed(hand.fresh(5))
+          else hand.queue.insertHead(hand.fresh(5))
         }),
       ],
       ends: [tail ? [10, 20, 30, 40] : [5, 10, 20, 30]],
@@ -140,7 +140,7 @@ function scenariosOf(lib: Library, kind: Kind): Scenario<World>[] {
         walker(1, { must: [50], may: [20] }),
         writes((hand) => {
           hand.queue.remove(hand.element(20))
-          hand.other.insertHeadRelaxed(hand.element(20))
+          hand.other.insertHead(hand.element(20))
         }),
       ],
       ends: [[10, 30]],

@@ -8,10 +8,9 @@ import { describe, expect, it } from 'vitest'
 import { Arena, type Item, type SmrQueue, SmrStailQ, SmrTailQ } from '#src/index.ts'
 import { contents, headOf, KINDS, LINK, Stage } from './queueStage.ts'
 
-function insertTail(queue: SmrQueue, item: Item, relaxed = false): void {
+function insertTail(queue: SmrQueue, item: Item): void {
   if (!(queue instanceof SmrStailQ || queue instanceof SmrTailQ)) throw new Error('has no tail')
-  if (relaxed) queue.insertTailRelaxed(item)
-  else queue.insertTail(item)
+  queue.insertTail(item)
 }
 
 describe.each(KINDS)('$name', (kind) => {
@@ -33,7 +32,7 @@ describe.each(KINDS)('$name', (kind) => {
     queue.insertHead(c)
     expect(contents(queue)).toEqual([c])
     queue.insertHead(b)
-    queue.insertHeadRelaxed(a)
+    queue.insertHead(a)
     expect(contents(queue)).toEqual([a, b, c])
   })
 
@@ -46,7 +45,7 @@ describe.each(KINDS)('$name', (kind) => {
     insertTail(queue, b)
     expect(contents(queue)).toEqual([b])
     insertTail(queue, c)
-    insertTail(queue, d, true)
+    insertTail(queue, d)
     queue.insertHead(a)
     expect(contents(queue)).toEqual([a, b, c, d])
   })

@@ -8,7 +8,7 @@ import type { Item, SmrQueue } from '#src/index.ts'
 import { corruption, misuse, unchanged, wild } from '../../helpers/refusals.ts'
 import { contents, headOf, KINDS, LINK, PREV, Stage } from './queueStage.ts'
 
-type Tail = SmrQueue & { insertTail(item: Item): void; insertTailRelaxed(item: Item): void }
+type Tail = SmrQueue & { insertTail(item: Item): void }
 const tailed = (queue: SmrQueue): Tail => queue as Tail
 
 describe.each(KINDS)('$name', (kind) => {
@@ -29,12 +29,10 @@ describe.each(KINDS)('$name', (kind) => {
     enteredNext: (item) => queue.enteredNext(item),
     serializedNext: (item) => queue.serializedNext(item),
     insertHead: (item) => queue.insertHead(item),
-    insertHeadRelaxed: (item) => queue.insertHeadRelaxed(item),
     remove: (item) => queue.remove(item),
     replace: (item) => queue.replace(in_, item),
     ...(tail && {
       insertTail: (item) => tailed(queue).insertTail(item),
-      insertTailRelaxed: (item) => tailed(queue).insertTailRelaxed(item),
     }),
   })
 
@@ -238,10 +236,7 @@ describe.each(KINDS)('$name', (kind) => {
       () => cursorTo(queue, c),
       () => queue.check(),
     ]
-    const tailActions = [
-      () => tailed(queue).insertTail(spare),
-      () => tailed(queue).insertTailRelaxed(spare),
-    ]
+    const tailActions = [() => tailed(queue).insertTail(spare)]
     for (const wrong of [a + LINK, headOf(queue), -5]) {
       words[lastAt] = wrong
       for (const action of actions) {
