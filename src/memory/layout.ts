@@ -14,7 +14,7 @@ import { LINE_WORDS } from './units.ts'
 
 /** "uMaS" in ASCII: marks a buffer as an arena. */
 export const MAGIC = 0x754d6153
-export const LAYOUT_VERSION = 5
+export const LAYOUT_VERSION = 6
 
 /** 4 KiB. The arena hands out memory in runs of 2^k pages. */
 export const PAGE_WORDS = 1024
@@ -389,6 +389,7 @@ export const StripeWords = struct(
   line({
     lock: shared('lock: chains of this stripe'),
     records: shared('records in them; written under the lock, read by anyone'),
+    versions: locked('how many records were put into them, wrapped (lock)'),
   }),
 )
 
@@ -400,10 +401,11 @@ export const NodeWords = struct(
   line({
     links: shared('next record in the chain, one word for each of two arrays', LINKS_PER_NODE),
     hash: frozen('of the key'),
+    version: frozen('of the record: no other of its key has had it, 1 to 2^31 - 1'),
   }),
 )
 /** Words behind each record: not padded to a line. */
-export const NODE_WORDS = NodeWords.hash + 1
+export const NODE_WORDS = NodeWords.version + 1
 
 /** What a run of pages is, in the low bits of its page table entries. */
 export const RunKind = { slab: 1, domain: 2, zone: 3, table: 4, chains: 5 } as const

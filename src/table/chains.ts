@@ -80,6 +80,16 @@ export class Chains {
     this.memory.poke(node + this.behind + NodeWords.hash, hash)
   }
 
+  /** In a section, or with the stripe locked: 0 for no node. */
+  versionOf(node: number): number {
+    return node === 0 ? 0 : this.memory.peek(node + this.behind + NodeWords.version)
+  }
+
+  /** Before publication. */
+  setVersion(node: number, version: number): void {
+    this.memory.poke(node + this.behind + NodeWords.version, version)
+  }
+
   /** The nodes of all chains from index `from` up to `to`, in a section or under their lock. */
   *nodes(chains: number, from: number, to: number): Generator<number> {
     const { memory } = this

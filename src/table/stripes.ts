@@ -19,6 +19,7 @@ import { DEFAULT_TIMEOUT_MS } from '../space/wait.ts'
 import { bitsOf, type Chains } from './chains.ts'
 
 const HASH_BITS = 32
+export const MOST_VERSIONS = 2 ** 31 - 1
 
 export class Stripes {
   /** How many there are: 2^bits. */
@@ -87,6 +88,18 @@ export class Stripes {
   /** A record came or went. The stripe is locked. */
   count(index: number, by: number): void {
     this.space.memory.add(this.at(index) + StripeWords.records, by)
+  }
+
+  /**
+   * A version that no record of this stripe has had; they repeat after 2^31. The stripe is locked:
+   * after a death in here the next owner goes on from where the word stands.
+   */
+  nextVersion(index: number): number {
+    const { memory } = this.space
+    const at = this.at(index) + StripeWords.versions
+    const version = (memory.peek(at) + 1) & MOST_VERSIONS || 1
+    memory.poke(at, version)
+    return version
   }
 
   /** Records in all stripes; possibly a moment old. Never waits. */

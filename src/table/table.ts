@@ -21,13 +21,20 @@
 
 import type { Arena } from '../arena/arena.ts'
 import { type Item, NULL_ITEM } from '../base/brands.ts'
-import { Corruption, Misuse, noFunction, show } from '../base/errors.ts'
+import {
+  assertObject,
+  Exhausted,
+  integer,
+  Misuse,
+  noFunction,
+  onlyOptions,
+  show,
+} from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { ENDLESS as IMPORTED_ENDLESS } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
-import { isTimeOut } from '../space/lock.ts'
 import type { WaitOptions } from '../space/wait.ts'
 import type { Zone } from '../zone/zone.ts'
 import { type Chains, sizeOf } from './chains.ts'
@@ -35,14 +42,22 @@ import { bitsFor, createTable, openTable, type TableOptions } from './open.ts'
 import type { TableParts } from './parts.ts'
 import { resizeTable } from './resize.ts'
 import { type TableStats, tableStats } from './stats.ts'
-import type { Stripes } from './stripes.ts'
+import { MOST_VERSIONS, type Stripes } from './stripes.ts'
+import { inside, walk } from './walk.ts'
+import { ABSENT, ANY, explained, Race, Writer } from './writer.ts'
 
-/** The most chains that an iteration visits, and keys that `getMany` reads, in one section. */
-const CHAINS_PER_SECTION = 64
+/** The most keys that `getMany` reads in one section. */
 const KEYS_PER_SECTION = 64
-const CIRCLE = 2 ** 32
 /** A constant of this module costs nothing; an imported one is looked up each time. */
 const ENDLESS = IMPORTED_ENDLESS
+
+/** A copy of a record, and which version of it. */
+interface Seen<R> {
+  readonly record: R | undefined
+  readonly version: number
+}
+
+const NOTHING = { record: undefined, version: ABSENT }
 
 /** A handle of a table, for one worker: `create` it in one worker, `open` it in the others. */
 export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNames<F>> {
@@ -63,20 +78,13 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   private readonly key: Key<ValueOf<F[N]>>
   /** Which of the values of a record is the key. */
   private readonly keyIndex: number
+  private readonly writer: Writer<F, ValueOf<F[N]>>
   // Copies of fields of `chains` and `key`, for lookups.
   private readonly chainsAt: number
   private readonly behind: number
   private readonly isWord: boolean
   /** Whether `has` can use `memory.lookUpWord`, section and walk in one. */
   private readonly isQuick: boolean
-  /**
-   * The item that a write has made and not yet linked, and the record that it has unlinked and not
-   * yet freed. Each is set right after the store it belongs to, with no call in between where an
-   * exception could come. So a write that was cut off, even without its `finally`, leaves here what
-   * is still to do, and the next write does it.
-   */
-  private made: Item = NULL_ITEM
-  private replaced: Item = NULL_ITEM
 
   private constructor(parts: TableParts, schema: Schema<F>, key: Key<ValueOf<F[N]>>, keyName: N) {
     this.parts = parts
@@ -90,6 +98,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     this.stripes = parts.stripes
     this.key = key
     this.keyIndex = schema.fields.findIndex((place) => place.name === keyName)
+    this.writer = new Writer(parts, schema, key, this.keyIndex)
     this.chainsAt = parts.chains.wordAt
     this.behind = parts.chains.behind
     this.isWord = key.isWord
@@ -234,14 +243,31 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * Misuse when this worker has left. Never blocks; legal inside a section, which must then stay
    * open until the last step.
    */
-  *entries(): Generator<Values<F>, void, undefined> {
-    for (let from = 0; from < CIRCLE; ) {
-      const batch: Values<F>[] = []
-      from = this.inside(() =>
-        this.visit(from, (item) => batch.push(this.schema.read(this.arena, item))),
-      )
-      yield* batch
-    }
+  entries(): Generator<Values<F>, void, undefined> {
+    return walk(this.parts, (item) => this.schema.read(this.arena, item))
+  }
+
+  /** `entries`. Misuse when this worker has left. Never blocks; legal inside a section, as there. */
+  values(): Generator<Values<F>, void, undefined> {
+    return this.entries()
+  }
+
+  /** `entries`: a table is iterable. Misuse when this worker has left. Never blocks; as there. */
+  [Symbol.iterator](): Generator<Values<F>, void, undefined> {
+    return this.entries()
+  }
+
+  /** The keys of `entries`, without the rest. Misuse, blocking and sections as there. */
+  keys(): Generator<ValueOf<F[N]>, void, undefined> {
+    const name = this.schema.fields[this.keyIndex]?.name as N
+    const keyOf = this.schema.get[name] as (arena: Arena, item: Item) => ValueOf<F[N]>
+    return walk(this.parts, (item) => keyOf(this.arena, item))
+  }
+
+  /** Calls `fn` with a copy of each record, outside of sections but the caller's own. As `entries`. */
+  forEach(fn: (record: Values<F>) => void): void {
+    if (typeof fn !== 'function') throw noFunction('table.forEach', fn)
+    for (const record of this.entries()) fn(record)
   }
 
   /**
@@ -250,11 +276,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * frees.
    */
   items(): Item[] {
-    const all: Item[] = []
-    this.inside(() => {
-      for (let from = 0; from < CIRCLE; ) from = this.visit(from, (item) => all.push(item))
-    })
-    return all
+    return inside(this.parts, () => [...walk(this.parts, (item) => item)])
   }
 
   // ---- writers -----------------------------------------------------------------------------
@@ -270,18 +292,125 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * fields are written, and is not undone.
    */
   set(object: Readonly<Values<F>>): this {
-    this.assertWritable('set')
-    const values = this.schema.take('table.set', object)
-    const key = values[this.keyIndex] as ValueOf<F[N]>
-    const item = this.obtain()
-    try {
-      this.link(item, values, key)
-    } catch (error) {
-      const isIn = this.made !== item
-      this.recoverAfter(isIn)
-      if (!isIn) throw this.explained(error, key)
+    this.writer.begin('set')
+    this.writer.put(this.schema.take('table.set', object), ANY)
+    return this
+  }
+
+  /**
+   * `set` for each of these records, in their order. All are looked at first: for one that does not fit,
+   * Misuse, and nothing has changed. Exhausted says how many are `set`. Blocks as `set`; Misuse inside a
+   * section.
+   */
+  setMany(records: readonly Readonly<Values<F>>[]): this {
+    this.writer.begin('setMany')
+    if (!Array.isArray(records)) {
+      throw new Misuse(`table.setMany: records are ${show(records)}; give an array`, {
+        table: this.name,
+      })
+    }
+    const all = records.map((each: Readonly<Values<F>>) => this.schema.take('table.setMany', each))
+    for (const [i, values] of all.entries()) {
+      try {
+        this.writer.put(values, ANY)
+      } catch (error) {
+        if (!(error instanceof Exhausted)) throw error
+        const { message, facts } = error
+        throw new Exhausted(`${message}; of ${all.length} records ${i} are set`, {
+          ...facts,
+          set: i,
+        })
+      }
     }
     return this
+  }
+
+  /**
+   * Puts a record if there is none with its key. False, and nothing has changed, if there is. Blocks
+   * and throws as `set`; Misuse inside a section.
+   */
+  insert(object: Readonly<Values<F>>): boolean {
+    this.writer.begin('insert')
+    const values = this.schema.take('table.insert', object)
+    return !this.has(this.keyIn(values)) && this.writer.put(values, ABSENT)
+  }
+
+  /**
+   * `set`, and a copy of the record that was there before; undefined if there was none. Blocks and
+   * throws as `set`, and as `update` when others write this key all the time; Misuse inside a section.
+   */
+  replace(object: Readonly<Values<F>>): Values<F> | undefined {
+    this.writer.begin('replace')
+    const values = this.schema.take('table.replace', object)
+    for (const race = new Race(this.parts, 'replace'); ; race.again()) {
+      const { record, version } = this.look('replace', this.keyIn(values))
+      if (this.writer.put(values, version)) return record
+    }
+  }
+
+  /**
+   * Changes one record as one step: `fn` is given a copy, or undefined if there is none, and returns the
+   * record to put in its place; undefined deletes it. Returns what `fn` returned. If another worker has
+   * written this key meanwhile, `fn` is called again with what is there now: so it may run more than
+   * once, and should do nothing else. It runs outside of every lock and section. Misuse if it returns a
+   * record of another key. Blocks and throws as `set`; Exhausted, and nothing has changed, if others
+   * were first for as long as a write waits for a lock. Misuse inside a section. What `fn` throws
+   * surfaces, and nothing has changed.
+   */
+  update(
+    key: ValueOf<F[N]>,
+    fn: (old: Values<F> | undefined) => Readonly<Values<F>> | undefined,
+  ): Readonly<Values<F>> | undefined {
+    if (typeof fn !== 'function') throw noFunction('table.update', fn)
+    for (const race = new Race(this.parts, 'update'); ; race.again()) {
+      this.writer.begin('update')
+      const { record, version } = this.look('update', key)
+      const next = fn(record)
+      this.writer.begin('update')
+      if (next === undefined) {
+        if (version === ABSENT || this.writer.take(key, version)) return undefined
+      } else if (this.writer.put(this.valuesFor('update', next, key), version)) return next
+    }
+  }
+
+  /**
+   * The record with this key; if there is none, the one that `make` returns, which is put. `make` runs
+   * only then, outside of every lock, and perhaps in vain: of several workers that make one at once,
+   * one puts its own, and all return that. Blocks and throws as `update`; Misuse inside a section.
+   */
+  getOrInsert(key: ValueOf<F[N]>, make: () => Readonly<Values<F>>): Readonly<Values<F>> {
+    if (typeof make !== 'function') throw noFunction('table.getOrInsert', make)
+    for (const race = new Race(this.parts, 'getOrInsert'); ; race.again()) {
+      this.writer.begin('getOrInsert')
+      const { record } = this.look('getOrInsert', key)
+      if (record !== undefined) return record
+      const made = make()
+      this.writer.begin('getOrInsert')
+      if (this.writer.put(this.valuesFor('getOrInsert', made, key), ABSENT)) return made
+    }
+  }
+
+  /**
+   * The version of the record with this key, 1 to 2^31 - 1; 0 if there is none. Each write of a key
+   * gives it another; they repeat after 2^31 writes. As `get`: Misuse for a key that the field cannot
+   * hold, never blocks, legal inside a section.
+   */
+  version(key: ValueOf<F[N]>): number {
+    const aim = this.key.aim('table.version', key)
+    return inside(this.parts, () => this.chains.versionOf(this.seek(aim, key)))
+  }
+
+  /**
+   * `set` if the record with its key still has this version; with 0, if there is none. False, and
+   * nothing has changed, if not. Blocks and throws as `set`; Misuse inside a section.
+   */
+  trySet(object: Readonly<Values<F>>, options: { readonly ifVersion: number }): boolean {
+    this.writer.begin('trySet')
+    assertObject('table.trySet', options)
+    onlyOptions('table.trySet', options, ['ifVersion'])
+    const { ifVersion } = options
+    integer('table.trySet', 'ifVersion', ifVersion, ABSENT, MOST_VERSIONS)
+    return this.writer.put(this.schema.take('table.trySet', object), ifVersion)
   }
 
   /**
@@ -289,17 +418,37 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * Misuse for a key that the field cannot hold, and inside a section of the domain.
    */
   delete(key: ValueOf<F[N]>): boolean {
-    this.assertWritable('delete')
+    this.writer.begin('delete')
     this.key.check('table.delete', key)
-    this.zone.makeRoom()
-    try {
-      return this.unlink(key)
-    } catch (error) {
-      const isOut = this.replaced !== 0
-      this.recoverAfter(isOut)
-      if (!isOut) throw this.explained(error, key)
-      return true
+    return this.writer.take(key, ANY)
+  }
+
+  /**
+   * `delete`, if `fn` says so of the record in place. It runs in a section, as in `read`, and again if
+   * another worker has written this key meanwhile. Whether a record was taken out: the very one that
+   * `fn` was right about. Blocks and throws as `update`; Misuse inside a section.
+   */
+  deleteIf(key: ValueOf<F[N]>, fn: (item: Item) => boolean): boolean {
+    if (typeof fn !== 'function') throw noFunction('table.deleteIf', fn)
+    for (const race = new Race(this.parts, 'deleteIf'); ; race.again()) {
+      this.writer.begin('deleteIf')
+      const aim = this.key.aim('table.deleteIf', key)
+      const version = this.smr.read(() => {
+        const item = this.seek(aim, key)
+        return item !== 0 && this.smr.rejectPromise(fn(item)) ? this.chains.versionOf(item) : ABSENT
+      })
+      if (version === ABSENT) return false
+      if (this.writer.take(key, version)) return true
     }
+  }
+
+  /**
+   * Takes out every record that is there from beginning to end; of those that others put meanwhile,
+   * some. One `delete` each: blocks and throws as that, and then some are gone; Misuse inside a section.
+   */
+  clear(): void {
+    this.writer.begin('clear')
+    for (const key of this.keys()) this.writer.take(key, ANY)
   }
 
   /**
@@ -309,7 +458,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
    * changed. Misuse inside a section.
    */
   resize(capacity: number, options?: WaitOptions): void {
-    this.assertWritable('resize')
+    this.writer.begin('resize')
     const bits = bitsFor('table.resize', capacity, this.stripes.bits)
     resizeTable(this.parts, bits, options)
   }
@@ -338,11 +487,6 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   // ---- inside ------------------------------------------------------------------------------
 
-  /** Runs `fn` in the caller's section if one is open, else in its own. */
-  private inside<T>(fn: () => T): T {
-    return this.smr.entered ? this.smr.within(fn) : this.smr.read(fn)
-  }
-
   /** In a section: the record with the key that was given to `key.aim`. */
   private seek(aim: number, key: ValueOf<F[N]>): Item {
     try {
@@ -357,7 +501,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
       }
       return this.search(key)
     } catch (error) {
-      throw this.explained(error, key)
+      throw explained(this.parts, error, this.key.hash(key))
     }
   }
 
@@ -369,6 +513,39 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     } finally {
       smr.exit()
     }
+  }
+
+  /** A copy of the record with this key, and its version. Outside of sections. */
+  private look(verb: string, key: ValueOf<F[N]>): Seen<Values<F>> {
+    const aim = this.key.aim(`table.${verb}`, key)
+    const { smr } = this
+    smr.enterInCall()
+    try {
+      const item = this.seek(aim, key)
+      if (item === 0) return NOTHING
+      return { record: this.schema.read(this.arena, item), version: this.chains.versionOf(item) }
+    } finally {
+      smr.exit()
+    }
+  }
+
+  /** The values of a record that must have this key. */
+  private valuesFor(
+    verb: string,
+    object: Readonly<Values<F>>,
+    key: ValueOf<F[N]>,
+  ): readonly unknown[] {
+    const values = this.schema.take(`table.${verb}`, object)
+    const other = this.keyIn(values)
+    if (other === key) return values
+    throw new Misuse(
+      `table.${verb}: table ${show(this.name)}: the record for key ${show(key)} has key ${show(other)}`,
+      { table: this.name },
+    )
+  }
+
+  private keyIn(values: readonly unknown[]): ValueOf<F[N]> {
+    return values[this.keyIndex] as ValueOf<F[N]>
   }
 
   /** In a section: `get` for keys `from` to `end`. */
@@ -404,182 +581,11 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     return NULL_ITEM
   }
 
-  /**
-   * Address of the pointer to the record with this key, or of the null that ends its chain.
-   * The stripe is locked.
-   */
-  private place(now: number, hash: number, key: ValueOf<F[N]>): number {
-    const { chains, memory } = this
-    const link = chains.linkOffset(now)
-    let at = chains.headFor(now, hash)
-    let steps = 0
-    let mark = 0
-    for (let node = memory.load(at); node !== 0; node = memory.load(at)) {
-      // See chains.ts: a walk must not go on in a damaged chain.
-      if (node === mark || !chains.holds(node)) throw chains.broken(now, hash, node)
-      if (chains.hashOf(node) === hash && this.key.equals(memory, node, key)) return at
-      steps++
-      if ((steps & (steps - 1)) === 0) mark = node
-      at = node + link
-    }
-    return at
-  }
-
-  /** In a section: calls `fn` for some records from hash `from` on; returns the next hash. */
-  private visit(from: number, fn: (item: Item) => void): number {
-    const now = this.chains.current()
-    const span = CIRCLE / sizeOf(now)
-    const first = Math.floor(from / span)
-    const end = Math.min(first + CHAINS_PER_SECTION, sizeOf(now))
-    for (const node of this.chains.nodes(now, first, end)) {
-      if (this.chains.hashOf(node) >>> 0 >= from) fn(node as Item)
-    }
-    return end * span
-  }
-
-  /**
-   * Allocates a record, and makes room to free the one that it may replace. In this order, because
-   * an allocation may retire the free bucket; after this nothing takes the room away.
-   */
-  private obtain(): Item {
-    const { zone } = this
-    const item = zone.zallocSmr()
-    this.made = item
-    let ready = false
-    try {
-      zone.makeRoom()
-      ready = true
-    } finally {
-      if (!ready) this.recover()
-    }
-    if (this.made === item) return item
-    throw new Misuse(
-      `table.set: table ${show(this.name)}: a hook of its zone has written to the table meanwhile; a hook may use other zones, not its own`,
-      { table: this.name },
-    )
-  }
-
-  /** Fills the item and links it into the table. Runs no code of the user. */
-  private link(item: Item, values: readonly unknown[], key: ValueOf<F[N]>): void {
-    const { chains, memory, stripes } = this
-    const hash = this.key.hash(key)
-    this.schema.store(memory, item, values)
-    chains.setHash(item, hash)
-    const stripe = stripes.lockFor(hash)
-    let whole = false
-    try {
-      const now = chains.current()
-      const link = chains.linkOffset(now)
-      const at = this.place(now, hash, key)
-      const old = memory.load(at)
-      const head = chains.headFor(now, hash)
-      // Publication. Two cases: a reader loads the new pointer, then it sees the fields and the
-      // link; or the old one, then it sees the old record. Otherwise (a plain store) a reader could
-      // find a record that is not yet filled.
-      memory.poke(item + link, memory.load(old === 0 ? head : old + link))
-      memory.store(old === 0 ? head : at, item)
-      this.made = NULL_ITEM
-      this.replaced = old as Item
-      if (old === 0) stripes.count(stripe, 1)
-      whole = true
-    } finally {
-      stripes.release(stripe, whole)
-    }
-    this.freeReplaced()
-  }
-
-  /**
-   * Unlinks the record with this key and frees it. Returns whether there was one. Runs no code of
-   * the user.
-   */
-  private unlink(key: ValueOf<F[N]>): boolean {
-    const { chains, memory, stripes } = this
-    const hash = this.key.hash(key)
-    const stripe = stripes.lockFor(hash)
-    let old = 0
-    let whole = false
-    try {
-      const now = chains.current()
-      const link = chains.linkOffset(now)
-      const at = this.place(now, hash, key)
-      old = memory.load(at)
-      if (old !== 0) {
-        // The record keeps its own link: a reader at it can go on.
-        memory.store(at, memory.load(old + link))
-        this.replaced = old as Item
-        stripes.count(stripe, -1)
-      }
-      whole = true
-    } finally {
-      stripes.release(stripe, whole)
-    }
-    this.freeReplaced()
-    return old !== 0
-  }
-
-  private freeReplaced(): void {
-    if (this.replaced === NULL_ITEM) return
-    this.zone.zfreeSmr(this.replaced)
-    this.replaced = NULL_ITEM
-  }
-
-  /**
-   * `recover` after an exception in a write. If the write has `happened`, it does not fail because
-   * the replaced record cannot be freed now: the next write frees it.
-   */
-  private recoverAfter(happened: boolean): void {
-    try {
-      this.recover()
-    } catch (error) {
-      if (!happened || !isTimeOut(error)) throw error
-    }
-  }
-
-  /** Finishes what an exception has interrupted, in this call or an earlier one: see `made`. */
-  private recover(): void {
-    const { made, replaced, zone } = this
-    if (made !== NULL_ITEM) {
-      const held = zone.holdRaw(made)
-      this.made = NULL_ITEM
-      zone.giveHeldBack(held)
-    }
-    if (replaced === NULL_ITEM) return
-    zone.makeRoom()
-    if (this.replaced !== replaced) return // A hook has called, and that call did it.
-    zone.zfreeSmrAgain(replaced)
-    this.replaced = NULL_ITEM
-  }
-
-  /** The error to throw for `error`, which may be due to damage in the chain of this key. */
-  private explained(error: unknown, key: ValueOf<F[N]>): unknown {
-    if (!isTrap(error)) return error
-    return this.inside(() => this.chains.explain(error, this.key.hash(key)))
-  }
-
   /** `explained` for `lookUpWord`, whose section is still open. */
   private trapped(error: unknown, key: ValueOf<F[N]>): unknown {
     this.memory.store(this.smr.seqAt, 0)
-    return this.explained(error, key)
+    return explained(this.parts, error, this.key.hash(key))
   }
-
-  private assertWritable(verb: string): void {
-    const { space } = this.arena
-    if (space.isOpen && !this.smr.inside) {
-      if (this.made !== NULL_ITEM || this.replaced !== NULL_ITEM) this.recover()
-      return
-    }
-    space.assertOpen(`table.${verb}`)
-    throw new Misuse(
-      `table.${verb}: table ${show(this.name)}: a section of domain ${show(this.smr.name)} is open; exit first`,
-      { table: this.name, domain: this.smr.name },
-    )
-  }
-}
-
-/** Whether an address outside memory may have caused this error, in the engine or in memory.ts. */
-function isTrap(error: unknown): boolean {
-  if (error instanceof Corruption) return !('table' in error.facts)
-  return error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')
 }
 
 /**

@@ -12,6 +12,7 @@ import { join, type Library, raise } from './stage.ts'
 import { HELD } from './tableDeathStage.ts'
 import { holds } from './tableScenarios.ts'
 import {
+  change,
   createRows,
   describe,
   FEW_CHAINS,
@@ -24,6 +25,7 @@ import {
   openRows,
   put,
   type Rows,
+  row,
   STAGE,
   settle,
   type TableWorld,
@@ -163,6 +165,14 @@ const TABLE_DEEDS: readonly Action[] = [
     versions: [1, 2],
   },
   { name: 'delete', body: ({ table }) => table.delete(a), versions: [0, 1] },
+  { name: 'update', body: ({ table }) => void change(table, a, 2), versions: [1, 2] },
+  {
+    name: 'update that inserts',
+    before: (table) => table.delete(a),
+    body: ({ table }) => void table.getOrInsert(a, () => row(a, 2)),
+    versions: [0, 2],
+  },
+  { name: 'deleteIf', body: ({ table }) => void table.deleteIf(a, () => true), versions: [0, 1] },
   { name: 'get', body: ({ table }) => void look(table, a) },
   { name: 'iteration', body: ({ table }) => void [...table.entries()] },
   { name: 'grow', body: ({ table }) => table.resize(MORE_CHAINS) },

@@ -13,6 +13,7 @@ import { type Death, deathScene, HELD, reap, VICTIM } from './tableDeathStage.ts
 import { holds, walk } from './tableScenarios.ts'
 import { tableSpec } from './tableSpec.ts'
 import {
+  change,
   createRows,
   FEW_CHAINS,
   type Hand,
@@ -23,6 +24,7 @@ import {
   openRows,
   put,
   type Rows,
+  row,
   STAGE,
   settle,
   type TableWorld,
@@ -69,6 +71,20 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
         put(table, a, 2)
       },
       versions: [1, 2],
+    }),
+    death('death in update', {
+      bucket: 1,
+      dies: ({ table }) => change(table, a, 2),
+      versions: [1, 2],
+    }),
+    death('death in getOrInsert', {
+      before: (table) => table.delete(a),
+      dies: ({ table }) => table.getOrInsert(a, () => row(a, 2)),
+      versions: [0, 2],
+    }),
+    death('death in deleteIf', {
+      dies: ({ table }) => table.deleteIf(a, () => true),
+      versions: [0, 1],
     }),
     death('death in delete', {
       dies: ({ table }) => table.delete(a),

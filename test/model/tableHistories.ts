@@ -8,32 +8,36 @@
  * counted yet. That it is *not* linearizable is a scenario of its own, which must fail.
  */
 
-import { assertLinearizable } from './linearizable.ts'
+import { assertLinearizable, type Operation } from './linearizable.ts'
 import type { Scenario, Thread } from './scenario.ts'
 import type { Library } from './stage.ts'
 import { type Call, tableSpec } from './tableSpec.ts'
 import {
+  change,
+  type Hand,
   KEY,
   look,
   MORE_CHAINS,
   member,
   put,
-  type Rows,
+  row,
   type Scene,
   scene,
   type TableWorld,
+  versionOf,
 } from './tableStage.ts'
 
 const { a, b, e } = KEY
 const HOLDS = [[a, 1] as const]
 const MIXED: readonly Call[] = ['get', 'set', 'delete', 'has']
 const FEWER: readonly Call[] = ['get', 'set', 'delete']
+const CHANGES: readonly Call[] = ['update', 'insert', 'replace', 'getOrInsert', 'deleteIf']
 
 /** Performs one call as an operation of the history. */
 type Perform = (call: Call, key: number, version?: number) => void
 
 function performer(
-  table: Rows,
+  { arena, table }: Pick<Hand, 'arena' | 'table'>,
   control: Parameters<Parameters<typeof member>[2]>[0]['control'],
 ): Perform {
   return (call, key, version = 0) => {
@@ -50,6 +54,21 @@ function performer(
         case 'set':
           put(table, key, version)
           return undefined
+        case 'insert':
+          return table.insert(row(key, version))
+        case 'replace': {
+          const old = table.replace(row(key, version))
+          return old === undefined ? 0 : versionOf(old, key)
+        }
+        case 'update':
+          return change(table, key, version)
+        case 'getOrInsert':
+          return versionOf(
+            table.getOrInsert(key, () => row(key, version)),
+            key,
+          )
+        case 'deleteIf':
+          return table.deleteIf(key, (item) => table.schema.get.version(arena, item) % 2 === 0)
       }
     })
   }
@@ -61,8 +80,8 @@ function actor(
   name: string,
   body: (perform: Perform, choose: (n: number) => number) => void,
 ): Thread<TableWorld> {
-  return member(lib, name, ({ table, control }) =>
-    body(performer(table, control), (n) => control.choose(n)),
+  return member(lib, name, ({ arena, table, control }) =>
+    body(performer({ arena, table }, control), (n) => control.choose(n)),
   )
 }
 
@@ -86,8 +105,15 @@ export function historyScenarios(lib: Library): readonly Scenario<TableWorld>[] 
       holds: HOLDS,
       bucket: 1,
       ...of,
-      judge: (_table, { operations }) =>
-        assertLinearizable(operations, tableSpec(of.holds ?? HOLDS)),
+      judge: (table, { operations }) => {
+        // What is there in the end is the answer of a last lookup.
+        const start = Number.MAX_SAFE_INTEGER - 1
+        const last = [a, b].map((key): Operation => {
+          const result = look(table, key)
+          return { thread: -1, call: 'get', args: [key], result, start, end: start + 1 }
+        })
+        assertLinearizable([...operations, ...last], tableSpec(of.holds ?? HOLDS))
+      },
     })
   const resizer = member(lib, 'resizer', ({ table }) => table.resize(MORE_CHAINS))
 
@@ -103,6 +129,22 @@ export function historyScenarios(lib: Library): readonly Scenario<TableWorld>[] 
         any('third', 1, FEWER, [a, b], 22),
       ],
       rules: { bound: 1 },
+    }),
+    judged('linearizable: a change of one key beside any other', {
+      threads: [any('one', 1, CHANGES, [a], 2), any('other', 1, [...CHANGES, ...FEWER], [a], 12)],
+      rules: { bound: 2 },
+    }),
+    judged('linearizable: a change of one key while it is written twice', {
+      threads: [any('one', 1, CHANGES, [a], 2), any('other', 2, ['set', 'delete'], [a], 12)],
+      rules: { bound: 1 },
+    }),
+    judged('linearizable: three threads of two changes on two keys', {
+      threads: [
+        any('one', 2, [...CHANGES, ...MIXED], [a, b], 2),
+        any('other', 2, [...CHANGES, ...MIXED], [a, b], 12),
+        any('third', 2, [...CHANGES, ...MIXED], [a, b], 22),
+      ],
+      rules: { sample: { schedules: 20_000 } },
     }),
     judged('linearizable: three threads of three calls on two keys', {
       threads: [

@@ -5,6 +5,7 @@
  */
 
 import { deathScenarios } from './tableDeaths.ts'
+import { historyScenarios } from './tableHistories.ts'
 import { keyScenarios } from './tableKeys.ts'
 import { reapedDuringResize, sweptDuringResize, twoDeaths } from './tableReapers.ts'
 import { resizeScenarios } from './tableResizeScenarios.ts'
@@ -34,7 +35,10 @@ const byGoal = caught(deathScenarios, {
 /** The first dies where it has written down what it retires, and has not published yet. */
 const byTwo = caught((lib) => [twoDeaths(lib)], { victim: 'rescuer' })
 
+const byHistory = caught(historyScenarios)
+
 const TABLE = 'table/table'
+const WRITER = 'table/writer'
 const RESIZE = 'table/resize'
 const STRIPES = 'table/stripes'
 const CHAINS = 'table/chains'
@@ -55,31 +59,31 @@ export const TABLE_TRIALS: readonly Trial[] = [
   // ---- lookups and writers ---------------------------------------------------------------------
   byLookup('lookup against replace', [
     'table: fields after publication',
-    TABLE,
+    WRITER,
     PUBLISH,
     `${PUBLISH} this.schema.store(memory, item, values)`,
   ]),
   byKeys('keys of one hash', [
     'table: hash after publication',
-    TABLE,
+    WRITER,
     PUBLISH,
     `chains.setHash(item, 0); ${PUBLISH} chains.setHash(item, hash)`,
   ]),
   byLookup('lookup against replace', [
     'table: plain publication',
-    TABLE,
+    WRITER,
     PUBLISH,
     PUBLISH.replace('store', 'poke'),
   ]),
   byLookup('lookup against writers of its chain', [
     'table: published before it is linked on',
-    TABLE,
+    WRITER,
     `${RELINK}\n            ${PUBLISH}`,
     `const rest = memory.load(old === 0 ? head : old + link); memory.poke(item + link, 0); ${PUBLISH} memory.store(item + link, rest)`,
   ]),
   byLookup('lookup in place against insert and delete', [
     'table: freed before it is unlinked',
-    TABLE,
+    WRITER,
     `${UNLINK}\n                this.replaced = old;`,
     `this.zone.zfreeSmr(old); this.zone.seal(); ${UNLINK}`,
   ]),
@@ -91,13 +95,13 @@ export const TABLE_TRIALS: readonly Trial[] = [
   ]),
   byLookup('lookup against replace', [
     'table: what is replaced is given back at once',
-    TABLE,
+    WRITER,
     'this.zone.zfreeSmr(this.replaced);',
     'this.zone.giveHeldBack(this.zone.holdRaw(this.replaced));',
   ]),
   byLookup('lookup against writers of its chain', [
     'table: delete clears the link of its own record',
-    TABLE,
+    WRITER,
     UNLINK,
     `const rest = memory.load(old + link); memory.store(at, rest); memory.store(old + link, 0)`,
   ]),
@@ -119,6 +123,36 @@ export const TABLE_TRIALS: readonly Trial[] = [
     'if (!nested)\n            smr.enterInCall();\n        try {\n            const item = this.seek(aim, key);\n            return item === 0 ? undefined : this.schema',
     'const item = this.seek(aim, key); if (!nested)\n            smr.enterInCall();\n        try {\n            return item === 0 ? undefined : this.schema',
   ]),
+  byHistory('linearizable: a change of one key while it is written twice', [
+    'table: a record is put whatever version is there',
+    WRITER,
+    'if (expected !== ANY && chains.versionOf(old) !== expected) { whole = true; return false; }',
+    'if (expected === ABSENT && old !== 0) { whole = true; return false; }',
+  ]),
+  byHistory('linearizable: a change of one key while it is written twice', [
+    'table: a record is put although there is one',
+    WRITER,
+    'if (expected !== ANY && chains.versionOf(old) !== expected) { whole = true; return false; }',
+    'if (expected > 0 && chains.versionOf(old) !== expected) { whole = true; return false; }',
+  ]),
+  byHistory('linearizable: a change of one key while it is written twice', [
+    'table: a record is taken out whatever version it has',
+    WRITER,
+    'if (expected !== ANY && chains.versionOf(old) !== expected) old = 0;',
+    '',
+  ]),
+  byHistory('linearizable: a change of one key while it is written twice', [
+    'table: all records have one version',
+    WRITER,
+    'chains.setVersion(item, stripes.nextVersion(stripe));',
+    'chains.setVersion(item, 1);',
+  ]),
+  byHistory('linearizable: a change of one key beside any other', [
+    'table: the version is written after publication',
+    WRITER,
+    PUBLISH,
+    `${PUBLISH} const late = chains.versionOf(item); chains.setVersion(item, late);`,
+  ]),
   byKeys('keys of one hash', [
     'table: lookup compares hashes only',
     TABLE,
@@ -127,7 +161,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   ]),
   byKeys('keys of one hash', [
     'table: writers compare hashes only',
-    TABLE,
+    WRITER,
     'this.key.equals(memory, node, key))\n                return at;',
     'true)\n                return at;',
   ]),
@@ -197,7 +231,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   ]),
   byDeath('death in insert', [
     'death: counted after the lock is given back',
-    TABLE,
+    WRITER,
     'if (old === 0)\n                stripes.count(stripe, 1);\n            whole = true;\n        }\n        finally {\n            stripes.release(stripe, whole);\n        }',
     'whole = true;\n        }\n        finally {\n            stripes.release(stripe, whole);\n        } if (this.replaced === 0) stripes.count(stripe, 1);',
   ]),

@@ -2,13 +2,25 @@
  * The hash table as it would be if only one worker used it: what histories are judged by.
  *
  * A state is a Map of versions by key. `set` answers nothing, `get` a version or 0, `has` and
- * `delete` whether there was one, `size` how many. Used for histories from the explorer and for short
+ * `delete` whether there was one, `size` how many; `insert` whether there was none, `replace` the version
+ * before, and so does `update`, which changes only what is there; `getOrInsert` the version that is there
+ * then, `deleteIf` whether there was an even one. Used for histories from the explorer and for short
  * ones from real workers.
  */
 
 import { deterministic, type Operation, type Spec } from './linearizable.ts'
 
-export type Call = 'get' | 'has' | 'set' | 'delete' | 'size'
+export type Call =
+  | 'get'
+  | 'has'
+  | 'set'
+  | 'delete'
+  | 'size'
+  | 'insert'
+  | 'replace'
+  | 'update'
+  | 'getOrInsert'
+  | 'deleteIf'
 
 type State = ReadonlyMap<number, number>
 
@@ -27,6 +39,23 @@ function step(state: State, call: string, args: readonly unknown[]) {
       return { state, result: state.size }
     case 'set':
       return { state: new Map(state).set(key, version), result: undefined }
+    case 'insert':
+      if (state.has(key)) return { state, result: false }
+      return { state: new Map(state).set(key, version), result: true }
+    case 'replace':
+      return { state: new Map(state).set(key, version), result: state.get(key) ?? 0 }
+    case 'update':
+      if (!state.has(key)) return { state, result: 0 }
+      return { state: new Map(state).set(key, version), result: state.get(key) }
+    case 'getOrInsert':
+      if (state.has(key)) return { state, result: state.get(key) }
+      return { state: new Map(state).set(key, version), result: version }
+    case 'deleteIf': {
+      if ((state.get(key) ?? 1) % 2 !== 0) return { state, result: false }
+      const next = new Map(state)
+      next.delete(key)
+      return { state: next, result: true }
+    }
     case 'delete': {
       const next = new Map(state)
       const result = next.delete(key)

@@ -114,6 +114,16 @@ export function put(table: Rows, key: number, version: number): void {
   table.set(row(key, version))
 }
 
+/** Changes the row of this key if there is one; the version that it had, 0 for none. */
+export function change(table: Rows, key: number, version: number): number {
+  let before = 0
+  table.update(key, (old) => {
+    before = old === undefined ? 0 : versionOf(old, key)
+    return old && row(key, version)
+  })
+  return before
+}
+
 // ---- scenarios -------------------------------------------------------------------------------
 
 /** A thread that joins the arena and opens the table before it begins. */

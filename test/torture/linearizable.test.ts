@@ -47,12 +47,14 @@ function operation(thread: number, note: readonly number[]): Operation {
     number,
   ]
   const call = CALLS[code] as (typeof CALLS)[number]
-  const args = call === 'set' ? [key, version] : [key]
+  const args = [key, version]
   return { thread, call, args, result: meaning(call, answer), start, end }
 }
 
+const VERSIONS: readonly string[] = ['get', 'replace', 'update', 'getOrInsert']
+
 function meaning(call: (typeof CALLS)[number], answer: number): unknown {
-  if (call === 'get') return answer
+  if (VERSIONS.includes(call)) return answer
   return call === 'set' ? undefined : answer === 1
 }
 

@@ -7,7 +7,7 @@
  * first ticket and the call, in the middle of a lookup, and, by way of `ctor`, in the middle of a set.
  */
 
-import { Arena, type Handle } from 'uma-smr'
+import { Arena, type Handle, type Item } from 'uma-smr'
 import { Member } from '../helpers/member.ts'
 import { blockFor } from './dwell.ts'
 import { Barrier, CALLS, CALLS_EACH, KEYS, NOTE_WORDS, openTable } from './rounds.ts'
@@ -21,9 +21,6 @@ const CAPACITIES = [16, 32, 256]
 const RESIZE_ONE_IN = 32
 const REST_ONE_IN = 4
 const REST_MS = 0.01
-const GET = CALLS.indexOf('get')
-const HAS = CALLS.indexOf('has')
-const SET = CALLS.indexOf('set')
 
 const member = new Member<Task>()
 const { handle, mostRounds } = member.task
@@ -44,22 +41,56 @@ function ticket(): number {
   return Atomics.add(arena.words, tickets, 1) + 1
 }
 
-function perform(call: number, key: number, version: number): number {
-  if (call === GET) {
+type Found = ReturnType<typeof table.schema.read>
+
+/** The version of a record that is whole; 0 for none. */
+function versionOf(found: Readonly<Found> | undefined, key: number): number {
+  if (found === undefined) return 0
+  if (found.key !== key || found.version !== found.again) {
+    member.violation(`key ${key}: found ${JSON.stringify(found)}`)
+  }
+  return found.version
+}
+
+const perform: Record<(typeof CALLS)[number], (key: number, version: number) => number> = {
+  get(key) {
     const found = table.read(key, (item) => {
       rest()
       return table.schema.read(arena, item)
     })
-    if (found === undefined) return 0
-    if (found.key !== key || found.version !== found.again) {
-      member.violation(`key ${key}: found ${JSON.stringify(found)}`)
+    return versionOf(found, key)
+  },
+  has: (key) => Number(table.has(key)),
+  set(key, version) {
+    table.set({ key, version, again: version })
+    return 0
+  },
+  delete: (key) => Number(table.delete(key)),
+  insert: (key, version) => Number(table.insert({ key, version, again: version })),
+  replace: (key, version) => versionOf(table.replace({ key, version, again: version }), key),
+  update(key, version) {
+    let before = 0
+    table.update(key, (old) => {
+      rest()
+      before = versionOf(old, key)
+      return old && { key, version, again: version }
+    })
+    return before
+  },
+  getOrInsert(key, version) {
+    const make = (): Found => {
+      rest()
+      return { key, version, again: version }
     }
-    return found.version
-  }
-  if (call === HAS) return Number(table.has(key))
-  if (call !== SET) return Number(table.delete(key))
-  table.set({ key, version, again: version })
-  return 0
+    return versionOf(table.getOrInsert(key, make), key)
+  },
+  deleteIf(key) {
+    const isEven = (item: Item): boolean => {
+      rest()
+      return table.schema.get.version(arena, item) % 2 === 0
+    }
+    return Number(table.deleteIf(key, isEven))
+  },
 }
 
 function play(round: number): void {
@@ -69,7 +100,8 @@ function play(round: number): void {
     const version = (round * CALLS_EACH + i + 1) * 4 + index
     const first = ticket()
     rest()
-    const result = perform(call, round * KEYS + key, version)
+    const verb = perform[CALLS[call] as (typeof CALLS)[number]]
+    const result = verb(round * KEYS + key, version)
     notes.push(round, call, key, version, result, first, ticket())
   }
 }

@@ -28,7 +28,17 @@ export function openTable(arena: Arena, ctor: () => void): Table {
   return HashTable.open(arena, 'rows', { record: Row, key: 'key', ctor })
 }
 
-export const CALLS = ['get', 'has', 'set', 'delete'] as const
+export const CALLS = [
+  'get',
+  'has',
+  'set',
+  'delete',
+  'insert',
+  'replace',
+  'update',
+  'getOrInsert',
+  'deleteIf',
+] as const
 
 /** One call in numbers: round, call, key, version, result, first and last ticket. */
 export const NOTE_WORDS = 7

@@ -64,7 +64,7 @@ function drawing(each: AnyStruct): string {
 it('every offset stands where the layout version says', () => {
   const all = [`version ${LAYOUT_VERSION}`, ...STRUCTS.map(drawing)].join('\n')
   expect(all).toMatchInlineSnapshot(`
-    "version 5
+    "version 6
     header: 112
       0 nothing*16 frozen
       16 magic frozen, 17 version frozen, 18 words frozen, 19 maxWorkers frozen, 20 checks frozen, 21 first frozen, 22 step frozen, 23 names frozen, 24 workersAt frozen, 25 directoryAt frozen, 26 pageTableAt frozen, 27 pagesAt frozen, 28 pages frozen
@@ -116,9 +116,9 @@ it('every offset stands where the layout version says', () => {
       16 chains shared
       32 retired locked, 33 goal locked, 34 building locked, 35 progress shared
     stripe: 16
-      0 lock shared, 1 records shared
+      0 lock shared, 1 records shared, 2 versions locked
     table node: 16
-      0 links*2 shared, 2 hash frozen"
+      0 links*2 shared, 2 hash frozen, 3 version frozen"
   `)
 })
 
@@ -143,7 +143,7 @@ it('the other numbers that lie in shared memory stand, too', () => {
       },
       "MAGIC": 1968005459,
       "MAX_WORKERS": 256,
-      "NODE_WORDS": 3,
+      "NODE_WORDS": 4,
       "Named": {
         "domain": 2,
         "free": 0,
@@ -227,7 +227,7 @@ describe('words that different workers write have cache lines of their own', () 
   })
 
   it("a stripe's lock shares its line only with what is written under it", () => {
-    expect(neighbours(StripeWords, 'lock')).toEqual(['records'])
+    expect(neighbours(StripeWords, 'lock')).toEqual(['records', 'versions'])
   })
 
   it('the bits of attached workers are apart from the page lock and from the frozen geometry', () => {

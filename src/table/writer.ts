@@ -1,0 +1,313 @@
+/**
+ * Writing to a hash table: one record is put in, in place of another or not, or taken out.
+ *
+ *   begin     what an earlier call has left unfinished is finished
+ *   put       memory for the record, then its stripe is locked: link, publish, unlock, free the old one
+ *   take      lock, unlink, unlock, free
+ *
+ * Each can be made to depend on the version of the record that is there: a word behind it that no
+ * other record of the same key has had (they repeat after 2^31 writes to a stripe). Whoever has read
+ * a record in a section, and its version with it, knows under the lock whether it is still the one.
+ * Two cases: the version under the lock is the same, then it is that very record, for it is written
+ * before a record is published and a record never changes; or it is not, then somebody has written
+ * this key since, nothing is changed and the caller reads again. Otherwise (by the address alone) a
+ * record could have been freed, and another of the same key put where it lay.
+ *
+ * Nobody's code but ours runs while a stripe is locked.
+ */
+
+import { type Item, NULL_ITEM } from '../base/brands.ts'
+import { Corruption, Exhausted, Misuse, show } from '../base/errors.ts'
+import type { Memory } from '../memory/memory.ts'
+import type { Fields, Key, Schema } from '../record/record.ts'
+import type { Smr } from '../smr/domain.ts'
+import { isTimeOut } from '../space/lock.ts'
+import { Deadline } from '../space/wait.ts'
+import type { Zone } from '../zone/zone.ts'
+import type { Chains } from './chains.ts'
+import type { TableParts } from './parts.ts'
+import type { Stripes } from './stripes.ts'
+import { inside } from './walk.ts'
+
+/** What a write may expect instead of a version: whatever is there; nothing. */
+export const ANY: number = -1
+export const ABSENT = 0
+
+export class Writer<F extends Fields, V> {
+  private readonly parts: TableParts
+  private readonly schema: Schema<F>
+  private readonly key: Key<V>
+  private readonly keyIndex: number
+  private readonly memory: Memory
+  private readonly chains: Chains
+  private readonly stripes: Stripes
+  private readonly smr: Smr
+  private readonly zone: Zone
+  /** The verb that writes, for what it may have to say. */
+  private verb = ''
+  /**
+   * The item that a write has made and not yet linked, and the record that it has unlinked and not
+   * yet freed. Each is set right after the store it belongs to, with no call in between where an
+   * exception could come. So a write that was cut off, even without its `finally`, leaves here what
+   * is still to do, and the next write does it.
+   */
+  private made: Item = NULL_ITEM
+  private replaced: Item = NULL_ITEM
+
+  /** `keyIndex`: which of the values of a record is the key. */
+  constructor(parts: TableParts, schema: Schema<F>, key: Key<V>, keyIndex: number) {
+    this.parts = parts
+    this.schema = schema
+    this.key = key
+    this.keyIndex = keyIndex
+    this.memory = parts.arena.memory
+    this.chains = parts.chains
+    this.stripes = parts.stripes
+    this.smr = parts.smr
+    this.zone = parts.zone
+  }
+
+  /** Misuse unless this worker may write now. */
+  begin(verb: string): void {
+    this.verb = verb
+    const { space } = this.parts.arena
+    if (space.isOpen && !this.smr.inside) {
+      if (this.made !== NULL_ITEM || this.replaced !== NULL_ITEM) this.recover()
+      return
+    }
+    space.assertOpen(`table.${verb}`)
+    throw new Misuse(
+      `table.${verb}: table ${show(this.parts.name)}: a section of domain ${show(this.smr.name)} is open; exit first`,
+      { table: this.parts.name, domain: this.smr.name },
+    )
+  }
+
+  /**
+   * Puts a record of these values, if the one of its key has the version `expected`. False when it has
+   * not: then nothing has changed, as when it throws.
+   */
+  put(values: readonly unknown[], expected: number): boolean {
+    const key = values[this.keyIndex] as V
+    const item = this.obtain()
+    let isIn = false
+    try {
+      isIn = this.link(item, values, key, expected)
+    } catch (error) {
+      isIn = this.made !== item
+      this.recoverAfter(isIn)
+      if (!isIn) throw explained(this.parts, error, this.key.hash(key))
+    }
+    if (!isIn) this.recover()
+    return isIn
+  }
+
+  /** Takes the record of this key out, if its version is `expected`. Whether it was there. */
+  take(key: V, expected: number): boolean {
+    this.zone.makeRoom()
+    try {
+      return this.unlink(key, expected)
+    } catch (error) {
+      const isOut = this.replaced !== NULL_ITEM
+      this.recoverAfter(isOut)
+      if (!isOut) throw explained(this.parts, error, this.key.hash(key))
+      return true
+    }
+  }
+
+  /**
+   * Address of the pointer to the record with this key, or of the null that ends its chain.
+   * The stripe is locked.
+   */
+  private place(now: number, hash: number, key: V): number {
+    const { chains, memory } = this
+    const link = chains.linkOffset(now)
+    let at = chains.headFor(now, hash)
+    let steps = 0
+    let mark = 0
+    for (let node = memory.load(at); node !== 0; node = memory.load(at)) {
+      // See chains.ts: a walk must not go on in a damaged chain.
+      if (node === mark || !chains.holds(node)) throw chains.broken(now, hash, node)
+      if (chains.hashOf(node) === hash && this.key.equals(memory, node, key)) return at
+      steps++
+      if ((steps & (steps - 1)) === 0) mark = node
+      at = node + link
+    }
+    return at
+  }
+
+  /**
+   * Allocates a record, and makes room to free the one that it may replace. In this order, because
+   * an allocation may retire the free bucket; after this nothing takes the room away.
+   */
+  private obtain(): Item {
+    const { zone } = this
+    const item = zone.zallocSmr()
+    this.made = item
+    let ready = false
+    try {
+      zone.makeRoom()
+      ready = true
+    } finally {
+      if (!ready) this.recover()
+    }
+    if (this.made === item) return item
+    throw new Misuse(
+      `table.${this.verb}: table ${show(this.parts.name)}: a hook of its zone has written to the table meanwhile; a hook may use other zones, not its own`,
+      { table: this.parts.name },
+    )
+  }
+
+  /**
+   * Fills the item and links it into the table, if the record of its key has the version `expected`.
+   * Runs no code of the user.
+   */
+  private link(item: Item, values: readonly unknown[], key: V, expected: number): boolean {
+    const { chains, memory, stripes } = this
+    const hash = this.key.hash(key)
+    this.schema.store(memory, item, values)
+    chains.setHash(item, hash)
+    const stripe = stripes.lockFor(hash)
+    let whole = false
+    try {
+      const now = chains.current()
+      const link = chains.linkOffset(now)
+      const at = this.place(now, hash, key)
+      const old = memory.load(at)
+      if (expected !== ANY && chains.versionOf(old) !== expected) {
+        whole = true
+        return false
+      }
+      chains.setVersion(item, stripes.nextVersion(stripe))
+      const head = chains.headFor(now, hash)
+      // Publication. Two cases: a reader loads the new pointer, then it sees the fields and the
+      // link; or the old one, then it sees the old record. Otherwise (a plain store) a reader could
+      // find a record that is not yet filled.
+      memory.poke(item + link, memory.load(old === 0 ? head : old + link))
+      memory.store(old === 0 ? head : at, item)
+      this.made = NULL_ITEM
+      this.replaced = old as Item
+      if (old === 0) stripes.count(stripe, 1)
+      whole = true
+    } finally {
+      stripes.release(stripe, whole)
+    }
+    this.freeReplaced()
+    return true
+  }
+
+  /**
+   * Unlinks the record with this key and frees it, if its version is `expected`. Returns whether it
+   * was there. Runs no code of the user.
+   */
+  private unlink(key: V, expected: number): boolean {
+    const { chains, memory, stripes } = this
+    const hash = this.key.hash(key)
+    const stripe = stripes.lockFor(hash)
+    let old = 0
+    let whole = false
+    try {
+      const now = chains.current()
+      const link = chains.linkOffset(now)
+      const at = this.place(now, hash, key)
+      old = memory.load(at)
+      if (expected !== ANY && chains.versionOf(old) !== expected) old = 0
+      if (old !== 0) {
+        // The record keeps its own link: a reader at it can go on.
+        memory.store(at, memory.load(old + link))
+        this.replaced = old as Item
+        stripes.count(stripe, -1)
+      }
+      whole = true
+    } finally {
+      stripes.release(stripe, whole)
+    }
+    this.freeReplaced()
+    return old !== 0
+  }
+
+  private freeReplaced(): void {
+    if (this.replaced === NULL_ITEM) return
+    this.zone.zfreeSmr(this.replaced)
+    this.replaced = NULL_ITEM
+  }
+
+  /**
+   * `recover` after an exception in a write. If the write has `happened`, it does not fail because
+   * the replaced record cannot be freed now: the next write frees it.
+   */
+  private recoverAfter(happened: boolean): void {
+    try {
+      this.recover()
+    } catch (error) {
+      if (!happened || !isTimeOut(error)) throw error
+    }
+  }
+
+  /** Finishes what an exception has interrupted, in this call or an earlier one: see `made`. */
+  private recover(): void {
+    const { made, replaced, zone } = this
+    if (made !== NULL_ITEM) {
+      const held = zone.holdRaw(made)
+      this.made = NULL_ITEM
+      zone.giveHeldBack(held)
+    }
+    if (replaced === NULL_ITEM) return
+    zone.makeRoom()
+    if (this.replaced !== replaced) return // A hook has called, and that call did it.
+    zone.zfreeSmrAgain(replaced)
+    this.replaced = NULL_ITEM
+  }
+}
+
+const AT_ONCE = 8
+const SLEEP_MS = 0.05
+const MOST_SLEEPS = 20
+
+/**
+ * How often a write tries again that others have overtaken: each time one of them has written, so the
+ * table gets on. After some times it sleeps in between, each worker for another while.
+ */
+export class Race {
+  private readonly parts: TableParts
+  private readonly verb: string
+  private deadline: Deadline | undefined
+  private lost = 0
+
+  constructor(parts: TableParts, verb: string) {
+    this.parts = parts
+    this.verb = verb
+  }
+
+  /** Before the next try. Throws Exhausted when the time is over that a write waits for a lock. */
+  again(): void {
+    const { arena, name } = this.parts
+    const { memory, space } = arena
+    this.lost++
+    if (this.lost < AT_ONCE) {
+      memory.pause()
+      return
+    }
+    this.deadline ??= new Deadline(memory, space.locks.patienceMs)
+    if (this.deadline.left() <= 0) {
+      throw new Exhausted(
+        `table.${this.verb}: table ${show(name)}: others have changed the record ${this.lost} times meanwhile; nothing has changed`,
+        { table: name, lost: this.lost },
+      )
+    }
+    const ms = SLEEP_MS * (1 + ((this.lost * (space.slot + 1)) % MOST_SLEEPS))
+    space.beforeSleep()
+    memory.sleep(ms)
+    this.deadline.sleeping(memory.sleeps ? ms : 0)
+  }
+}
+
+/** The error to throw for `error`, which may be due to damage in the chain of this hash. */
+export function explained(parts: TableParts, error: unknown, hash: number): unknown {
+  return isTrap(error) ? inside(parts, () => parts.chains.explain(error, hash)) : error
+}
+
+/** Whether an address outside memory may have caused this error, in the engine or in memory.ts. */
+function isTrap(error: unknown): boolean {
+  if (error instanceof Corruption) return !('table' in error.facts)
+  return error instanceof RangeError || (error instanceof Error && error.name === 'RuntimeError')
+}
