@@ -51,7 +51,12 @@ describe('README', () => {
       'read',
       'has',
       'set',
+      'update',
+      'insert',
+      'getOrInsert',
+      'replace',
       'delete',
+      'deleteIf',
       'entries',
       'size',
     ]
