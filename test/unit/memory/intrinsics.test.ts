@@ -51,8 +51,8 @@ describe('the text', () => {
       NEAR,
       FAR,
       ENDLESS: ENDLESS * BYTES_PER_WORD,
-      // How many nodes, with records of one word, a page of WebAssembly has room for.
-      NODES_SHIFT: Math.log2(2 ** 16 / ((1 + NODE_WORDS) * BYTES_PER_WORD)),
+      // How many nodes, with records of one word, a page of WebAssembly has room for: a power of two.
+      NODES_SHIFT: Math.ceil(Math.log2(2 ** 16 / ((1 + NODE_WORDS) * BYTES_PER_WORD))),
       HASH_BITS: 32,
       HASH_OFFSET: NodeWords.hash * BYTES_PER_WORD,
       LINK_MASK: ChainsWord.linkMask,
