@@ -97,15 +97,15 @@ export class Hand {
   }
 }
 
-/** Three workers and one domain, in a time that only the test and those who nap move on. */
+/** Three workers and one domain, in a time that only the test and those who sleep move on. */
 export class Stage {
   readonly combo: Combo
   readonly hands: Hands
   readonly workers: readonly [Hand, Hand, Hand]
   /** Milliseconds. */
   time = START_MS
-  /** Called after each nap of a worker that blocks. */
-  onNap: () => void = () => {}
+  /** Called after each sleep of a worker that blocks. */
+  onSleep: () => void = () => {}
 
   constructor({ combo, config }: Pick<Case, 'combo' | 'config'>, options: ArenaOptions = {}) {
     this.combo = combo
@@ -123,7 +123,7 @@ export class Stage {
     vi.spyOn(arena.memory, 'now').mockImplementation(() => this.time)
     vi.spyOn(arena.memory, 'sleep').mockImplementation((ms) => {
       this.time += ms
-      this.onNap()
+      this.onSleep()
     })
   }
 

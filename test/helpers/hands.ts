@@ -1,6 +1,6 @@
 /**
  * Hands on the clock: a test reads and sets the words of a domain that only the clock and its
- * readers should write, to bring about in one line what would take a billion steps or a nap.
+ * readers should write, to bring about in one line what would take a billion steps or a sleep.
  */
 
 import { MAX_DELTA, type Seq } from '#src/base/seq.ts'

@@ -15,7 +15,7 @@ import { boardAt, checkArena, type Laws, reap, WORDS, ZONE_STAGE } from './world
 import { type Body, reading, watching, worker, zoneScene } from './zoneStage.ts'
 
 const COUNTER = boardAt(0)
-const RECEIPTS = [boardAt(1), boardAt(2)] as const
+const TARGETS = [boardAt(1), boardAt(2)] as const
 
 export interface ArenaAction {
   readonly name: string
@@ -174,7 +174,7 @@ export const ARENA_DEEDS: readonly ArenaAction[] = [
     name: 'pages with a redo record',
     body(arena) {
       const { pages } = arena.space
-      const [one, other] = RECEIPTS
+      const [one, other] = TARGETS
       const base = pages.allocateInto(one, 2000, RunKind.chains)
       pages.allocateInto(other, 1000, RunKind.chains)
       pages.releaseFrom(one, base)
@@ -183,7 +183,7 @@ export const ARENA_DEEDS: readonly ArenaAction[] = [
     before(arena, memory) {
       const runs = arena.space.pages.runs().filter((run) => run.who === RunKind.chains)
       const used = runs.filter((run) => run.state === 'used').map((run) => run.base)
-      const said = RECEIPTS.map((at) => memory.peek(at)).filter((base) => base !== 0)
+      const said = TARGETS.map((at) => memory.peek(at)).filter((base) => base !== 0)
       if (used.sort().join() === said.sort().join()) return
       throw new Error(`the redo records say ${said}, used are ${used}`)
     },

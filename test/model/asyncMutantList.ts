@@ -118,7 +118,7 @@ const ASYNC_TRIALS: readonly Trial[] = [
   ]),
 ]
 
-const SETTLED = 'this.memory.add(this.reader + ReaderWords.completed, 1); // [C]'
+const COMPLETED = 'this.memory.add(this.reader + ReaderWords.completed, 1); // [C]'
 const RUNNING = 'this.running = true;'
 const DROPPED = 'memory.swap(reader + ReaderWords.completed, queued)'
 const A_CALLBACK = 'calls, default, fenced: a callback against a reader'
@@ -135,12 +135,12 @@ const CALL_TRIALS: readonly Trial[] = [
   byCalls(A_BARRIER, [
     '[C] completed by a plain store',
     CALL,
-    SETTLED,
+    COMPLETED,
     'this.memory.poke(this.reader + ReaderWords.completed, this.memory.peek(this.reader + ReaderWords.completed) + 1);',
   ]),
-  byCalls(A_BARRIER, ['[C] never settled', CALL, SETTLED, ';']),
+  byCalls(A_BARRIER, ['[C] never completed', CALL, COMPLETED, ';']),
   byCalls('calls, default, fenced: a worker leaves', [
-    'who leaves settles nothing',
+    'a leaving worker completes nothing',
     CALL,
     'const lost = isOver ? 0 : dropCalls(this.memory, this.reader);',
     'const lost = 0;',
@@ -200,7 +200,7 @@ const CALL_TRIALS: readonly Trial[] = [
     '',
   ]),
   byCallDeath('calls, default, fenced: death', [
-    'the dead: their callbacks are not settled',
+    'the dead: their callbacks are not completed',
     REAP,
     DROPPED,
     'memory.load(reader + ReaderWords.completed)',
@@ -212,7 +212,7 @@ const CALL_TRIALS: readonly Trial[] = [
     '',
   ]),
   byCallDeath('calls, default, fenced: death beside a barrier', [
-    'the dead: nobody settles for them',
+    'the dead: nobody completes for them',
     'arena/reap',
     'const lost = dropCallsOf(space, address, slot);',
     'const lost = 0;',

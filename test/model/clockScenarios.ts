@@ -2,7 +2,7 @@
  * The hands of the shipped clock where the circle is small: steps as large as the library allows,
  * so that half the circle is ten advances away and the wrap guard five.
  *
- * A thread may nap anywhere while others go round: between its scan and its CAS, between loading
+ * A thread may sleep anywhere while others go round: between its scan and its CAS, between loading
  * the write hand and publishing it. What must hold all the time: the read hand moves forward only,
  * and never past where the write hand stood when an open section began.
  */
@@ -61,7 +61,7 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
           last = forwardOnly(last, readHand(memory, worker))
         }
         smr.enter()
-        // Not where it was published: a nap in enter may have left that behind the read hand.
+        // Not where it was published: a sleep in enter may have left that behind the read hand.
         const begun = memory.load(worker.domain + DomainWords.wr) as Seq
         for (let i = 0; i < 2; i++) {
           last = forwardOnly(last, readHand(memory, worker))
@@ -71,9 +71,9 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
       },
     })
 
-  /** One poll, in which it may nap for any time; `poll` itself would refuse a goal so old. */
-  const napper: Thread<World> = thread({
-    name: 'napper',
+  /** One poll, in which it may sleep for any time; `poll` itself would refuse a goal so old. */
+  const sleeper: Thread<World> = thread({
+    name: 'sleeper',
     prepare,
     body(_memory: Memory, _control, { smr }: Worker) {
       smr.expired(smr.stamp())
@@ -89,7 +89,7 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
       },
     })
 
-  /** `first` advances before the unlink, each with a poll: so a nap before it is a long one. */
+  /** `first` advances before the unlink, each with a poll: so a sleep before it is a long one. */
   const writer = (first: number): Thread<World> =>
     thread({
       name: 'writer',
@@ -186,9 +186,9 @@ export function clockScenarios(lib: Library): readonly Scenario<World>[] {
   const bound3 = { rules: { bound: 3 } }
 
   return [
-    scene('a poller naps for half the circle', [napper, mover(HALF + 2)], bound2),
-    scene('a reader naps in enter for half the circle', [reader(1), writer(HALF)], bound3),
-    scene('a reader naps in enter for a quarter', [reader(1), writer(GUARD)], bound2),
+    scene('a poller sleeps for half the circle', [sleeper, mover(HALF + 2)], bound2),
+    scene('a reader sleeps in enter for half the circle', [reader(1), writer(HALF)], bound3),
+    scene('a reader sleeps in enter for a quarter', [reader(1), writer(GUARD)], bound2),
     scene('goals ahead of the hand at the wrap guard', [parked, atTheGuard()], bound3),
     scene('many goals at the wrap guard', [parked, atTheGuard(HALF - GUARD)], bound2),
     scene('two writers at the wrap guard', [parked, atTheGuard(), rival(2)], bound2),

@@ -31,9 +31,9 @@ const CHAIN = [
   [c, 1],
 ] as const
 
-/** Steps of the clock so large that three of them are a long nap, and eleven half the circle. */
+/** Steps of the clock so large that three of them are a long sleep, and eleven half the circle. */
 const STRIDE = 190_000_000
-const NAP = 3
+const SLEEP = 3
 const HALF = Math.ceil(2 ** 31 / STRIDE)
 const CIRCLE = { ...STAGE, sequence: { first: 2 ** 31 - 300_000_001, step: STRIDE } }
 
@@ -98,12 +98,12 @@ export function hasScenarios(lib: Library): readonly Scenario<TableWorld>[] {
         }),
       ],
     }),
-    scene(lib, 'has naps for a quarter of the circle', {
+    scene(lib, 'has sleeps for a quarter of the circle', {
       ...held,
       stage: CIRCLE,
-      threads: [asker(lib, a), member(lib, 'writer', (hand) => goRoundAndReuse(hand, NAP))],
+      threads: [asker(lib, a), member(lib, 'writer', (hand) => goRoundAndReuse(hand, SLEEP))],
     }),
-    scene(lib, 'has naps for half the circle', {
+    scene(lib, 'has sleeps for half the circle', {
       ...held,
       stage: CIRCLE,
       threads: [asker(lib, a), member(lib, 'writer', (hand) => goRoundAndReuse(hand, HALF))],

@@ -254,19 +254,19 @@ describe('litmus', () => {
       '',
     )
     expect(outcomes(timed)).toEqual(['1,20 '])
-    const naps = litmus(
-      'naps',
+    const sleeps = litmus(
+      'sleeps',
       [
         (m) => {
           const deadline = m.now() + 5
-          let naps = 0
-          for (; m.now() < deadline; naps++) m.sleep(2)
-          return naps
+          let sleeps = 0
+          for (; m.now() < deadline; sleeps++) m.sleep(2)
+          return sleeps
         },
       ],
       '',
     )
-    expect(outcomes(naps)).toEqual(['3'])
+    expect(outcomes(sleeps)).toEqual(['3'])
   })
 
   it('time passes while others can go on, as often as they are impatient', () => {
@@ -280,22 +280,22 @@ describe('litmus', () => {
     expect(outcomes(timed)).toEqual(
       ['0,0 ', `0,${far} `, '0,20 ', '1,0 ', `1,${far} `, `1,${far + 20} `, '1,20 '].sort(),
     )
-    const naps = litmus(
-      'naps',
+    const sleeps = litmus(
+      'sleeps',
       [
         (m) => {
-          let naps = 0
-          for (const deadline = m.now() + 100; m.load(X) === 0 && m.now() < deadline; naps++)
+          let sleeps = 0
+          for (const deadline = m.now() + 100; m.load(X) === 0 && m.now() < deadline; sleeps++)
             m.sleep(20)
-          return m.load(X) === 1 || naps
+          return m.load(X) === 1 || sleeps
         },
         (m) => m.store(X, 1),
       ],
       '',
     )
-    expect(outcomes(naps)).toEqual(['true '])
-    // Five naps are over before the other has taken a step, or one very long one.
-    expect(outcomes({ ...naps, rules: { impatience: 5 } })).toEqual([
+    expect(outcomes(sleeps)).toEqual(['true '])
+    // Five sleeps are over before the other has taken a step, or one very long one.
+    expect(outcomes({ ...sleeps, rules: { impatience: 5 } })).toEqual([
       '1 ',
       '2 ',
       '3 ',
@@ -303,12 +303,12 @@ describe('litmus', () => {
       '5 ',
       'true ',
     ])
-    expect(outcomes({ ...naps, rules: { impatience: 1 } })).toEqual(['1 ', 'true '])
+    expect(outcomes({ ...sleeps, rules: { impatience: 1 } })).toEqual(['1 ', 'true '])
   })
 
   it('an impatient schedule replays', () => {
-    const naps = litmus(
-      'naps',
+    const sleeps = litmus(
+      'sleeps',
       [
         (m) => {
           m.sleep(20)
@@ -319,7 +319,7 @@ describe('litmus', () => {
       '0 undefined',
       { rules: { impatience: 1, bound: 0 }, expect: 'fails' },
     )
-    expect(prove(naps).failure?.replay).toMatch(/^impatient1\//)
+    expect(prove(sleeps).failure?.replay).toMatch(/^impatient1\//)
   })
 
   it('a spin ends with the next change, and not later', () => {

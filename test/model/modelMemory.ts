@@ -302,7 +302,7 @@ export class ModelMemory {
   }
 
   sleep(ms: number): void {
-    this.rest(verbs.NAP, this.engine.rules.blocking ? ms : SPIN_MS)
+    this.rest(verbs.SLEEP, this.engine.rules.blocking ? ms : SPIN_MS)
   }
 
   private rest(verb: number, ms: number): void {

@@ -63,14 +63,14 @@ export const TRIALS: readonly Trial[] = [
     'this.memory.store(this.seqAt, INVALID);\n    }',
     'this.memory.poke(this.seqAt, INVALID);\n    }',
   ]),
-  byClock('a reader naps in enter for half the circle', [
-    '[I] a long nap in enter is not noticed',
+  byClock('a reader sleeps in enter for half the circle', [
+    '[I] a long sleep in enter is not noticed',
     DOMAIN,
     'if (memory.enterSection(wrAt, seqAt) > NEAR)',
     'if (memory.enterSection(wrAt, seqAt) < 0)',
   ]),
-  byClock('a reader naps in enter for half the circle', [
-    '[I] the nap is measured by its sign',
+  byClock('a reader sleeps in enter for half the circle', [
+    '[I] the sleep is measured by its sign',
     COMPOUND,
     'return (again - seen) >>> 0',
     'return (again - seen) | 0',
@@ -134,13 +134,13 @@ export const TRIALS: readonly Trial[] = [
     'lt(seq, rd) ? rd : seq',
     'lt(seq, rd) ? INVALID : seq',
   ]),
-  byClock('a poller naps for half the circle', [
+  byClock('a poller sleeps for half the circle', [
     '[S3] the read hand is stored',
     CLOCK,
     'this.memory.cas(this.rdAt, rd, candidate)',
     'this.memory.store(this.rdAt, candidate)',
   ]),
-  byClock('a poller naps for half the circle', [
+  byClock('a poller sleeps for half the circle', [
     '[S3] the CAS expects the hand as it is now',
     CLOCK,
     'if (lt(rd, candidate))',

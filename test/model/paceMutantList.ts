@@ -77,14 +77,14 @@ const TURN_TRIALS: readonly Trial[] = [
     'const again = memory.load(wrAt)',
     'const again = wr',
   ]),
-  byTurn('default, turn: a reader naps in enter for half the circle', [
-    '[I] a long nap in a turn’s publication is not noticed',
+  byTurn('default, turn: a reader sleeps in enter for half the circle', [
+    '[I] a long sleep in a turn’s publication is not noticed',
     PUBLISH,
     'if ((again - wr) >>> 0 <= NEAR)',
     'if (true)',
   ]),
-  byTurn('default, turn: a reader naps in enter for half the circle', [
-    '[I] the nap in a turn’s publication is measured by its sign',
+  byTurn('default, turn: a reader sleeps in enter for half the circle', [
+    '[I] the sleep in a turn’s publication is measured by its sign',
     PUBLISH,
     '(again - wr) >>> 0 <= NEAR',
     '((again - wr) | 0) <= NEAR',

@@ -4,7 +4,7 @@
  *
  * Time is a word of the board on top of the model's own: who adds to it lets a lazy clock tick at
  * that very step, for all workers. The model's own time passes too, when all have nothing left but
- * to nap. Turns end where a thread says so: `endTurn`.
+ * to sleep. Turns end where a thread says so: `endTurn`.
  */
 
 import type { Arena, Smr, SmrOptions } from '#src/index.ts'

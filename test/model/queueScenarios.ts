@@ -172,7 +172,7 @@ const VICTIM_SLOT = 0
 /** A writer dies with the lock; a reader walks; the heir repairs and goes on. */
 export function queueDeaths(lib: Library): readonly Scenario<World>[] {
   return KINDS.flatMap((kind) =>
-    deedsOf(kind).map(([name, action]) => {
+    actionsOf(kind).map(([name, action]) => {
       const heir = {
         ...writer(lib, kind, 'heir', (hand) => inherit(lib, kind, hand)),
         after: VICTIM,
@@ -198,7 +198,7 @@ export function queueDeaths(lib: Library): readonly Scenario<World>[] {
   )
 }
 
-function deedsOf(kind: Kind): readonly (readonly [string, (hand: Hand) => void])[] {
+function actionsOf(kind: Kind): readonly (readonly [string, (hand: Hand) => void])[] {
   const insert = (hand: Hand): void => {
     if (hasTail(kind)) hand.insertTail(hand.fresh(40))
     else hand.queue.insertHead(hand.fresh(5))

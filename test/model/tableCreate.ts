@@ -7,7 +7,7 @@ import type { Arena } from '#src/index.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'
 import { holds } from './tableScenarios.ts'
-import { createRows, KEY, openRows, put, STAGE, settle, type TableWorld } from './tableStage.ts'
+import { createRows, finalTable, KEY, openRows, put, STAGE, type TableWorld } from './tableStage.ts'
 import { checkArena } from './world.ts'
 
 const { a, b } = KEY
@@ -59,7 +59,7 @@ export function createScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       threads,
       final(memory, results) {
         oneMade(results)
-        const table = settle(lib, memory, 0)
+        const table = finalTable(lib, memory, 0)
         holds(table, [a, 1])
         if (threads.length > 1 && threads[1] !== greedy) holds(table, [b, 1])
       },

@@ -13,6 +13,7 @@ import { holds } from './tableScenarios.ts'
 import {
   createRows,
   describe,
+  finalTable,
   type Hand,
   KEY,
   type Knobs,
@@ -21,7 +22,6 @@ import {
   put,
   type Rows,
   STAGE,
-  settle,
   type TableWorld,
 } from './tableStage.ts'
 
@@ -65,7 +65,7 @@ export function deathScene(lib: Library, name: string, of: Death): Scenario<Tabl
       }),
     threads: [member(lib, 'victim', dies), rescue(lib, of), ...others],
     final(memory, _results, { dead }) {
-      const table = settle(lib, memory, dead.length * leaks)
+      const table = finalTable(lib, memory, dead.length * leaks)
       holds(table, [b, 1], [d, 1])
       const { remaining } = table.zone.reclaim('all', { timeoutMs: 0 })
       if (remaining > 0) throw new Error(`${remaining} free items do not come back`)

@@ -16,6 +16,7 @@ import {
   change,
   createRows,
   FEW_CHAINS,
+  finalTable,
   type Hand,
   KEY,
   look,
@@ -26,7 +27,6 @@ import {
   type Rows,
   row,
   STAGE,
-  settle,
   type TableWorld,
 } from './tableStage.ts'
 
@@ -222,7 +222,7 @@ export function deadHistories(lib: Library): readonly Scenario<TableWorld>[] {
       ...deathScene(lib, 'linearizable: one of two dies', { dies: () => {} }),
       threads: [calls('victim', 2), rescuer, calls('other', 12)],
       final(memory, _results, { operations, dead }) {
-        settle(lib, memory, dead.length)
+        finalTable(lib, memory, dead.length)
         assertLinearizable(operations, tableSpec(HELD))
       },
       rules: { sample: { schedules: 100 } },
@@ -253,7 +253,7 @@ function createDeath(lib: Library): Scenario<TableWorld> {
     setup: (memory) => raise(lib, memory, STAGE, () => ({ at: 0 })),
     threads: [create('victim'), create('rescuer', 'victim')],
     final(memory) {
-      holds(settle(lib, memory, 0), [a, 7])
+      holds(finalTable(lib, memory, 0), [a, 7])
     },
     rules: { bound: 0 },
   })
@@ -291,7 +291,7 @@ function unfinished(lib: Library): Scenario<TableWorld> {
         },
       }),
     ],
-    final: (memory) => holds(settle(lib, memory, 0), [a, 7]),
+    final: (memory) => holds(finalTable(lib, memory, 0), [a, 7]),
     rules: { bound: 0 },
   })
 }

@@ -176,7 +176,7 @@ export function scene(lib: Library, name: string, of: Scene): Scenario<TableWorl
       }),
     threads,
     final(memory, _results, ending) {
-      const table = settle(lib, memory, 0)
+      const table = finalTable(lib, memory, 0)
       judge?.(table, ending)
     },
     describe: (at, world) => describe(at - world.at),
@@ -186,7 +186,7 @@ export function scene(lib: Library, name: string, of: Scene): Scenario<TableWorl
 }
 
 /** Opens the table in the end and checks every law there is; at most `leaks` items are lost. */
-export function settle(lib: Library, memory: Memory, leaks: number): Rows {
+export function finalTable(lib: Library, memory: Memory, leaks: number): Rows {
   const arena = join(lib, memory)
   const table = openRows(lib, arena)
   lib.checkTable(table)

@@ -20,7 +20,7 @@ import { nameOf } from './verbs.ts'
 export const TOKEN: unique symbol = Symbol.for('uma-smr: suspend this thread')
 
 export const READY = 0
-/** Breathing or napping: runs again when somebody has changed a word, or when time passes. */
+/** Breathing or sleeping: runs again when somebody has changed a word, or when time passes. */
 export const PAUSED = 1
 /** Asleep on a word. */
 export const WAITING = 2
@@ -50,7 +50,7 @@ export class ModelThread {
   /** The token is on its way through. */
   unwinding = false
   onStack = false
-  /** In the middle of a verb of two phases (pause, nap, wait). */
+  /** In the middle of a verb of two phases (pause, sleep, wait). */
   begun = false
   waitsAt = 0
   wakesAt = 0

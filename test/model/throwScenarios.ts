@@ -14,7 +14,7 @@ import { SURVIVOR, throwScene } from './throwStage.ts'
 export interface ThrowScenario {
   readonly scenario: Scenario
   readonly thread: string
-  /** Where the tests try only some of the calls: every so-many-th. */
+  /** Where the tests try only some of the calls: every n-th. */
   readonly every: number
   /** So many schedules for each call, and in the tests; without, all within the bound. */
   readonly samples?: readonly [number, number]

@@ -74,7 +74,7 @@ describe('a throw', () => {
     expect(ends).toEqual(['00 false', '10 false', '10 false', '11 false', '11 false', '21 true'])
   })
 
-  it('visits every so-many-th call only, where told so', () => {
+  it('visits every n-th call only, where told so', () => {
     const { ends } = endsOf(plain, { kind: 'throw', from: 1, every: 2 })
     expect(ends).toEqual(['10 false', '11 false', '21 true'])
   })

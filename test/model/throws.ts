@@ -11,7 +11,7 @@ import { type Deaths, sum } from './kill.ts'
 import { type Fault, faultsOf, type Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 
-/** How the exceptions come; `every`: only every so-many-th call, beginning with `from`. */
+/** How the exceptions come; `every`: only every n-th call, beginning with `from`. */
 export interface Throws extends Pick<Fault, 'kind' | 'calls'> {
   readonly from?: number
   readonly every?: number

@@ -39,7 +39,7 @@ export function turnScenarios(lib: Library): readonly Scenario<World>[] {
   return [
     ...COMBOS.filter((each) => each.turn).flatMap((combo) => inTurns(lib, combo)),
     ...blocking(lib, comboOf('default, turn')),
-    naps(lib, comboOf('default, turn')),
+    sleeps(lib, comboOf('default, turn')),
   ]
 }
 
@@ -208,8 +208,8 @@ function blocking(lib: Library, combo: Combo): Scenario<World>[] {
   ]
 }
 
-/** [I] The reader naps in the middle of publishing, for more than half the circle. */
-function naps(lib: Library, combo: Combo): Scenario<World> {
+/** [I] The reader sleeps in the middle of publishing, for more than half the circle. */
+function sleeps(lib: Library, combo: Combo): Scenario<World> {
   const member = memberOf(lib, combo)
   const reader = member('reader', (worker) => {
     worker.smr.read(() => look(worker.memory))
@@ -220,7 +220,7 @@ function naps(lib: Library, combo: Combo): Scenario<World> {
     for (let i = 0; i < HALF; i++) worker.smr.poll(worker.smr.advance())
     replace(worker, combo)
   })
-  return scene(lib, combo, 'a reader naps in enter for half the circle', [reader, writer], {
+  return scene(lib, combo, 'a reader sleeps in enter for half the circle', [reader, writer], {
     setup: (memory) => build(lib, memory, combo, WIDE),
     rules: { bound: 3 },
   })

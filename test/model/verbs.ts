@@ -15,7 +15,7 @@ export const CAS = 4
 export const OR = 5
 export const AND = 6
 export const PAUSE = 7
-export const NAP = 8
+export const SLEEP = 8
 export const WAIT = 9
 export const NOTIFY = 10
 export const LOOK = 11
@@ -44,7 +44,7 @@ export const FAULT = 29
 export const CAUGHT = 30
 
 const NAMES =
-  'load store add swap cas or and pause nap wait notify look poke fill pokeFloat pokeByte writeBytes tally peek peekFloat peekByte readBytes tallied racy peek now choose event begin end fault caught'.split(
+  'load store add swap cas or and pause sleep wait notify look poke fill pokeFloat pokeByte writeBytes tally peek peekFloat peekByte readBytes tallied peekRacy now choose event begin end fault caught'.split(
     ' ',
   )
 

@@ -1,7 +1,7 @@
 /**
  * Who can run, who spins, who sleeps, and how time passes when nobody can run.
  *
- * Breathing is fair. A thread that pauses although nothing has changed since its last spin would
+ * Spinning is fair. A thread that pauses although nothing has changed since its last spin would
  * only find what it found before, so it runs again when somebody has changed a word: a spin loop has
  * as many iterations as the others make changes. Sleepers on a word wake by `notify`, the first
  * first.
@@ -27,7 +27,7 @@ const NOWHERE = -1
 export type Surprise = () => void
 
 export class Waiting {
-  /** Who can run, and who is breathing: one bit per thread. */
+  /** Who can run, and who is spinning: one bit per thread. */
   ready = 0
   paused = 0
   /** Milliseconds. */
@@ -171,6 +171,6 @@ export class Waiting {
 function plight(t: ModelThread): string {
   if (t.status === WAITING && t.waitsAt === NOWHERE) return `${t.name} is held up`
   if (t.status === WAITING) return `${t.name} sleeps on word ${t.waitsAt}`
-  if (t.status === PAUSED) return `${t.name} naps for ever`
+  if (t.status === PAUSED) return `${t.name} sleeps for ever`
   return `${t.name} has not begun, since the thread it comes after has not ended`
 }

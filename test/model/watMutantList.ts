@@ -101,11 +101,11 @@ export const WAT_TRIALS: readonly WatTrial[] = [
   ]),
   inHas('has against replace', '[R1] publishes nothing', [[HAS_PUBLISH, '']]),
   inHas('has against replace', '[R1] publishes plainly', [plain(HAS_PUBLISH)]),
-  inHas('has naps for half the circle', '[I] NEAR is ignored', [
+  inHas('has sleeps for half the circle', '[I] NEAR is ignored', [
     ['(i32.const 0x20000000)', '(i32.const -1)'],
   ]),
-  inHas('has naps for half the circle', '[I] measures by the sign', [['i32.gt_u', 'i32.gt_s']]),
-  inHas('has naps for half the circle', '[R1] no second load of the hand', [
+  inHas('has sleeps for half the circle', '[I] measures by the sign', [['i32.gt_u', 'i32.gt_s']]),
+  inHas('has sleeps for half the circle', '[R1] no second load of the hand', [
     [HAS_MOVED, '(i32.const 0)'],
   ]),
   inHas('has against replace', '[R1] the second load of the hand is plain', [plain(HAS_MOVED)]),

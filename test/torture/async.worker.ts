@@ -40,8 +40,8 @@ let open = 0
 let most = 0
 let looks = 0
 
-/** In a section of its own: one record, looked at after each of some naps, and after `stay`. */
-async function visit(naps: readonly number[], stay?: Promise<void>): Promise<void> {
+/** In a section of its own: one record, looked at after each of some sleeps, and after `stay`. */
+async function visit(sleeps: readonly number[], stay?: Promise<void>): Promise<void> {
   most = Math.max(most, ++open)
   const item = Atomics.load(words, table + random.below(slots)) as Item
   const found = generationOf(words, item)
@@ -51,7 +51,7 @@ async function visit(naps: readonly number[], stay?: Promise<void>): Promise<voi
     member.violation(`item ${item}: generation ${found}, then ${generationOf(words, item)}`)
   }
   look()
-  for (const ms of naps) {
+  for (const ms of sleeps) {
     await sleep(ms)
     look()
   }

@@ -3,7 +3,7 @@
  * call, and meet again; then one of them takes the keys out. What they called, when and what they
  * were answered is judged by the test. Now and then one of them resizes the table meanwhile.
  *
- * Calls are short and processors few, so calls would hardly ever meet: hence the naps, between the
+ * Calls are short and processors few, so calls would hardly ever meet: hence the sleeps, between the
  * first ticket and the call, in the middle of a lookup, and, by way of `ctor`, in the middle of a set.
  */
 

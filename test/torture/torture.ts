@@ -58,7 +58,7 @@ export interface Run {
  * The giant steps of CONFIGS go round in 64: one poller that sleeps for a moment in the middle of its
  * scan may find the read hand where it was, once round, and move it past a reader (src/smr/clock.ts
  * [S3] names the assumption). So where two can poll, steps are smaller: still round several times a
- * second, but never within one nap.
+ * second, but never within one sleep.
  */
 export function honestRuns(pollers: (threads: number) => number): Run[] {
   return CONFIGS.flatMap((ordinary, i) =>

@@ -128,14 +128,14 @@ it.each(['drain', 'all', 'destroy'] as const)(
     const items = allocMany(a, 9)
     b.smr.enter()
     freeMany(a, items)
-    let naps = 0
+    let sleeps = 0
     vi.spyOn(memory, 'sleep').mockImplementation(() => {
       expect(locks.map((at) => memory.load(at))).toEqual(locks.map(() => 0))
-      if (++naps === 3) b.smr.exit()
+      if (++sleeps === 3) b.smr.exit()
     })
     if (way === 'destroy') a.zone.destroy()
     else expect(a.zone.reclaim(way).released).toBe(way === 'all' ? 10 : 9)
-    expect(naps).toBe(3)
+    expect(sleeps).toBe(3)
   },
 )
 

@@ -105,7 +105,7 @@ describe('forward', () => {
   })
 })
 
-it('the hands stay a quarter of the circle apart: half of it is left for writers and naps', () => {
+it('the hands stay a quarter of the circle apart: half of it is left for writers and sleeps', () => {
   expect(MAX_DELTA).toBe(2 ** 32 / 4)
   expect(INVALID).toBe(0)
 })

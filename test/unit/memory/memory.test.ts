@@ -173,7 +173,7 @@ describe('patience', () => {
     expect(performance.now() - begun).toBeGreaterThan(25)
   })
 
-  it('nap sleeps for its time, and notify on arena words does not end it', () => {
+  it('sleep sleeps for its time, and notify on arena words does not end it', () => {
     const memory = make()
     const begun = performance.now()
     memory.sleep(30)

@@ -86,7 +86,7 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
     expect([clock.rd(), clock.wr()]).toEqual([later, first])
   })
 
-  it('[S3] a poller that napped does not forward it from where it once was', () => {
+  it('[S3] a poller that slept does not forward it from where it once was', () => {
     const { clock } = make(first, step)
     const now = seq(first + 3 * step)
     clock.forwardRead(seq(first), now)
@@ -105,11 +105,11 @@ const AT = 32
 /** Writes down what it is asked, and lets the hand move by so much in each store. */
 class Watched extends Memory {
   readonly said: string[] = []
-  private readonly naps: number[]
+  private readonly delays: number[]
 
-  constructor(first: number, naps: readonly number[]) {
+  constructor(first: number, delays: readonly number[]) {
     super(new SharedArrayBuffer(4096))
-    this.naps = [...naps]
+    this.delays = [...delays]
     this.words[HAND] = first
   }
 
@@ -120,7 +120,7 @@ class Watched extends Memory {
 
   override store(at: number, value: number): void {
     this.said.push(at === AT ? 'store' : `store ${at}`)
-    super.add(HAND, this.naps.shift() ?? 0)
+    super.add(HAND, this.delays.shift() ?? 0)
     super.store(at, value)
   }
 }
@@ -149,7 +149,7 @@ describe.each(CONFIGS)('publish, sequences $name', ({ sequence: { first, step } 
     ['half of it', 2 ** 31],
     ['more than half: a step back, by its sign', 2 ** 31 + 2 ** 29],
     ['nearly all of it', 2 ** 32 - 2],
-  ])('[I] publishes again after a nap of %s', (_, move) => {
+  ])('[I] publishes again after a sleep of %s', (_, move) => {
     const memory = new Watched(first, [move])
     const seq = publish(memory, HAND, AT)
     expect(seq).toBe(show(memory, HAND))
@@ -157,7 +157,7 @@ describe.each(CONFIGS)('publish, sequences $name', ({ sequence: { first, step } 
     expect(memory.said).toEqual(['load wr', 'store', 'load wr', 'store', 'load wr'])
   })
 
-  it('[I] and after a nap in that as well, as often as it takes', () => {
+  it('[I] and after a sleep in that as well, as often as it takes', () => {
     const memory = new Watched(first, [2 ** 30, 2 ** 31, 2 ** 30, step])
     const seq = publish(memory, HAND, AT)
     expect(show(memory, AT)).toBe(seq)

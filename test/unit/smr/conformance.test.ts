@@ -179,7 +179,7 @@ describe.each(ALL_CASES)('$name', (each) => {
   })
 
   describe('a poll', () => {
-    it('never waits: it neither naps nor spins nor sleeps', () => {
+    it('never waits: it neither sleeps nor spins nor sleeps', () => {
       y.enter()
       const { memory } = stage.workers[0].arena
       const spies = (['sleep', 'pause', 'wait'] as const).map((verb) => vi.spyOn(memory, verb))
@@ -401,11 +401,11 @@ describe.each(ALL_CASES)('$name', (each) => {
   })
 
   describe('waiting', () => {
-    /** The reader leaves, and its turn ends, once so many naps have been taken. */
-    function leaveAfter(naps: number): void {
+    /** The reader leaves, and its turn ends, once so many sleeps have been taken. */
+    function leaveAfter(sleeps: number): void {
       let taken = 0
-      stage.onNap = () => {
-        if (++taken !== naps) return
+      stage.onSleep = () => {
+        if (++taken !== sleeps) return
         y.exit()
         reader.endTurn()
       }
@@ -530,7 +530,7 @@ describe.each(ALL_CASES)('$name', (each) => {
       const mine = reader.arena.smr('open').advance()
       let met = false
       let held = false
-      stage.onNap = () => {
+      stage.onSleep = () => {
         stage.tick(GRACE)
         reader.arena.smr('other').commit(goal)
         met ||= reader.arena.smr('other').poll(goal)

@@ -106,9 +106,9 @@ describe.each(CASES)('$name', (each) => {
     stage.tick(GRACE)
     expect(zone.reclaim('drain', { timeoutMs: 20 }).remaining).toBeGreaterThanOrEqual(items.length)
     expect(seen.size).toBe(0)
-    let naps = 0
-    stage.onNap = () => {
-      if (++naps !== 5) return
+    let sleeps = 0
+    stage.onSleep = () => {
+      if (++sleeps !== 5) return
       reader.smr.exit()
       reader.endTurn()
     }
@@ -158,13 +158,13 @@ describe.each(CASES)('$name', (each) => {
     reader.smr.read(() => {})
     reader.smr.enter()
     exhausted(() => writer.smr.destroy({ timeoutMs: 20 }))
-    let naps = 0
-    stage.onNap = () => {
-      if (++naps === 3) reader.smr.exit()
-      if (++naps === 6) reader.endTurn()
+    let sleeps = 0
+    stage.onSleep = () => {
+      if (++sleeps === 3) reader.smr.exit()
+      if (++sleeps === 6) reader.endTurn()
     }
     writer.smr.destroy({ timeoutMs: 1000 })
-    expect(naps).toBeGreaterThanOrEqual(3)
+    expect(sleeps).toBeGreaterThanOrEqual(3)
   })
 
   it('a worker that detaches leaves its frees to the others, and nothing published', () => {

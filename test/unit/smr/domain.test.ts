@@ -29,14 +29,14 @@ describe.each(CONFIGS)('$name', (config) => {
     hands = new Hands(x)
   })
 
-  /** A clock that moves only while `arena`'s worker naps. Returns how long that was. */
-  function napping(arena: Arena, onNap: () => void = () => {}): () => number {
+  /** A clock that moves only while `arena`'s worker sleeps. Returns how long that was. */
+  function sleeping(arena: Arena, onSleep: () => void = () => {}): () => number {
     const begun = arena.memory.now()
     let time = begun
     vi.spyOn(arena.memory, 'now').mockImplementation(() => time)
     vi.spyOn(arena.memory, 'sleep').mockImplementation((ms) => {
       time += ms
-      onNap()
+      onSleep()
     })
     return () => time - begun
   }
@@ -262,7 +262,7 @@ describe.each(CONFIGS)('$name', (config) => {
     )
   })
 
-  describe('a worker that napped inside enter', () => {
+  describe('a worker that slept inside enter', () => {
     it('[I] [S2] may publish behind the read hand: new goals wait for it, and nothing moves back', () => {
       const old = hands.wr
       const met = [x.advance(), x.advance(), x.advance()].at(-1) as Goal
@@ -279,7 +279,7 @@ describe.each(CONFIGS)('$name', (config) => {
       expect(x.poll(goal)).toBe(true)
     })
 
-    /** y's worker naps in its next `naps` stores of its word, while the write hand moves. */
+    /** y's worker sleeps in its next `sleeps` stores of its word, while the write hand moves. */
     function sleep(moves: readonly number[]): void {
       const left = [...moves]
       const { store } = b.memory
@@ -307,7 +307,7 @@ describe.each(CONFIGS)('$name', (config) => {
       expect(hands.seq(1)).toBe(hands.wr)
     })
 
-    it('that naps again while it publishes again publishes once more', () => {
+    it('that sleeps again while it publishes again publishes once more', () => {
       sleep([2 ** 30, 2 ** 30, 2 ** 31])
       y.enter()
       expect(hands.seq(1)).toBe(hands.wr)
@@ -323,7 +323,7 @@ describe.each(CONFIGS)('$name', (config) => {
         y.enter()
         z.enter()
         const goal = x.advance()
-        const slept = napping(a)
+        const slept = sleeping(a)
         const error = exhausted(() => x[verb](wild(verb === 'wait' ? goal : undefined)))
         expect(error.message).toMatch(
           new RegExp(
@@ -349,7 +349,7 @@ describe.each(CONFIGS)('$name', (config) => {
     }
 
     it('an advance at the limit does not block, does not move the hand, and is counted', () => {
-      const slept = napping(a)
+      const slept = sleeping(a)
       const { reached, deferred } = overrun()
       const limit = reached.at(-1) as Goal
       expect(hands.wr).toBe(limit)

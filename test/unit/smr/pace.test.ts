@@ -240,7 +240,7 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
       expect(moved()).toBe(1)
     })
 
-    it('who naps after winning a tick, while others move the hand, loses it: nothing piles up', () => {
+    it('who sleeps after winning a tick, while others move the hand, loses it: nothing piles up', () => {
       const { counted, memory, moved, paces, time } = make('lazy', 2)
       const [one, two] = paces as [Pace, Pace]
       const { cas } = memory
@@ -257,7 +257,7 @@ describe.each(CONFIGS)('$name', ({ sequence: { first, step } }) => {
       expect([counted(0), counted(1), moved()]).toEqual([0, 2, 2])
     })
 
-    it('who naps before the tick is his finds it taken', () => {
+    it('who sleeps before the tick is his finds it taken', () => {
       const { counted, memory, moved, paces, time } = make('lazy', 2)
       const [one, two] = paces as [Pace, Pace]
       const { cas } = memory

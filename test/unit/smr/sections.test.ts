@@ -206,12 +206,12 @@ describe.each(TURNS)('$name', (each) => {
     expect((await rejected(Misuse, y.waitAsync(wild(2)))).message).toMatch(/is no goal/)
   })
 
-  it('[I] a nap in enter for a quarter of the circle publishes again, what the hand shows now', () => {
+  it('[I] a sleep in enter for a quarter of the circle publishes again, what the hand shows now', () => {
     const { memory } = reader.arena
     const { store } = memory
-    let naps = 2
+    let sleeps = 2
     vi.spyOn(memory, 'store').mockImplementation((at, value) => {
-      if (at === hands.seqAt(1) && naps-- > 0) hands.wr = (hands.wr + 2 ** 30) | 0
+      if (at === hands.seqAt(1) && sleeps-- > 0) hands.wr = (hands.wr + 2 ** 30) | 0
       store.call(memory, at, value)
     })
     y.enter()

@@ -149,25 +149,25 @@ describe('a lock that is held', () => {
   })
 
   it('never sleeps past its deadline, nor long without asking whether the owner lives', () => {
-    const naps: number[] = []
+    const sleeps: number[] = []
     b.memory.wait = (_at, _value, ms) => {
-      naps.push(ms)
-      if (naps.length === 3) bury(a)
+      sleeps.push(ms)
+      if (sleeps.length === 3) bury(a)
     }
     expect(locks(b).lock(at, 'it', 10_000)).toBe('owner-died')
-    expect(Math.max(...naps)).toBeLessThanOrEqual(20)
+    expect(Math.max(...sleeps)).toBeLessThanOrEqual(20)
     locks(b).unlock(at)
 
     locks(c).lock(at, 'it')
-    naps.length = 0
+    sleeps.length = 0
     let time = b.memory.now()
     vi.spyOn(b.memory, 'now').mockImplementation(() => time)
     b.memory.wait = (_at, _value, ms) => {
-      naps.push(ms)
+      sleeps.push(ms)
       time += ms
     }
     exhausted(() => locks(b).lock(at, 'it', 50))
-    expect(naps.map(Math.round)).toEqual([20, 20, 10])
+    expect(sleeps.map(Math.round)).toEqual([20, 20, 10])
   })
 
   it('is refused when it has been waited for so long, though the clock stands still', () => {

@@ -1,5 +1,5 @@
 /**
- * Waiting: always bounded, the last look after the last nap, and the async twin leaves the event
+ * Waiting: always bounded, the last look after the last sleep, and the async twin leaves the event
  * loop to others.
  */
 
@@ -11,17 +11,17 @@ import { misuse, rejected, wild } from '../../helpers/refusals.ts'
 
 const make = (): Memory => new Memory(new SharedArrayBuffer(64))
 
-/** A memory whose clock moves only when it naps, so that waits take no time and lie in order. */
-function patient(): { memory: Memory; naps: number[] } {
+/** A memory whose clock moves only when it sleeps, so that waits take no time and lie in order. */
+function patient(): { memory: Memory; sleeps: number[] } {
   const memory = make()
-  const naps: number[] = []
+  const sleeps: number[] = []
   let time = 1000
   vi.spyOn(memory, 'now').mockImplementation(() => time)
   vi.spyOn(memory, 'sleep').mockImplementation((ms) => {
-    naps.push(ms)
+    sleeps.push(ms)
     time += ms
   })
-  return { memory, naps }
+  return { memory, sleeps }
 }
 
 describe('timeoutOf', () => {
@@ -47,46 +47,46 @@ const awake = (memory: Memory): Sleeper => ({ memory, beforeSleep: () => {} })
 
 describe('until', () => {
   it('asks no more than once when the answer is yes', () => {
-    const { memory, naps } = patient()
+    const { memory, sleeps } = patient()
     const probe = vi.fn(() => true)
     expect(until(awake(memory), 1000, probe)).toBe(true)
-    expect([probe.mock.calls.length, naps.length]).toEqual([1, 0])
+    expect([probe.mock.calls.length, sleeps.length]).toEqual([1, 0])
   })
 
   it('asks exactly once when there is no time', () => {
-    const { memory, naps } = patient()
+    const { memory, sleeps } = patient()
     const probe = vi.fn(() => false)
     expect(until(awake(memory), 0, probe)).toBe(false)
-    expect([probe.mock.calls.length, naps.length]).toEqual([1, 0])
+    expect([probe.mock.calls.length, sleeps.length]).toEqual([1, 0])
   })
 
-  it('spins before it naps: most waits end within microseconds', () => {
-    const { memory, naps } = patient()
+  it('spins before it sleeps: most waits end within microseconds', () => {
+    const { memory, sleeps } = patient()
     const pauses = vi.spyOn(memory, 'pause')
     let asked = 0
     expect(until(awake(memory), 1000, () => ++asked === 20)).toBe(true)
-    expect([pauses.mock.calls.length, naps.length]).toEqual([19, 0])
+    expect([pauses.mock.calls.length, sleeps.length]).toEqual([19, 0])
   })
 
-  it('naps longer and longer up to a limit, and never past the deadline', () => {
-    const { memory, naps } = patient()
+  it('sleeps longer and longer up to a limit, and never past the deadline', () => {
+    const { memory, sleeps } = patient()
     expect(until(awake(memory), 50, () => false)).toBe(false)
-    expect(naps.reduce((sum, ms) => sum + ms, 0)).toBeCloseTo(50)
-    expect(Math.max(...naps)).toBeLessThanOrEqual(2)
-    expect(naps.slice(0, 5)).toEqual([...naps.slice(0, 5)].sort((a, b) => a - b))
+    expect(sleeps.reduce((sum, ms) => sum + ms, 0)).toBeCloseTo(50)
+    expect(Math.max(...sleeps)).toBeLessThanOrEqual(2)
+    expect(sleeps.slice(0, 5)).toEqual([...sleeps.slice(0, 5)].sort((a, b) => a - b))
   })
 
-  it('looks once more after the last nap', () => {
-    const { memory, naps } = patient()
-    const slept = (): number => naps.reduce((sum, ms) => sum + ms, 0)
+  it('looks once more after the last sleep', () => {
+    const { memory, sleeps } = patient()
+    const slept = (): number => sleeps.reduce((sum, ms) => sum + ms, 0)
     expect(until(awake(memory), 10, () => slept() > 9.99)).toBe(true)
   })
 
   it('ends when it has slept for so long, though the clock stands still', () => {
-    const { memory, naps } = patient()
+    const { memory, sleeps } = patient()
     vi.spyOn(memory, 'now').mockImplementation(() => 7)
     expect(until(awake(memory), 50, () => false)).toBe(false)
-    expect(naps.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThanOrEqual(50)
+    expect(sleeps.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThanOrEqual(50)
   })
 
   it('measures its time from the real clock', () => {

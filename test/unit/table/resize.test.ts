@@ -141,15 +141,15 @@ describe.each(CONFIGS)('resize, sequences $name', (config) => {
     fillTable(table, 100)
     theirs.smr.enter()
     table.resize(1000)
-    let naps = 0
+    let sleeps = 0
     skipWaits(arena, () => {
-      naps++
-      if (naps === 3) theirs.smr.exit()
-      if (naps >= 3) theirs.set(account(5, naps)).delete(6)
+      sleeps++
+      if (sleeps === 3) theirs.smr.exit()
+      if (sleeps >= 3) theirs.set(account(5, sleeps)).delete(6)
       else expect(theirs.get(7)).toEqual(account(7))
     })
     table.resize(50)
-    expect(naps).toBe(3)
+    expect(sleeps).toBe(3)
     expect(table.stats()).toMatchObject({ chains: 64, size: 99 })
     expect(table.get(5)).toEqual(account(5, 3))
     expectIntact(table)

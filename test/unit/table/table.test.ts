@@ -83,18 +83,18 @@ describe.each(CONFIGS)('a table, sequences $name', (config) => {
     expect({ sections, most }).toEqual({ sections: 4, most: 64 })
   })
 
-  it('looks again where the worker has napped in opening the section, and closes it', () => {
+  it('looks again where the worker has slept in opening the section, and closes it', () => {
     const { arena, table, theirs } = pair(config)
     fillTable(table, 10)
     const { memory } = arena
-    let naps = 0
+    let sleeps = 0
     memory.lookUpWord = (wrAt, at) => {
-      naps++
+      sleeps++
       memory.store(at, memory.load(wrAt))
       return FAR
     }
     expect([table.has(7), table.has(77)]).toEqual([true, false])
-    expect(naps).toBe(2)
+    expect(sleeps).toBe(2)
     expect(table.smr.entered).toBe(false)
     expect(theirs.smr.poll(theirs.smr.advance())).toBe(true)
   })

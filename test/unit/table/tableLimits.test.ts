@@ -241,15 +241,15 @@ describe.each(CONFIGS)('a table whose stripe is taken, sequences $name', (config
     fillTable(table, 30)
     arena.smr('accounts').enter()
     theirs.resize(64)
-    let naps = 0
-    skipWaits(other, () => naps++)
+    let sleeps = 0
+    skipWaits(other, () => sleeps++)
     const resize = (options?: { timeoutMs: number }) => () => theirs.resize(32, options)
     expect(resize()).toThrow(/have not left after 30000 ms$/)
-    const usual = naps
+    const usual = sleeps
     other.supervise({ threadId: 4711, once: () => {} })
-    naps = 0
+    sleeps = 0
     expect(resize()).toThrow(/have not left after 1000 ms; this thread supervises others/)
-    expect(naps).toBeLessThan(usual)
+    expect(sleeps).toBeLessThan(usual)
     expect(resize({ timeoutMs: 7 })).toThrow(/have not left after 7 ms$/)
     arena.smr('accounts').exit()
     resize()()

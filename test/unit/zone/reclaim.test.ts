@@ -233,18 +233,18 @@ describe.each(CONFIGS)('zones of a slow lazy domain, sequences $name', (config) 
   const TICK = 20_000
   const USUAL = 30_000 + 3 * TICK
 
-  /** Three workers, a zone in which all is freed and sealed, and naps that take half a second. */
+  /** Three workers, a zone in which all is freed and sealed, and sleeps that take half a second. */
   function slow() {
     const options = { clock: 'lazy', sections: 'fenced', tickMs: TICK } as const
     const combo = { name: 'slow', clock: 'lazy', sections: 'fenced', options } as const
     const stage = new Stage({ combo, config })
     const [{ arena, smr }, reader] = stage.workers
     const zone = arena.zone('things', { bytes: 16, smr, bucket: 2 })
-    stage.onNap = () => {
+    stage.onSleep = () => {
       stage.time += 500
     }
     zone.zfreeSmrBatch(zone.zallocSmrBatch(7))
-    /** How long it takes, in whole seconds: the last nap ends up to half a second late. */
+    /** How long it takes, in whole seconds: the last sleep ends up to half a second late. */
     const took = (act: () => void): number => {
       const begun = stage.time
       act()

@@ -1,10 +1,10 @@
 /**
- * Naps on purpose: what a scheduler may do to a worker once in a year, between any two accesses.
+ * A worker is descheduled on purpose, between any two accesses: with real schedulers that is rare.
  *
- * With real threads a nap falls where it falls. Here one worker is stopped before each of its accesses
+ * With real threads the place is up to chance. Here one worker is stopped before each of its accesses
  * to shared memory in turn, and another moves the clock meanwhile: by a step, by half a circle, by
  * more than a circle. The clock has giant steps, of which 64 go around, so every distance is tried.
- * Afterwards an open section must hold back every later goal, and a closed one none. The napper runs
+ * Afterwards an open section must hold back every later goal, and a closed one none. The sleeper runs
  * the TypeScript verbs: between the accesses of one WebAssembly call nobody can be stopped from here.
  */
 
@@ -17,7 +17,7 @@ const VERBS = ['load', 'store', 'add', 'cas'] as const
 const GIANTS = CONFIGS.slice(1)
 
 /** Runs `action`, with `sleep` before its access number `at`. False if it has no such access. */
-function napping(arena: Arena, at: number, blockFor: () => void, action: () => void): boolean {
+function sleeping(arena: Arena, at: number, blockFor: () => void, action: () => void): boolean {
   const { memory } = arena
   let accesses = 0
   for (const verb of VERBS) {
@@ -40,7 +40,7 @@ function napping(arena: Arena, at: number, blockFor: () => void, action: () => v
 interface Cast {
   readonly arena: Arena
   /** Handles of three workers on one domain. */
-  readonly napper: Smr
+  readonly sleeper: Smr
   readonly writer: Smr
   readonly reader: Smr
 }
@@ -48,10 +48,10 @@ interface Cast {
 function cast(config: Config): Cast {
   const { sequence } = config
   const arena = Arena.create({ bytes: 2 ** 18, maxWorkers: 4, sequence, intrinsics: false })
-  const open = (each: Arena): Smr => each.smr('naps')
+  const open = (each: Arena): Smr => each.smr('sleeps')
   const others = [Arena.attach(arena.handle), Arena.attach(arena.handle)]
   const [writer, reader] = others.map(open) as [Smr, Smr]
-  return { arena, napper: open(arena), writer, reader }
+  return { arena, sleeper: open(arena), writer, reader }
 }
 
 /** How many of a few goals issued now are met at once. */
@@ -65,16 +65,16 @@ function steps(writer: Smr, count: number): void {
   for (let i = 0; i < count; i++) writer.synchronize({ timeoutMs: 0 })
 }
 
-describe.each(GIANTS)('a nap, clock $name', (config) => {
+describe.each(GIANTS)('a sleep, clock $name', (config) => {
   it('anywhere in enter, of any length, leaves a section that holds', () => {
-    const { arena, napper, writer } = cast(config)
+    const { arena, sleeper, writer } = cast(config)
     let at = 0
     for (let more = true; more; at++) {
       for (let length = 0; length <= 2 * CIRCLE + 1; length++) {
         const blockFor = (): void => steps(writer, length)
-        more = napping(arena, at, blockFor, () => napper.enter())
+        more = sleeping(arena, at, blockFor, () => sleeper.enter())
         expect([at, length, metAtOnce(writer)]).toEqual([at, length, 0])
-        napper.exit()
+        sleeper.exit()
         expect(writer.synchronize({ timeoutMs: 0 })).toBe(true)
       }
     }
@@ -83,7 +83,7 @@ describe.each(GIANTS)('a nap, clock $name', (config) => {
 
   // Less than a circle: see the assumption in src/smr/clock.ts [S3].
   it('anywhere in synchronize moves the hand past nobody who entered meanwhile', () => {
-    const { arena, napper, reader, writer } = cast(config)
+    const { arena, sleeper, reader, writer } = cast(config)
     let at = 0
     for (let more = true; more; at++) {
       for (let length = 0; length < CIRCLE - 4; length++) {
@@ -91,7 +91,7 @@ describe.each(GIANTS)('a nap, clock $name', (config) => {
           steps(writer, length)
           reader.enter()
         }
-        more = napping(arena, at, blockFor, () => napper.synchronize({ timeoutMs: 0 }))
+        more = sleeping(arena, at, blockFor, () => sleeper.synchronize({ timeoutMs: 0 }))
         if (!more) break
         expect([at, length, metAtOnce(writer)]).toEqual([at, length, 0])
         reader.exit()
