@@ -59,8 +59,7 @@ export class Corruption extends UmaSmrError {
 
 /**
  * A value as text for a message: strings quoted, everything else as it prints. Never throws,
- * although the value is often what is wrong: a revoked proxy, or an object with a getter that
- * throws.
+ * although the value is often what is wrong: a revoked proxy, or a getter that throws.
  */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)

@@ -1,14 +1,14 @@
 /**
- * What a handle shows of itself: one line for `console.log`, a small object for `JSON.stringify`.
+ * How handles are printed: one line for `console.log`, a small object for `JSON.stringify`.
  *
  *     HashTable "cities" { size: 1000, chains: 1024 }
  *
- * A handle that a program prints in passing must neither flood the terminal with the whole arena nor
- * end the program: so it never throws, whatever became of the arena, takes no lock, and changes
- * nothing. `toJSON` says what there is to show, and `[INSPECT]` puts that into a line.
+ * Printing a handle must not print the whole arena, and must not end the program. So it never
+ * throws, even if the arena is gone, takes no lock, and changes nothing. `toJSON` returns the
+ * facts, and `[INSPECT]` makes a line of them.
  */
 
-/** By this name the consoles of Node, Bun and Deno ask an object for its line. */
+/** The method that the consoles of Node, Bun and Deno call to print an object. */
 export const INSPECT: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
 type Fact = string | number | boolean
@@ -20,7 +20,7 @@ export interface Summary {
   readonly [fact: string]: Fact
 }
 
-/** The summary of what still leads somewhere; of what has been closed, or cannot be read, that. */
+/** The summary of a handle; `closed` if it was closed, or its words cannot be read. */
 export function summary(
   kind: string,
   name: string | undefined,

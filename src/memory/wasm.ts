@@ -6,8 +6,7 @@
  * strict content security policy does not.
  *
  * Plain verbs stay in JavaScript: engines inline them, and nothing is faster. A worker has one
- * class
- * of memory, so call sites still see one shape.
+ * class of memory, so call sites still see one shape.
  */
 
 import { Corruption, Misuse, show } from '../base/errors.ts'

@@ -7,8 +7,7 @@
  * that their callers had unlinked.
  *
  * The read hand is forwarded by a CAS whose expected value was read before the scan that justifies
- * it. FreeBSD reads it again, and relies on its critical section; a worker may be descheduled
- * anywhere.
+ * it. FreeBSD reads it again, in a critical section; a worker may be descheduled anywhere.
  */
 
 import { delta, forward, lt, MAX_DELTA, type Seq } from '../base/seq.ts'

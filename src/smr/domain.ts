@@ -120,8 +120,7 @@ export class Smr extends Sections {
 
   /**
    * `call` that is legal inside a section too: its goal is taken after the unlink like any other,
-   * and is not met before the section ends. It is counted at once, so every later barrier waits
-   * for it.
+   * and is not met before the section ends. It counts at once: later barriers wait for it.
    * @internal
    */
   callAnywhere(callback: () => void): void {
@@ -160,8 +159,7 @@ export class Smr extends Sections {
    * Returns a goal: once it is met, no reader can reach what this worker unlinked before the call.
    * The default clock moves the write hand each time, the others less often: see pace.ts. Never
    * blocks. Misuse inside a section. FreeBSD smr_advance(9), except that at the wrap limit (2^30
-   * between the hands) it does not spin: it returns a goal one step ahead, and polls move the
-   * hand.
+   * between the hands) it does not spin: it returns a goal one step ahead, which polls make true.
    */
   advance(): Goal {
     this.assertOutside('advance')

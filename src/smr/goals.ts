@@ -43,7 +43,7 @@ export const URGENT = 1
 const GRACE_TICKS_AT_MOST = 3
 
 export const DEAF =
-  '; this thread supervises others and cannot hear of a death while it blocks: give timeoutMs, or wait between turns'
+  '; this thread supervises others and cannot learn of a death while it blocks: give timeoutMs, or wait between turns'
 
 /** In a checked arena a goal is serial x 2^32 + sequence; serials repeat after 2^20. */
 const SEQUENCES = 2 ** 32

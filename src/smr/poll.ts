@@ -1,6 +1,5 @@
 /**
- * The scan over the readers' words: what have open sections observed? It only loads; no hand
- * moves.
+ * The scan over the readers' words: what have open sections observed? It only loads.
  *
  * The order of the loads is the algorithm: first the read hand, then the write hand, then the bits
  * of attached workers, then each worker's word. So the write hand that bounds the candidate is

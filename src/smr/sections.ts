@@ -88,8 +88,7 @@ export class Sections implements Published, OwnSections {
 
   /**
    * This is the handle that the worker keeps: from now on `check` is called for it. Not for a
-   * second handle of the same worker: that does not know what this one has open, and would close
-   * it.
+   * second handle of the worker: that does not know what this one has open, and would close it.
    * @internal
    */
   keep(): this {
