@@ -1,5 +1,5 @@
 /**
- * Every scenario there is, by group: what run.ts runs, and what the table in the README lists.
+ * Every scenario there is, by group: what run.ts runs and lists.
  *
  * A new file of scenarios exports a list of entries and is added here. An entry is a scenario, with
  * rules of its own where the same scenario is explored in several ways, or together with the thread
