@@ -20,7 +20,8 @@ const ROOT = join(BUILT, '../../..')
 const DIST = join(ROOT, 'dist')
 const FLOORS = join(ROOT, 'test/model/coverage.json')
 /** Where shared memory is changed under somebody's eyes. */
-const PROTOCOLS = /^(?:smr|lists|zone|memory|space|table|arena)\/.*\.js$/
+const PROTOCOLS =
+  /^(?:(?:smr|lists|zone|memory|space|table)\/.*|arena\/(?:arena|reap|sweep|namedLock))\.js$/
 /** Not run by the explorer, by their nature. */
 const OTHERS: readonly string[] = [
   'memory/memory.js', // The model stands in for it.

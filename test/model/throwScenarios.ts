@@ -21,7 +21,7 @@ export interface ThrowScenario {
 }
 
 /**
- * A action in a zone makes hundreds of calls; somebody who waits for time makes a thousand, all alike. The
+ * An action in a zone makes hundreds of calls; somebody who waits for time makes a thousand, all alike. The
  * tests try a dozen.
  */
 const LONG: readonly (readonly [names: RegExp, every: number])[] = [
@@ -30,7 +30,7 @@ const LONG: readonly (readonly [names: RegExp, every: number])[] = [
   [/ending a zone|init and fini|clock, lazy/, 113],
   [/table: (get|iteration)|beside a third in sections/, 1],
   [
-    /table: (insert|replace$|delete|grow$)|domain|attaching|pages|prealloc|detach|beside a third/,
+    /table: (insert|replace$|update|delete|grow$)|domain|attaching|pages|prealloc|detach|beside a third/,
     7,
   ],
   [/table|alloc|free|reclaim|replace|swap|a zone/, 37],

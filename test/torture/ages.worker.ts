@@ -44,7 +44,7 @@ const RECYCLED = 4
 const AGES = 5
 
 const MOST_MEMBERS = 16
-const FULL_NAP_MS = 0.05
+const FULL_SLEEP_MS = 0.05
 
 const member = new Member<Task>()
 const { handle, slots, table, turns } = member.task
@@ -71,7 +71,7 @@ function replace(slot: number): void {
   const item = zone.tryZallocSmr()
   if (item === 0) {
     full++
-    blockFor(FULL_NAP_MS)
+    blockFor(FULL_SLEEP_MS)
     return
   }
   words[item + AGE] = HANDED_OUT

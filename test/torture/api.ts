@@ -149,7 +149,7 @@ function hurry({ memory }: Arena): void {
     now += 200
     return now
   }
-  Object.assign(memory, { now: clock, blockFor: sleep, pause: () => {} })
+  Object.assign(memory, { now: clock, sleep, pause: () => {} })
   Object.assign(memory, { wait: (_at: number, _value: number, ms: number) => sleep(ms) })
 }
 

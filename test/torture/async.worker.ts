@@ -24,7 +24,7 @@ export interface Task {
 
 const SPREAD_MS = 150
 const LONGEST_MS = 60
-const FULL_NAP_MS = 0.1
+const FULL_SLEEP_MS = 0.1
 const ROUND = 64
 
 const member = new Member<Task>()
@@ -107,7 +107,7 @@ async function write(): Promise<void> {
       const item = zone.tryZallocSmr()
       if (item === 0) {
         full++
-        blockFor(FULL_NAP_MS)
+        blockFor(FULL_SLEEP_MS)
         break
       }
       writeCanary(words, item, ++generation)

@@ -134,7 +134,7 @@ export function ownClock(arena: Arena): void {
       now += 0.001
       return now
     },
-    blockFor: sleep,
+    sleep,
     wait: (_at: number, _value: number, ms: number) => sleep(ms),
     pause: () => {},
   })

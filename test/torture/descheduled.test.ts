@@ -17,14 +17,14 @@ const VERBS = ['load', 'store', 'add', 'cas'] as const
 const GIANTS = CONFIGS.slice(1)
 
 /** Runs `action`, with `sleep` before its access number `at`. False if it has no such access. */
-function sleeping(arena: Arena, at: number, blockFor: () => void, action: () => void): boolean {
+function sleeping(arena: Arena, at: number, descheduled: () => void, action: () => void): boolean {
   const { memory } = arena
   let accesses = 0
   for (const verb of VERBS) {
     const real = memory[verb].bind(memory) as (...args: number[]) => number
     Object.assign(memory, {
       [verb]: (...args: number[]): number => {
-        if (accesses++ === at) blockFor()
+        if (accesses++ === at) descheduled()
         return real(...args)
       },
     })
@@ -71,8 +71,8 @@ describe.each(GIANTS)('a sleep, clock $name', (config) => {
     let at = 0
     for (let more = true; more; at++) {
       for (let length = 0; length <= 2 * CIRCLE + 1; length++) {
-        const blockFor = (): void => steps(writer, length)
-        more = sleeping(arena, at, blockFor, () => sleeper.enter())
+        const descheduled = (): void => steps(writer, length)
+        more = sleeping(arena, at, descheduled, () => sleeper.enter())
         expect([at, length, metAtOnce(writer)]).toEqual([at, length, 0])
         sleeper.exit()
         expect(writer.synchronize({ timeoutMs: 0 })).toBe(true)
@@ -87,11 +87,11 @@ describe.each(GIANTS)('a sleep, clock $name', (config) => {
     let at = 0
     for (let more = true; more; at++) {
       for (let length = 0; length < CIRCLE - 4; length++) {
-        const blockFor = (): void => {
+        const descheduled = (): void => {
           steps(writer, length)
           reader.enter()
         }
-        more = sleeping(arena, at, blockFor, () => sleeper.synchronize({ timeoutMs: 0 }))
+        more = sleeping(arena, at, descheduled, () => sleeper.synchronize({ timeoutMs: 0 }))
         if (!more) break
         expect([at, length, metAtOnce(writer)]).toEqual([at, length, 0])
         reader.exit()

@@ -33,7 +33,7 @@ async function graces(run: Run): Promise<Outcome> {
     const task: Task = { handle: arena.handle, sabotage, turns, pairs, own }
     return { role: own === undefined ? 'reader' : 'writer', task }
   })
-  const outcome = await torture('grace-period', run, members)
+  const outcome = await torture('gracePeriod', run, members)
   tell('grace period', run, outcome, { advances: smr.stats().advances })
   arena.detach()
   return outcome

@@ -30,7 +30,7 @@ async function graces(run: Run, kind: string): Promise<void> {
     const task: Task = { handle: arena.handle, sabotage, turns, pairs, own, intrinsics }
     return { role: own === undefined ? 'reader' : 'writer', task }
   })
-  const outcome = await torture('grace-period', run, members)
+  const outcome = await torture('gracePeriod', run, members)
   tell(`grace period, ${kind}`, run, outcome, { advances: smr.stats().advances })
   arena.detach()
   expectNoViolations(outcome)

@@ -62,7 +62,7 @@ export type Doings = { readonly [step in Step]?: { reads: number; writes: number
 /** Generations of a member lie so far apart: the rest of one names its owner, and no two share one. */
 const OWNERS = 16
 const POCKET = 24
-const FULL_NAP_MS = 0.05
+const FULL_SLEEP_MS = 0.05
 /** Rounds of traffic between two turns of knobs, and between two looks at the size of buckets. */
 const TURN_ONE_IN = 256
 const OWN_TURN_ONE_IN = 16
@@ -121,7 +121,7 @@ function create(): Item {
   const item = zone.tryZallocSmr()
   if (item === 0) {
     full++
-    blockFor(FULL_NAP_MS)
+    blockFor(FULL_SLEEP_MS)
     return item
   }
   allocs++

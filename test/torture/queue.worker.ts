@@ -52,7 +52,7 @@ const MOST_ELEMENTS = 12
 /** A walk that meets more than this runs in a circle. */
 const LONGEST_WALK = 100
 const MOST_MEMBERS = 16
-const FULL_NAP_MS = 0.05
+const FULL_SLEEP_MS = 0.05
 
 const queues = KINDS.map((Kind, i) => new Kind(arena, { head: heads[i] as Item, link }))
 const sources = KINDS.map((Kind) => new Kind(arena, { head: own, link }))
@@ -107,7 +107,7 @@ function fresh(): Item {
   const item = zone.tryZallocSmr()
   if (item === 0) {
     full++
-    blockFor(FULL_NAP_MS)
+    blockFor(FULL_SLEEP_MS)
     return item
   }
   generation = (generation + MOST_MEMBERS) | 0

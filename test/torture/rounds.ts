@@ -65,9 +65,9 @@ export class Barrier {
       return
     }
     for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(words, times) !== before) return
-    while (Atomics.load(words, times) === before) Atomics.wait(words, times, before, NAP_MS)
+    while (Atomics.load(words, times) === before) Atomics.wait(words, times, before, SLEEP_MS)
   }
 }
 
 const SPINS = 2000
-const NAP_MS = 1
+const SLEEP_MS = 1

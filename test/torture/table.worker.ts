@@ -35,7 +35,7 @@ export type Belief = ReadonlyMap<number, number>
 const CAPACITIES = [16, 64, 128, 512]
 const RESIZE_EVERY_MS = 25
 const RESIZE_TIMEOUT_MS = 15_000
-const FULL_NAP_MS = 0.05
+const FULL_SLEEP_MS = 0.05
 
 const member = new Member<Task>()
 const { always, handle, keys, turns, writers } = member.task
@@ -82,7 +82,7 @@ function put(key: number): void {
   } catch (error) {
     if (!(error instanceof Exhausted)) throw error
     full++
-    blockFor(FULL_NAP_MS)
+    blockFor(FULL_SLEEP_MS)
   }
 }
 

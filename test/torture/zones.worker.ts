@@ -31,7 +31,7 @@ export interface Task {
 /** How many items of the plain zone a worker keeps to itself. */
 const POCKET = 12
 const RECLAIM_MS = 5
-const FULL_NAP_MS = 0.05
+const FULL_SLEEP_MS = 0.05
 const MOST_MEMBERS = 16
 
 const member = new Member<Task>()
@@ -70,7 +70,7 @@ function replace(at: number): void {
   const item = shared.tryZallocSmr()
   if (item === 0) {
     full++
-    blockFor(FULL_NAP_MS)
+    blockFor(FULL_SLEEP_MS)
     return
   }
   generation = (generation + MOST_MEMBERS) | 0
