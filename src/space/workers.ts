@@ -92,11 +92,12 @@ export class Workers {
     const { memory, max } = this
     for (let slot = 0; slot < max; slot++) {
       const at = this.address(slot) + WorkerSlot.owner
-      const generation = this.generation(slot)
+      // The owner first. If the CAS succeeds nobody has claimed the slot since this load; so it was
+      // free when the generation was loaded, and stays of this generation until somebody claims it.
+      // Otherwise (the generation first) the owner may be of a later one, and two have the slot.
       const seen = memory.load(at)
+      const generation = this.generation(slot)
       if (!isEven(generation) || isOf(seen, generation)) continue
-      // The expected owner is of an earlier generation, so if the CAS succeeds the generation still
-      // stands.
       const owner = ownerOf(generation, thread)
       claim.workers = this
       claim.generation = generation

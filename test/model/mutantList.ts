@@ -300,6 +300,12 @@ export const TRIALS: readonly Trial[] = [
     'if (false) throw',
   ]),
   byMemory('two attach and detach', [
+    'a slot is claimed: its generation is loaded before its owner',
+    'space/workers',
+    'const seen = memory.load(at); const generation = this.generation(slot);',
+    'const generation = this.generation(slot); const seen = memory.load(at);',
+  ]),
+  byMemory('two attach and detach', [
     'a slot is claimed by a store',
     'space/workers',
     'if (memory.cas(at, seen, owner) !== seen)',
