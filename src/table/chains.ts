@@ -80,7 +80,11 @@ export class Chains {
     this.memory.poke(node + this.behind + NodeWords.hash, hash)
   }
 
-  /** In a section, or with the stripe locked: 0 for no node. */
+  /**
+   * Version of the record at `node`; 0 for no node. In a section, or with the stripe locked. Two cases
+   * for a reader: it loaded the pointer to this node, then the version was written before; or it did
+   * not, then it has no node to ask. Otherwise (written after publication) it could read an old one.
+   */
   versionOf(node: number): number {
     return node === 0 ? 0 : this.memory.peek(node + this.behind + NodeWords.version)
   }

@@ -91,8 +91,8 @@ export class Stripes {
   }
 
   /**
-   * A version that no record of this stripe has had; they repeat after 2^31. The stripe is locked:
-   * after a death in here the next owner goes on from where the word stands.
+   * A version that no record of this stripe has had; they repeat after 2^31. The stripe is locked, so
+   * plain accesses do. After a death or an exception here a version is skipped, and none is used twice.
    */
   nextVersion(index: number): number {
     const { memory } = this.space

@@ -298,8 +298,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * `set` for each of these records, in their order. All are looked at first: for one that does not fit,
-   * Misuse, and nothing has changed. Exhausted says how many are `set`. Blocks as `set`; Misuse inside a
+   * `set` for each of these records, in their order. All are checked first: Misuse if one does not fit, and
+   * nothing has changed. Exhausted says how many are `set`. Blocks as `set`; Misuse inside a
    * section.
    */
   setMany(records: readonly Readonly<Values<F>>[]): this {
@@ -375,8 +375,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   /**
    * The record with this key; if there is none, the one that `make` returns, which is put. `make` runs
-   * only then, outside of every lock, and perhaps in vain: of several workers that make one at once,
-   * one puts its own, and all return that. Blocks and throws as `update`; Misuse inside a section.
+   * only then, outside of every lock. If several workers make one at the same time, one of them is put
+   * and all return that one. Blocks and throws as `update`; Misuse inside a section.
    */
   getOrInsert(key: ValueOf<F[N]>, make: () => Readonly<Values<F>>): Readonly<Values<F>> {
     if (typeof make !== 'function') throw noFunction('table.getOrInsert', make)
@@ -425,8 +425,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   /**
    * `delete`, if `fn` says so of the record in place. It runs in a section, as in `read`, and again if
-   * another worker has written this key meanwhile. Whether a record was taken out: the very one that
-   * `fn` was right about. Blocks and throws as `update`; Misuse inside a section.
+   * another worker has written this key meanwhile. Returns whether a record was removed: only the one
+   * that `fn` has seen. Blocks and throws as `update`; Misuse inside a section.
    */
   deleteIf(key: ValueOf<F[N]>, fn: (item: Item) => boolean): boolean {
     if (typeof fn !== 'function') throw noFunction('table.deleteIf', fn)
@@ -443,7 +443,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * Takes out every record that is there from beginning to end; of those that others put meanwhile,
+   * Removes every record that is there during the whole call; of those that others put meanwhile,
    * some. One `delete` each: blocks and throws as that, and then some are gone; Misuse inside a section.
    */
   clear(): void {

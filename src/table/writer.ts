@@ -6,14 +6,15 @@
  *   take      lock, unlink, unlock, free
  *
  * Each can be made to depend on the version of the record that is there: a word behind it that no
- * other record of the same key has had (they repeat after 2^31 writes to a stripe). Whoever has read
- * a record in a section, and its version with it, knows under the lock whether it is still the one.
+ * other record of the same key has had (they repeat after 2^31 writes to a stripe). A caller reads a
+ * record and its version in a section; under the lock it learns whether the record is still the same.
  * Two cases: the version under the lock is the same, then it is that very record, for it is written
  * before a record is published and a record never changes; or it is not, then somebody has written
  * this key since, nothing is changed and the caller reads again. Otherwise (by the address alone) a
  * record could have been freed, and another of the same key put where it lay.
  *
- * Nobody's code but ours runs while a stripe is locked.
+ * No code of the user runs while a stripe is locked. A worker that dies after any step here leaves
+ * the old chain or the new one, and at most one item that nobody reaches; see stripes.ts.
  */
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
@@ -43,7 +44,7 @@ export class Writer<F extends Fields, V> {
   private readonly stripes: Stripes
   private readonly smr: Smr
   private readonly zone: Zone
-  /** The verb that writes, for what it may have to say. */
+  /** The verb of the table that writes now: errors name it. */
   private verb = ''
   /**
    * The item that a write has made and not yet linked, and the record that it has unlinked and not
@@ -264,8 +265,9 @@ const SLEEP_MS = 0.05
 const MOST_SLEEPS = 20
 
 /**
- * How often a write tries again that others have overtaken: each time one of them has written, so the
- * table gets on. After some times it sleeps in between, each worker for another while.
+ * Bounds how often a write tries again when other workers have written the same key first. Each lost
+ * try means that another write has succeeded. After some tries it sleeps in between; how long depends
+ * on the slot, so that workers do not meet again.
  */
 export class Race {
   private readonly parts: TableParts
@@ -278,7 +280,7 @@ export class Race {
     this.verb = verb
   }
 
-  /** Before the next try. Throws Exhausted when the time is over that a write waits for a lock. */
+  /** Before the next try. Throws Exhausted after as long as a write waits for a lock. */
   again(): void {
     const { arena, name } = this.parts
     const { memory, space } = arena
