@@ -24,7 +24,7 @@ import { mix, SEED } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import { BYTES_PER_WORD } from '../memory/units.ts'
 import { type FieldType, refuse, WORD } from './field.ts'
-import { headBytes, pointAt, readLength, sameText, utf8Size } from './text.ts'
+import { headBytes, pointAt, readLength, sameText, utf8Length, utf8Size } from './text.ts'
 import { highWord, lowWord } from './types.ts'
 
 export { mix } from '../memory/compound.ts'
@@ -39,7 +39,10 @@ export interface Key<T = unknown> {
   readonly field: string
   /** Whether the key is one word: then its hash is one to one. */
   readonly isWord: boolean
-  /** @throws Misuse, for `call`, unless the field can hold `value`. */
+  /**
+   * @throws Misuse, for `call`, unless `value` is of the type of the field, and any record could have
+   * it; text that is only too long is accepted.
+   */
   check(call: string, value: unknown): void
   /**
    * The first step of a lookup: `check` and, for keys of more than a word, `hash`, in one pass.
@@ -256,6 +259,11 @@ class TextKey extends FieldKey implements Key<string> {
     if (seen >= ASCII_END) return this.aimAnyway(call, value)
     this.bytes = lead + length
     return mix(h)
+  }
+
+  /** Text that is too long is no bad key: no record has it. */
+  override check(call: string, value: unknown): void {
+    if (typeof value !== 'string' || utf8Length(value) < 0) super.check(call, value)
   }
 
   private aimAnyway(call: string, value: string): number {

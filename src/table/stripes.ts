@@ -17,9 +17,9 @@ import type { Taken } from '../space/lock.ts'
 import type { Space } from '../space/space.ts'
 import { DEFAULT_TIMEOUT_MS } from '../space/wait.ts'
 import { bitsOf, type Chains } from './chains.ts'
+import { MOST_VERSIONS } from './version.ts'
 
 const HASH_BITS = 32
-export const MOST_VERSIONS = 2 ** 31 - 1
 
 export class Stripes {
   /** How many there are: 2^bits. */

@@ -21,64 +21,39 @@
 
 import type { Arena } from '../arena/arena.ts'
 import { type Item, NULL_ITEM } from '../base/brands.ts'
-import {
-  assertObject,
-  Exhausted,
-  integer,
-  Misuse,
-  noFunction,
-  onlyOptions,
-  show,
-} from '../base/errors.ts'
+import { Misuse, noFunction, show } from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { ENDLESS as IMPORTED_ENDLESS } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record/record.ts'
-import type { Smr } from '../smr/domain.ts'
 import type { WaitOptions } from '../space/wait.ts'
-import type { Zone } from '../zone/zone.ts'
 import { type Chains, sizeOf } from './chains.ts'
 import { bitsFor, createTable, openTable, type TableOptions } from './open.ts'
 import type { TableParts } from './parts.ts'
 import { resizeTable } from './resize.ts'
 import { type TableStats, tableStats } from './stats.ts'
-import { MOST_VERSIONS, type Stripes } from './stripes.ts'
+import type { Stripes } from './stripes.ts'
+import { indexOfKey, TableVerbs } from './verbs.ts'
 import { inside, walk } from './walk.ts'
-import { ABSENT, ANY, explained, Race, Writer } from './writer.ts'
+import { explained, Writer } from './writer.ts'
 
 /** The most keys that `getMany` reads in one section. */
 const KEYS_PER_SECTION = 64
 /** A constant of this module costs nothing; an imported one is looked up each time. */
 const ENDLESS = IMPORTED_ENDLESS
 
-/** A copy of a record, and which version of it. */
-interface Seen<R> {
-  readonly record: R | undefined
-  readonly version: number
-}
-
-const NOTHING = { record: undefined, version: ABSENT }
-
 /** A handle of a table, for one worker: `create` it in one worker, `open` it in the others. */
-export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNames<F>> {
-  /** The name that it was created with. */
-  readonly name: string
-  /** Its type of record. */
-  readonly schema: Schema<F>
-  /** The domain whose sections protect lookups. */
-  readonly smr: Smr
-  /** The zone that holds the records. */
-  readonly zone: Zone
+export class HashTable<
+  F extends Fields = Fields,
+  N extends KeyNames<F> = KeyNames<F>,
+> extends TableVerbs<F, N> {
   /** @internal */
   readonly parts: TableParts
-  private readonly arena: Arena
   private readonly memory: Memory
   private readonly chains: Chains
   private readonly stripes: Stripes
   private readonly key: Key<ValueOf<F[N]>>
-  /** Which of the values of a record is the key. */
-  private readonly keyIndex: number
-  private readonly writer: Writer<F, ValueOf<F[N]>>
+  protected readonly writer: Writer<F, ValueOf<F[N]>>
   // Copies of fields of `chains` and `key`, for lookups.
   private readonly chainsAt: number
   private readonly behind: number
@@ -87,18 +62,14 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   private readonly isQuick: boolean
 
   private constructor(parts: TableParts, schema: Schema<F>, key: Key<ValueOf<F[N]>>, keyName: N) {
+    const { arena, name, smr, zone } = parts
+    super({ arena, name, schema, smr, zone }, keyName)
     this.parts = parts
-    this.name = parts.name
-    this.schema = schema
-    this.smr = parts.smr
-    this.zone = parts.zone
-    this.arena = parts.arena
     this.memory = parts.arena.memory
     this.chains = parts.chains
     this.stripes = parts.stripes
     this.key = key
-    this.keyIndex = schema.fields.findIndex((place) => place.name === keyName)
-    this.writer = new Writer(parts, schema, key, this.keyIndex)
+    this.writer = new Writer(parts, schema, key, indexOfKey(schema, keyName))
     this.chainsAt = parts.chains.wordAt
     this.behind = parts.chains.behind
     this.isWord = key.isWord
@@ -139,8 +110,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   /**
    * A copy of the record with this key, consistent as one version of it; undefined if there is
-   * none. Takes no lock, never blocks, legal inside a section. Misuse for a key that the field
-   * cannot hold.
+   * none, as for text that is too long for the field. Takes no lock, never blocks, legal inside a
+   * section. Misuse for a key of another type.
    */
   get(key: ValueOf<F[N]>): Values<F> | undefined {
     const aim = this.key.aim('table.get', key)
@@ -157,8 +128,8 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   /**
    * `get` for each of these keys, in their order; many keys share one section, which is cheaper.
-   * Each record is consistent by itself; between two of them others may write. Misuse for a key
-   * that the field cannot hold. Otherwise as `get`.
+   * Each record is consistent by itself; between two of them others may write. Misuse for a key of
+   * another type. Otherwise as `get`.
    */
   getMany(keys: readonly ValueOf<F[N]>[]): (Values<F> | undefined)[] {
     const { smr } = this
@@ -199,10 +170,10 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * Whether there is a record with this key. As `get`. Misuse for a key that the field cannot hold;
-   * never blocks, legal inside a section.
+   * Whether there is a record with this key. As `get`. Misuse for a key of another type; never blocks, legal
+   * inside a section.
    */
-  has(key: ValueOf<F[N]>): boolean {
+  override has(key: ValueOf<F[N]>): boolean {
     const aim = this.key.aim('table.has', key)
     const { smr } = this
     if (this.isQuick && smr.mayEnter) {
@@ -220,7 +191,7 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
 
   /**
    * The record with this key, 0 if there is none. Only inside a section, and valid only there.
-   * Misuse outside one and for a key that the field cannot hold. Never blocks.
+   * Misuse outside one and for a key of another type. Never blocks.
    */
   find(key: ValueOf<F[N]>): Item {
     this.smr.assertEntered()
@@ -237,40 +208,6 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   /**
-   * Copies of all records, in the order of their hashes. Others may write meanwhile: a record that
-   * is there all the time is seen exactly once, also across a resize; one that comes or goes may be
-   * seen or not. Between two steps of the iteration no section is open, except the caller's own.
-   * Misuse when this worker has left. Never blocks; legal inside a section, which must then stay
-   * open until the last step.
-   */
-  entries(): Generator<Values<F>, void, undefined> {
-    return walk(this.parts, (item) => this.schema.read(this.arena, item))
-  }
-
-  /** `entries`. Misuse when this worker has left. Never blocks; legal inside a section, as there. */
-  values(): Generator<Values<F>, void, undefined> {
-    return this.entries()
-  }
-
-  /** `entries`: a table is iterable. Misuse when this worker has left. Never blocks; as there. */
-  [Symbol.iterator](): Generator<Values<F>, void, undefined> {
-    return this.entries()
-  }
-
-  /** The keys of `entries`, without the rest. Misuse, blocking and sections as there. */
-  keys(): Generator<ValueOf<F[N]>, void, undefined> {
-    const name = this.schema.fields[this.keyIndex]?.name as N
-    const keyOf = this.schema.get[name] as (arena: Arena, item: Item) => ValueOf<F[N]>
-    return walk(this.parts, (item) => keyOf(this.arena, item))
-  }
-
-  /** Calls `fn` with a copy of each record, outside of sections but the caller's own. As `entries`. */
-  forEach(fn: (record: Values<F>) => void): void {
-    if (typeof fn !== 'function') throw noFunction('table.forEach', fn)
-    for (const record of this.entries()) fn(record)
-  }
-
-  /**
    * Addresses of all records, for `zone.audit`. Exact only while nobody writes. Misuse when this
    * worker has left. Never blocks; legal inside a section, and useful only there or while nobody
    * frees.
@@ -280,176 +217,6 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
   }
 
   // ---- writers -----------------------------------------------------------------------------
-
-  /**
-   * Puts a record; replaces the one with the same key. Blocks on the lock of its stripe and, only
-   * when there is no memory for a bucket of freed records, until readers leave; for 30 s at most.
-   * Misuse for a record that does not fit the schema, before memory is taken for it, and inside a
-   * section of the table's domain; Exhausted when there is no memory for it. If a lock of the zone
-   * cannot be had to free the replaced record, the next write frees it. When `set` throws, nothing
-   * has changed: what the record refers to is still the caller's, because the destructor runs only
-   * for records that were in the table. The constructor runs when memory is taken, before the
-   * fields are written, and is not undone.
-   */
-  set(object: Readonly<Values<F>>): this {
-    this.writer.begin('set')
-    this.writer.put(this.schema.take('table.set', object), ANY)
-    return this
-  }
-
-  /**
-   * `set` for each of these records, in their order. All are checked first: Misuse if one does not fit, and
-   * nothing has changed. Exhausted says how many are `set`. Blocks as `set`; Misuse inside a
-   * section.
-   */
-  setMany(records: readonly Readonly<Values<F>>[]): this {
-    this.writer.begin('setMany')
-    if (!Array.isArray(records)) {
-      throw new Misuse(`table.setMany: records are ${show(records)}; give an array`, {
-        table: this.name,
-      })
-    }
-    const all = records.map((each: Readonly<Values<F>>) => this.schema.take('table.setMany', each))
-    for (const [i, values] of all.entries()) {
-      try {
-        this.writer.put(values, ANY)
-      } catch (error) {
-        if (!(error instanceof Exhausted)) throw error
-        const { message, facts } = error
-        throw new Exhausted(`${message}; of ${all.length} records ${i} are set`, {
-          ...facts,
-          set: i,
-        })
-      }
-    }
-    return this
-  }
-
-  /**
-   * Puts a record if there is none with its key. False, and nothing has changed, if there is. Blocks
-   * and throws as `set`; Misuse inside a section.
-   */
-  insert(object: Readonly<Values<F>>): boolean {
-    this.writer.begin('insert')
-    const values = this.schema.take('table.insert', object)
-    return !this.has(this.keyIn(values)) && this.writer.put(values, ABSENT)
-  }
-
-  /**
-   * `set`, and a copy of the record that was there before; undefined if there was none. Blocks and
-   * throws as `set`, and as `update` when others write this key all the time; Misuse inside a section.
-   */
-  replace(object: Readonly<Values<F>>): Values<F> | undefined {
-    this.writer.begin('replace')
-    const values = this.schema.take('table.replace', object)
-    for (const race = new Race(this.parts, 'replace'); ; race.again()) {
-      const { record, version } = this.look('replace', this.keyIn(values))
-      if (this.writer.put(values, version)) return record
-    }
-  }
-
-  /**
-   * Changes one record as one step: `fn` is given a copy, or undefined if there is none, and returns the
-   * record to put in its place; undefined deletes it. Returns what `fn` returned. If another worker has
-   * written this key meanwhile, `fn` is called again with what is there now: so it may run more than
-   * once, and should do nothing else. It runs outside of every lock and section. Misuse if it returns a
-   * record of another key. Blocks and throws as `set`; Exhausted, and nothing has changed, if others
-   * were first for as long as a write waits for a lock. Misuse inside a section. What `fn` throws
-   * surfaces, and nothing has changed.
-   */
-  update(
-    key: ValueOf<F[N]>,
-    fn: (old: Values<F> | undefined) => Readonly<Values<F>> | undefined,
-  ): Readonly<Values<F>> | undefined {
-    if (typeof fn !== 'function') throw noFunction('table.update', fn)
-    for (const race = new Race(this.parts, 'update'); ; race.again()) {
-      this.writer.begin('update')
-      const { record, version } = this.look('update', key)
-      const next = fn(record)
-      this.writer.begin('update')
-      if (next === undefined) {
-        if (version === ABSENT || this.writer.take(key, version)) return undefined
-      } else if (this.writer.put(this.valuesFor('update', next, key), version)) return next
-    }
-  }
-
-  /**
-   * The record with this key; if there is none, the one that `make` returns, which is put. `make` runs
-   * only then, outside of every lock. If several workers make one at the same time, one of them is put
-   * and all return that one. Blocks and throws as `update`; Misuse inside a section.
-   */
-  getOrInsert(key: ValueOf<F[N]>, make: () => Readonly<Values<F>>): Readonly<Values<F>> {
-    if (typeof make !== 'function') throw noFunction('table.getOrInsert', make)
-    for (const race = new Race(this.parts, 'getOrInsert'); ; race.again()) {
-      this.writer.begin('getOrInsert')
-      const { record } = this.look('getOrInsert', key)
-      if (record !== undefined) return record
-      const made = make()
-      this.writer.begin('getOrInsert')
-      if (this.writer.put(this.valuesFor('getOrInsert', made, key), ABSENT)) return made
-    }
-  }
-
-  /**
-   * The version of the record with this key, 1 to 2^31 - 1; 0 if there is none. Each write of a key
-   * gives it another; they repeat after 2^31 writes. As `get`: Misuse for a key that the field cannot
-   * hold, never blocks, legal inside a section.
-   */
-  version(key: ValueOf<F[N]>): number {
-    const aim = this.key.aim('table.version', key)
-    return inside(this.parts, () => this.chains.versionOf(this.seek(aim, key)))
-  }
-
-  /**
-   * `set` if the record with its key still has this version; with 0, if there is none. False, and
-   * nothing has changed, if not. Blocks and throws as `set`; Misuse inside a section.
-   */
-  trySet(object: Readonly<Values<F>>, options: { readonly ifVersion: number }): boolean {
-    this.writer.begin('trySet')
-    assertObject('table.trySet', options)
-    onlyOptions('table.trySet', options, ['ifVersion'])
-    const { ifVersion } = options
-    integer('table.trySet', 'ifVersion', ifVersion, ABSENT, MOST_VERSIONS)
-    return this.writer.put(this.schema.take('table.trySet', object), ifVersion)
-  }
-
-  /**
-   * Removes the record with this key. Returns whether there was one. Blocks and throws as `set`.
-   * Misuse for a key that the field cannot hold, and inside a section of the domain.
-   */
-  delete(key: ValueOf<F[N]>): boolean {
-    this.writer.begin('delete')
-    this.key.check('table.delete', key)
-    return this.writer.take(key, ANY)
-  }
-
-  /**
-   * `delete`, if `fn` says so of the record in place. It runs in a section, as in `read`, and again if
-   * another worker has written this key meanwhile. Returns whether a record was removed: only the one
-   * that `fn` has seen. Blocks and throws as `update`; Misuse inside a section.
-   */
-  deleteIf(key: ValueOf<F[N]>, fn: (item: Item) => boolean): boolean {
-    if (typeof fn !== 'function') throw noFunction('table.deleteIf', fn)
-    for (const race = new Race(this.parts, 'deleteIf'); ; race.again()) {
-      this.writer.begin('deleteIf')
-      const aim = this.key.aim('table.deleteIf', key)
-      const version = this.smr.read(() => {
-        const item = this.seek(aim, key)
-        return item !== 0 && this.smr.rejectPromise(fn(item)) ? this.chains.versionOf(item) : ABSENT
-      })
-      if (version === ABSENT) return false
-      if (this.writer.take(key, version)) return true
-    }
-  }
-
-  /**
-   * Removes every record that is there during the whole call; of those that others put meanwhile,
-   * some. One `delete` each: blocks and throws as that, and then some are gone; Misuse inside a section.
-   */
-  clear(): void {
-    this.writer.begin('clear')
-    for (const key of this.keys()) this.writer.take(key, ANY)
-  }
 
   /**
    * Resizes the table for `capacity` records. Readers go on meanwhile, writers wait. Blocks until
@@ -505,6 +272,22 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     }
   }
 
+  protected override check(verb: string, key: ValueOf<F[N]>): void {
+    this.key.check(`table.${verb}`, key)
+  }
+
+  protected override locate(verb: string, key: ValueOf<F[N]>): Item {
+    return this.seek(this.key.aim(`table.${verb}`, key), key)
+  }
+
+  protected override versionOf(item: Item): number {
+    return this.chains.versionOf(item)
+  }
+
+  protected override each<T>(read: (item: Item) => T): Generator<T, void, undefined> {
+    return walk(this.parts, read)
+  }
+
   private hasSlowly(aim: number, key: ValueOf<F[N]>): boolean {
     const { smr } = this
     smr.enterInCall()
@@ -513,39 +296,6 @@ export class HashTable<F extends Fields = Fields, N extends KeyNames<F> = KeyNam
     } finally {
       smr.exit()
     }
-  }
-
-  /** A copy of the record with this key, and its version. Outside of sections. */
-  private look(verb: string, key: ValueOf<F[N]>): Seen<Values<F>> {
-    const aim = this.key.aim(`table.${verb}`, key)
-    const { smr } = this
-    smr.enterInCall()
-    try {
-      const item = this.seek(aim, key)
-      if (item === 0) return NOTHING
-      return { record: this.schema.read(this.arena, item), version: this.chains.versionOf(item) }
-    } finally {
-      smr.exit()
-    }
-  }
-
-  /** The values of a record that must have this key. */
-  private valuesFor(
-    verb: string,
-    object: Readonly<Values<F>>,
-    key: ValueOf<F[N]>,
-  ): readonly unknown[] {
-    const values = this.schema.take(`table.${verb}`, object)
-    const other = this.keyIn(values)
-    if (other === key) return values
-    throw new Misuse(
-      `table.${verb}: table ${show(this.name)}: the record for key ${show(key)} has key ${show(other)}`,
-      { table: this.name },
-    )
-  }
-
-  private keyIn(values: readonly unknown[]): ValueOf<F[N]> {
-    return values[this.keyIndex] as ValueOf<F[N]>
   }
 
   /** In a section: `get` for keys `from` to `end`. */

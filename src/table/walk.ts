@@ -26,7 +26,7 @@ export function* walk<T>(
 }
 
 /** Runs `fn` in a section: the caller's, if one is open. */
-export function inside<T>({ smr }: TableParts, fn: () => T): T {
+export function inside<T>({ smr }: Pick<TableParts, 'smr'>, fn: () => T): T {
   return smr.entered ? smr.within(fn) : smr.read(fn)
 }
 

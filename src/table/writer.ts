@@ -18,23 +18,20 @@
  */
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
-import { Corruption, Exhausted, Misuse, show } from '../base/errors.ts'
+import { Corruption, Misuse, show } from '../base/errors.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Fields, Key, Schema } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
 import { isTimeOut } from '../space/lock.ts'
-import { Deadline } from '../space/wait.ts'
 import type { Zone } from '../zone/zone.ts'
 import type { Chains } from './chains.ts'
 import type { TableParts } from './parts.ts'
 import type { Stripes } from './stripes.ts'
+import type { RecordWriter } from './verbs.ts'
+import { ANY } from './version.ts'
 import { inside } from './walk.ts'
 
-/** What a write may expect instead of a version: whatever is there; nothing. */
-export const ANY: number = -1
-export const ABSENT = 0
-
-export class Writer<F extends Fields, V> {
+export class Writer<F extends Fields, V> implements RecordWriter<V> {
   private readonly parts: TableParts
   private readonly schema: Schema<F>
   private readonly key: Key<V>
@@ -257,49 +254,6 @@ export class Writer<F extends Fields, V> {
     if (this.replaced !== replaced) return // A hook has called, and that call did it.
     zone.zfreeSmrAgain(replaced)
     this.replaced = NULL_ITEM
-  }
-}
-
-const AT_ONCE = 8
-const SLEEP_MS = 0.05
-const MOST_SLEEPS = 20
-
-/**
- * Bounds how often a write tries again when other workers have written the same key first. Each lost
- * try means that another write has succeeded. After some tries it sleeps in between; how long depends
- * on the slot, so that workers do not meet again.
- */
-export class Race {
-  private readonly parts: TableParts
-  private readonly verb: string
-  private deadline: Deadline | undefined
-  private lost = 0
-
-  constructor(parts: TableParts, verb: string) {
-    this.parts = parts
-    this.verb = verb
-  }
-
-  /** Before the next try. Throws Exhausted after as long as a write waits for a lock. */
-  again(): void {
-    const { arena, name } = this.parts
-    const { memory, space } = arena
-    this.lost++
-    if (this.lost < AT_ONCE) {
-      memory.pause()
-      return
-    }
-    this.deadline ??= new Deadline(memory, space.locks.patienceMs)
-    if (this.deadline.left() <= 0) {
-      throw new Exhausted(
-        `table.${this.verb}: table ${show(name)}: others have changed the record ${this.lost} times meanwhile; nothing has changed`,
-        { table: name, lost: this.lost },
-      )
-    }
-    const ms = SLEEP_MS * (1 + ((this.lost * (space.slot + 1)) % MOST_SLEEPS))
-    space.beforeSleep()
-    memory.sleep(ms)
-    this.deadline.sleeping(memory.sleeps ? ms : 0)
   }
 }
 

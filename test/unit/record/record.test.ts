@@ -656,11 +656,12 @@ describe('keys', () => {
     expect(text.type).toBe('utf8')
     expect(text.field).toBe('t')
     keys.u.check('table.get', 7)
-    text.check('table.get', 'x'.repeat(255))
+    for (const long of ['x'.repeat(255), 'x'.repeat(256), 'é'.repeat(128)])
+      text.check('table.get', long)
     expect(misuse(() => keys.u.check('table.get', '7')).message).toBe(
       'table.get: key "u" is "7" (1 byte in UTF-8); give an integer from 0 to 4294967295',
     )
-    for (const value of ['x'.repeat(256), 'é'.repeat(128), '\ud800', 7, null, undefined]) {
+    for (const value of ['\ud800', 7, null, undefined]) {
       expect(misuse(() => text.check('table.set', value)).message).toMatch(
         /^table\.set: key "t" is/,
       )

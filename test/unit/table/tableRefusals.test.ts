@@ -109,14 +109,18 @@ describe.each(CONFIGS)('a table refuses, sequences $name', (config) => {
     expectIntact(table)
   })
 
-  it('keys that are too long, or no text', () => {
+  const words = () => {
     const arena = tinyArena(config)
     const Word = record({ word: utf8(5), n: u32 })
     const table = HashTable.create(arena, 'words', { record: Word, key: 'word', capacity: 10 })
-    table.set({ word: 'abcde', n: 1 })
-    for (const word of ['abcdef', 'abcdé', '\ud800', 5, null, undefined]) {
+    return { table: table.set({ word: 'abcde', n: 1 }) }
+  }
+
+  it('keys that are no text', () => {
+    const { table } = words()
+    for (const word of ['\ud800', 5, null, undefined]) {
       const key = word as string
-      for (const verb of ['get', 'has', 'delete'] as const) {
+      for (const verb of ['get', 'has', 'delete', 'version'] as const) {
         expect(() => table[verb](key)).toThrow(Misuse)
         expect(() => table[verb](key)).toThrow(`table.${verb}: key "word" is`)
       }
@@ -125,6 +129,26 @@ describe.each(CONFIGS)('a table refuses, sequences $name', (config) => {
     }
     expect([...table.entries()]).toEqual([{ word: 'abcde', n: 1 }])
   })
+
+  it.each(['abcdef', 'abcdé', 'x'.repeat(300), 'é'.repeat(300)])(
+    'no record has a key that is too long: %s',
+    (key) => {
+      const { table } = words()
+      expect(table.get(key)).toBeUndefined()
+      expect(table.getMany([key, 'abcde'])).toEqual([undefined, { word: 'abcde', n: 1 }])
+      expect(table.has(key)).toBe(false)
+      expect(table.read(key, () => 1)).toBeUndefined()
+      expect(table.version(key)).toBe(0)
+      expect(table.delete(key)).toBe(false)
+      expect(table.deleteIf(key, () => true)).toBe(false)
+      expect(table.update(key, () => undefined)).toBeUndefined()
+      expect(() => table.update(key, () => ({ word: key, n: 2 }))).toThrow(/table\.update: word is/)
+      expect(() => table.getOrInsert(key, () => ({ word: key, n: 2 }))).toThrow(
+        /table\.getOrInsert: word is/,
+      )
+      expect([...table.entries()]).toEqual([{ word: 'abcde', n: 1 }])
+    },
+  )
 
   it('records that do not fit the schema', () => {
     const { arena, table } = pair(config)
