@@ -4,6 +4,14 @@
  */
 
 export { Arena, type ArenaOptions, type ArenaReclaimed } from './arena/arena.ts'
+export type {
+  ArenaEvents,
+  ArenaListener,
+  ExhaustedEvent,
+  GrowEvent,
+  ReapEvent,
+  StallEvent,
+} from './arena/events.ts'
 export { type ArenaStats, formatDomains, formatStats, formatZones } from './arena/inspect.ts'
 export { NamedLock as Lock } from './arena/namedLock.ts'
 export type { ReapReport } from './arena/reap.ts'

@@ -34,7 +34,9 @@ import { openZone, type Purpose } from '../zone/open.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import { relieve, shrinkUnopened } from '../zone/pressure.ts'
 import { assertLevel, type Reclaimed, type ReclaimLevel } from '../zone/reclaim.ts'
+import { noMemory } from '../zone/shortage.ts'
 import type { Zone } from '../zone/zone.ts'
+import { type ArenaEvents, type ArenaListener, StallWatch } from './events.ts'
 import { type ArenaStats, arenaStats } from './inspect.ts'
 import type { NamedLock } from './namedLock.ts'
 import { openLock, openRoot } from './namedLock.ts'
@@ -88,6 +90,7 @@ export class Arena {
       })
     }
     space.whenReaped = () => this.stop()
+    space.watch.add(new StallWatch(space, () => this.domains.values()))
     this.supervision = supervisionOf(handle)
     this.supervision.join(space)
   }
@@ -279,6 +282,27 @@ export class Arena {
   }
 
   /**
+   * Calls `fn` for each event of this name that this worker notices: see `ArenaEvents`. It runs in
+   * a later turn of this worker's event loop, under no lock of the library and in no section, and
+   * may call anything. What it throws is a process warning; the verb that published the event is
+   * not affected. In Node the same goes to `diagnostics_channel`, under the names
+   * `uma-smr:exhausted` and so on. Misuse for another name, and for what is no function. Does not
+   * block; legal inside a section. FreeBSD uma_zone_set_warning(9), uma_zone_set_maxaction(9).
+   */
+  on<K extends keyof ArenaEvents>(name: K, fn: ArenaListener<K>): this {
+    this.space.assertOpen('arena.on')
+    this.space.events.on('arena.on', name, fn as (told: unknown) => unknown)
+    this.space.watch.start()
+    return this
+  }
+
+  /** Ends what `on` began; does nothing if it had not. Errors and blocking as `on`. */
+  off<K extends keyof ArenaEvents>(name: K, fn: ArenaListener<K>): this {
+    this.space.events.off('arena.off', name, fn as (told: unknown) => unknown)
+    return this
+  }
+
+  /**
    * Gives up the slot, then closes the handles: in this order all of it can be done twice.
    * Supervision is handed over before the slot is given up: when a dead worker is reaped, the
    * workers that it supervised are taken for dead too, and these live.
@@ -415,9 +439,10 @@ export class Arena {
     try {
       return openSmr(this.space, name, options)
     } catch (error) {
-      const isFull = error instanceof Exhausted && 'domain' in error.facts
-      if (!isFull || !relieve(this.space, [domainWords(this.space)])) throw error
-      return openSmr(this.space, name, options)
+      if (!(error instanceof Exhausted) || !('domain' in error.facts)) throw error
+      const words = domainWords(this.space)
+      if (relieve(this.space, [words])) return openSmr(this.space, name, options)
+      throw noMemory(this.space, error.message, words * BYTES_PER_WORD, error.facts)
     }
   }
 

@@ -109,7 +109,7 @@ function reapOthers(space: Space, tell: (report: ReapReport) => void): void {
 
 function reapOne(space: Space, dead: Seen | undefined): ReapReport | undefined {
   if (dead === undefined) return undefined
-  const { directory, locks, workers } = space
+  const { directory, events, locks, workers } = space
   let over = false
   try {
     // While the directory is locked nothing is destroyed, and no other worker reaps.
@@ -121,6 +121,7 @@ function reapOne(space: Space, dead: Seen | undefined): ReapReport | undefined {
       return done
     })
     over = true
+    if (did !== undefined) events.publish('reap', did)
     return did
   } finally {
     if (!over) workers.cancelReap(dead, locks.signature)

@@ -104,6 +104,20 @@ export function asyncScope<T>(): AsyncScope<T> | undefined {
   return hooks && new hooks.AsyncLocalStorage()
 }
 
+/** One name of Node's diagnostics_channel: tools subscribe to it without knowing the arena. */
+export interface DiagnosticsChannel {
+  readonly hasSubscribers: boolean
+  publish(message: unknown): void
+}
+
+/** Undefined where the host has no such channels. */
+export function channelOf(name: string): DiagnosticsChannel | undefined {
+  const channels = scope.process?.getBuiltinModule?.('node:diagnostics_channel') as
+    | { channel(name: string): DiagnosticsChannel }
+    | undefined
+  return channels?.channel(name)
+}
+
 /** The model checker throws it to suspend a thread: not an error, so not reported. */
 const SUSPENDED = Symbol.for('uma-smr: suspend this thread')
 

@@ -27,6 +27,7 @@ import { BYTES_PER_WORD } from '../memory/units.ts'
 import { memoryAt } from '../memory/wasm.ts'
 import { Claim } from './claims.ts'
 import { Directory } from './directory.ts'
+import { Events } from './events.ts'
 import { isTimeOut, Locks } from './lock.ts'
 import { Pages } from './pages.ts'
 import { Turn } from './turn.ts'
@@ -116,6 +117,8 @@ export class Space {
   readonly directory: Directory
   /** What this worker keeps published until its turn of the event loop ends. */
   readonly turn: Turn = new Turn()
+  /** What listeners of this worker are told. */
+  readonly events: Events = new Events()
   /** What is checked in turns of their own. */
   readonly watch: Watch = new Watch()
   /** Its open handles of domains. */

@@ -9,8 +9,9 @@
 import type { Item } from '../base/brands.ts'
 import { show } from '../base/errors.ts'
 import { CacheWords } from '../memory/layout.ts'
+import { BYTES_PER_WORD } from '../memory/memory.ts'
 import { isTimeOut } from '../space/lock.ts'
-import { doubleFree, exhausted, foreign, insideSection, misuse, whyEmpty } from './errors.ts'
+import { doubleFree, foreign, insideSection, misuse, outOfMemory, whyEmpty } from './errors.ts'
 import { construct, Failure, putHeldBack, setBusy, setIdle } from './hooks.ts'
 import { mend, type Parts } from './parts.ts'
 import { zoneStats } from './stats.ts'
@@ -74,7 +75,8 @@ export function allocBatch(parts: Parts, supply: Supply, count: number): Item[] 
   frames.open--
   failure.surface()
   const what = `${why}: ${count} were asked for, ${have} could be had and went back`
-  throw exhausted(parts, ALLOC, what, { asked: count })
+  const wanted = (count - have) * parts.keg.shape.stride * BYTES_PER_WORD
+  throw outOfMemory(parts, ALLOC, what, wanted, { asked: count })
 }
 
 /**
@@ -171,7 +173,8 @@ function pushSlowly(parts: Parts, supply: Supply, items: readonly Item[], begun:
     return
   }
   const what = `${why}: ${freed} of ${items.length} items were freed; items[${freed}] and all behind it are still yours`
-  const error = exhausted(parts, FREE, what, { freed, items: items.length })
+  const wanted = parts.buckets.keg.slabWords * BYTES_PER_WORD
+  const error = outOfMemory(parts, FREE, what, wanted, { freed, items: items.length })
   // The caller has to know first how many were freed.
   error.cause = failure.error ?? late
   throw error

@@ -4,7 +4,9 @@
 
 import type { Item } from '../base/brands.ts'
 import { Exhausted, type Facts, Misuse, show } from '../base/errors.ts'
+import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Parts } from './parts.ts'
+import { noMemory } from './shortage.ts'
 import { type ZoneStats, zoneStats } from './stats.ts'
 
 export function misuse({ name }: Parts, verb: string, what: string, facts: Facts = {}): Misuse {
@@ -33,6 +35,35 @@ export function exhausted(parts: Parts, verb: string, why: string, more: Facts =
     `zone.${verb}: zone ${show(name)}: ${why}: ${live} live, ${cached} cached, ${pending} pending, ${safe} safe${expiring}`,
     { zone: name, live, cached, pending, safe, limit, ...more },
   )
+}
+
+/**
+ * The same where memory, or the zone's limit, has run out for `wanted` bytes: says also who has
+ * what could come back, and tells listeners of 'exhausted'.
+ */
+export function outOfMemory(
+  parts: Parts,
+  verb: string,
+  why: string,
+  wanted: number,
+  more: Facts = {},
+): Exhausted {
+  const { keg, space } = parts
+  const { facts, message } = exhausted(parts, verb, why, more)
+  return noMemory(space, message, wanted, facts, keg.isAtLimit)
+}
+
+/** Tells listeners what the call does not: `tryZalloc` has found nothing. */
+export function tellRefused(parts: Parts, verb: string, pendingTooMuch: boolean): void {
+  const { at, name, space } = parts
+  if (!space.events.has('exhausted')) return
+  const why = whyEmpty(parts, pendingTooMuch, zoneStats(space, at, name))
+  outOfMemory(parts, verb, why, slabBytes(parts))
+}
+
+/** What an allocation wants when the zone has nothing: one slab. */
+export function slabBytes({ keg }: Parts): number {
+  return keg.slabWords * BYTES_PER_WORD
 }
 
 /** Why an allocation found nothing: the first half of the message of Exhausted. */

@@ -7,7 +7,7 @@
  * nobody sees it half made.
  */
 
-import { Exhausted, Misuse, show } from '../base/errors.ts'
+import { Misuse, show } from '../base/errors.ts'
 import {
   CacheWords,
   DepotWords,
@@ -40,6 +40,7 @@ import {
 } from './options.ts'
 import { markOpened, partsOf } from './parts.ts'
 import { reachUnderPressure, relieve } from './pressure.ts'
+import { noMemory } from './shortage.ts'
 import { type SlabShape, slabShape } from './slab.ts'
 import { Zone } from './zone.ts'
 
@@ -74,10 +75,11 @@ export function openZone(
       if (zone !== 0 && smr !== undefined) space.memory.add(smr.address + DomainWords.users, 1)
       return zone
     })
-  const relieved = (): boolean =>
-    relieve(space, [zoneWords(space, encodeText(shape.schema ?? '').length)])
+  const words = zoneWords(space, encodeText(shape.schema ?? '').length)
+  const relieved = (): boolean => relieve(space, [words])
   const found = open() ?? (relieved() ? open() : undefined)
-  if (found === undefined) throw new Exhausted(`${call}: no memory for it`, { zone: name })
+  if (found === undefined)
+    throw noMemory(space, `${call}: no memory for it`, words * BYTES_PER_WORD, { zone: name })
   const same = known?.serial === found.serial ? known : undefined
   if (!found.created) {
     // A worker gives its hooks once; later calls may leave them out.
@@ -132,12 +134,8 @@ function reserveOrUndo(zone: Zone, items: number): void {
     zone.prealloc(items)
     const spare = bucketsFor(items, knobs.leastBucket, space.maxWorkers)
     if (!reachUnderPressure(zone.parts, buckets.keg, spare)) {
-      throw new Exhausted(
-        `zone.prealloc: zone ${show(name)}: no memory for buckets of its reserve`,
-        {
-          zone: name,
-        },
-      )
+      const what = `zone.prealloc: zone ${show(name)}: no memory for buckets of its reserve`
+      throw noMemory(space, what, spare * buckets.keg.shape.stride * BYTES_PER_WORD, { zone: name })
     }
   } catch (error) {
     zone.undo()

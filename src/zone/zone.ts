@@ -27,7 +27,16 @@ import {
 import { auditZone, checkZone } from './audit.ts'
 import { allocBatch, freeBatch } from './batch.ts'
 import type { Cache } from './cache.ts'
-import { exhausted, foreign, insideSection, misuse, whyEmpty } from './errors.ts'
+import {
+  exhausted,
+  foreign,
+  insideSection,
+  misuse,
+  outOfMemory,
+  slabBytes,
+  tellRefused,
+  whyEmpty,
+} from './errors.ts'
 import { construct, Failure, giveHeldBack, holdRaw, release, setBusy, setIdle } from './hooks.ts'
 import {
   assertSuits,
@@ -119,7 +128,7 @@ export class Zone {
 
   /** `zallocSmr`, but 0 instead of Exhausted. Never waits for readers; legal inside a section. */
   tryZallocSmr(): Item {
-    return this.takeSmr() || this.refuse()
+    return this.takeSmr() || this.refuse('tryZallocSmr')
   }
 
   /**
@@ -185,7 +194,7 @@ export class Zone {
    * locks; legal inside any section.
    */
   tryZalloc(): Item {
-    return this.takePlain() || this.refuse()
+    return this.takePlain() || this.refuse('tryZalloc')
   }
 
   /**
@@ -237,7 +246,12 @@ export class Zone {
     const made = this.supply.makeRoom(failure)
     failure.surface()
     if (made || this.mode === PLAIN) return
-    throw exhausted(this.parts, 'makeRoom', 'no memory for an empty bucket')
+    throw outOfMemory(
+      this.parts,
+      'makeRoom',
+      'no memory for an empty bucket',
+      this.parts.buckets.keg.slabWords * BYTES_PER_WORD,
+    )
   }
 
   /**
@@ -290,7 +304,13 @@ export class Zone {
     integer('zone.prealloc', `zone ${show(this.name)}: items`, items, 0, most)
     const { parts } = this
     if (!this.supply.run(() => reachUnderPressure(parts, parts.keg, items)))
-      throw exhausted(this.parts, 'prealloc', `no memory for ${items} items`)
+      throw outOfMemory(this.parts, 'prealloc', `no memory for ${items} items`, this.bytesTo(items))
+  }
+
+  /** Bytes that are missing to `items` in all. */
+  private bytesTo(items: number): number {
+    const { keg } = this.parts
+    return Math.max(0, items - keg.counts().created) * keg.shape.stride * BYTES_PER_WORD
   }
 
   /**
@@ -465,8 +485,9 @@ export class Zone {
     return this.careful && item !== 0 ? construct(this.parts, 'zalloc', item) : item
   }
 
-  private refuse(): Item {
+  private refuse(verb: string): Item {
     this.cache.count(CacheWords.fails, 1)
+    tellRefused(this.parts, verb, this.supply.pendingTooMuch())
     return NULL_ITEM
   }
 
@@ -495,7 +516,8 @@ export class Zone {
       return
     }
     const what = `no memory for a bucket to keep item ${item} in; it is still yours`
-    const error = exhausted(this.parts, verb, what)
+    const wanted = this.parts.buckets.keg.slabWords * BYTES_PER_WORD
+    const error = outOfMemory(this.parts, verb, what, wanted)
     error.cause = failure.error
     throw error
   }
@@ -515,12 +537,9 @@ export class Zone {
   }
 
   private fail(verb: string): never {
-    this.refuse()
-    throw exhausted(
-      this.parts,
-      verb,
-      whyEmpty(this.parts, this.supply.pendingTooMuch(), this.stats()),
-    )
+    this.cache.count(CacheWords.fails, 1)
+    const why = whyEmpty(this.parts, this.supply.pendingTooMuch(), this.stats())
+    throw outOfMemory(this.parts, verb, why, slabBytes(this.parts))
   }
 
   private wrongVerb(verb: string): Misuse {
