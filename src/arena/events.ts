@@ -25,6 +25,8 @@ export interface ExhaustedEvent extends Times {
   readonly message: string
   /** The zone, if it is one's. */
   readonly zone?: string
+  /** What has run out: pages, or what the zone's limit, or its `pendingBytes`, allows. */
+  readonly lack: 'memory' | 'limit' | 'pending'
   /** Bytes that were to be had in one piece. */
   readonly wanted?: number
   /** Bytes that are free in the arena. */
@@ -56,9 +58,13 @@ export interface ReapEvent extends ReapReport, Times {}
 
 /** The events of an arena, and what a listener gets. */
 export interface ArenaEvents {
+  /** Memory has run out, or a limit. */
   readonly exhausted: ExhaustedEvent
+  /** A table has grown by itself. */
   readonly grow: GrowEvent
+  /** A section has held memory back for a second. */
   readonly stall: StallEvent
+  /** This worker has reaped a dead one. */
   readonly reap: ReapEvent
 }
 

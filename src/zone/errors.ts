@@ -48,9 +48,11 @@ export function outOfMemory(
   wanted: number,
   more: Facts = {},
 ): Exhausted {
-  const { keg, space } = parts
+  const { depot, keg, knobs, space } = parts
   const { facts, message } = exhausted(parts, verb, why, more)
-  return noMemory(space, message, wanted, facts, keg.isAtLimit)
+  const isPending = depot.counts().pending >= knobs.pendingItems
+  const lack = isPending ? 'pending' : keg.isAtLimit ? 'limit' : 'memory'
+  return noMemory(space, message, wanted, facts, lack)
 }
 
 /** Tells listeners what the call does not: `tryZalloc` has found nothing. */

@@ -82,22 +82,24 @@ export interface Shortage {
   readonly facts: Facts
 }
 
+/** What has run out: pages, what the zone's limit allows, or what may be pending. */
+export type Lack = 'memory' | 'limit' | 'pending'
+
 /**
- * What is missing where `wanted` bytes were to be had in one piece. With `isLimit` it is not memory
- * that is missing: then only the reader is named.
+ * What is missing where `wanted` bytes were to be had in one piece. At a limit it is not memory:
+ * then only the reader is named, if the message does not do that already.
  */
-export function shortage(space: Space, wanted: number, isLimit = false): Shortage {
+export function shortage(space: Space, wanted: number, lack: Lack = 'memory'): Shortage {
   const free = freeBytes(space)
   const { held, reader } = seen(space)
   const reclaimable = held.reduce((sum, { bytes }) => sum + bytes, 0)
   const zones = sayZones(held)
-  const parts = isLimit
-    ? []
-    : [
-        `${say(wanted)} bytes are wanted in one piece, ${say(free)} are free in all`,
-        held.length === 0 ? 'no zone has any to spare' : `not in use: ${zones}`,
-      ]
-  if (reader !== undefined) parts.push(`held back by ${sayHolder(reader)}`)
+  const parts: string[] = []
+  if (lack === 'memory') {
+    parts.push(`${say(wanted)} bytes are wanted in one piece, ${say(free)} are free in all`)
+    parts.push(held.length === 0 ? 'no zone has any to spare' : `not in use: ${zones}`)
+  }
+  if (reader !== undefined && lack !== 'pending') parts.push(`held back by ${sayHolder(reader)}`)
   return {
     text: parts.map((each) => `; ${each}`).join(''),
     facts: {
@@ -124,10 +126,10 @@ export function noMemory(
   message: string,
   wanted: number,
   about: Facts,
-  isLimit = false,
+  lack: Lack = 'memory',
 ): Exhausted {
-  const { text, facts } = shortage(space, wanted, isLimit)
-  const error = new Exhausted(message + text, { ...about, ...facts })
+  const { text, facts } = shortage(space, wanted, lack)
+  const error = new Exhausted(message + text, { ...about, ...facts, lack })
   space.events.publish('exhausted', { message: error.message, ...error.facts }, message)
   return error
 }
