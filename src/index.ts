@@ -24,6 +24,8 @@ export { SmrList, type SmrQueue, SmrSList, SmrStailQ, SmrTailQ } from './lists/q
 export type { QueueOptions } from './lists/queueWords.ts'
 export type { IntrinsicsKind } from './memory/memory.ts'
 export {
+  type AtomicNames,
+  atomic,
   bool,
   bytes,
   type Fields,

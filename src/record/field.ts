@@ -1,5 +1,6 @@
 /**
- * Types of fields: what they have in common. The nine types are in types.ts.
+ * Types of fields: what they have in common. Nine types are in types.ts, and numbers that
+ * change in place in atomic.ts.
  *
  * A type says how much room it takes, which values it accepts, and how to load and store a value at
  * an offset. The last is `bind`: called once per field when the schema is made, it returns closures
@@ -16,7 +17,17 @@ import { BYTES_PER_WORD, type HasMemory, type Memory, memoryOf } from '../memory
 import { utf8Length } from './text.ts'
 
 /** Names of the field types, without sizes. */
-export type FieldKind = 'u32' | 'i32' | 'f32' | 'f64' | 'bool' | 'i64' | 'bytes' | 'utf8' | 'ref'
+export type FieldKind =
+  | 'u32'
+  | 'i32'
+  | 'f32'
+  | 'f64'
+  | 'bool'
+  | 'i64'
+  | 'bytes'
+  | 'utf8'
+  | 'ref'
+  | 'atomic'
 
 /** Loads and stores one field of one schema. For `store` the value must have been accepted. */
 export interface Bound<T> {

@@ -28,10 +28,12 @@ import { Misuse, show } from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import type { HasMemory, Memory } from '../memory/memory.ts'
 import { roundUp } from '../memory/struct.ts'
+import { type Adder, type AtomicField, adderOf, atomicField } from './atomic.ts'
 import { codecOf, type Part } from './codec.ts'
 import { addressOf, type Bound, FieldType, LONG, noArena, refuse, WORD } from './field.ts'
 import { type Key, type KeyKind, keyAt } from './key.ts'
 
+export { atomic } from './atomic.ts'
 export type { FieldKind, FieldType } from './field.ts'
 export type { Key, KeyKind } from './key.ts'
 export { bool, bytes, f32, f64, i32, i64, ref, u32, utf8 } from './types.ts'
@@ -50,9 +52,14 @@ export type Values<F extends Fields> = { -readonly [N in keyof F]: ValueOf<F[N]>
 /** The object type of a schema: `RecordOf<typeof City>`. */
 export type RecordOf<S> = S extends { read(arena: HasMemory, item: Item): infer R } ? R : never
 
-/** Names of the fields that start at a word, and so have a word offset. */
+/** Names of the fields that start at a word, and so have a word offset; atomic ones have verbs. */
 type WordNames<F extends Fields> = {
-  [N in keyof F]: F[N] extends FieldType<unknown, 'utf8' | 'bytes' | 'bool'> ? never : N
+  [N in keyof F]: F[N] extends FieldType<unknown, 'utf8' | 'bytes' | 'bool' | 'atomic'> ? never : N
+}[keyof F]
+
+/** Names of the fields that change in place. */
+export type AtomicNames<F extends Fields> = {
+  [N in keyof F]: F[N] extends FieldType<unknown, 'atomic'> ? N : never
 }[keyof F]
 
 /** Names of the fields that a table can be keyed by. */
@@ -100,6 +107,14 @@ export interface Schema<F extends Fields = Fields> {
   /** @throws Misuse, and stores nothing, when the field cannot hold the value. */
   readonly set: { readonly [N in keyof F]: Setter<ValueOf<F[N]>> }
   /**
+   * Adds to an atomic field of a record that was found in this section, as one step, and returns the sum,
+   * which wraps as its type does. Undefined, and nothing was added: another worker is replacing or removing
+   * the record, or has done so; `table.add` then finds the new one. (Once in 2^32 sums it is undefined for
+   * another reason; `table.add` is right then, too.) Never blocks; legal only in the section. Misuse if
+   * `item` is none or the delta no integer of 32 bits.
+   */
+  readonly add: { readonly [N in AtomicNames<F>]: Adder }
+  /**
    * A copy of the whole record, in the order of declaration. Misuse if `item` is none. Never
    * blocks; legal inside a section, where a record that others may free must be read.
    */
@@ -114,6 +129,8 @@ export interface Schema<F extends Fields = Fields> {
    * The first half of `write`: reads and checks the properties, each once. For tables. @internal
    */
   take(call: string, object: Readonly<Values<F>>): readonly unknown[]
+  /** Its atomic fields. @internal */
+  readonly atomics: readonly AtomicField[]
   /** What `JSON.stringify` shows. @internal */
   toJSON(): Summary
   /** What `console.log` shows. @internal */
@@ -141,12 +158,12 @@ function checkDeclaration(fields: Fields): void {
     }
     const type: unknown = fields[name]
     if (type instanceof FieldType) continue
-    const hint = typeof type === 'function' ? 'utf8 and bytes want a size: utf8(64)' : TYPES
+    const hint = typeof type === 'function' ? 'call it: utf8(64), bytes(16), atomic(u32)' : TYPES
     throw new Misuse(`record: field ${show(name)} has type ${show(type)}; ${hint}`, { field: name })
   }
 }
 
-const TYPES = 'give one of u32 i32 f32 f64 bool i64 bytes(n) utf8(n) ref'
+const TYPES = 'give one of u32 i32 f32 f64 bool i64 bytes(n) utf8(n) ref atomic(u32)'
 
 /** Not an instance of a class: `{ __proto__: u32 }` would hide what it declares. */
 function isPlain(object: object): boolean {
@@ -208,6 +225,7 @@ export function record<const F extends Fields>(fields: F): Schema<F> {
     (a, b) => names.indexOf(a.place.name) - names.indexOf(b.place.name),
   )
   const bytes = roundUp(end, LONG)
+  const atomics = Object.freeze(seats.flatMap(({ place }) => atomicOf(place)))
   const schema: Schema = {
     words: bytes / WORD,
     bytes,
@@ -216,6 +234,8 @@ export function record<const F extends Fields>(fields: F): Schema<F> {
     offsets: byName(seats.filter(startsAtWord), (seat) => seat.place.offset),
     get: byName(seats, (seat) => seat.get),
     set: byName(seats, setter),
+    add: Object.freeze(Object.fromEntries(atomics.map((each) => [each.name, adderOf(each)]))),
+    atomics,
     ...codecOf(seats.map(partOf)),
     toJSON: () => summary('Schema', undefined, () => ({ bytes, fields: schema.signature })),
     [INSPECT]: () => inOneLine(schema.toJSON()),
@@ -229,7 +249,13 @@ function byName<T>(seats: readonly Seat[], of: (seat: Seat) => T): Readonly<Reco
 }
 
 function startsAtWord(seat: Seat): boolean {
-  return seat.place.definition.align >= WORD
+  const { align, kind } = seat.place.definition
+  return align >= WORD && kind !== 'atomic'
+}
+
+function atomicOf({ name, definition, offset }: FieldPlace): AtomicField[] {
+  const field = atomicField(name, definition, offset)
+  return field === undefined ? [] : [field]
 }
 
 function setter({ place, store }: Seat): Schema['set'][string] {

@@ -11,6 +11,7 @@
 import { reapSlot } from '#src/arena/reap.ts'
 import {
   Arena,
+  atomic,
   HashTable,
   pointer,
   record,
@@ -37,6 +38,7 @@ export interface Library {
   readonly HashTable: typeof HashTable
   readonly pointer: typeof pointer
   readonly record: typeof record
+  readonly atomic: typeof atomic
   readonly SmrList: typeof SmrList
   readonly SmrSList: typeof SmrSList
   readonly SmrStailQ: typeof SmrStailQ
@@ -62,6 +64,7 @@ export const shipped: Library = {
   HashTable,
   pointer,
   record,
+  atomic,
   SmrList,
   SmrSList,
   SmrStailQ,
