@@ -84,9 +84,15 @@ export class Chains {
    * Version of the record at `node`; 0 for no node. In a section, or with the stripe locked. Two cases
    * for a reader: it loaded the pointer to this node, then the version was written before; or it did
    * not, then it has no node to ask. Otherwise (written after publication) it could read an old one.
+   * Atomic, because a record with atomic fields may get another: see seals.ts.
    */
   versionOf(node: number): number {
-    return node === 0 ? 0 : this.memory.peek(node + this.behind + NodeWords.version)
+    return node === 0 ? 0 : this.memory.load(node + this.versionOffset)
+  }
+
+  /** Words from a node to its version. */
+  get versionOffset(): number {
+    return this.behind + NodeWords.version
   }
 
   /** Before publication. */

@@ -25,7 +25,8 @@ export class Race {
   private readonly table: Contended
   private readonly verb: string
   private deadline: Deadline | undefined
-  private lost = 0
+  /** How often it has lost so far. */
+  lost = 0
 
   constructor(table: Contended, verb: string) {
     this.table = table

@@ -11,6 +11,8 @@
  * reading and writing are one step; or it is not, then nothing has changed, and the verb begins again.
  * Otherwise (a write that did not ask) the change of another worker would be lost. How often it may
  * begin again is bounded: see `Race`.
+ *
+ * Additions to atomic fields change a record in place, and not its version; see seals.ts for them.
  */
 
 import type { Arena } from '../arena/arena.ts'
@@ -24,9 +26,11 @@ import {
   onlyOptions,
   show,
 } from '../base/errors.ts'
-import type { Fields, KeyNames, Schema, ValueOf, Values } from '../record/record.ts'
+import { type AtomicField, addAt, checkDelta, exchangeAt, SEAL } from '../record/atomic.ts'
+import type { AtomicNames, Fields, KeyNames, Schema, ValueOf, Values } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Zone } from '../zone/zone.ts'
+import { atomicOf, checkHeld, waitForWriter } from './additions.ts'
 import { Race } from './race.ts'
 import { ABSENT, ANY, MOST_VERSIONS } from './version.ts'
 import { inside } from './walk.ts'
@@ -36,21 +40,32 @@ export interface RecordWriter<V> {
   /** Misuse unless this worker may write now. */
   begin(verb: string): void
   /**
-   * Puts a record of these values, if the one of its key has the version `expected`. False when it has
-   * not: then nothing has changed, as when it throws.
+   * Puts a record of these values, if the one of its key has the version `expected`, and its atomic
+   * fields hold what was `seen` in them. False when not: then nothing has changed, as when it throws.
    */
-  put(values: readonly unknown[], expected: number): boolean
-  /** Takes the record of this key out, if its version is `expected`. Whether it was there. */
-  take(key: V, expected: number): boolean
+  put(values: readonly unknown[], expected: number, seen?: readonly number[]): boolean
+  /** Takes the record of this key out, on the same conditions. Whether it was there. */
+  take(key: V, expected: number, seen?: readonly number[]): boolean
+  /** Seals the record of this key, and returns its version; ABSENT if there is none. See seals.ts. */
+  claim(key: V): number
+  /**
+   * Changes an atomic field of the record of this key with the lock held, and returns the number before
+   * as a signed word; undefined if there is no record.
+   */
+  change(key: V, field: AtomicField, next: (before: number) => number): number | undefined
 }
 
-/** A copy of a record, and which version of it. */
+/** A copy of a record, which version of it, and the numbers in its atomic fields, as signed words. */
 interface Seen<R> {
   readonly record: R | undefined
   readonly version: number
+  readonly numbers: readonly number[] | undefined
 }
 
-const NOTHING = { record: undefined, version: ABSENT }
+/** After so many lost races a verb asks additions to wait, for it may be those that it loses to. */
+const MANY_LOST = 4
+
+const NOTHING = { record: undefined, version: ABSENT, numbers: undefined }
 
 /** What a table is made of, whatever its kind. */
 export interface Basis<F extends Fields> {
@@ -202,8 +217,8 @@ export abstract class TableVerbs<F extends Fields, N extends KeyNames<F>> {
     this.writer.begin('replace')
     const values = this.schema.take('table.replace', object)
     for (const race = new Race(this, 'replace'); ; race.again()) {
-      const { record, version } = this.look('replace', this.keyIn(values))
-      if (this.writer.put(values, version)) return record
+      const { record, version, numbers } = this.look('replace', this.keyIn(values), race)
+      if (this.writer.put(values, version, numbers)) return record
     }
   }
 
@@ -223,12 +238,12 @@ export abstract class TableVerbs<F extends Fields, N extends KeyNames<F>> {
     if (typeof fn !== 'function') throw noFunction('table.update', fn)
     for (const race = new Race(this, 'update'); ; race.again()) {
       this.writer.begin('update')
-      const { record, version } = this.look('update', key)
+      const { record, version, numbers } = this.look('update', key, race)
       const next = fn(record)
       this.writer.begin('update')
       if (next === undefined) {
-        if (version === ABSENT || this.writer.take(key, version)) return undefined
-      } else if (this.writer.put(this.valuesFor('update', next, key), version)) return next
+        if (version === ABSENT || this.writer.take(key, version, numbers)) return undefined
+      } else if (this.writer.put(this.valuesFor('update', next, key), version, numbers)) return next
     }
   }
 
@@ -241,7 +256,7 @@ export abstract class TableVerbs<F extends Fields, N extends KeyNames<F>> {
     if (typeof make !== 'function') throw noFunction('table.getOrInsert', make)
     for (const race = new Race(this, 'getOrInsert'); ; race.again()) {
       this.writer.begin('getOrInsert')
-      const { record } = this.look('getOrInsert', key)
+      const { record } = this.look('getOrInsert', key, race)
       if (record !== undefined) return record
       const made = make()
       this.writer.begin('getOrInsert')
@@ -291,16 +306,65 @@ export abstract class TableVerbs<F extends Fields, N extends KeyNames<F>> {
    */
   deleteIf(key: ValueOf<F[N]>, fn: (item: Item) => boolean): boolean {
     if (typeof fn !== 'function') throw noFunction('table.deleteIf', fn)
+    const isPlain = this.schema.atomics.length === 0
+    let sealed: number = ABSENT
     for (const race = new Race(this, 'deleteIf'); ; race.again()) {
       this.writer.begin('deleteIf')
+      if (!isPlain && race.lost > 0) sealed = this.writer.claim(key)
       const version = this.smr.read(() => {
         const item = this.locate('deleteIf', key)
-        const isWanted = item !== NULL_ITEM && this.smr.rejectPromise(fn(item))
-        return isWanted ? this.versionOf(item) : ABSENT
+        if (item === NULL_ITEM) return ABSENT
+        // Before `fn` looks: see seals.ts.
+        const version = this.versionOf(item)
+        return this.smr.rejectPromise(fn(item)) ? version : ABSENT
       })
       if (version === ABSENT) return false
-      if (this.writer.take(key, version)) return true
+      if ((isPlain || version === sealed) && this.writer.take(key, version)) return true
     }
+  }
+
+  /**
+   * Adds `delta`, an integer of 32 bits, to an atomic field of the record with this key, as one step, and
+   * returns the sum; it wraps as the type of the field does. Undefined, and nothing was added, if there is
+   * no record. No addition is lost: it comes before a write of the record, and is overwritten by `set`
+   * or seen by `update`, or after it. The record is not replaced, and its `version` usually stays.
+   *
+   * Takes no lock, unless it meets another worker that is about to replace the record: then it sleeps for
+   * a millisecond at most, not inside a section, and then blocks on the lock of the record, for 30 s at
+   * most, and throws as `set`. Legal inside a section, which then stays open meanwhile. Misuse for a
+   * field that is not atomic, another delta, or a key of another type.
+   */
+  add(key: ValueOf<F[N]>, field: AtomicNames<F>, delta: number): number | undefined {
+    const place = atomicOf('add', this.name, this.schema, field)
+    checkDelta('table.add', delta)
+    let sum = this.tryInPlace('add', key, place, undefined, delta)
+    if (sum === SEAL) {
+      const before = this.writer.change(key, place, (before) => (before + delta) | 0)
+      sum = before === undefined ? undefined : before + delta
+    }
+    if (sum === undefined) return undefined
+    return place.isSigned ? sum | 0 : sum >>> 0
+  }
+
+  /**
+   * Stores `value` in an atomic field of the record with this key if it holds `expected`, as one step, and
+   * returns what it held before: so it was stored if that is `expected`. Undefined if there is no record.
+   * Misuse for numbers that the field cannot hold. Blocks, sections and the rest as `add`.
+   */
+  compareExchange(
+    key: ValueOf<F[N]>,
+    field: AtomicNames<F>,
+    expected: number,
+    value: number,
+  ): number | undefined {
+    const place = atomicOf('compareExchange', this.name, this.schema, field)
+    checkHeld('table.compareExchange', 'expected', place, expected)
+    checkHeld('table.compareExchange', 'value', place, value)
+    const [from, to] = [expected | 0, value | 0]
+    let held = this.tryInPlace('compareExchange', key, place, from, to)
+    if (held === SEAL) held = this.writer.change(key, place, (held) => (held === from ? to : held))
+    if (held === undefined) return undefined
+    return place.isSigned ? held : held >>> 0
   }
 
   /**
@@ -314,14 +378,49 @@ export abstract class TableVerbs<F extends Fields, N extends KeyNames<F>> {
 
   // ---- inside ------------------------------------------------------------------------------
 
-  /** A copy of the record with this key, and its version. Outside of sections. */
-  private look(verb: string, key: ValueOf<F[N]>): Seen<Values<F>> {
-    const { smr } = this
+  /**
+   * Adds `value`, or with `expected` exchanges it, without a lock: the sum or what was held before, as a
+   * signed word; undefined if there is no record; SEAL if it takes the lock.
+   */
+  private tryInPlace(
+    verb: string,
+    key: ValueOf<F[N]>,
+    { offset }: AtomicField,
+    expected: number | undefined,
+    value: number,
+  ): number | undefined {
+    const { arena, smr } = this
+    const { memory } = arena
+    const isNested = smr.entered
+    for (let n = 0; ; n++) {
+      if (!isNested) smr.enterInCall()
+      try {
+        const item = this.locate(verb, key)
+        if (item === NULL_ITEM) return undefined
+        const result =
+          expected === undefined
+            ? addAt(memory, item + offset, value)
+            : exchangeAt(memory, item + offset, expected, value)
+        if (result !== SEAL) return result
+      } finally {
+        if (!isNested) smr.exit()
+      }
+      if (!waitForWriter(arena.space, n, !isNested)) return SEAL
+    }
+  }
+
+  /** A copy of the record with this key, and what tells it from others. Outside of sections. */
+  private look(verb: string, key: ValueOf<F[N]>, race: Race): Seen<Values<F>> {
+    const { schema, smr } = this
+    const { atomics } = schema
+    if (race.lost >= MANY_LOST && atomics.length > 0) this.writer.claim(key)
     smr.enterInCall()
     try {
       const item = this.locate(verb, key)
       if (item === NULL_ITEM) return NOTHING
-      return { record: this.schema.read(this.arena, item), version: this.versionOf(item) }
+      const record = schema.read(this.arena, item)
+      const numbers = atomics.length === 0 ? undefined : numbersIn(record, atomics)
+      return { record, version: this.versionOf(item), numbers }
     } finally {
       smr.exit()
     }
@@ -345,6 +444,14 @@ export abstract class TableVerbs<F extends Fields, N extends KeyNames<F>> {
   private keyIn(values: readonly unknown[]): ValueOf<F[N]> {
     return values[this.keyIndex] as ValueOf<F[N]>
   }
+}
+
+/** What is in the atomic fields of a copy, as signed words. */
+function numbersIn(
+  record: Readonly<Record<string, unknown>>,
+  atomics: readonly AtomicField[],
+): readonly number[] {
+  return atomics.map(({ name }) => (record[name] as number) | 0)
 }
 
 /** Which of the values of a record is the key. */

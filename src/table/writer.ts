@@ -20,15 +20,17 @@
 import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { Corruption, Misuse, show } from '../base/errors.ts'
 import type { Memory } from '../memory/memory.ts'
+import type { AtomicField } from '../record/atomic.ts'
 import type { Fields, Key, Schema } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
 import { isTimeOut } from '../space/lock.ts'
 import type { Zone } from '../zone/zone.ts'
 import type { Chains } from './chains.ts'
 import type { TableParts } from './parts.ts'
+import { Seals } from './seals.ts'
 import type { Stripes } from './stripes.ts'
 import type { RecordWriter } from './verbs.ts'
-import { ANY } from './version.ts'
+import { ABSENT, ANY } from './version.ts'
 import { inside } from './walk.ts'
 
 export class Writer<F extends Fields, V> implements RecordWriter<V> {
@@ -41,6 +43,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
   private readonly stripes: Stripes
   private readonly smr: Smr
   private readonly zone: Zone
+  private readonly seals: Seals
   /** The verb of the table that writes now: errors name it. */
   private verb = ''
   /**
@@ -63,6 +66,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     this.stripes = parts.stripes
     this.smr = parts.smr
     this.zone = parts.zone
+    this.seals = new Seals(this.memory, schema.atomics, this.chains.versionOffset, parts.name)
   }
 
   /** Misuse unless this worker may write now. */
@@ -80,16 +84,12 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     )
   }
 
-  /**
-   * Puts a record of these values, if the one of its key has the version `expected`. False when it has
-   * not: then nothing has changed, as when it throws.
-   */
-  put(values: readonly unknown[], expected: number): boolean {
+  put(values: readonly unknown[], expected: number, seen?: readonly number[]): boolean {
     const key = values[this.keyIndex] as V
     const item = this.obtain()
     let isIn = false
     try {
-      isIn = this.link(item, values, key, expected)
+      isIn = this.link(item, values, key, expected, seen)
     } catch (error) {
       isIn = this.made !== item
       this.recoverAfter(isIn)
@@ -99,17 +99,61 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     return isIn
   }
 
-  /** Takes the record of this key out, if its version is `expected`. Whether it was there. */
-  take(key: V, expected: number): boolean {
+  take(key: V, expected: number, seen?: readonly number[]): boolean {
     this.zone.makeRoom()
     try {
-      return this.unlink(key, expected)
+      return this.unlink(key, expected, seen)
     } catch (error) {
       const isOut = this.replaced !== NULL_ITEM
       this.recoverAfter(isOut)
       if (!isOut) throw explained(this.parts, error, this.key.hash(key))
       return true
     }
+  }
+
+  claim(key: V): number {
+    const version = this.inPlace(key, (record) => {
+      this.seals.seal(record)
+      return this.chains.versionOf(record)
+    })
+    return version ?? ABSENT
+  }
+
+  change(key: V, field: AtomicField, next: (before: number) => number): number | undefined {
+    return this.inPlace(key, (record, stripe) =>
+      this.seals.change(record, field, this.stripes.nextVersion(stripe), next),
+    )
+  }
+
+  /**
+   * What `act` returns for the record with this key, with its stripe locked; undefined if there is none.
+   * Legal in a section: who holds the lock of a stripe never waits for readers.
+   */
+  private inPlace<T>(key: V, act: (record: number, stripe: number) => T): T | undefined {
+    const { chains, memory, stripes } = this
+    const hash = this.key.hash(key)
+    try {
+      const stripe = stripes.lockFor(hash)
+      let whole = false
+      try {
+        const record = memory.load(this.place(chains.current(), hash, key))
+        const result = record === 0 ? undefined : act(record, stripe)
+        whole = true
+        return result
+      } finally {
+        stripes.release(stripe, whole)
+      }
+    } catch (error) {
+      throw explained(this.parts, error, hash)
+    }
+  }
+
+  /** Whether the record may be taken out: nothing can be added to it from here on. The stripe is locked. */
+  private isSealed(record: number, seen: readonly number[] | undefined): boolean {
+    if (record === 0 || !this.seals.areUsed) return true
+    if (seen !== undefined) return this.seals.sealIf(record, seen)
+    this.seals.seal(record)
+    return true
   }
 
   /**
@@ -159,7 +203,13 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
    * Fills the item and links it into the table, if the record of its key has the version `expected`.
    * Runs no code of the user.
    */
-  private link(item: Item, values: readonly unknown[], key: V, expected: number): boolean {
+  private link(
+    item: Item,
+    values: readonly unknown[],
+    key: V,
+    expected: number,
+    seen: readonly number[] | undefined,
+  ): boolean {
     const { chains, memory, stripes } = this
     const hash = this.key.hash(key)
     this.schema.store(memory, item, values)
@@ -171,7 +221,8 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       const link = chains.linkOffset(now)
       const at = this.place(now, hash, key)
       const old = memory.load(at)
-      if (expected !== ANY && chains.versionOf(old) !== expected) {
+      const isOther = expected !== ANY && chains.versionOf(old) !== expected
+      if (isOther || !this.isSealed(old, seen)) {
         whole = true
         return false
       }
@@ -197,7 +248,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
    * Unlinks the record with this key and frees it, if its version is `expected`. Returns whether it
    * was there. Runs no code of the user.
    */
-  private unlink(key: V, expected: number): boolean {
+  private unlink(key: V, expected: number, seen: readonly number[] | undefined): boolean {
     const { chains, memory, stripes } = this
     const hash = this.key.hash(key)
     const stripe = stripes.lockFor(hash)
@@ -208,7 +259,8 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       const link = chains.linkOffset(now)
       const at = this.place(now, hash, key)
       old = memory.load(at)
-      if (expected !== ANY && chains.versionOf(old) !== expected) old = 0
+      const isOther = expected !== ANY && chains.versionOf(old) !== expected
+      if (isOther || !this.isSealed(old, seen)) old = 0
       if (old !== 0) {
         // The record keeps its own link: a reader at it can go on.
         memory.store(at, memory.load(old + link))

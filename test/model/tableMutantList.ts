@@ -45,6 +45,9 @@ const CHAINS = 'table/chains'
 const COMPOUND = 'memory/compound'
 const PUBLISH = 'memory.store(old === 0 ? head : at, item);'
 const RELINK = 'memory.poke(item + link, memory.load(old === 0 ? head : old + link));'
+const IS_OTHER = 'const isOther = expected !== ANY && chains.versionOf(old) !== expected;'
+const PUT_CHECK = `${IS_OTHER} if (isOther || !this.isSealed(old, seen)) { whole = true;`
+const TAKE_CHECK = `${IS_OTHER} if (isOther || !this.isSealed(old, seen)) old = 0;`
 const UNLINK = 'memory.store(at, memory.load(old + link));'
 const RETIRE = `memory.poke(at + TableWords.retired, current);`
 const GOAL = 'memory.poke(at + TableWords.goal, smr.stamp());'
@@ -126,20 +129,20 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byHistory('linearizable: a change of one key while it is written twice', [
     'table: a record is put whatever version is there',
     WRITER,
-    'if (expected !== ANY && chains.versionOf(old) !== expected) { whole = true; return false; }',
-    'if (expected === ABSENT && old !== 0) { whole = true; return false; }',
+    PUT_CHECK,
+    'const isOther = expected === ABSENT && old !== 0; if (isOther || !this.isSealed(old, seen)) { whole = true;',
   ]),
   byHistory('linearizable: a change of one key while it is written twice', [
     'table: a record is put although there is one',
     WRITER,
-    'if (expected !== ANY && chains.versionOf(old) !== expected) { whole = true; return false; }',
-    'if (expected > 0 && chains.versionOf(old) !== expected) { whole = true; return false; }',
+    PUT_CHECK,
+    'const isOther = expected > 0 && chains.versionOf(old) !== expected; if (isOther || !this.isSealed(old, seen)) { whole = true;',
   ]),
   byHistory('linearizable: a change of one key while it is written twice', [
     'table: a record is taken out whatever version it has',
     WRITER,
-    'if (expected !== ANY && chains.versionOf(old) !== expected) old = 0;',
-    '',
+    TAKE_CHECK,
+    'const isOther = false; if (isOther || !this.isSealed(old, seen)) old = 0;',
   ]),
   byHistory('linearizable: a change of one key while it is written twice', [
     'table: all records have one version',
