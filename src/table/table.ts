@@ -53,6 +53,7 @@ export class HashTable<
   private readonly chains: Chains
   private readonly stripes: Stripes
   private readonly key: Key<ValueOf<F[N]>>
+  /** @internal */
   protected readonly writer: Writer<F, ValueOf<F[N]>>
   // Copies of fields of `chains` and `key`, for lookups.
   private readonly chainsAt: number
@@ -272,18 +273,22 @@ export class HashTable<
     }
   }
 
+  /** @internal */
   protected override check(verb: string, key: ValueOf<F[N]>): void {
     this.key.check(`table.${verb}`, key)
   }
 
+  /** @internal */
   protected override locate(verb: string, key: ValueOf<F[N]>): Item {
     return this.seek(this.key.aim(`table.${verb}`, key), key)
   }
 
+  /** @internal */
   protected override versionOf(item: Item): number {
     return this.chains.versionOf(item)
   }
 
+  /** @internal */
   protected override each<T>(read: (item: Item) => T): Generator<T, void, undefined> {
     return walk(this.parts, read)
   }

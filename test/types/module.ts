@@ -5,6 +5,7 @@
 
 import {
   Arena,
+  atomic,
   bool,
   bytes,
   type Fields,
@@ -47,8 +48,10 @@ export const Every = record({
   f: i64,
   g: bytes(4),
   h: ref,
+  i: atomic(u32),
 })
 export const name64 = utf8(64)
+export const hits = atomic(i32)
 export const arena = Arena.create({ bytes: 2 ** 20 })
 export const smr = arena.smr('news')
 export const zone = arena.zone('news', { smr, record: City })
@@ -70,6 +73,12 @@ so<Same<Parameters<TableOf<typeof City, 'name'>['get']>[0], string>>()
 so<Same<TableOf<typeof City, 'nothing'>, never>>()
 export const field: FieldType<number, 'u32'> = u32
 export const fields: Fields = { id: u32 }
+export const every = HashTable.create(arena, 'every', { record: Every, key: 'a', capacity: 8 })
+export const sum = every.add(1, 'i', 1)
+export const before = every.compareExchange(1, 'i', 2, 3)
+export const addHere = (item: Item) => Every.add.i(arena, item, 1)
+so<Same<RecordOf<typeof Every>['i'], number>>()
+so<Same<typeof sum, number | undefined>>()
 export const schema: Schema = City
 export const goal: Goal = smr.advance()
 
@@ -86,6 +95,8 @@ export function rename(table: Cities, id: number, name: string): boolean {
 cities.set({ id: 1 })
 // @ts-expect-error the key is a number
 cities.get('1')
+// @ts-expect-error only an atomic field can be added to
+every.add(1, 'b', 1)
 // @ts-expect-error text is no key for a float
 HashTable.create(arena, 'x', { record: City, key: 'lat', capacity: 8 })
 // @ts-expect-error a number is no item
