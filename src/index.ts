@@ -23,6 +23,10 @@ export { pointer, type SmrPointer } from './lists/pointer.ts'
 export { SmrList, type SmrQueue, SmrSList, SmrStailQ, SmrTailQ } from './lists/queue.ts'
 export type { QueueOptions } from './lists/queueWords.ts'
 export type { IntrinsicsKind } from './memory/memory.ts'
+export type { OrderKeyNames, OrderKind } from './order/key.ts'
+export type { OrderedTableOptions } from './order/open.ts'
+export type { OrderedTableStats } from './order/stats.ts'
+export { OrderedTable, type OrderedTableOf, type RangeOptions } from './order/table.ts'
 export {
   type AtomicNames,
   atomic,

@@ -16,6 +16,7 @@ import {
   ChainsWord,
   DomainWords,
   Named,
+  OrderWords,
   RunKind,
   SlabWords,
   TableWords,
@@ -60,16 +61,19 @@ export function dropUnfinished(
   }
   const dead = names.filter(isDead)
   if (dead.length === 0) return names
-  const finished = new Set(
-    names
-      .filter(({ kind }) => kind === Named.table)
-      .map(({ address }) => memory.peek(address + TableWords.zoneSerial)),
-  )
+  const finished = new Set(names.flatMap((each) => zonesOf(space, each)))
   const unfinished = dead.filter(
     (each) => !finished.has(each.serial) && !isUsed(space, each.address),
   )
   for (const each of unfinished) directory.drop(each)
   return names.filter((each) => !unfinished.includes(each))
+}
+
+/** The serials of the zones of a table, of either kind. */
+function zonesOf({ memory }: Space, { address, kind }: Listing): number[] {
+  if (kind === Named.table) return [memory.peek(address + TableWords.zoneSerial)]
+  if (kind !== Named.ordered) return []
+  return [OrderWords.zoneSerial, OrderWords.nodesSerial].map((word) => memory.peek(address + word))
 }
 
 /** Everything that named things refer to: their own runs, the kegs of their slabs, their arrays. */

@@ -14,7 +14,7 @@ import { LINE_WORDS } from './units.ts'
 
 /** "uMaS" in ASCII: marks a buffer as an arena. */
 export const MAGIC = 0x754d6153
-export const LAYOUT_VERSION = 6
+export const LAYOUT_VERSION = 7
 
 /** 4 KiB. The arena hands out memory in runs of 2^k pages. */
 export const PAGE_WORDS = 1024
@@ -91,7 +91,15 @@ export const Entry = struct(
 )
 
 /** What a directory entry names. */
-export const Named = { free: 0, lock: 1, domain: 2, zone: 3, table: 4, root: 5 } as const
+export const Named = {
+  free: 0,
+  lock: 1,
+  domain: 2,
+  zone: 3,
+  table: 4,
+  root: 5,
+  ordered: 6,
+} as const
 
 /** A free run keeps its list links in its own first words. */
 export const FreeRun = struct(
@@ -406,6 +414,53 @@ export const NodeWords = struct(
 )
 /** Words behind each record: not padded to a line. */
 export const NODE_WORDS = NodeWords.version + 1
+
+// ---- ordered tables --------------------------------------------------------------------------
+
+export const OrderWords = struct(
+  'ordered table',
+  line({
+    serial: frozen('serial of its directory entry'),
+    zone: frozen('address of the zone of its records'),
+    zoneSerial: frozen('serial of that zone'),
+    nodesSerial: frozen('serial of the zone of its nodes'),
+    recordWords: frozen('words of a record; its version follows'),
+  }),
+  line({ root: shared('where readers start: a record, a node, or 0; see TrieLink') }),
+  line({ changes: shared('odd while keys come or go, see order/trie.ts [V]') }),
+  line({
+    lock: shared('lock: the tree, and the words below'),
+    records: shared('records in it; written under the lock, read by anyone'),
+    versions: locked('how many records were put into it, wrapped (lock)'),
+  }),
+)
+
+/** Follows each record of an ordered table. */
+export const OrderedWords = struct(
+  'ordered record',
+  line({ version: frozen('of the record: no other of its key has had it, 1 to 2^31 - 1') }),
+)
+/** Words behind each record: not padded to a line. */
+export const ORDERED_WORDS = OrderedWords.version + 1
+
+/** A node has a slot for the end of a key and one for each value of a digit. */
+export const DIGITS = 17
+
+/** The bits of a node's first word. */
+export const TrieHead = { slotsMask: 2 ** DIGITS - 1, levelShift: DIGITS } as const
+
+/** A link leads to a node, or with this bit to a record. Items lie at even addresses. */
+export const TrieLink = { record: 1 } as const
+
+export const TrieWords = struct(
+  'trie node',
+  line({
+    head: shared('which digit of a key it tells apart, and a bit for each slot that may be in use'),
+    slots: shared('links to what has this digit, 0 none', DIGITS),
+  }),
+)
+/** Words of a node: not padded to a line. */
+export const TRIE_WORDS = TrieWords.slots + DIGITS
 
 /** What a run of pages is, in the low bits of its page table entries. */
 export const RunKind = { slab: 1, domain: 2, zone: 3, table: 4, chains: 5 } as const

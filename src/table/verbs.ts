@@ -27,7 +27,7 @@ import {
   show,
 } from '../base/errors.ts'
 import { type AtomicField, addAt, checkDelta, exchangeAt, SEAL } from '../record/atomic.ts'
-import type { AtomicNames, Fields, KeyNames, Schema, ValueOf, Values } from '../record/record.ts'
+import type { AtomicNames, Fields, Schema, ValueOf, Values } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Zone } from '../zone/zone.ts'
 import { atomicOf, checkHeld, waitForWriter } from './additions.ts'
@@ -77,7 +77,7 @@ export interface Basis<F extends Fields> {
 }
 
 /** A handle of a table, for one worker. */
-export abstract class TableVerbs<F extends Fields, N extends KeyNames<F>> {
+export abstract class TableVerbs<F extends Fields, N extends keyof F> {
   /** The name that it was created with. */
   readonly name: string
   /** Its type of record. */
@@ -115,6 +115,10 @@ export abstract class TableVerbs<F extends Fields, N extends KeyNames<F>> {
   protected abstract versionOf(item: Item): number
   /** What `read` returns for each record; as `entries`. @internal */
   protected abstract each<T>(read: (item: Item) => T): Generator<T, void, undefined>
+  /** Whether two values are the same key. @internal */
+  protected isSame(one: ValueOf<F[N]>, other: ValueOf<F[N]>): boolean {
+    return one === other
+  }
   /** @internal */
   protected abstract readonly writer: RecordWriter<ValueOf<F[N]>>
 
@@ -434,7 +438,7 @@ export abstract class TableVerbs<F extends Fields, N extends KeyNames<F>> {
   ): readonly unknown[] {
     const values = this.schema.take(`table.${verb}`, object)
     const other = this.keyIn(values)
-    if (other === key) return values
+    if (this.isSame(other, key)) return values
     throw new Misuse(
       `table.${verb}: table ${show(this.name)}: the record for key ${show(key)} has key ${show(other)}`,
       { table: this.name },

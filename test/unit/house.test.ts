@@ -23,6 +23,7 @@ const FLOORS: readonly string[] = [
   'zone/',
   'arena/',
   'table/',
+  'order/',
   'dialects/',
   'index.ts',
 ]
@@ -35,6 +36,7 @@ const OUTSIDE: Readonly<Record<string, string>> = {
   'space/directory.ts Uint8Array': 'private: a name as bytes, to compare',
   'space/space.ts SharedArrayBuffer': 'where the arena lies: made here, never read here',
   'record/types.ts Uint8Array': "a record's bytes, as the user has them",
+  'order/key.ts Uint8Array': 'private: the key that a lookup asks for, and those of users',
   'record/key.ts Int32Array': 'private: the key that a lookup asks for',
   'record/key.ts Uint8Array': 'the same, as bytes',
   'record/text.ts Uint8Array': 'private scratch that TextDecoder may read',
@@ -107,6 +109,7 @@ const WHOLE_FOLDER: Readonly<Record<string, string>> = {
   'smr/conformance': 'what all domains promise, whatever their clock and sections',
   'smr/conformanceRandom': 'the same, in random runs',
   'smr/conformanceZones': 'the same, with zones and tables on them',
+  'order/oracle': 'all verbs against a sorted array, in random runs',
   'table/damage': 'words that were overwritten, and every verb',
   'table/death': 'a worker that stops at any of its writes, in any verb',
   'table/oracle': 'all verbs against a Map, in random runs',

@@ -64,7 +64,7 @@ function drawing(each: AnyStruct): string {
 it('every offset stands where the layout version says', () => {
   const all = [`version ${LAYOUT_VERSION}`, ...STRUCTS.map(drawing)].join('\n')
   expect(all).toMatchInlineSnapshot(`
-    "version 6
+    "version 7
     header: 112
       0 nothing*16 frozen
       16 magic frozen, 17 version frozen, 18 words frozen, 19 maxWorkers frozen, 20 checks frozen, 21 first frozen, 22 step frozen, 23 names frozen, 24 workersAt frozen, 25 directoryAt frozen, 26 pageTableAt frozen, 27 pagesAt frozen, 28 pages frozen
@@ -118,7 +118,16 @@ it('every offset stands where the layout version says', () => {
     stripe: 16
       0 lock shared, 1 records shared, 2 versions locked
     table node: 16
-      0 links*2 shared, 2 hash frozen, 3 version frozen"
+      0 links*2 shared, 2 hash frozen, 3 version frozen
+    ordered table: 64
+      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 nodesSerial frozen, 4 recordWords frozen
+      16 root shared
+      32 changes shared
+      48 lock shared, 49 records shared, 50 versions locked
+    ordered record: 16
+      0 version frozen
+    trie node: 32
+      0 head shared, 1 slots*17 shared"
   `)
 })
 
@@ -148,6 +157,7 @@ it('the other numbers that lie in shared memory stand, too', () => {
         "domain": 2,
         "free": 0,
         "lock": 1,
+        "ordered": 6,
         "root": 5,
         "table": 4,
         "zone": 3,

@@ -1,0 +1,383 @@
+/**
+ * Writing to an ordered table: one record is put in, in place of another or not, or taken out.
+ *
+ *   put     memory for the record, and for a node if one is needed; then, with the lock held:
+ *             a record of this key is there:    its link leads to the new one [P]
+ *             its slot of a node is free:       that slot leads to it [P]
+ *             neither: a new node of two links, to what was there and to the new record, takes the
+ *             place of what was there [P]
+ *   take    with the lock held:
+ *             its node has three links or more: one slot has none [P]
+ *             it has two: the other one takes the place of the node [P], which is freed
+ *
+ * [P]  The one store by which a write happens. Two cases for a reader that loads this link: it gets the
+ *      new one, then it sees all that was written to the record and the node before; or the old one,
+ *      then it is in the tree as it was before this write, and what was taken out of it is not used
+ *      again while it is in its section. Otherwise (a plain store) it could find a record that is
+ *      not yet filled.
+ *
+ * Whether a node is needed is known with the lock held only, and memory may have to be waited for. So
+ * the lock is released, a node is allocated, and the place is looked for again. A node that turns out not
+ * to be needed goes back.
+ *
+ * No code of the user runs while the lock is held. A worker that dies after any step here leaves the
+ * tree as it was or as it was to be, and at most one record and one node that nobody reaches; see
+ * guard.ts for the rest. What an exception has left, the next write of this worker finishes: as in
+ * table/writer.ts.
+ */
+
+import { type Item, NULL_ITEM } from '../base/brands.ts'
+import { Misuse, show } from '../base/errors.ts'
+import { DIGITS, OrderedWords, TrieHead, TrieLink, TrieWords } from '../memory/layout.ts'
+import type { Memory } from '../memory/memory.ts'
+import type { Fields, Schema } from '../record/record.ts'
+import type { Smr } from '../smr/domain.ts'
+import { isTimeOut } from '../space/lock.ts'
+import type { RecordWriter } from '../table/verbs.ts'
+import { ABSENT, ANY } from '../table/version.ts'
+import type { Zone } from '../zone/zone.ts'
+import type { Guard } from './guard.ts'
+import { type OrderKey, SAME } from './key.ts'
+import type { OrderParts } from './parts.ts'
+import type { Trie } from './trie.ts'
+
+/** What one look under the lock has come to. */
+type Outcome = 'done' | 'refused' | 'no node'
+
+export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
+  private readonly parts: OrderParts
+  private readonly schema: Schema<F>
+  private readonly key: OrderKey<V>
+  private readonly keyIndex: number
+  private readonly memory: Memory
+  private readonly trie: Trie
+  private readonly guard: Guard
+  private readonly smr: Smr
+  private readonly zone: Zone
+  private readonly nodes: Zone
+  /** Words from a record to its version. */
+  private readonly versionWord: number
+  /** The verb of the table that writes now: errors name it. */
+  private verb = ''
+  /**
+   * What a write has made and not yet linked, and what it has unlinked and not yet freed: records and
+   * nodes. Each is set right after the store that it belongs to, with no call in between where an
+   * exception could come. So a write that was cut off, even without its `finally`, leaves here what
+   * is still to do, and the next write does it.
+   */
+  private made: Item = NULL_ITEM
+  private madeNode: Item = NULL_ITEM
+  private replaced: Item = NULL_ITEM
+  private replacedNode: Item = NULL_ITEM
+  // What `descend` has found: a link and where it is, the node that this is in and where that is linked;
+  // if a node must come in between, at which level, and the digit there of what is below it.
+  private linkAt = 0
+  private link = 0
+  private nodeLinkAt = 0
+  private node = 0
+  private level = 0
+  private otherDigit = 0
+
+  /** `keyIndex`: which of the values of a record is the key. */
+  constructor(parts: OrderParts, schema: Schema<F>, key: OrderKey<V>, keyIndex: number) {
+    this.parts = parts
+    this.schema = schema
+    this.key = key
+    this.keyIndex = keyIndex
+    this.memory = parts.arena.memory
+    this.trie = parts.trie
+    this.guard = parts.guard
+    this.smr = parts.smr
+    this.zone = parts.zone
+    this.nodes = parts.nodes
+    this.versionWord = schema.words + OrderedWords.version
+  }
+
+  /** Misuse unless this worker may write now. */
+  begin(verb: string): void {
+    this.verb = verb
+    const { space } = this.parts.arena
+    if (space.isOpen && !this.smr.inside) {
+      if ((this.made | this.madeNode | this.replaced | this.replacedNode) !== 0) this.recover()
+      return
+    }
+    space.assertOpen(`table.${verb}`)
+    throw new Misuse(
+      `table.${verb}: table ${show(this.parts.name)}: a section of domain ${show(this.smr.name)} is open; exit first`,
+      { table: this.parts.name, domain: this.smr.name },
+    )
+  }
+
+  /** The version of the record at `item`, which was written before it was published. */
+  versionOf(item: number): number {
+    return item === 0 ? ABSENT : this.memory.peek(item + this.versionWord)
+  }
+
+  put(values: readonly unknown[], expected: number): boolean {
+    const item = this.obtain()
+    let isIn = false
+    try {
+      isIn = this.insert(item, values, expected)
+    } catch (error) {
+      isIn = this.made !== item
+      this.recoverAfter(isIn)
+      if (!isIn) throw this.trie.explain(error)
+    }
+    if ((this.made | this.madeNode) !== 0) this.recover()
+    return isIn
+  }
+
+  take(key: V, expected: number): boolean {
+    this.zone.makeRoom()
+    this.nodes.makeRoom()
+    try {
+      return this.remove(key, expected)
+    } catch (error) {
+      const isOut = this.replaced !== NULL_ITEM
+      this.recoverAfter(isOut)
+      if (!isOut) throw this.trie.explain(error)
+      return true
+    }
+  }
+
+  /**
+   * Allocates a record, and makes room to free the one that it may replace. In this order, because
+   * an allocation may retire the free bucket; after this nothing takes the room away.
+   */
+  private obtain(): Item {
+    const { zone } = this
+    const item = zone.zallocSmr()
+    this.made = item
+    let ready = false
+    try {
+      zone.makeRoom()
+      ready = true
+    } finally {
+      if (!ready) this.recover()
+    }
+    if (this.made === item) return item
+    throw new Misuse(
+      `table.${this.verb}: table ${show(this.parts.name)}: a hook of its zone has written to the table meanwhile; a hook may use other zones, not its own`,
+      { table: this.parts.name },
+    )
+  }
+
+  private insert(item: Item, values: readonly unknown[], expected: number): boolean {
+    this.schema.store(this.memory, item, values)
+    for (;;) {
+      // Here, because code of the user may have run since the last time.
+      this.key.aim(`table.${this.verb}`, values[this.keyIndex] as V)
+      const outcome = this.linkIn(item, expected)
+      if (outcome !== 'no node') {
+        this.freeReplaced()
+        return outcome === 'done'
+      }
+      this.madeNode = this.nodes.zallocSmr()
+    }
+  }
+
+  private linkIn(item: Item, expected: number): Outcome {
+    const { guard, memory } = this
+    guard.lock()
+    let whole = false
+    try {
+      const old = this.descend()
+      const isNew = old === 0
+      if (expected !== ANY && this.versionOf(old) !== expected) {
+        whole = true
+        return 'refused'
+      }
+      if (isNew && this.link !== 0 && this.madeNode === NULL_ITEM) {
+        whole = true
+        return 'no node'
+      }
+      memory.poke(item + this.versionWord, guard.nextVersion())
+      if (!isNew) {
+        memory.store(this.linkAt, item | TrieLink.record) // [P]
+        this.made = NULL_ITEM
+        this.replaced = old as Item
+      } else {
+        guard.change()
+        if (this.link === 0) this.fillSlot(item)
+        else this.split(item)
+        guard.count(1)
+        guard.change()
+      }
+      whole = true
+    } finally {
+      guard.release(whole)
+    }
+    return 'done'
+  }
+
+  /** A free slot, or an empty tree. */
+  private fillSlot(item: Item): void {
+    const { memory } = this
+    // Before the link, so that no walk in order misses it: a bit without a link does no harm.
+    if (this.node !== 0) {
+      memory.or(this.node + TrieWords.head, 1 << (this.linkAt - this.node - TrieWords.slots))
+    }
+    memory.store(this.linkAt, item | TrieLink.record) // [P]
+    this.made = NULL_ITEM
+  }
+
+  /** A new node, above what is at `linkAt`. */
+  private split(item: Item): void {
+    const { key, link, linkAt, level, madeNode: node, memory } = this
+    const own = key.digit(level)
+    const other = this.otherDigit
+    // Nobody can see the node yet.
+    memory.fill(node + TrieWords.slots, DIGITS, 0)
+    memory.poke(node + TrieWords.head, (level << TrieHead.levelShift) | (1 << own) | (1 << other))
+    memory.poke(node + TrieWords.slots + own, item | TrieLink.record)
+    memory.poke(node + TrieWords.slots + other, link)
+    memory.store(linkAt, node) // [P]
+    this.made = NULL_ITEM
+    this.madeNode = NULL_ITEM
+  }
+  private remove(key: V, expected: number): boolean {
+    const { guard } = this
+    this.key.aim(`table.${this.verb}`, key)
+    guard.lock()
+    let old = 0
+    let whole = false
+    try {
+      old = this.descend()
+      if (expected !== ANY && this.versionOf(old) !== expected) old = 0
+      if (old !== 0) {
+        guard.change()
+        this.unlink(old as Item)
+        guard.count(-1)
+        guard.change()
+      }
+      whole = true
+    } finally {
+      guard.release(whole)
+    }
+    this.freeReplaced()
+    return old !== 0
+  }
+
+  /** Takes the record out that `descend` has found. */
+  private unlink(old: Item): void {
+    const { linkAt, memory, node, nodeLinkAt } = this
+    const other = node === 0 ? 0 : this.onlyOther()
+    if (other === 0) {
+      memory.store(linkAt, 0) // [P]
+      this.replaced = old
+      if (node !== 0) {
+        // After the link is gone, as in `fillSlot`.
+        memory.and(node + TrieWords.head, ~(1 << (linkAt - node - TrieWords.slots)))
+      }
+      return
+    }
+    // The node keeps its links: a reader that stands on it can go on.
+    memory.store(nodeLinkAt, other) // [P]
+    this.replaced = old
+    this.replacedNode = node as Item
+  }
+
+  /** The one link of the node beside that at `linkAt`; 0 if there are more. */
+  private onlyOther(): number {
+    const { linkAt, memory, node } = this
+    let other = 0
+    // Not by the bits of its first word: after a death there may be one too many.
+    for (let at = node + TrieWords.slots; at < node + TrieWords.slots + DIGITS; at++) {
+      const link = at === linkAt ? 0 : memory.load(at)
+      if (link === 0) continue
+      if (other !== 0) return 0
+      other = link
+    }
+    if (other === 0) throw this.trie.damaged(node)
+    return other
+  }
+
+  /** With the lock held: the record with the key aimed at; 0 if there is none. Sets the fields above. */
+  private descend(): number {
+    const { key, memory, trie } = this
+    this.linkAt = trie.rootAt
+    this.link = memory.load(trie.rootAt)
+    this.node = 0
+    let above = -1
+    while (this.link !== 0 && (this.link & TrieLink.record) === 0) {
+      above = trie.levelOf(this.link, above)
+      this.nodeLinkAt = this.linkAt
+      this.node = this.link
+      this.linkAt = this.node + TrieWords.slots + key.digit(above)
+      this.link = memory.load(this.linkAt)
+    }
+    if (this.link === 0 && this.node === 0) return 0
+    const item = trie.anyIn(this.link === 0 ? this.node : this.link)
+    const differs = key.differ(memory, item)
+    if (differs === SAME && this.link !== 0) return item
+    if (differs !== above || this.link !== 0) this.descendTo(differs, item)
+    return 0
+  }
+
+  /** Finds the link above which a node of this level belongs, that tells the key from that of `item`. */
+  private descendTo(level: number, item: number): void {
+    const { key, memory, trie } = this
+    this.linkAt = trie.rootAt
+    this.link = memory.load(trie.rootAt)
+    this.level = level
+    this.otherDigit = key.digitOf(memory, item, level)
+    for (let above = -1; this.link !== 0 && (this.link & TrieLink.record) === 0; ) {
+      above = trie.levelOf(this.link, above)
+      if (above > level) return
+      if (above === level) break
+      this.linkAt = this.link + TrieWords.slots + key.digit(above)
+      this.link = memory.load(this.linkAt)
+    }
+    if (this.link === 0 || (this.link & TrieLink.record) === 0 || level === SAME) {
+      throw trie.damaged(this.linkAt)
+    }
+  }
+
+  private freeReplaced(): void {
+    const { replaced, replacedNode } = this
+    if (replaced !== NULL_ITEM) {
+      this.zone.zfreeSmr(replaced)
+      this.replaced = NULL_ITEM
+    }
+    if (replacedNode === NULL_ITEM) return
+    this.nodes.zfreeSmr(replacedNode)
+    this.replacedNode = NULL_ITEM
+  }
+
+  /**
+   * `recover` after an exception in a write. If the write has `happened`, it does not fail because
+   * what it has taken out cannot be freed now: the next write frees it.
+   */
+  private recoverAfter(happened: boolean): void {
+    try {
+      this.recover()
+    } catch (error) {
+      if (!happened || !isTimeOut(error)) throw error
+    }
+  }
+
+  /** Finishes what an exception has interrupted, in this call or an earlier one: see `made`. */
+  private recover(): void {
+    const { made, madeNode, nodes, replaced, replacedNode, zone } = this
+    if (made !== NULL_ITEM) {
+      const held = zone.holdRaw(made)
+      this.made = NULL_ITEM
+      zone.giveHeldBack(held)
+    }
+    if (madeNode !== NULL_ITEM) {
+      const held = nodes.holdRaw(madeNode)
+      this.madeNode = NULL_ITEM
+      nodes.giveHeldBack(held)
+    }
+    if (replacedNode !== NULL_ITEM) {
+      nodes.makeRoom()
+      nodes.zfreeSmrAgain(replacedNode)
+      this.replacedNode = NULL_ITEM
+    }
+    if (replaced === NULL_ITEM) return
+    zone.makeRoom()
+    if (this.replaced !== replaced) return // A hook has called, and that call did it.
+    zone.zfreeSmrAgain(replaced)
+    this.replaced = NULL_ITEM
+  }
+}
