@@ -30,9 +30,11 @@ import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
 import { DIGITS, OrderedWords, TrieHead, TrieLink, TrieWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
+import type { AtomicField } from '../record/atomic.ts'
 import type { Fields, Schema } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
 import { isTimeOut } from '../space/lock.ts'
+import { Seals } from '../table/seals.ts'
 import type { RecordWriter } from '../table/verbs.ts'
 import { ABSENT, ANY } from '../table/version.ts'
 import type { Zone } from '../zone/zone.ts'
@@ -55,6 +57,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
   private readonly smr: Smr
   private readonly zone: Zone
   private readonly nodes: Zone
+  private readonly seals: Seals
   /** Words from a record to its version. */
   private readonly versionWord: number
   /** The verb of the table that writes now: errors name it. */
@@ -91,6 +94,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     this.zone = parts.zone
     this.nodes = parts.nodes
     this.versionWord = schema.words + OrderedWords.version
+    this.seals = new Seals(this.memory, schema.atomics, this.versionWord, parts.name)
   }
 
   /** Misuse unless this worker may write now. */
@@ -108,16 +112,16 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     )
   }
 
-  /** The version of the record at `item`, which was written before it was published. */
+  /** The version of the record at `item`; as in table/chains.ts. */
   versionOf(item: number): number {
-    return item === 0 ? ABSENT : this.memory.peek(item + this.versionWord)
+    return item === 0 ? ABSENT : this.memory.load(item + this.versionWord)
   }
 
-  put(values: readonly unknown[], expected: number): boolean {
+  put(values: readonly unknown[], expected: number, seen?: readonly number[]): boolean {
     const item = this.obtain()
     let isIn = false
     try {
-      isIn = this.insert(item, values, expected)
+      isIn = this.insert(item, values, expected, seen)
     } catch (error) {
       isIn = this.made !== item
       this.recoverAfter(isIn)
@@ -127,11 +131,11 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     return isIn
   }
 
-  take(key: V, expected: number): boolean {
+  take(key: V, expected: number, seen?: readonly number[]): boolean {
     this.zone.makeRoom()
     this.nodes.makeRoom()
     try {
-      return this.remove(key, expected)
+      return this.remove(key, expected, seen)
     } catch (error) {
       const isOut = this.replaced !== NULL_ITEM
       this.recoverAfter(isOut)
@@ -162,12 +166,55 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     )
   }
 
-  private insert(item: Item, values: readonly unknown[], expected: number): boolean {
+  claim(key: V): number {
+    const version = this.inPlace(key, (record) => {
+      this.seals.seal(record)
+      return this.versionOf(record)
+    })
+    return version ?? ABSENT
+  }
+
+  change(key: V, field: AtomicField, next: (before: number) => number): number | undefined {
+    return this.inPlace(key, (record) =>
+      this.seals.change(record, field, this.guard.nextVersion(), next),
+    )
+  }
+
+  /**
+   * What `act` returns for the record with this key, with the lock held; undefined if there is none.
+   * Legal in a section: who holds the lock never waits for readers.
+   */
+  private inPlace<T>(key: V, act: (record: number) => T): T | undefined {
+    this.key.aim(`table.${this.verb}`, key)
+    try {
+      return this.guard.whileLocked(() => {
+        const record = this.descend()
+        return record === 0 ? undefined : act(record)
+      })
+    } catch (error) {
+      throw this.trie.explain(error)
+    }
+  }
+
+  /** Whether the record may be taken out: nothing can be added to it from here on. The lock is held. */
+  private isSealed(record: number, seen: readonly number[] | undefined): boolean {
+    if (record === 0 || !this.seals.areUsed) return true
+    if (seen !== undefined) return this.seals.sealIf(record, seen)
+    this.seals.seal(record)
+    return true
+  }
+
+  private insert(
+    item: Item,
+    values: readonly unknown[],
+    expected: number,
+    seen: readonly number[] | undefined,
+  ): boolean {
     this.schema.store(this.memory, item, values)
     for (;;) {
       // Here, because code of the user may have run since the last time.
       this.key.aim(`table.${this.verb}`, values[this.keyIndex] as V)
-      const outcome = this.linkIn(item, expected)
+      const outcome = this.linkIn(item, expected, seen)
       if (outcome !== 'no node') {
         this.freeReplaced()
         return outcome === 'done'
@@ -176,14 +223,15 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     }
   }
 
-  private linkIn(item: Item, expected: number): Outcome {
+  private linkIn(item: Item, expected: number, seen: readonly number[] | undefined): Outcome {
     const { guard, memory } = this
     guard.lock()
     let whole = false
     try {
       const old = this.descend()
       const isNew = old === 0
-      if (expected !== ANY && this.versionOf(old) !== expected) {
+      const isOther = expected !== ANY && this.versionOf(old) !== expected
+      if (isOther || !this.isSealed(old, seen)) {
         whole = true
         return 'refused'
       }
@@ -235,7 +283,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     this.made = NULL_ITEM
     this.madeNode = NULL_ITEM
   }
-  private remove(key: V, expected: number): boolean {
+  private remove(key: V, expected: number, seen: readonly number[] | undefined): boolean {
     const { guard } = this
     this.key.aim(`table.${this.verb}`, key)
     guard.lock()
@@ -243,7 +291,8 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     let whole = false
     try {
       old = this.descend()
-      if (expected !== ANY && this.versionOf(old) !== expected) old = 0
+      const isOther = expected !== ANY && this.versionOf(old) !== expected
+      if (isOther || !this.isSealed(old, seen)) old = 0
       if (old !== 0) {
         guard.change()
         this.unlink(old as Item)
