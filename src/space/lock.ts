@@ -238,6 +238,11 @@ export class Locks {
     }
   }
 
+  /** Whether a call of this worker holds any lock, or is taking one. */
+  get isBusy(): boolean {
+    return this.holding > 0
+  }
+
   /** The token of this worker. */
   get signature(): number {
     return this.token

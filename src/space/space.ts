@@ -102,6 +102,15 @@ export interface Visit {
   end(): void
 }
 
+/** A zone that this worker has open. */
+export interface Giver {
+  /**
+   * Gives up the pages that it can spare, hooks and all, without waiting. Returns whether it has
+   * tried: not while a call of it is running.
+   */
+  giveUp(): boolean
+}
+
 export class Space {
   readonly memory: Memory
   readonly slot: number
@@ -134,6 +143,8 @@ export class Space {
    * all are in a place again. What is here while no such call runs was left behind.
    */
   readonly visits: Visit[] = []
+  /** Zones that this worker has open: they give up pages when another call is short of them. */
+  readonly givers: Set<Giver> = new Set()
   private open = true
 
   /** `memory` holds an arena already: see `format`. Claims a slot, and records it in `claim`. */
@@ -236,6 +247,12 @@ export class Space {
   removeSections(it: OwnSections): void {
     this.domains.delete(it)
     this.watch.remove(it)
+  }
+
+  /** Whether a synchronous section of any domain is open. */
+  get isInside(): boolean {
+    for (const { inside } of this.domains) if (inside) return true
+    return false
   }
 
   /**

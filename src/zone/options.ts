@@ -58,7 +58,8 @@ export interface ZoneOptions extends TuneOptions {
   /**
    * Runs at each free; in a zone with smr at reclamation, when no reader can see the item. Must not
    * throw: if it does, the item is freed all the same, and the call that ran it throws the error.
-   * In a zone with smr that may be another worker's allocation.
+   * In a zone with smr that may be another worker's allocation. When pages run out, an allocation
+   * from any zone runs it too, in a worker that has this one open; then its error is a warning.
    */
   readonly dtor?: Hook
   /** Runs when an item enters the zone from fresh memory. May throw: then the item stays there. */
@@ -163,9 +164,13 @@ export function keepsState(bits: number): boolean {
   return HOOKS.some((name, i) => STATEFUL.includes(name) && ((bits >> i) & 1) === 1)
 }
 
-/** Whether a hook must run before an item goes back to its slab. */
-export function needsHooksToLeave(bits: number): boolean {
-  return HOOKS.some((name, i) => LEAVING.includes(name) && ((bits >> i) & 1) === 1)
+/**
+ * Whether a hook must run before an item goes back from the depot to its slab. In a plain zone the
+ * destructor ran when it was freed.
+ */
+export function needsHooksToLeave(bits: number, isPlain: boolean): boolean {
+  const leaving = isPlain ? ['fini'] : LEAVING
+  return HOOKS.some((name, i) => leaving.includes(name) && ((bits >> i) & 1) === 1)
 }
 
 export function hookNames(bits: number): string {

@@ -4,13 +4,19 @@
  *
  *   first    slabs of every zone with all items free
  *   then     zone by zone, safe items of the depot, given to their slabs
+ *   last     what zones that this worker has open itself cache, and what has to see a hook first
  *
- * It ends as soon as the pages suffice. It does not wait for readers, and no hook runs: items that
- * need a destructor or `fini` first stay where they are, because this worker may not have the
- * hooks, and is in the middle of another zone's allocation. Other workers are asked to empty their
- * caches at their next slow path, as in `lookHarder` of supply.ts.
+ * It ends as soon as the pages suffice. It does not wait for readers. Other workers are asked to
+ * empty their caches, as in `lookHarder` of supply.ts: they do so at their next slow path or, idle,
+ * within half a second, and then run the hooks that only they have.
  *
- * The directory is locked meanwhile, so no zone can be destroyed. A worker that dies here holds at
+ * Until the last step no hook runs: this worker may not have the hooks of a zone, and the directory
+ * is locked. The last step calls hooks, so it is left out under any lock of the library and in a
+ * section; a zone in which a call of this worker is running is passed over; and the zone that asks
+ * counts the step as one of its own hooks (frames.ts), because a destructor may free into it. What
+ * a hook throws there is a warning: it belongs to a call of another zone.
+ *
+ * The directory is locked in the first two, so no zone can be destroyed. A worker that dies here holds at
  * most one bucket, whose owner is this worker's slot: reaping finds it. A worker that survives an
  * exception here may never call that zone again. So each zone is noted in `space.visits` before it
  * is touched, and its depot knows which bucket is out. Two cases when a visit is ended later: that
@@ -40,16 +46,16 @@ import { allocOwner, bucketsFor } from './bucket.ts'
 import { destroyItems, Failure } from './hooks.ts'
 import type { Keg } from './keg.ts'
 import { NO_HOOKS, needsHooksToLeave } from './options.ts'
-import { markOpened, type Parts, partsOf, unmarkOpened } from './parts.ts'
+import { markOpened, mend, type Parts, partsOf, unmarkOpened } from './parts.ts'
 
 /** More than any arena has: gives up everything. */
 const ALL: readonly number[] = [Number.POSITIVE_INFINITY]
 
 /** `keg.reach`; if there are no pages, once more with those of other zones. */
-export function reachUnderPressure({ at, space }: Parts, keg: Keg, items: number): boolean {
+export function reachUnderPressure(parts: Parts, keg: Keg, items: number): boolean {
   if (keg.reach(items)) return true
   if (!keg.mayHave(items)) return false
-  relieve(space, ALL, at)
+  relieve(parts.space, ALL, parts)
   return keg.reach(items)
 }
 
@@ -58,7 +64,12 @@ export function reachUnderPressure({ at, space }: Parts, keg: Keg, items: number
  * False when they do not, or when the directory's lock cannot be had in time. Legal inside a
  * section.
  */
-export function relieve(space: Space, runs: readonly number[], asking = 0): boolean {
+export function relieve(space: Space, runs: readonly number[], asking?: Parts): boolean {
+  return relieveUnopened(space, runs, asking?.at) || relieveOpened(space, runs, asking)
+}
+
+/** The first two steps: any zone, no hooks. */
+function relieveUnopened(space: Space, runs: readonly number[], asking = 0): boolean {
   const suffices = (): boolean => hasRoom(space, runs)
   space.endVisits()
   const before = space.visits.length
@@ -78,6 +89,18 @@ export function relieve(space: Space, runs: readonly number[], asking = 0): bool
   } catch (error) {
     if (isTimeOut(error)) return false
     throw error
+  }
+}
+
+/** The last step: zones that this worker has open, with their hooks. */
+function relieveOpened(space: Space, runs: readonly number[], asking: Parts | undefined): boolean {
+  if (space.givers.size === 0 || space.locks.isBusy || space.isInside) return false
+  const base = asking?.frames.enter()
+  try {
+    // A copy: a hook may open zones, and close them.
+    return [...space.givers].some((each) => each.giveUp() && hasRoom(space, runs))
+  } finally {
+    if (asking !== undefined && !asking.frames.leave(base as number)) mend(asking)
   }
 }
 
@@ -146,8 +169,10 @@ function domainOf(space: Space, names: readonly Listing[], zone: number): Smr | 
 function emptyDepot(parts: Parts): boolean {
   const { at, buckets, depot, space } = parts
   const { memory } = space
-  if (needsHooksToLeave(memory.peek(at + ZoneWords.hooks))) return false
+  // Also where hooks are in the way: workers that have them give up what they can when they are idle.
   memory.add(at + ZoneWords.flush, 1)
+  const isPlain = memory.peek(at + ZoneWords.domain) === 0
+  if (needsHooksToLeave(memory.peek(at + ZoneWords.hooks), isPlain)) return false
   depot.urge()
   let any = false
   for (let bucket = depot.fetch(0); bucket !== 0; bucket = depot.fetch(0)) {

@@ -12,6 +12,7 @@
 
 import type { Item } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
+import { report } from '../base/host.ts'
 import { BucketWords, CacheWords, NO_LIMIT, RunKind, ZoneWords } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { isTimeOut } from '../space/lock.ts'
@@ -22,6 +23,9 @@ import { mend, type Parts } from './parts.ts'
 import { relieve, shrink } from './pressure.ts'
 import { recover } from './recover.ts'
 import { fillTrash } from './trash.ts'
+
+/** For a lock, in a turn of its own. */
+const BRIEFLY_MS = 50
 
 /** Told of slow paths, to do maintenance in later turns: see timers.ts. */
 interface Housekeeping {
@@ -174,9 +178,37 @@ export class Supply {
 
   /** Whether other zones have given up pages for this one: see pressure.ts. */
   private relieved(): boolean {
-    const { at, keg, buckets, space } = this.parts
+    const { keg, buckets, space } = this.parts
     if (keg.isAtLimit || this.pendingTooMuch()) return false
-    return relieve(space, [keg.slabWords, buckets.keg.slabWords], at)
+    return relieve(space, [keg.slabWords, buckets.keg.slabWords], this.parts)
+  }
+
+  /** Another call of this worker is short of pages: see pressure.ts. */
+  giveUp(): boolean {
+    const { at, depot, frames, space } = this.parts
+    if (frames.open > 0 || frames.isTorn || !this.isAlive()) return false
+    if (this.memory.peek(at + ZoneWords.noFree) !== 0) return false
+    const failure = new Failure()
+    this.begin()
+    try {
+      this.followFlush()
+      this.flush()
+      depot.urge()
+      // A destructor may free into this zone: what it adds is left.
+      for (let most = depot.size(); most > 0; most--) {
+        const bucket = depot.fetch(0)
+        if (bucket === 0) break
+        this.release(bucket, failure)
+        depot.putEmpty(bucket)
+      }
+      shrink(this.parts)
+      frames.open--
+    } catch (error) {
+      // `open` stays raised, so the next slow path puts back what this one had in hand.
+      if (!isTimeOut(error)) throw error
+    }
+    if (failure.any) report(failure.error)
+    return space.isOpen
   }
 
   // ---- zfree runs full ---------------------------------------------------------------------
@@ -196,10 +228,15 @@ export class Supply {
 
   /** Whether there is room and a slow path would find nothing else to do. */
   get hasRoom(): boolean {
-    const { at, cache, frames } = this.parts
-    if (!cache.hasRoom || frames.isTorn || !this.isAlive()) return false
+    const { cache, frames } = this.parts
+    return cache.hasRoom && !frames.isTorn && this.isAlive() && !this.isAsked
+  }
+
+  /** Whether the other workers have asked for what this one caches. */
+  private get isAsked(): boolean {
+    const { at, cache } = this.parts
     return (
-      this.memory.load(at + ZoneWords.flush) === this.memory.peek(cache.at + CacheWords.flushed)
+      this.memory.load(at + ZoneWords.flush) !== this.memory.peek(cache.at + CacheWords.flushed)
     )
   }
 
@@ -316,8 +353,8 @@ export class Supply {
       return true
     }
     if (domain === undefined) return false
-    const { at, buckets } = this.parts
-    const room = shrink(this.parts) > 0 || relieve(space, [buckets.keg.slabWords], at)
+    const { buckets } = this.parts
+    const room = shrink(this.parts) > 0 || relieve(space, [buckets.keg.slabWords], this.parts)
     const empty = room ? depot.takeEmpty(owner) : 0
     if (empty !== 0) {
       this.loadFree(empty, owner)
@@ -375,7 +412,10 @@ export class Supply {
   check(): void {
     const { frames, space } = this.parts
     frames.base = 0
-    if (frames.isTorn && space.isOurs && this.isAlive()) recover(this.parts)
+    if (!space.isOurs || !this.isAlive()) return
+    if (frames.isTorn) recover(this.parts)
+    // Others are short of memory, and this worker may be idle, or the only one with the hooks.
+    if (this.isAsked && !space.isInside) space.locks.withPatience(BRIEFLY_MS, () => this.giveUp())
   }
 
   /** Recovers first what an earlier call left half done. */
@@ -396,8 +436,8 @@ export class Supply {
   private followFlush(): void {
     const { at, cache } = this.parts
     this.assertOwnBuckets()
+    if (!this.isAsked) return
     const asked = this.memory.load(at + ZoneWords.flush)
-    if (asked === this.memory.peek(cache.at + CacheWords.flushed)) return
     this.memory.poke(cache.at + CacheWords.flushed, asked)
     this.flush()
   }

@@ -106,6 +106,7 @@ export class Zone {
     this.supply = new Supply(parts)
     this.supply.timers = new Timers(parts, this.supply)
     parts.space.watch.add(this.supply)
+    parts.space.givers.add(this.supply)
     parts.space.watch.start()
     this.checks = parts.space.checks
     this.careful = this.checks || parts.hooks.ctor !== undefined
@@ -452,6 +453,7 @@ export class Zone {
 
   private end(): void {
     this.parts.space.watch.remove(this.supply)
+    this.parts.space.givers.delete(this.supply)
     this.supply.end()
     this.mode = CLOSED
     this.readyToAlloc = false

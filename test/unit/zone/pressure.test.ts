@@ -2,12 +2,13 @@
  * Pressure: what one zone does not need goes to another before anybody is told Exhausted.
  */
 
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { reapSlot } from '#src/arena/reap.ts'
 import {
   Arena,
   Exhausted,
   HashTable,
+  type Item,
   Misuse,
   record,
   u32,
@@ -117,15 +118,24 @@ describe.each([
     zone.prealloc(Math.floor(idle.most * 0.7))
   })
 
-  it('stays where a destructor has to see it first', () => {
+  it('goes by way of its destructor, which runs once for each item', () => {
     let seen = 0
     const { idle, other } = start({ dtor: () => seen++ })
-    const before = seen
-    const { pending, safe } = idle.zone.stats()
     allocAll(other)
-    expect(seen).toBe(before)
-    expect(idle.zone.stats()).toMatchObject({ pending, safe })
-    expect(pending + safe).toBeGreaterThan(0)
+    expect(idle.zone.stats()).toMatchObject({ live: 0, pending: 0, safe: 0, cached: 0 })
+    expect(seen).toBe(idle.most)
+    idle.zone.check()
+  })
+
+  it('stays where a destructor has to see it first, in a section and under a lock', () => {
+    let seen = 0
+    const { arena, idle, other } = start({ dtor: () => seen++ })
+    const before = { seen, places: places(idle.zone) }
+    const clock = arena.smr('clock')
+    clock.read(() => allocAll(other))
+    arena.lock('mine').withLock(() => allocAll(other))
+    if (hasSmr) expect({ seen, places: places(idle.zone) }).toEqual(before)
+    else expect(seen).toBe(before.seen)
     idle.zone.check()
   })
 
@@ -300,7 +310,7 @@ describe.each([
       const world = start()
       const { arena, zone } = world.other
       const { space } = arena
-      const act = () => relieve(space, [Number.POSITIVE_INFINITY], zone.parts.at)
+      const act = () => relieve(space, [Number.POSITIVE_INFINITY], zone.parts)
       interrupted = interrupt(arena, step, manner, act).interrupted
       if (space.visits.length > 0) lost++
       const ways = [() => void space.watch.check(), () => zone.seal(), () => arena.detach()]
@@ -319,8 +329,7 @@ describe.each([
       let adopted = 0
       for (let interrupted = true; interrupted; step += 3) {
         const { idle, other } = start()
-        const act = () =>
-          relieve(other.arena.space, [Number.POSITIVE_INFINITY], other.zone.parts.at)
+        const act = () => relieve(other.arena.space, [Number.POSITIVE_INFINITY], other.zone.parts)
         interrupted = interrupt(other.arena, step, 'cut off', act).interrupted
         const { zones } = reapSlot(idle.arena.space, other.arena.workerId)
         const own = zones.filter(({ name }) => name === 'idle')
@@ -343,7 +352,7 @@ describe.each([
 describe('who only visits a zone has not opened it', () => {
   const act = {
     relieve: ({ arena, zone }: Actor) =>
-      void relieve(arena.space, [Number.POSITIVE_INFINITY], zone.parts.at),
+      void relieve(arena.space, [Number.POSITIVE_INFINITY], zone.parts),
     shrinkUnopened: ({ arena }: Actor) => {
       for (const each of arena.space.directory.list())
         if (each.name === 'idle') shrinkUnopened(arena.space, each)
@@ -364,5 +373,90 @@ describe('who only visits a zone has not opened it', () => {
     arena.zone('idle')
     visit(other)
     expect(isUsed(owner.space, at)).toBe(true)
+  })
+})
+
+/** One zone's idle memory must never starve another, whatever hooks, size and worker it has. */
+describe.each(
+  [false, true].flatMap((hasSmr) =>
+    ['none', 'ctor', 'dtor', 'fini'].flatMap((hook) =>
+      [64, 3000, 40_000].map((bytes) => ({ hasSmr, hook, bytes })),
+    ),
+  ),
+)('a zone that has freed everything: smr $hasSmr, hook $hook, $bytes bytes', (kind) => {
+  it.each(['this', 'another'])('leaves nine tenths of the arena; opened by %s worker', (by) => {
+    const arena = Arena.create({ bytes: 2 * BYTES, maxWorkers: 4 })
+    const asking = { arena, zone: arena.zone('asking', { bytes: 100 }) }
+    const owner = by === 'this' ? arena : Arena.attach(arena.handle)
+    for (const { space } of [arena, owner]) space.watch.every = () => {}
+    open.push(...new Set([arena, owner]))
+    const hooks = kind.hook === 'none' ? {} : { [kind.hook]: () => {} }
+    const smr = kind.hasSmr ? { smr: owner.smr('clock') } : {}
+    const idle = { arena: owner, zone: owner.zone('idle', { bytes: kind.bytes, ...hooks, ...smr }) }
+    freeMany(idle, allocAll(idle))
+    const got = allocAll(asking)
+    // Idle itself, but its event loop turns: it is the only one with the hooks.
+    owner.space.watch.check()
+    got.push(...allocAll(asking))
+    expect(got.length * 100).toBeGreaterThan(2 * BYTES * 0.9)
+    for (const { zone } of [asking, idle]) zone.check()
+  })
+})
+
+describe('hooks that run because another zone is short of pages', () => {
+  const world = (dtor: () => void) => {
+    const arena = tiny()
+    arena.space.watch.every = () => {}
+    open.push(arena)
+    const idle = fillAndFree(arena, { dtor, smr: arena.smr('clock') })
+    return { arena, idle }
+  }
+
+  it('may throw: a warning, and the allocation succeeds', () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    let armed = false
+    const { arena, idle } = world(() => {
+      if (armed) throw new Error('mine')
+    })
+    armed = true
+    const other = { arena, zone: arena.zone('other', { bytes: 200, bucket: 8 }) }
+    expect(allocAll(other).length).toBeGreaterThan(1000)
+    expect(warned).toHaveBeenCalled()
+    expect(idle.zone.stats()).toMatchObject({ live: 0, pending: 0 })
+    idle.zone.check()
+    other.zone.check()
+    armed = false
+  })
+
+  it('may free into the zone that asks, and allocate from it', () => {
+    let other: Actor | undefined
+    const mine: Item[] = []
+    const { arena, idle } = world(() => {
+      if (other === undefined) return
+      const item = mine.pop()
+      if (item !== undefined) other.zone.zfree(item)
+      const next = other.zone.tryZalloc()
+      if (next !== 0) mine.push(next)
+    })
+    const zone = arena.zone('other', { bytes: 200, bucket: 8 })
+    mine.push(...allocMany({ arena, zone }, 20))
+    other = { arena, zone }
+    const got = allocAll(other)
+    expect(got.length).toBeGreaterThan(1000)
+    idle.zone.check()
+    zone.check()
+    expect(zone.stats().live).toBe(got.length + mine.length)
+    freeMany(other, [...got, ...mine])
+    zone.check()
+  })
+
+  it('may use up all memory themselves', () => {
+    let zones: Zone[] = []
+    const { arena, idle } = world(() => {
+      for (const zone of zones) zone.tryZalloc()
+    })
+    zones = [1, 2].map((n) => arena.zone(`other ${n}`, { bytes: 3000 * n, bucket: 2 }))
+    for (const zone of zones) allocAll({ arena, zone })
+    for (const zone of [...zones, idle.zone]) zone.check()
   })
 })
