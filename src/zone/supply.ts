@@ -173,14 +173,18 @@ export class Supply {
       if (bucket !== 0) cache.loadAlloc(bucket)
     }
     depot.urge()
-    return this.reuse(failure) || (this.relieved() && this.importItems(failure))
+    return this.reuse(failure) || (this.askOthers() && this.importItems(failure))
   }
 
-  /** Whether other zones have given up pages for this one: see pressure.ts. */
-  private relieved(): boolean {
+  /**
+   * Other zones give up pages for this one: see pressure.ts. False if it may not have more. What
+   * they gave may be enough even if it is less than what was asked for.
+   */
+  private askOthers(): boolean {
     const { keg, buckets, space } = this.parts
     if (keg.isAtLimit || this.pendingTooMuch()) return false
-    return relieve(space, [keg.slabWords, buckets.keg.slabWords], this.parts)
+    relieve(space, [keg.slabWords, buckets.keg.slabWords], this.parts)
+    return true
   }
 
   /** Another call of this worker is short of pages: see pressure.ts. */
