@@ -13,6 +13,9 @@ import type { WorkerId } from '../base/brands.ts'
 import { Exhausted, Misuse, show } from '../base/errors.ts'
 import { report, type SupervisedWorker, threadId } from '../base/host.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
+import { HEAP_ZONE, type Heap } from '../heap/heap.ts'
+import { type HeapOptions, openHeap } from '../heap/open.ts'
+import { collectRuns } from '../heap/pressure.ts'
 import { Named, ZoneWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
 import type { Smr } from '../smr/domain.ts'
@@ -71,6 +74,7 @@ export class Arena {
   readonly space: Space
   private readonly domains = new Known<Smr>((smr) => this.space.removeSections(smr))
   private readonly zones = new Known<Zone>()
+  private readonly heaps = new Known<Heap>()
   private readonly locks = new Map<string, NamedLock>()
   private readonly supervision: Supervision
 
@@ -89,6 +93,7 @@ export class Arena {
         directory.swept()
       })
     }
+    space.collectRuns = (names) => collectRuns(space, names, true)
     space.whenReaped = () => this.stop()
     space.watch.add(new StallWatch(space, () => this.domains.values()))
     this.supervision = supervisionOf(handle)
@@ -162,7 +167,32 @@ export class Arena {
    * FreeBSD uma_zcreate(9).
    */
   zone(name: string, options: ZoneOptions = {}): Zone {
+    if (typeof name === 'string' && name.startsWith(HEAP_ZONE)) {
+      throw new Misuse(
+        `arena.zone: ${show(name)} is a name for a size of a heap; names that begin with ${show(HEAP_ZONE)} are the library's`,
+        { zone: name },
+      )
+    }
     return this.openZone('arena.zone', name, options)
+  }
+
+  /**
+   * Opens the heap, or creates it: blocks of any size, see `Heap`. With `smr` its blocks are freed
+   * under readers. A name has 1 to 53 bytes of UTF-8. Misuse for another domain than it was created
+   * with; otherwise errors and blocking as `smr`. FreeBSD malloc(9), XNU kalloc.
+   */
+  heap(name: string, options: HeapOptions = {}): Heap {
+    const call = 'arena.heap'
+    this.begin(call)
+    const known = this.heaps.get(name)
+    if (known?.isAlive() && isEmpty(options)) return known
+    const domainAt = (at: number): Smr | undefined => this.domainAt(at)
+    const opened = openHeap(call, this.space, name, options, known, domainAt, (zone, how, owner) =>
+      this.openZone(call, zone, how, owner),
+    )
+    if (known !== opened) known?.close()
+    this.heaps.set(name, opened)
+    return opened
   }
 
   /** `zone` for structures, with the name of their call in errors. @internal */
@@ -315,6 +345,7 @@ export class Arena {
     if (whole) space.close()
     else space.abandon()
     for (const zone of this.zones.values()) zone.forget()
+    for (const heap of this.heaps.values()) heap.close()
   }
 
   /**
@@ -331,6 +362,7 @@ export class Arena {
    */
   private stop(): void {
     for (const zone of this.zones.values()) zone.forget()
+    for (const heap of this.heaps.values()) heap.close()
     for (const smr of this.domains.values()) smr.forget()
     this.supervision.leave(this.space)
   }
@@ -380,6 +412,8 @@ export class Arena {
       sum.pages += did?.pages ?? shrinkUnopened(this.space, each)
       sum.remaining += did?.remaining ?? 0
     }
+    const { directory } = this.space
+    directory.whileLocked((names) => collectRuns(this.space, names, level !== 'trim'))
     return { ...sum, skipped }
   }
 

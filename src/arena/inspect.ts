@@ -6,6 +6,7 @@
  */
 
 import { assertObject, Misuse, show } from '../base/errors.ts'
+import { type HeapStats, heapStats } from '../heap/stats.ts'
 import { Named } from '../memory/layout.ts'
 import { BYTES_PER_WORD, type IntrinsicsKind } from '../memory/memory.ts'
 import { type SmrStats, smrStats } from '../smr/stats.ts'
@@ -26,6 +27,8 @@ export interface ArenaStats {
   readonly workers: { readonly max: number; readonly attached: readonly number[] }
   /** Every zone of the arena. */
   readonly zones: readonly ZoneStats[]
+  /** Every heap of the arena; each size that it uses is one of `zones`, too. */
+  readonly heaps: readonly HeapStats[]
   /** Every domain of the arena. */
   readonly domains: readonly SmrStats[]
 }
@@ -45,6 +48,9 @@ export function arenaStats(space: Space): ArenaStats {
     zones: names
       .filter((each) => each.kind === Named.zone)
       .map((each) => zoneStats(space, each.address, each.name)),
+    heaps: names
+      .filter((each) => each.kind === Named.heap)
+      .map((each) => heapStats(space, each.address, each.name, names)),
     domains: names
       .filter((each) => each.kind === Named.domain)
       .map((each) => smrStats(space, each.address, each.name)),

@@ -2,12 +2,13 @@
  * Sweeping: releasing runs of pages that nothing refers to.
  *
  * Creating and destroying named things is done under the directory's lock, and the directory entry
- * is the commit point of both. So with that lock held, a domain, zone or table without an entry is
- * half made or half destroyed; and so are slabs of no zone and chains of no table. All runs are
+ * is the commit point of both. So with that lock held, a domain, zone, heap or table without an entry
+ * is half made or half destroyed; and so are slabs of no zone, blocks and zones of no heap, and
+ * chains of no table. All runs are
  * walked, so this is done only when the directory says that a worker did not finish. The zones of
  * each domain are counted again.
  *
- * Slabs and chains come and go without the directory's lock, but only under that of the pages. So
+ * Slabs, blocks and chains come and go without the directory's lock, but only under that of the pages. So
  * references to them are read with that lock held too; meanwhile an array of chains can only move
  * from one word of its table to the next: building, chains, retired. They are read in that order.
  */
@@ -15,9 +16,11 @@
 import {
   ChainsWord,
   DomainWords,
+  HeapWords,
   Named,
   OrderWords,
   RunKind,
+  RunWords,
   SlabWords,
   TableWords,
   ZoneWords,
@@ -31,16 +34,22 @@ import { isUsed } from '../zone/stats.ts'
 export function sweepOrphans(space: Space, names: readonly Listing[]): number {
   const swept = space.pages.sweep(() => {
     const referenced = references(space, names)
-    return ({ base, who }) =>
-      referenced.has(who === RunKind.slab ? space.memory.peekRacy(base + SlabWords.keg) : base)
+    return ({ base, who }) => referenced.has(ownerOf(space, base, who))
   })
   countUsers(space, names)
   return swept
 }
 
+/** What must be referred to, so that a run is wanted. */
+function ownerOf({ memory }: Space, base: number, kind: number): number {
+  if (kind === RunKind.slab) return memory.peekRacy(base + SlabWords.keg)
+  return kind === RunKind.block ? memory.peekRacy(base + RunWords.heap) : base
+}
+
 /**
- * Drops the names of zones that were made for a table that was never finished; the next sweep
- * releases them. Returns the names that are left. The directory is locked.
+ * Drops the names of zones that were made for a table that was never finished, and of those of
+ * heaps that have ended; the next sweep releases them. Returns the names that are left. The
+ * directory is locked.
  *
  * A zone is made before its table: a death in between leaves it, with all the pages of its reserve.
  * It names the worker that made it for a table. Cases: there is a table of it, then it is finished;
@@ -54,17 +63,25 @@ export function dropUnfinished(
   isGivenUp: (name: string, maker: number) => boolean = () => false,
 ): readonly Listing[] {
   const { directory, memory, workers } = space
+  const heaps = new Set(names.filter(({ kind }) => kind === Named.heap).map((each) => each.serial))
+  const isLeft = ({ address, kind }: Listing): boolean => {
+    const heap = kind === Named.zone ? memory.peek(address + ZoneWords.heap) : 0
+    return heap !== 0 && !heaps.has(heap)
+  }
   const isDead = ({ address, kind, name }: Listing): boolean => {
     const maker = kind === Named.zone ? memory.peek(address + ZoneWords.maker) : 0
     if (maker === 0) return false
     return workers.isGone(maker) || isGivenUp(name, maker)
   }
   const dead = names.filter(isDead)
-  if (dead.length === 0) return names
+  const left = names.filter(isLeft)
+  if (dead.length + left.length === 0) return names
   const finished = new Set(names.flatMap((each) => zonesOf(space, each)))
   const unfinished = dead.filter(
     (each) => !finished.has(each.serial) && !isUsed(space, each.address),
   )
+  // Whoever ended the heap has said that nobody uses it.
+  unfinished.push(...left)
   for (const each of unfinished) directory.drop(each)
   return names.filter((each) => !unfinished.includes(each))
 }
@@ -97,10 +114,13 @@ function references(space: Space, names: readonly Listing[]): Set<number> {
 function countUsers(space: Space, names: readonly Listing[]): void {
   for (const { kind, address } of names) {
     if (kind !== Named.domain) continue
-    const zones = names.filter(
-      (each) =>
-        each.kind === Named.zone && space.memory.peek(each.address + ZoneWords.domain) === address,
-    )
-    space.memory.store(address + DomainWords.users, zones.length)
+    const bound = names.filter((each) => domainOf(space, each) === address)
+    space.memory.store(address + DomainWords.users, bound.length)
   }
+}
+
+/** The domain that a zone or a heap is bound to, 0 for none. */
+function domainOf({ memory }: Space, { address, kind }: Listing): number {
+  if (kind === Named.zone) return memory.peek(address + ZoneWords.domain)
+  return kind === Named.heap ? memory.peek(address + HeapWords.domain) : 0
 }

@@ -3,7 +3,7 @@
  *
  *   | header | worker slots | directory | page table | pages ............................ |
  *
- * A domain, a zone, a slab, a table and a hash array are each a run of pages, and the page table
+ * A domain, a zone, a slab, a heap, a table and a hash array are each a run of pages, and the page table
  * says what each run is. Named things are found through the directory. The kinds of fields (shared,
  * owned, locked, frozen, tally) are explained in struct.ts; no other file has offsets as numbers.
  * A change of this file raises LAYOUT_VERSION.
@@ -99,6 +99,7 @@ export const Named = {
   table: 4,
   root: 5,
   ordered: 6,
+  heap: 7,
 } as const
 
 /** A free run keeps its list links in its own first words. */
@@ -121,7 +122,7 @@ export const DomainWords = struct(
   line({ rd: shared('read hand: forwarded only by clock.ts [S3], never past wr') }),
   line({
     serial: frozen('serial of its directory entry'),
-    users: shared('zones bound to this domain'),
+    users: shared('zones and heaps bound to this domain'),
     hurry: shared('rises when a worker waits for the callbacks of all workers'),
     first: frozen('where the hands started'),
     step: frozen('one step of the write hand'),
@@ -186,6 +187,7 @@ export const ZoneWords = struct(
     schemaBytes: frozen('length of the schema text behind the caches, 0 none'),
     align: frozen('words that the address of an item is a multiple of'),
     maker: frozen('token of the worker that made it for a table of its name, 0: not for a table'),
+    heap: frozen('serial of the heap that it is a size class of, 0 none'),
   }),
   line({
     state: shared('0 open, 2 all caches are being emptied, see zone/adopt.ts; never 1'),
@@ -359,6 +361,42 @@ export interface ZoneParts {
   readonly schema: number
 }
 
+// ---- heaps -----------------------------------------------------------------------------------
+
+/** Blocks up to a size are items of zones; see `ZoneWords.heap`. This is about the larger ones. */
+export const HeapWords = struct(
+  'heap',
+  line({
+    serial: frozen('serial of its directory entry'),
+    domain: frozen('address of its smr domain, 0 none'),
+  }),
+  line({ lock: shared('lock: its runs, their headers and the words of the last group') }),
+  line({ oldest: shared('goal of the first retired run, 0 none: polled before locking') }),
+  line({
+    head: locked('retired runs, oldest goal first (lock)'),
+    tail: locked('(lock)'),
+    live: locked('runs in use (lock)'),
+    livePages: locked('their pages (lock)'),
+    retired: locked('runs in the list (lock)'),
+    retiredPages: locked('their pages (lock)'),
+  }),
+)
+
+/** In front of a block that is a run of pages of its own. */
+export const RunWords = struct(
+  'run of a heap',
+  line({
+    heap: frozen('address of its heap'),
+    bytes: frozen('how many were asked for'),
+    state: locked('see RunState (heap lock)'),
+    goal: locked('sequence at which it may be used again (heap lock)'),
+    next: locked('next retired run (heap lock)'),
+  }),
+)
+
+/** Values of `RunWords.state`. What is `made` when the lock has changed hands is nobody's. */
+export const RunState = { made: 0, live: 1, retired: 2 } as const
+
 // ---- tables ----------------------------------------------------------------------------------
 
 export const TableWords = struct(
@@ -463,7 +501,15 @@ export const TrieWords = struct(
 export const TRIE_WORDS = TrieWords.slots + DIGITS
 
 /** What a run of pages is, in the low bits of its page table entries. */
-export const RunKind = { slab: 1, domain: 2, zone: 3, table: 4, chains: 5 } as const
+export const RunKind = {
+  slab: 1,
+  domain: 2,
+  zone: 3,
+  table: 4,
+  chains: 5,
+  heap: 6,
+  block: 7,
+} as const
 
 // ---- sizes -----------------------------------------------------------------------------------
 

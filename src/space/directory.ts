@@ -18,7 +18,8 @@ import { isTimeOut, type Locks } from './lock.ts'
 
 export type NamedKind = (typeof Named)[keyof typeof Named]
 
-const NAME_BYTES = LINE_WORDS * BYTES_PER_WORD
+/** The longest name. */
+export const NAME_BYTES: number = LINE_WORDS * BYTES_PER_WORD
 const FREE = 0
 /** What a name leads to. */
 export interface Listing {
@@ -103,16 +104,20 @@ export class Directory {
 
   /**
    * Removes the name of the thing with this serial; `dismantle` frees its memory. False: it was
-   * gone already. The thing has ended when its name is gone: if `dismantle` cannot get a lock in
+   * gone already, or `ready`, which is given what has a name, says no. The thing has ended when its name is gone: if `dismantle` cannot get a lock in
    * time, the rest is swept in a turn of its own, and no error tells the caller to try again.
    */
-  remove(serial: number, dismantle: () => void, ready: () => boolean = () => true): boolean {
+  remove(
+    serial: number,
+    dismantle: () => void,
+    ready: (names: () => Listing[]) => boolean = () => true,
+  ): boolean {
     return this.locked(() => {
       for (let i = 0; i < this.entries; i++) {
         const entry = this.entryAt(i)
         if (this.memory.load(entry + Entry.kind) === FREE) continue
         if (this.memory.peek(entry + Entry.serial) !== serial) continue
-        if (!ready()) return false
+        if (!ready(() => this.listAll())) return false
         const unswept = this.begin()
         this.memory.store(entry + Entry.kind, FREE)
         try {
@@ -227,7 +232,7 @@ export class Directory {
     const { memory } = this
     const length = memory.peek(entry + Entry.nameBytes)
     const kind = memory.load(entry + Entry.kind) as NamedKind
-    if (kind < Named.lock || kind > Named.ordered || !(length > 0 && length <= NAME_BYTES)) {
+    if (kind < Named.lock || kind > Named.heap || !(length > 0 && length <= NAME_BYTES)) {
       throw new Corruption(
         `arena directory: the entry at ${entry} is damaged: kind ${kind}, a name of ${length} bytes`,
         { entry, kind, nameBytes: length },

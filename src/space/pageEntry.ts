@@ -12,7 +12,7 @@ import { ORDERS, PAGE_WORDS, type RunKind } from '../memory/layout.ts'
 
 const ORDER_BITS = 5
 const ORDER_MASK = (1 << ORDER_BITS) - 1
-const KIND_MASK = 7
+const KIND_MASK = 15
 const SIGN_AND_KIND = (1 << 31) | (KIND_MASK << ORDER_BITS)
 const BASE_MASK = -PAGE_WORDS
 

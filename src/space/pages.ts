@@ -138,9 +138,14 @@ export class Pages {
     return isA(entry, kind) ? baseIn(entry) : 0
   }
 
+  /** The run at `base` has 2^order pages. */
+  orderAt(base: number): number {
+    return orderOf(this.table.entryOf(base))
+  }
+
   /** Words in the run at `base`. */
   wordsAt(base: number): number {
-    return sizeOf(orderOf(this.table.entryOf(base))) * PAGE_WORDS
+    return sizeOf(this.orderAt(base)) * PAGE_WORDS
   }
 
   /** Every run below brk for which `keep` is true, in order. The lock is held meanwhile. */
@@ -197,9 +202,9 @@ export class Pages {
     return this.change(() => {
       const isWanted = wanted()
       const orphans = [...this.table.walk()].filter((run) => run.state === 'used' && !isWanted(run))
-      // Slabs are found by the address of their zone, so they go first: the next thing at that
-      // address must not inherit them.
-      const rank = (run: Run): number => (run.who === RunKind.slab ? 0 : 1)
+      // Slabs are found by the address of their zone, and blocks by that of their heap, so they go
+      // first: the next thing at that address must not inherit them.
+      const rank = ({ who }: Run): number => (who === RunKind.slab || who === RunKind.block ? 0 : 1)
       for (const { base } of orphans.sort((a, b) => rank(a) - rank(b))) this.table.release(base)
       return orphans.length
     })

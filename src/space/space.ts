@@ -26,7 +26,7 @@ import type { Memory } from '../memory/memory.ts'
 import { BYTES_PER_WORD } from '../memory/units.ts'
 import { memoryAt } from '../memory/wasm.ts'
 import { Claim } from './claims.ts'
-import { Directory } from './directory.ts'
+import { Directory, type Listing } from './directory.ts'
 import { Events } from './events.ts'
 import { isTimeOut, Locks } from './lock.ts'
 import { Pages } from './pages.ts'
@@ -136,6 +136,8 @@ export class Space {
   whenReaped: () => void = () => {}
   /** Frees what nothing leads to, and zones made for tables that were given up. Set likewise. */
   sweep: (isGivenUp?: (name: string, maker: number) => boolean) => void = () => {}
+  /** Gives large blocks whose readers have left back; the directory is locked. Set likewise. */
+  collectRuns: (names: readonly Listing[]) => number = () => 0
   /** Names of tables that this worker is making. */
   readonly making: Set<string> = new Set()
   /**

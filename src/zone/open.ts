@@ -59,7 +59,8 @@ export function openZone(
 ): Zone {
   const call = `${caller}: zone ${show(name)}`
   const asked = zoneShape(call, options, space.memory.words.length * BYTES_PER_WORD)
-  const shape = { ...asked, forTable: purpose === 'table' }
+  const heap = typeof purpose === 'object' ? purpose : undefined
+  const shape = { ...asked, forTable: purpose === 'table', heap: heap?.serial }
   const { smr, hooks } = shape
   if (smr !== undefined && smr.space !== space) {
     throw new Misuse(`${call}: smr ${show(smr.name)} is another arena handle's; use the same one`)
@@ -71,6 +72,7 @@ export function openZone(
     space.directory.open(caller, Named.zone, name, (serial) => {
       if (smr !== undefined && !smr.isAlive())
         throw new Misuse(`${call}: smr ${show(smr.name)} was destroyed; open it again`)
+      heap?.assertAlive()
       const zone = buildZone(call, space, shape, serial)
       if (zone !== 0 && smr !== undefined) space.memory.add(smr.address + DomainWords.users, 1)
       return zone
@@ -95,8 +97,18 @@ export function openZone(
   return zone
 }
 
-/** What a zone is opened for: for use, for a table, or for one call of `arena.reclaim`. */
-export type Purpose = 'use' | 'table' | 'reclaim'
+/**
+ * What a zone is opened for: for use, for a table, for one call of `arena.reclaim`, or as a size
+ * class of a heap.
+ */
+export type Purpose = 'use' | 'table' | 'reclaim' | ZoneOwner
+
+/** A heap, as its zones know it. */
+export interface ZoneOwner {
+  readonly serial: number
+  /** Misuse when it has ended. The directory is locked. */
+  assertAlive(): void
+}
 
 function handle(
   space: Space,
@@ -177,6 +189,7 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   memory.poke(zone + ZoneWords.recordBytes, shape.bytes)
   memory.poke(zone + ZoneWords.align, align)
   memory.poke(zone + ZoneWords.maker, shape.forTable === true ? space.locks.signature : 0)
+  memory.poke(zone + ZoneWords.heap, shape.heap ?? 0)
   memory.poke(zone + ZoneWords.capacity, capacity)
   memory.poke(zone + ZoneWords.domain, shape.smr?.address ?? 0)
   memory.poke(zone + ZoneWords.hooks, hookBits(shape.hooks))

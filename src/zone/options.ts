@@ -90,6 +90,8 @@ export interface ZoneShape {
   readonly hooks: Hooks
   /** Made for a table of the same name: until that exists, the zone is its maker's alone. */
   readonly forTable?: boolean
+  /** Serial of the heap that it is a size class of. */
+  readonly heap?: number | undefined
 }
 
 const KNOWN = [

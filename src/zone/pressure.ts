@@ -2,7 +2,8 @@
  * Memory pressure: the arena has no pages left for one zone, and other zones may hold pages that
  * they do not need. Those go back to the arena before any call throws Exhausted.
  *
- *   first    slabs of every zone with all items free
+ *   first    large blocks of heaps whose readers have left, and slabs of every zone with all items
+ *            free
  *   then     zone by zone, safe items of the depot, given to their slabs
  *   last     what zones that this worker has open itself cache, and what has to see a hook first
  *
@@ -79,6 +80,7 @@ function relieveUnopened(space: Space, runs: readonly number[], asking = 0): boo
         .filter(({ address, kind }) => kind === Named.zone && address !== asking)
         .map((each) => visit(space, each, domainOf(space, names, each.address)))
       const isEnough =
+        (space.collectRuns(names) > 0 && suffices()) ||
         zones.some(({ parts }) => shrink(parts) > 0 && suffices()) ||
         zones.some(({ parts }) => emptyDepot(parts) && shrink(parts) > 0 && suffices())
       for (const each of zones) leave(each)

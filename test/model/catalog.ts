@@ -9,6 +9,7 @@
 import { assembledFloor } from './assembledFloor.ts'
 import { floors } from './floors.ts'
 import { graceBad, graceBadPoison, graceGood } from './gracePeriod.ts'
+import { heapFloor } from './heapFloor.ts'
 import { litmusScenarios, messagePassing } from './litmus.ts'
 import { SHAPES } from './litmusShapes.ts'
 import { queueFloor } from './queueFloor.ts'
@@ -49,6 +50,7 @@ export const catalog: Readonly<Record<string, readonly Entry[]>> = {
     { scenario: graceBadPoison, rules: { sample: { schedules: 5000 } } },
   ],
   ...floors,
+  ...heapFloor,
   ...queueFloor,
   ...tableFloor,
   ...assembledFloor,

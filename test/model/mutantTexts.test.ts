@@ -6,13 +6,21 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { CONCURRENT_TRIALS } from './asyncMutantList.ts'
+import { HEAP_TRIALS } from './heapMutantList.ts'
 import { TRIALS } from './mutantList.ts'
 import { timesIn } from './mutants.ts'
 import { PACE_TRIALS } from './paceMutantList.ts'
 import { QUEUE_TRIALS } from './queueMutantList.ts'
 import { TABLE_TRIALS } from './tableMutantList.ts'
 
-const ALL = [...TRIALS, ...CONCURRENT_TRIALS, ...PACE_TRIALS, ...QUEUE_TRIALS, ...TABLE_TRIALS]
+const ALL = [
+  ...TRIALS,
+  ...CONCURRENT_TRIALS,
+  ...HEAP_TRIALS,
+  ...PACE_TRIALS,
+  ...QUEUE_TRIALS,
+  ...TABLE_TRIALS,
+]
 
 /** Of a step that an ordering argument names. */
 const LABEL = /\/\/ \[\w+\]/g

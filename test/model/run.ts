@@ -19,6 +19,7 @@ import { parseArgs } from 'node:util'
 import { CONCURRENT_TRIALS } from './asyncMutantList.ts'
 import { catalog, type Entry, entriesNamed } from './catalog.ts'
 import { replay } from './explorer.ts'
+import { HEAP_TRIALS } from './heapMutantList.ts'
 import { TRIALS } from './mutantList.ts'
 import { formatVerdicts, runTrial, type Verdict } from './mutantRuns.ts'
 import { PACE_TRIALS } from './paceMutantList.ts'
@@ -83,6 +84,7 @@ async function runMutants(): Promise<number> {
     ...TRIALS,
     ...PACE_TRIALS,
     ...CONCURRENT_TRIALS,
+    ...HEAP_TRIALS,
     ...QUEUE_TRIALS,
     ...TABLE_TRIALS,
   ])

@@ -7,12 +7,14 @@
  * final check knows which items somebody can reach, whatever became of the threads.
  */
 
+import { HEAP_ZONE } from '#src/heap/heap.ts'
 import type { Arena, Item, Smr, Zone, ZoneOptions } from '#src/index.ts'
 import {
   DepotWords,
   DomainWords,
   Entry,
   Header,
+  HeapWords,
   KegWords,
   Named,
   ReaderWords,
@@ -70,6 +72,8 @@ export interface Laws {
   readonly hooks?: ZoneOptions
   /** Items of the zone `RECORDS` that somebody can reach. */
   readonly reachable?: readonly number[]
+  /** Blocks of heaps that somebody can reach. */
+  readonly blocks?: readonly number[]
   /** How many items may be neither free nor reachable: one for each worker that died. */
   readonly mayLeak?: number
   /** Reap everybody, reclaim everything: then every item is in its slab, live or lost. */
@@ -85,7 +89,8 @@ export function checkArena(lib: Library, memory: Memory, laws: Laws = {}): void 
     for (const slot of space.workers.attached()) if (slot !== space.slot) reap(lib, arena, slot)
   }
   for (const { kind, name, address } of space.directory.list()) {
-    if (kind === Named.zone) checkItems(arena, name, laws)
+    if (kind === Named.zone && !name.startsWith(HEAP_ZONE)) checkItems(arena, name, laws)
+    else if (kind === Named.heap) checkHeap(arena, name, laws)
     else if (kind === Named.domain) checkSections(arena, name, address)
   }
   lib.checkPages(memory, space.pages)
@@ -111,6 +116,23 @@ function checkItems(arena: Arena, name: string, laws: Laws): void {
   if (remaining > 0) throw new Error(`zone ${name}: ${remaining} free items cannot be reclaimed`)
   zone.check()
   if (zone.stats().live !== live) throw new Error(`zone ${name}: reclaiming changed what is live`)
+}
+
+function checkHeap(arena: Arena, name: string, laws: Laws): void {
+  const heap = arena.heap(name)
+  heap.check()
+  const reachable = laws.blocks ?? []
+  const lost = heap.audit(reachable as Item[]).leaked.length
+  const { blocks } = heap.stats()
+  if (blocks !== reachable.length + lost)
+    throw new Error(`heap ${name}: ${blocks} live, ${reachable.length} reachable, ${lost} lost`)
+  if (lost > (laws.mayLeak ?? 0)) throw new Error(`heap ${name}: ${lost} blocks are lost`)
+  if (!laws.thorough) return
+  heap.reclaim('all', { timeoutMs: 0 })
+  heap.reclaim('all', { timeoutMs: 0 })
+  const { pending } = heap.stats()
+  if (pending > 0) throw new Error(`heap ${name}: ${pending} free blocks cannot be reclaimed`)
+  heap.check()
 }
 
 function checkSections(arena: Arena, name: string, address: number): void {
@@ -175,6 +197,7 @@ function lockWords(memory: Memory): number[] {
     const entry = memory.peek(Header.directoryAt) + i * Entry.WORDS
     const kind = memory.load(entry + Entry.kind)
     if (kind === Named.lock) words.push(entry + Entry.word)
+    if (kind === Named.heap) words.push(memory.peek(entry + Entry.address) + HeapWords.lock)
     if (kind !== Named.zone) continue
     const parts = zoneParts(memory.peek(entry + Entry.address), memory.peek(Header.maxWorkers))
     words.push(parts.depot + DepotWords.lock)

@@ -21,6 +21,7 @@ const FLOORS: readonly string[] = [
   'lists/',
   'record/',
   'zone/',
+  'heap/',
   'arena/',
   'table/',
   'order/',
@@ -125,7 +126,7 @@ const hits = (code: string, pattern: RegExp): string[] => code.match(pattern) ??
 
 const pointsUp = (each: Import): boolean => floorOf(each.to) > floorOf(each.from)
 /** Where sequences are at home; elsewhere these names mean other things. */
-const KEEPS_TIME = /^(?:smr|lists|zone|table)\//
+const KEEPS_TIME = /^(?:smr|lists|zone|heap|table)\//
 const SEQ_COMPARED =
   /(?:\b(?:seq|goal|wr|rd|candidate|oldest|target|observed|again)(?:\(\))?|\bas (?:Seq|Goal)\))\s*[<>]=?\s*\w/g
 const ANY = /(?:[:<,|&(]\s*|\bas\s+)any\b/g

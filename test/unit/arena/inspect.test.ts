@@ -32,6 +32,7 @@ describe('arena.stats', () => {
       pages: { total: a.space.pages.count, untouched: a.space.pages.count, free: 0 },
       workers: { max: 4, attached: [0, 1] },
       zones: [],
+      heaps: [],
       domains: [],
     })
   })

@@ -91,7 +91,7 @@ it('every offset stands where the layout version says', () => {
       32 heldSeq shared, 33 heldSince shared, 34 asyncHeldSeq shared, 35 asyncHeldSince shared, 36 labelSeq shared, 37 labelBytes shared, 38 label*10 shared
       48 queued shared, 49 completed shared
     zone: 32
-      0 serial frozen, 1 recordWords frozen, 2 recordBytes frozen, 3 capacity frozen, 4 domain frozen, 5 hooks frozen, 6 noFree frozen, 7 reserve frozen, 8 schemaBytes frozen, 9 align frozen, 10 maker frozen
+      0 serial frozen, 1 recordWords frozen, 2 recordBytes frozen, 3 capacity frozen, 4 domain frozen, 5 hooks frozen, 6 noFree frozen, 7 reserve frozen, 8 schemaBytes frozen, 9 align frozen, 10 maker frozen, 11 heap frozen
       16 state shared, 17 flush shared, 18 trimmedAt shared
     knobs: 16
       0 preset shared, 1 bucketMin shared, 2 bucketMax shared, 3 bucketNow shared, 4 advanceEvery shared, 5 sealAfterMs shared, 6 trimEveryMs shared, 7 depotItems shared, 8 pendingItems shared
@@ -111,6 +111,13 @@ it('every offset stands where the layout version says', () => {
     cache: 32
       0 alloc owned, 1 free owned, 2 flushed owned, 3 move owned, 4 moved owned, 6 before*2 tally, 8 opened owned
       16 loaded*2 tally, 18 freed*2 tally, 20 fails*2 tally, 22 refills*2 tally, 24 pollHits*2 tally, 26 pollFails*2 tally, 28 imports*2 tally
+    heap: 64
+      0 serial frozen, 1 domain frozen
+      16 lock shared
+      32 oldest shared
+      48 head locked, 49 tail locked, 50 live locked, 51 livePages locked, 52 retired locked, 53 retiredPages locked
+    run of a heap: 16
+      0 heap frozen, 1 bytes frozen, 2 state locked, 3 goal locked, 4 next locked
     table: 48
       0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen
       16 chains shared
@@ -156,6 +163,7 @@ it('the other numbers that lie in shared memory stand, too', () => {
       "Named": {
         "domain": 2,
         "free": 0,
+        "heap": 7,
         "lock": 1,
         "ordered": 6,
         "root": 5,
@@ -172,8 +180,10 @@ it('the other numbers that lie in shared memory stand, too', () => {
       },
       "PAGE_WORDS": 1024,
       "RunKind": {
+        "block": 7,
         "chains": 5,
         "domain": 2,
+        "heap": 6,
         "slab": 1,
         "table": 4,
         "zone": 3,
