@@ -371,10 +371,7 @@ export class Heap {
 
   private retireRun(verb: string, item: Item, hands?: Hands): void {
     this.assertOutside(verb)
-    const { runs } = this
-    this.refused(verb, item, runs.retire(item, hands))
-    // The pages of those that were retired before are wanted by others too.
-    runs.collect()
+    this.refused(verb, item, this.runs.retire(item, hands))
   }
 
   private refused(verb: string, item: Item, why: Refusal | undefined): void {
