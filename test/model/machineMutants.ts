@@ -9,16 +9,16 @@
  *   ... --budget 2000                                          scenarios of so many ms for each mutant, at most;
  *                                                              a third of that, for coverage makes them slow
  *   ... --deep                                                 survivors also with the rules of npm run model
- *   ... --no-units                                             survivors are not shown to the unit tests
+ *   ... --only units                                           or `explorer`: the others are not asked
  *   ... --again                                                forget what the last run has found
  *   ... --no-cover                                             only explorations whose coverage is known already
  *
- * Each mutant runs through the scenarios that reach its line (found by the engine's own coverage),
- * with the rules of the tests, in a process of its own; the first that fails has caught it. All mutants
- * get a little time first, then those that are left more, then all that there is. A mutant
- * with which nothing ends, or that cannot be loaded, is caught as well. Who survives is shown to the
- * unit tests of its folder. What survives those too must stand in equivalents.ts, with the reason why
- * it is no bug: status 1 otherwise.
+ * Each mutant is shown to the unit tests that execute its line (mutantUnits.ts): they are cheap. Who
+ * survives them runs through the scenarios that reach its line (found by the host's coverage), with the
+ * rules of the tests; the first that fails has caught it. All mutants get a little time first, then those
+ * that are left more, then all that there is. A mutant with which nothing ends, or that cannot be loaded,
+ * is caught as well. What survives those too must stand in equivalents.ts, with the reason why it is no
+ * bug: status 1 otherwise.
  *
  * Results are kept in build/machine/ under a hash of the library and the scenarios, so that a run that
  * was stopped goes on; and who caught what is kept for good: it is asked first the next time.
@@ -31,8 +31,10 @@ import { parseArgs } from 'node:util'
 import { catalog } from './catalog.ts'
 import { Effects } from './effects.ts'
 import { reasonFor, unused } from './equivalents.ts'
-import type { Message, Place, Reached } from './mutantChild.ts'
-import { formatScore, formatSurvivors, type Result } from './mutantScore.ts'
+import type { Message, Place } from './mutantChild.ts'
+import type { Reached } from './mutantCover.ts'
+import { type Found, formatScore, formatSurvivors, type Result } from './mutantScore.ts'
+import { firstLine, loadLines, UNIT_ROUNDS, Units } from './mutantUnits.ts'
 import { ROOT, Slot, scripts, YARD } from './mutantYard.ts'
 import { applied, keyOf, type MachineMutant, mutantsOf, type Operator } from './mutate.ts'
 import { parse } from './syntax.ts'
@@ -44,7 +46,7 @@ const { values, positionals } = parseArgs({
     jobs: { type: 'string', default: '2' },
     list: { type: 'boolean', default: false },
     deep: { type: 'boolean', default: false },
-    'no-units': { type: 'boolean', default: false },
+    only: { type: 'string' },
     again: { type: 'boolean', default: false },
     'no-cover': { type: 'boolean', default: false },
   },
@@ -125,9 +127,14 @@ async function main(): Promise<boolean> {
   const slots = Array.from({ length: Number(values.jobs) }, (_, i) => new Slot(i))
   await Promise.all(slots.map((slot) => slot.prepare()))
   const world = await fingerprint(library)
-  console.log(`${chosen.length} mutants of ${all.length}, world ${world}; looking who reaches them`)
-  const covered = await coverage(slots, all, world)
-  const results = await judge(slots, chosen, covered, library, world)
+  console.log(
+    `${chosen.length} mutants of ${all.length}, world ${world.whole}; looking who reaches them`,
+  )
+  const units = new Units(slots[0] as Slot, library, world.library)
+  await units.prepare(all)
+  const covered = await coverage(slots, all, world.whole)
+  if (values.only !== 'explorer') await askUnits(units, chosen)
+  const results = await judge(slots, chosen, covered, library, world.whole, units)
   for (const slot of slots) slot.end()
   console.log(await writeScore(results))
   const keys = new Set(all.map(({ key }) => key))
@@ -170,16 +177,24 @@ async function makeMutants(library: ReadonlyMap<string, string>): Promise<Number
   return all
 }
 
-/** Of the library and the scenarios: results are those of this code. */
-async function fingerprint(library: ReadonlyMap<string, string>): Promise<string> {
+/** Of the code of the library, and of the scenarios too: results are those of this code. Comments change nothing. */
+async function fingerprint(
+  library: ReadonlyMap<string, string>,
+): Promise<{ readonly library: string; readonly whole: string }> {
   const hash = createHash('sha256')
-  const model = await scripts(new URL('build/test/model/', ROOT))
-  for (const [file, text] of [...library, ...model]) {
-    if (!/^(?:machineMutants|mutantYard|mutantChild|mutantScore|equivalents)$/.test(file))
-      hash.update(`${file}\n${text}\n`)
+  const add = ([file, text]: readonly [string, string]): void => {
+    hash.update(`${file}\n${text.replace(COMMENTS, '')}\n`)
   }
-  return hash.digest('hex').slice(0, 16)
+  for (const each of library) add(each)
+  const ofLibrary = hash.copy().digest('hex')
+  for (const each of await scripts(new URL('build/test/model/', ROOT))) {
+    if (!NO_SCENARIO.test(each[0])) add(each)
+  }
+  return { library: ofLibrary.slice(0, 16), whole: hash.digest('hex').slice(0, 16) }
 }
+const COMMENTS = /^\s*(?:\/\*[\s\S]*?\*\/|\/\/.*)\n/gm
+const NO_SCENARIO =
+  /^(?:machineMutants|equivalents|cover|run|mutant(?:s|Yard|Child|Score|Server|Cover|Units|UnitChild))$|\.test$/
 
 // ---- who reaches them -------------------------------------------------------------------------
 
@@ -287,18 +302,32 @@ class Memories {
 }
 const MOST_REMEMBERED = 4
 
+/** All get a little first. */
+async function askUnits(units: Units, chosen: readonly Numbered[]): Promise<void> {
+  for (const ms of UNIT_ROUNDS) {
+    let [left, caught] = [chosen.length, 0]
+    for (const mutant of chosen) {
+      const { by } = await units.ask(mutant, Math.min(ms, Number(values.budget)))
+      if (by !== undefined) caught++
+      if (--left % SCORE_EVERY === 0)
+        console.log(`${ms} ms of units: ${left} left, ${caught} caught`)
+    }
+  }
+}
+
 async function judge(
   slots: readonly Slot[],
   chosen: readonly Numbered[],
   covered: readonly Covered[],
   library: ReadonlyMap<string, string>,
   world: string,
+  units: Units,
 ): Promise<readonly Result[]> {
   const kept = new URL(`results-${world}.jsonl`, YARD)
   const killers = new URL('killers.jsonl', YARD)
-  const known = new Map<string, Result>()
+  const known = new Map<string, Found>()
   if (!values.again) {
-    for (const each of await loadLines<Result>(kept)) known.set(each.key, each)
+    for (const each of await loadLines<Found>(kept)) known.set(each.key, each)
   }
   const memories = new Memories()
   const byKey = new Map(chosen.map((mutant) => [mutant.key, mutant]))
@@ -310,6 +339,8 @@ async function judge(
     chosen.map((mutant) => [mutant.key, inOrder(mutant, covered, memories).length]),
   )
   let verdicts = 0
+  const results = (): readonly Result[] => resultsOf(chosen, known, reachable, units)
+  if (values.only === 'units') return results()
   const budget = Number(values.budget)
   const rounds = ROUNDS.filter((ms, i) => ms <= budget || (ROUNDS[i - 1] ?? 0) < budget)
   for (const [i, round] of rounds.entries()) {
@@ -317,7 +348,8 @@ async function judge(
     const isLast = i === rounds.length - 1
     const reaching = (key: string): number => reachable.get(key) ?? 0
     const waiting = inAnyOrder(chosen).filter(
-      ({ key }) => !isEnough(known.get(key), reaching(key), isLast),
+      ({ key }) =>
+        units.resultOf(key)?.by === undefined && !isEnough(known.get(key), reaching(key), isLast),
     )
     const count = waiting.length
     const work = async (slot: Slot): Promise<void> => {
@@ -332,7 +364,7 @@ async function judge(
           await appendFile(killers, `${JSON.stringify({ key, by: result.name })}\n`)
         }
         verdicts++
-        if (verdicts % SCORE_EVERY === 0) await writeScore(resultsOf(chosen, known, reachable))
+        if (verdicts % SCORE_EVERY === 0) await writeScore(results())
         if (result.by !== undefined || isLast) {
           console.log(`${ms} ms, ${waiting.length} of ${count} left: ${describe(result)} ${key}`)
         }
@@ -340,33 +372,38 @@ async function judge(
     }
     await Promise.all(slots.map(work))
   }
-  return resultsOf(chosen, known, reachable)
+  return results()
 }
 
 /** What is known of these by now; of those that nobody was shown to yet, who reaches them. */
 function resultsOf(
   chosen: readonly Numbered[],
-  known: ReadonlyMap<string, Result>,
+  known: ReadonlyMap<string, Found>,
   reachable: ReadonlyMap<string, number>,
+  units: Units,
 ): readonly Result[] {
   return chosen
-    .map(({ key, file, inside, operator, line }) => {
+    .map(({ key, file, inside, operator, line }): Result => {
       const reaching = reachable.get(key) ?? 0
-      const result = known.get(key) ?? { reaching, tried: [], units: false, deep: false }
+      const result = known.get(key) ?? { key, reaching, tried: [], deep: false }
+      const { reaching: ofUnits = 0, asked = {}, by, as = '' } = units.resultOf(key) ?? {}
+      const count = Object.values(asked).reduce((sum, { tests }) => sum + tests.length, 0)
+      const tests = { reaching: ofUnits, asked: count }
+      const caught = by && result.by === undefined && { by: 'units' as const, name: by.name, as }
       const reason = reasonFor(key)
-      const place = { key, file, inside, operator, line }
-      return { ...result, ...place, ...(reason === undefined ? {} : { reason }) }
+      const place = { file, inside, operator, line, tests }
+      return { ...result, ...caught, ...place, ...(reason === undefined ? {} : { reason }) }
     })
     .sort((a, b) => (a.key < b.key ? -1 : 1))
 }
 
 /** Whether a mutant has been shown to all that are asked now. */
-function isEnough(result: Result | undefined, reaching: number, isLast: boolean): boolean {
+function isEnough(result: Found | undefined, reaching: number, isLast: boolean): boolean {
   if (result === undefined) return false
   if (result.by !== undefined) return true
   const all = result.tried.length >= reaching
   if (!isLast) return all
-  return all && (result.units || values['no-units']) && (result.deep || !values.deep)
+  return all && (result.deep || !values.deep)
 }
 
 /** Functions in an order that says nothing of them: what a run that is stopped has tried is a sample. */
@@ -388,12 +425,12 @@ interface Round {
 
 async function tryOut(
   slot: Slot,
-  { file, inside, key, line, edits, operator }: Numbered,
+  { file, key, edits }: Numbered,
   library: ReadonlyMap<string, string>,
   order: readonly Covered[],
   { ms, isLast }: Round,
-  before: Result | undefined,
-): Promise<Result> {
+  before: Found | undefined,
+): Promise<Found> {
   const text = library.get(file) as string
   const had = new Set(before?.tried)
   let spent = order.reduce((sum, each) => sum + (had.has(placeOf(each)) ? each.ms : 0), 0)
@@ -406,22 +443,16 @@ async function tryOut(
     return true
   })
   const reaching = order.length
-  const { units = false, deep = false, late: lateBefore = 0 } = before ?? {}
+  const { deep = false, late: lateBefore = 0 } = before ?? {}
   await slot.put(file, applied(text, edits))
   try {
     let { found, ran, late } = await explore(slot, next, false)
     const tried = [...had, ...next.slice(0, ran).map(placeOf)]
-    const base = { key, file, inside, operator, line, reaching, tried, late: late + lateBefore }
+    const base = { key, reaching, tried, late: late + lateBefore }
     const goDeep = isLast && values.deep && !deep
     if (found === undefined && goDeep) found = (await explore(slot, order, true)).found
-    if (found !== undefined) return { ...base, by: 'explorer', ...found, units, deep }
-    const after = { ...base, units, deep: deep || goDeep }
-    if (!isLast || units || values['no-units']) return after
-    for (const paths of [mirrorOf(file), testsOf(file)]) {
-      if (!(await isNoticed(slot, paths, file, [applied(text, edits), text]))) continue
-      return { ...after, by: 'units', units: true }
-    }
-    return { ...after, units: true }
+    if (found !== undefined) return { ...base, by: 'explorer', ...found, deep }
+    return { ...base, deep: deep || goDeep }
   } finally {
     await slot.put(file, text)
   }
@@ -514,53 +545,11 @@ async function explore(slot: Slot, reaching: readonly Covered[], deep: boolean):
   return { found: undefined, ran, late }
 }
 
-/**
- * Whether these unit tests fail with the mutant, and pass without it: on a busy machine one may fail by
- * itself.
- */
-async function isNoticed(
-  slot: Slot,
-  paths: readonly string[],
-  file: string,
-  [mutant, original]: readonly [string, string],
-): Promise<boolean> {
-  if (!(await slot.unitTests(paths))) return false
-  await slot.put(file, original)
-  const failsAnyway = await slot.unitTests(paths)
-  await slot.put(file, mutant)
-  return !failsAnyway
-}
-
-/** Unit tests that mirror a file: `unit/zone/depot` for zone/depotLists. */
-function mirrorOf(file: string): readonly string[] {
-  return [`unit/${file.replace(/[A-Z].*$/, '')}`]
-}
-
-/** Unit tests that mirror a file's folder. */
-function testsOf(file: string): readonly string[] {
-  const [folder = '', rest] = file.split('/')
-  if (rest === undefined) return ['unit/arena', 'unit/reap', 'unit/lock', 'unit/sweep']
-  return folder === 'memory' ? ['unit/memory', 'unit/arena', 'unit/lock'] : [`unit/${folder}`]
-}
-
 // ---- odds and ends ----------------------------------------------------------------------------
 
-function describe({ by, name, as, reaching }: Result): string {
-  if (by === 'explorer') return `caught by ${name} (${as})`
-  if (by === 'units') return 'caught by unit tests'
+function describe({ by, name, as, reaching }: Found): string {
+  if (by !== undefined) return `caught by ${name} (${as})`
   return reaching === 0 ? 'NOT REACHED' : 'SURVIVES'
-}
-
-function firstLine(text: string): string {
-  return (text.split('\n').find((line) => line.trim() !== '') ?? '').slice(0, 120)
-}
-
-async function loadLines<T>(from: URL): Promise<T[]> {
-  const text = await readFile(from, 'utf8').catch(() => '')
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as T)
 }
 
 process.exitCode = (await main()) ? 0 : 1

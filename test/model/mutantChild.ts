@@ -13,11 +13,10 @@
  * for each entry how long it took and which of the given places of the library it has executed.
  */
 
-import { writeSync } from 'node:fs'
-import { Session } from 'node:inspector'
 import { exit } from 'node:process'
 import { createInterface } from 'node:readline'
 import type { Entry } from './catalog.ts'
+import { Coverage, plain, type Reached, say as write } from './mutantCover.ts'
 import type { Scenario, Thread } from './scenario.ts'
 import { runEntry } from './table.ts'
 
@@ -37,8 +36,6 @@ export interface Task {
   readonly cover?: Readonly<Record<string, readonly number[]>>
 }
 
-export type Reached = Readonly<Record<string, readonly number[]>>
-
 export type Message =
   | { readonly says: 'begin' | 'alive' | 'end' }
   /** Scenarios or library cannot be loaded. */
@@ -57,12 +54,10 @@ export type Message =
       readonly before: Reached
     }
 
+const say: (message: Message) => void = write
+
 const SIGN_OF_LIFE_MS = 1000
 const MICROSECONDS = 1000
-
-function say(message: Message): void {
-  writeSync(1, `${JSON.stringify(message)}\n`)
-}
 
 let last = 0
 function live(): void {
@@ -118,40 +113,9 @@ function run(from: Catalog, { entries, deep = false }: Task): void {
 
 // ---- coverage ---------------------------------------------------------------------------------
 
-interface Script {
-  readonly url: string
-  readonly functions: readonly {
-    readonly ranges: readonly {
-      readonly startOffset: number
-      readonly endOffset: number
-      readonly count: number
-    }[]
-  }[]
-}
-
 function cover(from: Catalog, { entries }: Task, wanted: NonNullable<Task['cover']>): void {
-  const session = new Session()
-  session.connect()
-  session.post('Profiler.enable')
-  session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
-  const take = (): readonly Script[] => {
-    let scripts: readonly Script[] = []
-    session.post('Profiler.takePreciseCoverage', (error, { result }) => {
-      if (error !== null) throw error
-      scripts = result
-    })
-    return scripts
-  }
-  const note = (into: Map<string, Set<number>>): void => {
-    for (const script of take()) {
-      const offsets = wanted[script.url]
-      if (offsets === undefined) continue
-      const known = into.get(script.url) ?? new Set()
-      into.set(script.url, known)
-      for (const i of executed(script, offsets)) known.add(i)
-    }
-  }
-  take()
+  const coverage = new Coverage(wanted)
+  coverage.take()
   for (const { group, index } of entries) {
     const threads = new Map<string, Set<number>>()
     const setup = new Map<string, Set<number>>()
@@ -162,7 +126,7 @@ function cover(from: Catalog, { entries }: Task, wanted: NonNullable<Task['cover
     const begin = process.cpuUsage()
     const { name, schedules, good } = runEntry({ ...entry, scenario }, {}, entry.stride)
     const { user, system } = process.cpuUsage(begin)
-    note(threads)
+    coverage.note(threads)
     const ms = (user + system) / MICROSECONDS
     const [reached, all] = [plain(threads), plain(setup)]
     const before = Object.fromEntries(
@@ -181,28 +145,11 @@ function cover(from: Catalog, { entries }: Task, wanted: NonNullable<Task['cover
       ...scenario,
       setup(memory) {
         const world = scenario.setup(memory)
-        note(setup)
+        coverage.note(setup)
         return world
       },
     }
   }
-}
-
-function plain(sets: ReadonlyMap<string, ReadonlySet<number>>): Record<string, number[]> {
-  return Object.fromEntries([...sets].map(([url, set]) => [url, [...set]]))
-}
-
-/** The innermost range around an offset says how often it was executed. */
-function executed({ functions }: Script, offsets: readonly number[]): number[] {
-  const ranges = functions
-    .flatMap((each) => each.ranges)
-    .sort((a, b) => a.startOffset - b.startOffset || b.endOffset - a.endOffset)
-  return offsets.flatMap((offset, i) => {
-    const inner = ranges.findLast(
-      ({ startOffset, endOffset }) => startOffset <= offset && offset < endOffset,
-    )
-    return inner !== undefined && inner.count > 0 ? [i] : []
-  })
 }
 
 async function serve(task: Task): Promise<void> {

@@ -2,27 +2,33 @@
  * What became of the machine-made mutants, as tables.
  */
 
-export interface Result {
+/** What the explorer has found. */
+export interface Found {
   readonly key: string
-  readonly file: string
-  /** The function. */
-  readonly inside: string
-  readonly operator: string
-  readonly line: number
   /** How many explorations execute the place. */
   readonly reaching: number
   /** Which of them it was shown to, by group and place there. */
   readonly tried: readonly string[]
   /** How many of those took too long for a verdict. */
   readonly late?: number
-  /** Who has caught it; undefined: it has survived. */
-  readonly by?: 'explorer' | 'units'
+  /** Undefined: it has survived. */
+  readonly by?: 'explorer'
   /** The exploration that did, and what it said. */
   readonly name?: string
   readonly as?: string
-  /** Whether the unit tests were asked. */
-  readonly units: boolean
   readonly deep: boolean
+}
+
+export interface Result extends Omit<Found, 'by'> {
+  readonly file: string
+  /** The function. */
+  readonly inside: string
+  readonly operator: string
+  readonly line: number
+  /** Who has caught it. */
+  readonly by?: 'explorer' | 'units'
+  /** How many unit tests execute the place, and how many of them were asked. */
+  readonly tests: { readonly reaching: number; readonly asked: number }
   /** Why it is no bug, as equivalents.ts has it. */
   readonly reason?: string
 }
@@ -58,7 +64,7 @@ function table(of: string, rows: readonly string[]): string {
   const columns = [
     'made',
     'caught by the explorer',
-    'by unit tests only',
+    'by unit tests',
     'equivalent',
     'survive all',
     'survive so far',
@@ -86,17 +92,17 @@ function row(name: string, results: readonly Result[]): string {
 const FATES = ['explorer', 'units', 'equivalent', 'all', 'some', 'unreached', 'untried'] as const
 type Fate = (typeof FATES)[number]
 
-function fateOf({ by, reason, reaching, tried }: Result): Fate {
+function fateOf({ by, reason, reaching, tried, tests }: Result): Fate {
   if (by !== undefined) return by
   if (reason !== undefined) return 'equivalent'
-  if (reaching === 0) return 'unreached'
-  if (tried.length === 0) return 'untried'
-  return tried.length < reaching ? 'some' : 'all'
+  if (reaching + tests.reaching === 0) return 'unreached'
+  if (tried.length + tests.asked === 0) return 'untried'
+  return tried.length < reaching || tests.asked < tests.reaching ? 'some' : 'all'
 }
 
 /**
- * Survivors that nobody has given a reason for, by file and function: operator, line, and how many of
- * the explorations that reach it have been shown it.
+ * Survivors that nobody has given a reason for, by file and function: operator, line, and to how many of
+ * the explorations and unit tests that reach it they have been shown.
  */
 export function formatSurvivors(results: readonly Result[]): string {
   const open = results.filter(({ by, reason }) => by === undefined && reason === undefined)
@@ -112,7 +118,8 @@ export function formatSurvivors(results: readonly Result[]): string {
   return lines.join('\n').trim()
 }
 
-function placeOf({ operator, line, reaching, tried, units }: Result): string {
-  const shown = reaching === 0 ? 'not reached' : `${tried.length}/${reaching}`
-  return `${operator} ${line} (${shown}${units ? ', units' : ''})`
+function placeOf({ operator, line, reaching, tried, tests }: Result): string {
+  const shown = reaching === 0 ? 'no exploration' : `${tried.length}/${reaching}`
+  const units = tests.reaching === 0 ? 'no unit test' : `units ${tests.asked}/${tests.reaching}`
+  return `${operator} ${line} (${shown}, ${units})`
 }

@@ -3,45 +3,32 @@
  * and unit tests on it.
  */
 
-import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { execPath } from 'node:process'
-import { createInterface } from 'node:readline'
-import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Message, Task } from './mutantChild.ts'
+import { type Outcome, type Patience, Server } from './mutantServer.ts'
+import type { UnitMessage, UnitTask } from './mutantUnitChild.ts'
 
 const HERE = new URL('../../', import.meta.url)
 /** This file runs from build/test/model. */
 export const ROOT = HERE.pathname.endsWith('/build/') ? new URL('../', HERE) : HERE
 export const YARD = new URL('build/machine/', ROOT)
 const MODEL = 'build/test/model/'
+export const UNIT = 'build/test/unit/'
+const HELPERS = 'build/test/helpers/'
 
-/** Nothing heard for so long: a thread goes round without a verb. In time of the processor, see `Watch`. */
-const SILENCE_MS = 8000
-/** The same by the clock, for what waits instead of working. */
-const STILL_MS = 300_000
-const LOOK_MS = 500
-/** One tick of the processor's time, as Linux counts it. */
-const TICK_MS = 10
-const UNIT_MS = 240_000
-const MEGABYTES = 1500
-
-/** So many tasks for one process: what it has loaded for a task, it keeps. */
-const MOST_TASKS = 40
-
-/** How a task came to its end. */
-export interface Outcome {
-  readonly messages: readonly Message[]
-  /** Why it did not come to its own end. */
-  readonly broken: 'silent' | 'late' | 'crashed' | undefined
-  readonly error: string
-  /** Whether its process had run others before. */
-  readonly isFirst: boolean
+/** What tests import besides the library, and whether it has a default: linked, or each copy would have its own. */
+const PACKAGES: Readonly<Record<string, boolean>> = {
+  vitest: false,
+  'fast-check': true,
+  mnemonist: false,
 }
+const SCENARIOS: Patience = { silentMs: 8000, stillMs: 300_000 }
+/** Tests that take over a second are not asked: these are far from it. */
+const UNITS: Patience = { silentMs: 5000, stillMs: 20_000 }
 
 type Wish = Omit<Task, 'catalog'>
+type UnitWish = Omit<UnitTask, 'folder'>
 
 /**
  * A copy of library and scenarios. Each `put` gives it another address (a link to the same folder), so
@@ -54,7 +41,8 @@ export class Slot {
   private readonly number: number
   private copy: URL
   private copies = 0
-  private server: Server | undefined
+  private server: Server<Task, Message> | undefined
+  private unitServer: Server<UnitTask, UnitMessage> | undefined
 
   constructor(number: number) {
     this.number = number
@@ -74,10 +62,27 @@ export class Slot {
       const link = `export * from ${JSON.stringify(new URL(`${name}.js`, from).href)}\n`
       await writeFile(new URL(`${name}.js`, to), link)
     }
-    const { imports } = JSON.parse(await readFile(new URL('package.json', ROOT), 'utf8')) as {
-      imports: unknown
+    for (const folder of [UNIT, HELPERS]) {
+      await copyScripts(new URL(folder, ROOT), new URL(folder, this.root))
     }
-    await writeFile(new URL('package.json', this.root), JSON.stringify({ type: 'module', imports }))
+    for (const [name, hasDefault] of Object.entries(PACKAGES)) await this.link(name, hasDefault)
+    // The library by its name is the copy as well.
+    const about: unknown = JSON.parse(await readFile(new URL('package.json', ROOT), 'utf8'))
+    const { name, imports, exports } = about as Readonly<Record<string, unknown>>
+    const own = JSON.stringify({ type: 'module', name, imports, exports })
+    await writeFile(new URL('package.json', this.root), own)
+  }
+
+  private async link(name: string, hasDefault: boolean): Promise<void> {
+    const folder = new URL(`node_modules/${name}/`, this.root)
+    await mkdir(folder, { recursive: true })
+    const from = JSON.stringify(import.meta.resolve(name))
+    const lines = [`export * from ${from}`, hasDefault ? `export { default } from ${from}` : '']
+    await writeFile(new URL('index.js', folder), `${lines.join('\n')}\n`)
+    await writeFile(
+      new URL('package.json', folder),
+      '{ "type": "module", "exports": "./index.js" }',
+    )
   }
 
   async put(file: string, text: string): Promise<void> {
@@ -87,32 +92,34 @@ export class Slot {
   }
 
   /** Runs scenarios; at most for `ms`, where that is given; in a process of their own, where they want it. */
-  async run(task: Wish, ms = Number.POSITIVE_INFINITY, isAlone = false): Promise<Outcome> {
+  async run(task: Wish, ms = Number.POSITIVE_INFINITY, isAlone = false): Promise<Outcome<Message>> {
     if (isAlone || this.server?.isWorn === true) this.server?.end()
-    if (this.server?.isGone !== false) this.server = new Server()
+    if (this.server?.isGone !== false) {
+      this.server = new Server(new URL(`${MODEL}mutantChild.js`, ROOT), SCENARIOS)
+    }
     const catalog = new URL(`${MODEL}catalog.js`, this.copy).href
     const outcome = await this.server.run({ ...task, catalog }, ms)
     if (isAlone) this.server.end()
     return outcome
   }
 
-  end(): void {
-    this.server?.end()
+  /** The same for unit tests. */
+  async runUnits(
+    task: UnitWish,
+    ms = Number.POSITIVE_INFINITY,
+    isAlone = false,
+  ): Promise<Outcome<UnitMessage>> {
+    if (isAlone || this.unitServer?.isWorn === true) this.unitServer?.end()
+    if (this.unitServer?.isGone !== false) {
+      this.unitServer = new Server(new URL(`${MODEL}mutantUnitChild.js`, ROOT), UNITS)
+    }
+    const folder = new URL(UNIT, this.copy).href
+    return await this.unitServer.run({ ...task, folder }, ms)
   }
 
-  /** Whether unit tests notice. That they take too long is no verdict: the machine may be busy. */
-  async unitTests(paths: readonly string[]): Promise<boolean> {
-    const vitest = new URL('node_modules/vitest/vitest.mjs', ROOT)
-    const args = ['run', '--config', 'test/mutants.config.ts', ...paths]
-    const child = spawn(execPath, [fileURLToPath(vitest), ...args], {
-      cwd: fileURLToPath(ROOT),
-      env: { ...process.env, UMA_SMR_LIBRARY: fileURLToPath(this.library).replace(/\/$/, '') },
-      stdio: 'ignore',
-    })
-    const late = setTimeout(() => child.kill('SIGKILL'), UNIT_MS)
-    const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
-    clearTimeout(late)
-    return code !== 0 && code !== null
+  end(): void {
+    this.server?.end()
+    this.unitServer?.end()
   }
 
   /** The address of a file of the library, as the engine knows it. */
@@ -122,65 +129,6 @@ export class Slot {
 
   toString(): string {
     return `slot ${this.number}`
-  }
-}
-
-/** A process that does one task after the other. */
-class Server {
-  isGone = false
-  private readonly child: ChildProcessByStdio<Writable, Readable, Readable>
-  private readonly closed: Promise<unknown>
-  private tasks = 0
-  private error = ''
-  private hear: (message: Message) => void = () => {}
-
-  constructor() {
-    const script = fileURLToPath(new URL(`${MODEL}mutantChild.js`, ROOT))
-    const flags = [`--max-old-space-size=${MEGABYTES}`, '--preserve-symlinks']
-    this.child = spawn(execPath, [...flags, script], { stdio: ['pipe', 'pipe', 'pipe'] })
-    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.error = (this.error + text).slice(-2000)
-    })
-    const lines = createInterface({ input: this.child.stdout })
-    lines.on('line', (line) => this.hear(JSON.parse(line) as Message))
-    const read = new Promise((resolve) => lines.on('close', resolve))
-    this.closed = new Promise((resolve) => this.child.on('close', resolve)).then(() => read)
-    void this.closed.then(() => {
-      this.isGone = true
-    })
-    // It may be gone before it has heard its task; `closed` says so.
-    this.child.stdin.on('error', () => {})
-  }
-
-  get isWorn(): boolean {
-    return this.tasks >= MOST_TASKS
-  }
-
-  async run(task: Task, ms: number): Promise<Outcome> {
-    const isFirst = this.tasks++ === 0
-    const messages: Message[] = []
-    let broken: Outcome['broken']
-    const watch = new Watch(this.child, ms, (why) => {
-      broken ??= why
-      this.end()
-    })
-    const done = new Promise<boolean>((resolve) => {
-      this.hear = (message) => {
-        watch.heard()
-        if (message.says !== 'alive') messages.push(message)
-        if (message.says === 'end' || message.says === 'unloadable') resolve(true)
-      }
-    })
-    this.child.stdin.write(`${JSON.stringify(task)}\n`)
-    const isWhole = await Promise.race([done, this.closed.then(() => false)])
-    watch.end()
-    if (!isWhole) broken ??= 'crashed'
-    return { messages, broken, error: this.error, isFirst }
-  }
-
-  end(): void {
-    this.isGone = true
-    this.child.kill('SIGKILL')
   }
 }
 
@@ -204,59 +152,6 @@ function engineOf(texts: ReadonlyMap<string, string>): ReadonlySet<string> {
     }
   }
   return engine
-}
-
-/**
- * Ends a process that says nothing for long, or takes too long in all. Both are measured in time of the
- * processor where the system tells it, so that a busy machine makes no verdict.
- */
-class Watch {
-  private readonly child: ChildProcess
-  private readonly most: number
-  private readonly stop: (why: 'silent' | 'late') => void
-  private readonly timer: NodeJS.Timeout
-  private spent = 0
-  private spentWhenHeard = 0
-  private heardAt = Date.now()
-  private isNews = true
-
-  constructor(child: ChildProcess, most: number, stop: (why: 'silent' | 'late') => void) {
-    this.child = child
-    this.most = most
-    this.stop = stop
-    const begin = this.heardAt
-    const before = spentBy(child.pid ?? 0) ?? 0
-    this.timer = setInterval(() => {
-      const spent = spentBy(this.child.pid ?? 0)
-      this.spent = spent === undefined ? Date.now() - begin : spent - before
-      if (this.isNews) this.spentWhenHeard = this.spent
-      this.isNews = false
-      const isSilent = this.spent - this.spentWhenHeard > SILENCE_MS
-      if (isSilent || Date.now() - this.heardAt > STILL_MS) this.stop('silent')
-      else if (this.spent > this.most) this.stop('late')
-    }, LOOK_MS)
-  }
-
-  heard(): void {
-    this.heardAt = Date.now()
-    this.isNews = true
-  }
-
-  end(): void {
-    clearInterval(this.timer)
-  }
-}
-
-/** Time of the processor that a process has had, in ms; undefined where the system does not tell. */
-function spentBy(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // Behind the command in parentheses; its own time and the system's for it.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) * TICK_MS
-  } catch {
-    return undefined
-  }
 }
 
 async function copyScripts(from: URL, to: URL): Promise<void> {
