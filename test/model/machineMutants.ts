@@ -31,12 +31,14 @@ import { parseArgs } from 'node:util'
 import { catalog } from './catalog.ts'
 import { Effects } from './effects.ts'
 import { reasonFor, unused } from './equivalents.ts'
-import type { Message, Place } from './mutantChild.ts'
+import type { Message, Place, Task } from './mutantChild.ts'
 import type { Reached } from './mutantCover.ts'
+import { schemaOf } from './mutantSchema.ts'
 import { type Found, formatScore, formatSurvivors, type Result } from './mutantScore.ts'
+import type { Outcome } from './mutantServer.ts'
 import { firstLine, loadLines, UNIT_ROUNDS, Units } from './mutantUnits.ts'
 import { ROOT, Slot, scripts, YARD } from './mutantYard.ts'
-import { applied, keyOf, type MachineMutant, mutantsOf, type Operator } from './mutate.ts'
+import { keyOf, type MachineMutant, mutantsOf, type Operator } from './mutate.ts'
 import { parse } from './syntax.ts'
 
 const { values, positionals } = parseArgs({
@@ -96,6 +98,8 @@ const SCORE_EVERY = 25
 interface Numbered extends MachineMutant {
   readonly key: string
   readonly line: number
+  /** Its place among those of its file. */
+  readonly number: number
 }
 
 type Covering = Extract<Message, { says: 'covered' }>
@@ -114,7 +118,7 @@ interface Covered extends Place {
 
 async function main(): Promise<boolean> {
   const library = await scripts(DIST)
-  const all = await makeMutants(library)
+  const { all, schemas } = await makeMutants(library)
   const chosen =
     positionals.length === 0
       ? all
@@ -130,11 +134,11 @@ async function main(): Promise<boolean> {
   console.log(
     `${chosen.length} mutants of ${all.length}, world ${world.whole}; looking who reaches them`,
   )
-  const units = new Units(slots[0] as Slot, library, world.library)
+  const units = new Units(slots[0] as Slot, schemas, world.library)
   await units.prepare(all)
   const covered = await coverage(slots, all, world.whole)
   if (values.only !== 'explorer') await askUnits(units, chosen)
-  const results = await judge(slots, chosen, covered, library, world.whole, units)
+  const results = await judge(slots, chosen, covered, schemas, world.whole, units)
   for (const slot of slots) slot.end()
   console.log(await writeScore(results))
   const keys = new Set(all.map(({ key }) => key))
@@ -156,10 +160,17 @@ async function writeScore(results: readonly Result[]): Promise<string> {
 
 // ---- making them ------------------------------------------------------------------------------
 
-async function makeMutants(library: ReadonlyMap<string, string>): Promise<Numbered[]> {
+interface Made {
+  readonly all: readonly Numbered[]
+  /** By file, all its mutants in one text. */
+  readonly schemas: ReadonlyMap<string, string>
+}
+
+async function makeMutants(library: ReadonlyMap<string, string>): Promise<Made> {
   const programs = new Map([...library].map(([file, text]) => [file, parse(`${file}.js`, text)]))
   const effects = new Effects(programs)
   const all: Numbered[] = []
+  const schemas = new Map<string, string>()
   for (const [file, program] of programs) {
     if (!MUTATED.test(file) || LEFT_OUT.test(file)) continue
     const text = library.get(file) as string
@@ -167,14 +178,16 @@ async function makeMutants(library: ReadonlyMap<string, string>): Promise<Number
       await readFile(new URL(`${file}.js.map`, DIST), 'utf8'),
     ) as SourceMapPayload
     const source = new SourceMap(map)
-    for (const mutant of mutantsOf(file, text, program, effects.in(file))) {
+    const mutants = mutantsOf(file, text, program, effects.in(file))
+    schemas.set(file, schemaOf(text, program, mutants))
+    for (const [number, mutant] of mutants.entries()) {
       const before = text.slice(0, mutant.offset).split('\n')
       const found = source.findEntry(before.length - 1, before.at(-1)?.length ?? 0)
       const line = 'originalLine' in found ? found.originalLine + 1 : 0
-      all.push({ ...mutant, key: keyOf(mutant), line })
+      all.push({ ...mutant, key: keyOf(mutant), line, number })
     }
   }
-  return all
+  return { all, schemas }
 }
 
 /** Of the code of the library, and of the scenarios too: results are those of this code. Comments change nothing. */
@@ -194,7 +207,7 @@ async function fingerprint(
 }
 const COMMENTS = /^\s*(?:\/\*[\s\S]*?\*\/|\/\/.*)\n/gm
 const NO_SCENARIO =
-  /^(?:machineMutants|equivalents|cover|run|mutant(?:s|Yard|Child|Score|Server|Cover|Units|UnitChild))$|\.test$/
+  /^(?:machineMutants|equivalents|cover|run|mutant(?:s|Yard|Child|Score|Server|Cover|Units|UnitChild|Schema))$|\.test$/
 
 // ---- who reaches them -------------------------------------------------------------------------
 
@@ -302,15 +315,20 @@ class Memories {
 }
 const MOST_REMEMBERED = 4
 
+/** What one thread by itself cannot tell from the original. */
+const UNSEEN_ALONE: ReadonlySet<Operator> = new Set(['plain', 'stale', 'split'])
+
 /** All get a little first. */
 async function askUnits(units: Units, chosen: readonly Numbered[]): Promise<void> {
-  for (const ms of UNIT_ROUNDS) {
-    let [left, caught] = [chosen.length, 0]
-    for (const mutant of chosen) {
-      const { by } = await units.ask(mutant, Math.min(ms, Number(values.budget)))
+  const asked = chosen.filter(({ operator }) => !UNSEEN_ALONE.has(operator))
+  for (const round of UNIT_ROUNDS) {
+    let [left, caught] = [asked.length, 0]
+    for (const mutant of asked) {
+      const { by } = await units.ask(mutant, Math.min(round, Number(values.budget)))
       if (by !== undefined) caught++
-      if (--left % SCORE_EVERY === 0)
-        console.log(`${ms} ms of units: ${left} left, ${caught} caught`)
+      if (--left % SCORE_EVERY === 0) {
+        console.log(`${round} ms of units: ${left} left, ${caught} caught`)
+      }
     }
   }
 }
@@ -319,7 +337,7 @@ async function judge(
   slots: readonly Slot[],
   chosen: readonly Numbered[],
   covered: readonly Covered[],
-  library: ReadonlyMap<string, string>,
+  schemas: ReadonlyMap<string, string>,
   world: string,
   units: Units,
 ): Promise<readonly Result[]> {
@@ -356,7 +374,7 @@ async function judge(
       for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
         const { key } = mutant
         const order = inOrder(mutant, covered, memories)
-        const result = await tryOut(slot, mutant, library, order, { ms, isLast }, known.get(key))
+        const result = await tryOut(slot, mutant, schemas, order, { ms, isLast }, known.get(key))
         known.set(key, result)
         await appendFile(kept, `${JSON.stringify(result)}\n`)
         if (result.by === 'explorer' && result.name !== undefined) {
@@ -406,14 +424,13 @@ function isEnough(result: Found | undefined, reaching: number, isLast: boolean):
   return all && (result.deep || !values.deep)
 }
 
-/** Functions in an order that says nothing of them: what a run that is stopped has tried is a sample. */
+/** File by file, in an order that says nothing of them: what a run that is stopped has tried is a sample. */
 function inAnyOrder(mutants: readonly Numbered[]): readonly Numbered[] {
   const ranks = new Map<string, string>()
-  for (const { file, inside } of mutants) {
-    const place = `${file} ${inside}`
-    ranks.set(place, createHash('sha256').update(place).digest('hex'))
+  for (const { file } of mutants) {
+    ranks.set(file, createHash('sha256').update(file).digest('hex'))
   }
-  const rank = ({ file, inside }: Numbered): string => ranks.get(`${file} ${inside}`) as string
+  const rank = ({ file }: Numbered): string => ranks.get(file) as string
   return mutants.toSorted((one, other) => (rank(one) < rank(other) ? -1 : 1))
 }
 
@@ -425,13 +442,12 @@ interface Round {
 
 async function tryOut(
   slot: Slot,
-  { file, key, edits }: Numbered,
-  library: ReadonlyMap<string, string>,
+  { file, key, number }: Numbered,
+  schemas: ReadonlyMap<string, string>,
   order: readonly Covered[],
   { ms, isLast }: Round,
   before: Found | undefined,
 ): Promise<Found> {
-  const text = library.get(file) as string
   const had = new Set(before?.tried)
   let spent = order.reduce((sum, each) => sum + (had.has(placeOf(each)) ? each.ms : 0), 0)
   // One at least, or what only long explorations reach would be shown to none.
@@ -444,18 +460,14 @@ async function tryOut(
   })
   const reaching = order.length
   const { deep = false, late: lateBefore = 0 } = before ?? {}
-  await slot.put(file, applied(text, edits))
-  try {
-    let { found, ran, late } = await explore(slot, next, false)
-    const tried = [...had, ...next.slice(0, ran).map(placeOf)]
-    const base = { key, reaching, tried, late: late + lateBefore }
-    const goDeep = isLast && values.deep && !deep
-    if (found === undefined && goDeep) found = (await explore(slot, order, true)).found
-    if (found !== undefined) return { ...base, by: 'explorer', ...found, deep }
-    return { ...base, deep: deep || goDeep }
-  } finally {
-    await slot.put(file, text)
-  }
+  await slot.put(file, schemas.get(file) as string)
+  let { found, ran, late } = await explore(slot, number, next, false)
+  const tried = [...had, ...next.slice(0, ran).map(placeOf)]
+  const base = { key, reaching, tried, late: late + lateBefore }
+  const goDeep = isLast && values.deep && !deep
+  if (found === undefined && goDeep) found = (await explore(slot, number, order, true)).found
+  if (found !== undefined) return { ...base, by: 'explorer', ...found, deep }
+  return { ...base, deep: deep || goDeep }
 }
 
 /**
@@ -503,7 +515,12 @@ interface Explored {
   readonly late: number
 }
 
-async function explore(slot: Slot, reaching: readonly Covered[], deep: boolean): Promise<Explored> {
+async function explore(
+  slot: Slot,
+  mutant: number,
+  reaching: readonly Covered[],
+  deep: boolean,
+): Promise<Explored> {
   const limit = ({ schedules }: Covered): number =>
     deep ? DEEP_SCHEDULES : schedules * LONGER + MORE_SCHEDULES
   let [ran, late] = [0, 0]
@@ -515,10 +532,10 @@ async function explore(slot: Slot, reaching: readonly Covered[], deep: boolean):
       const { group, index } = each
       return { group, index, maxSchedules: limit(each) }
     })
-    let outcome = await slot.run({ entries, deep }, most)
+    let outcome = await slot.run({ mutant, entries, deep }, most)
     // What others have left behind in that process is no verdict about this one.
-    if (outcome.broken !== undefined && outcome.broken !== 'late' && !outcome.isFirst) {
-      outcome = await slot.run({ entries, deep }, most, true)
+    if (!outcome.isFirst && (await isDoubtful(slot, outcome, entries, most))) {
+      outcome = await slot.run({ mutant, entries, deep }, most, true)
     }
     const { messages, broken, error } = outcome
     const unloadable = messages.find(({ says }) => says === 'unloadable')
@@ -543,6 +560,21 @@ async function explore(slot: Slot, reaching: readonly Covered[], deep: boolean):
     late++
   }
   return { found: undefined, ran, late }
+}
+
+/** Whether the process broke, or what failed in it fails without a mutant as well. */
+async function isDoubtful(
+  slot: Slot,
+  { broken, messages }: Outcome<Message>,
+  entries: Task['entries'],
+  most: number,
+): Promise<boolean> {
+  if (broken !== undefined) return broken !== 'late'
+  const caught = messages.find((each) => each.says === 'caught')
+  if (caught?.says !== 'caught') return false
+  const few = entries.filter((each) => placeOf(each) === placeOf(caught.by))
+  const { messages: said } = await slot.run({ entries: few }, most)
+  return !said.some((each) => each.says === 'end') || said.some((each) => each.says === 'caught')
 }
 
 // ---- odds and ends ----------------------------------------------------------------------------

@@ -5,8 +5,9 @@
  *   node mutantChild.js            a task on each line of its input, in JSON: which entries of the
  *                                  catalog, and how far
  *
- * Each task names the address of its catalog. A new address is a new copy of scenarios and library; the
- * engine is the same for all, and so is not compiled anew for each mutant (mutantYard.ts).
+ * Each task names the address of its catalog, and the number of the mutant that is on. A new address is a
+ * new copy of scenarios and library, with another file mutated; the engine is the same for all, and so is
+ * not compiled anew for each (mutantYard.ts).
  *
  * Says a line at each entry's begin, `caught` at the first that fails, and `alive` now and then: who
  * hears nothing for long knows that a thread goes round without a verb. Asked to `cover`, it says
@@ -27,6 +28,8 @@ export interface Place {
 }
 
 export interface Task {
+  /** Number of the mutant that is on, see mutantSchema.ts; none: the library as it is. */
+  readonly mutant?: number
   /** Address of the catalog that is asked for. */
   readonly catalog: string
   readonly entries: readonly (Place & { readonly maxSchedules?: number })[]
@@ -56,6 +59,7 @@ export type Message =
 
 const say: (message: Message) => void = write
 
+const NO_MUTANT = -1
 const SIGN_OF_LIFE_MS = 1000
 const MICROSECONDS = 1000
 
@@ -153,6 +157,7 @@ function cover(from: Catalog, { entries }: Task, wanted: NonNullable<Task['cover
 }
 
 async function serve(task: Task): Promise<void> {
+  Object.assign(globalThis, { $mutant: task.mutant ?? NO_MUTANT })
   let from: Catalog
   try {
     from = (await import(/* @vite-ignore */ task.catalog)) as Catalog

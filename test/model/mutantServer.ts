@@ -23,7 +23,7 @@ const TICK_MS = 10
 const MEGABYTES = 1500
 
 /** So many tasks for one process: what it has loaded for a task, it keeps. */
-const MOST_TASKS = 40
+const MOST_TASKS = 200
 
 /** How a task came to its end. */
 export interface Outcome<Said> {

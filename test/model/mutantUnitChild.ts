@@ -24,6 +24,8 @@ export interface UnitTask {
   /** Folder of the compiled tests. */
   readonly folder: string
   readonly files: readonly UnitFile[]
+  /** Number of the mutant that is on, see mutantSchema.ts; none: the library as it is. */
+  readonly mutant?: number
   /** Offsets in the files of the library, by address: asks which of them each test executes. */
   readonly cover?: Readonly<Record<string, readonly number[]>>
 }
@@ -51,6 +53,8 @@ export type UnitMessage =
   | ({ readonly says: 'covered' } & CoveredTest)
 
 const say: (message: UnitMessage) => void = write
+
+const NO_MUTANT = -1
 
 type Runner = Parameters<typeof startTests>[1]
 type Files = Parameters<NonNullable<Runner['onCollected']>>[0]
@@ -96,6 +100,8 @@ function failureIn(tasks: readonly Task[]): string | undefined {
 
 /** Errors that reach nobody: in vitest, too, they fail the run. */
 const astray: string[] = []
+/** A file of tests is loaded anew for each run of it, the library is not. */
+let loads = 0
 for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(kind, (error: unknown) => void astray.push(String(error)))
 }
@@ -111,7 +117,7 @@ async function runFile(
   const runner: Runner = {
     config,
     pool: 'forks',
-    importFile: (path) => import(path),
+    importFile: (path) => import(/* @vite-ignore */ `${path}?${++loads}`),
     onCollected(files) {
       all = testsOf(files)
       const wanted = tests && new Set(tests)
@@ -164,6 +170,7 @@ async function cover(task: UnitTask, wanted: NonNullable<UnitTask['cover']>): Pr
 
 for await (const line of createInterface({ input: process.stdin })) {
   const task = JSON.parse(line) as UnitTask
+  Object.assign(globalThis, { $mutant: task.mutant ?? NO_MUTANT })
   if (task.cover === undefined) await ask(task)
   else await cover(task, task.cover)
   say({ says: 'end' })

@@ -17,9 +17,9 @@ import type { Reached } from './mutantCover.ts'
 import type { Outcome } from './mutantServer.ts'
 import type { CoveredTest, UnitFile, UnitMessage } from './mutantUnitChild.ts'
 import { ROOT, type Slot, scripts, UNIT, YARD } from './mutantYard.ts'
-import { applied, type MachineMutant } from './mutate.ts'
+import type { MachineMutant } from './mutate.ts'
 
-type Keyed = MachineMutant & { readonly key: string }
+type Keyed = MachineMutant & { readonly key: string; readonly number: number }
 
 /** Look at texts, types and packages, not at what the library does. */
 const NOT_OURS = /^(?:docs|docstrings|house|package|readme|types)\.test$/
@@ -55,7 +55,7 @@ export interface UnitResult {
 
 export class Units {
   private readonly slot: Slot
-  private readonly library: ReadonlyMap<string, string>
+  private readonly schemas: ReadonlyMap<string, string>
   private readonly kept: { readonly cover: URL; readonly results: URL }
   private readonly hashes = new Map<string, string>()
   private readonly results = new Map<string, UnitResult>()
@@ -63,9 +63,9 @@ export class Units {
   /** The test that caught the last mutant of a function or file. */
   private readonly killers = new Map<string, string>()
 
-  constructor(slot: Slot, library: ReadonlyMap<string, string>, world: string) {
+  constructor(slot: Slot, schemas: ReadonlyMap<string, string>, world: string) {
     this.slot = slot
-    this.library = library
+    this.schemas = schemas
     this.kept = {
       cover: new URL(`units-cover-${world}.jsonl`, YARD),
       results: new URL(`units-${world}.jsonl`, YARD),
@@ -110,7 +110,7 @@ export class Units {
 
   /** Whether a test notices; `ms` of them have been asked afterwards. */
   async ask(mutant: Keyed, ms: number): Promise<UnitResult> {
-    const { key, file, inside, edits } = mutant
+    const { key, file, inside } = mutant
     const before = this.results.get(key)
     if (before?.by !== undefined) return before
     const order = this.inOrder(mutant)
@@ -127,7 +127,7 @@ export class Units {
       return true
     })
     if (next.length === 0 && before !== undefined) return before
-    const found = next.length === 0 ? undefined : await this.run(file, edits, next)
+    const found = next.length === 0 ? undefined : await this.run(mutant, next)
     for (const each of next) had.set(each.file, (had.get(each.file) ?? new Set()).add(each.index))
     const asked = Object.fromEntries(
       [...had].map(([file, tests]) => [
@@ -203,33 +203,24 @@ export class Units {
   }
 
   private async run(
-    file: string,
-    edits: MachineMutant['edits'],
+    { file, number }: Keyed,
     tests: readonly Unit[],
   ): Promise<Required<Pick<UnitResult, 'by' | 'as'>> | undefined> {
     const { slot } = this
-    const text = this.library.get(file) as string
     const ms = TIME + TIMES_LONGER * tests.reduce((sum, each) => sum + each.ms, 0)
-    await slot.put(file, applied(text, edits))
-    try {
-      let outcome = await slot.runUnits({ files: filesOf(tests) }, ms)
-      let found = this.found(outcome, tests)
-      if (found === undefined) return undefined
-      if (outcome.isFirst) return found
-      if (outcome.broken === undefined) {
-        await slot.put(file, text)
-        const few = tests.filter((each) => nameOf(each) === found?.by.name)
-        const again = { files: filesOf(few.length === 0 ? tests : few) }
-        const anyway = await slot.runUnits(again, ms)
-        if (this.found(anyway, tests) === undefined) return found
-        await slot.put(file, applied(text, edits))
-      }
-      outcome = await slot.runUnits({ files: filesOf(tests) }, ms, true)
-      found = this.found(outcome, tests)
-      return found
-    } finally {
-      await slot.put(file, text)
+    await slot.put(file, this.schemas.get(file) as string)
+    const outcome = await slot.runUnits({ mutant: number, files: filesOf(tests) }, ms)
+    const found = this.found(outcome, tests)
+    if (found === undefined || outcome.isFirst) return found
+    if (outcome.broken === undefined) {
+      const few = tests.filter((each) => nameOf(each) === found.by.name)
+      const again = { files: filesOf(few.length === 0 ? tests : few) }
+      if (this.found(await slot.runUnits(again, ms), tests) === undefined) return found
     }
+    return this.found(
+      await slot.runUnits({ mutant: number, files: filesOf(tests) }, ms, true),
+      tests,
+    )
   }
 
   private found(

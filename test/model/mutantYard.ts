@@ -41,6 +41,7 @@ export class Slot {
   private readonly number: number
   private copy: URL
   private copies = 0
+  private changed: string | undefined
   private server: Server<Task, Message> | undefined
   private unitServer: Server<UnitTask, UnitMessage> | undefined
 
@@ -85,8 +86,15 @@ export class Slot {
     )
   }
 
+  /** Puts `text` in the place of a file of the library, and all others back. */
   async put(file: string, text: string): Promise<void> {
+    if (this.changed === file) return
+    if (this.changed !== undefined) {
+      const before = new URL(`dist/${this.changed}.js`, ROOT)
+      await cp(before, new URL(`${this.changed}.js`, this.library))
+    }
     await writeFile(new URL(`${file}.js`, this.library), text)
+    this.changed = file
     this.copy = new URL(`copies/${++this.copies}/`, this.root)
     await symlink('..', fileURLToPath(this.copy).replace(/\/$/, ''))
   }

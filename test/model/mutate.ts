@@ -79,7 +79,7 @@ export function applied(text: string, edits: readonly Edit[]): string {
 }
 
 /** An update in two halves: what a worker does in between is lost. Declared at the end of the file. */
-const HALVES: Readonly<Record<string, string>> = {
+export const HALVES: Readonly<Record<string, string>> = {
   add: 'function add$(m, at, by) { const old = m.load(at); m.store(at, old + by); return old }',
   swap: 'function swap$(m, at, value) { const old = m.load(at); m.store(at, value); return old }',
   cas: 'function cas$(m, at, is, value) { const old = m.load(at); if (old === (is | 0)) m.store(at, value); return old }',
