@@ -62,7 +62,7 @@ type Task = Files[number]['tasks'][number]
 type Test = Extract<Task, { type: 'test' }>
 
 /** What waits for ever fails by this; tests that take over a second are not asked at all. */
-const TEST_MS = 10_000
+const TEST_MS = 6000
 
 const config: Runner['config'] = {
   root: import.meta.dirname,

@@ -27,7 +27,7 @@ const SLOWEST_MS = 1000
 /** Files under coverage in one process. */
 const AT_ONCE = 4
 /** Ms of tests that a mutant gets in each round. */
-export const UNIT_ROUNDS: readonly number[] = [300, 2000, 10_000]
+export const UNIT_ROUNDS: readonly number[] = [120, 1000, 10_000]
 /** Of one process, beyond what its tests take by themselves. */
 const TIME = 15_000
 const TIMES_LONGER = 10

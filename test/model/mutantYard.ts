@@ -25,7 +25,7 @@ const PACKAGES: Readonly<Record<string, boolean>> = {
 }
 const SCENARIOS: Patience = { silentMs: 8000, stillMs: 300_000 }
 /** Tests that take over a second are not asked: these are far from it. */
-const UNITS: Patience = { silentMs: 5000, stillMs: 20_000 }
+const UNITS: Patience = { silentMs: 3000, stillMs: 8000 }
 
 type Wish = Omit<Task, 'catalog'>
 type UnitWish = Omit<UnitTask, 'folder'>

@@ -3,8 +3,8 @@
  */
 
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
-import { decodeText, encodeText } from '#src/memory/utf8.ts'
+import { describe, expect, it } from 'vitest'
+import { decodeText, encodeText, packText, unpackText } from '#src/memory/utf8.ts'
 
 const character = fc
   .oneof(fc.nat(0xd7ff), fc.integer({ min: 0xe000, max: 0x10ffff }))
@@ -24,4 +24,18 @@ it('a byte order mark is a character like any other, not a hint to be dropped', 
 
 it('counts as UTF-8 does', () => {
   expect(['', 'a', 'é', '日', '😀'].map((text) => encodeText(text).length)).toEqual([0, 1, 2, 3, 4])
+})
+
+describe('in words', () => {
+  it.each([
+    ['', 2, 0, []],
+    ['abcd', 2, 4, [0x64636261]],
+    ['abcde', 2, 5, [0x64636261, 0x65]],
+    ['abcdefgh', 1, 4, [0x64636261]],
+    ['abc\u00e9', 1, 3, [0x636261]],
+    ['a', 0, 0, []],
+  ] as const)('%j in %d words has %d bytes', (text, words, bytes, packed) => {
+    expect(packText(text, words)).toEqual({ bytes, packed })
+    expect(text.startsWith(unpackText(bytes, (i) => packed[i] ?? 0))).toBe(true)
+  })
 })

@@ -6,7 +6,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Misuse } from '#src/base/errors.ts'
 import { MAX_DELTA, type Seq } from '#src/base/seq.ts'
-import type { Goal } from '#src/index.ts'
+import type { Goal, Smr } from '#src/index.ts'
 import { DomainWords, Header } from '#src/memory/layout.ts'
 import { Goals, type Own, PATIENT, URGENT } from '#src/smr/goals.ts'
 import { CASES, COMBOS, LIMIT, Stage } from '../../helpers/combos.ts'
@@ -185,6 +185,39 @@ it('makeRoom looks only where an advance could wrap', () => {
   hands.wr = (hands.rd + MAX_DELTA) | 0
   goals.makeRoom()
   expect(hands.rd).toBe(hands.wr)
+})
+
+describe('at the guard, with nobody in the way, makes room before it gives a goal:', () => {
+  const verbs: readonly (readonly [string, (smr: Smr) => unknown])[] = [
+    ['advance', (smr) => smr.advance()],
+    ['deferredAdvance', (smr) => smr.deferredAdvance()],
+    ['synchronize', (smr) => smr.synchronize()],
+    ['synchronizeAsync', (smr) => smr.synchronizeAsync()],
+    ['barrier', (smr) => smr.barrier()],
+    ['a full batch of calls', (smr) => smr.call(() => {}, { expedite: true })],
+    ['makeRoom, as zones call it', (smr) => smr.makeRoom()],
+  ]
+  it.each(verbs)('%s', async (_, act) => {
+    const stage = new Stage({ combo: COMBOS[0] as (typeof COMBOS)[number], config: CONFIG })
+    const { hands } = stage
+    const { smr } = stage.workers[0]
+    hands.wr = (hands.rd + MAX_DELTA) | 0
+    const before = hands.rd
+    await act(smr)
+    // Without it the goal lies ahead of a hand that stands, and its first poll fails.
+    expect(hands.rd).not.toBe(before)
+    expect(smr.stats()).toMatchObject({ pollFails: 0 })
+  })
+
+  it('commit', () => {
+    const stage = new Stage({ combo: COMBOS[0] as (typeof COMBOS)[number], config: CONFIG })
+    const { goals } = goalsOf(stage)
+    const { hands } = stage
+    hands.wr = (hands.rd + MAX_DELTA) | 0
+    const goal = goals.defer()
+    expect(goals.commit(goal)).toBe(true)
+    expect(hands.wr).toBe(goal)
+  })
 })
 
 it('a handle that was closed while it waited between turns is told', async () => {
