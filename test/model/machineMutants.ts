@@ -324,10 +324,10 @@ async function askUnits(units: Units, chosen: readonly Numbered[]): Promise<void
   for (const round of UNIT_ROUNDS) {
     let [left, caught] = [asked.length, 0]
     for (const mutant of asked) {
-      const { by } = await units.ask(mutant, Math.min(round, Number(values.budget)))
+      const { by } = await units.ask(mutant, round)
       if (by !== undefined) caught++
       if (--left % SCORE_EVERY === 0) {
-        console.log(`${round} ms of units: ${left} left, ${caught} caught`)
+        console.log(`${round.ms} ms of units: ${left} left, ${caught} caught`)
       }
     }
   }

@@ -26,8 +26,16 @@ const NOT_OURS = /^(?:docs|docstrings|house|package|readme|types)\.test$/
 const SLOWEST_MS = 1000
 /** Files under coverage in one process. */
 const AT_ONCE = 4
-/** Ms of tests that a mutant gets in each round. */
-export const UNIT_ROUNDS: readonly number[] = [120, 1000, 10_000]
+/** What a mutant gets in each round: ms of tests, and files, for to load one takes longer than most of its tests. */
+export const UNIT_ROUNDS: readonly UnitRound[] = [
+  { ms: 100, files: 2 },
+  { ms: 600, files: 6 },
+  { ms: 10_000, files: Number.POSITIVE_INFINITY },
+]
+interface UnitRound {
+  readonly ms: number
+  readonly files: number
+}
 /** Of one process, beyond what its tests take by themselves. */
 const TIME = 15_000
 const TIMES_LONGER = 10
@@ -108,8 +116,8 @@ export class Units {
     return this.results.get(key)
   }
 
-  /** Whether a test notices; `ms` of them have been asked afterwards. */
-  async ask(mutant: Keyed, ms: number): Promise<UnitResult> {
+  /** Whether a test notices; so many of them have been asked afterwards. */
+  async ask(mutant: Keyed, { ms, files }: UnitRound): Promise<UnitResult> {
     const { key, file, inside } = mutant
     const before = this.results.get(key)
     if (before?.by !== undefined) return before
@@ -121,8 +129,11 @@ export class Units {
     )
     const isKnown = (each: Unit): boolean => had.get(each.file)?.has(each.index) === true
     let spent = order.reduce((sum, each) => sum + (isKnown(each) ? each.ms : 0), 0)
+    const loaded = new Set(had.keys())
     const next = order.filter((each) => {
       if (isKnown(each) || spent + each.ms > ms) return false
+      if (!loaded.has(each.file) && loaded.size >= files) return false
+      loaded.add(each.file)
       spent += each.ms
       return true
     })
