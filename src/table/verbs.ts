@@ -317,10 +317,8 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
       if (!isPlain && race.lost > 0) sealed = this.writer.claim(key)
       const version = this.smr.read(() => {
         const item = this.locate('deleteIf', key)
-        if (item === NULL_ITEM) return ABSENT
-        // Before `fn` looks: see seals.ts.
-        const version = this.versionOf(item)
-        return this.smr.rejectPromise(fn(item)) ? version : ABSENT
+        const isWanted = item !== NULL_ITEM && this.smr.rejectPromise(fn(item))
+        return isWanted ? this.versionOf(item) : ABSENT
       })
       if (version === ABSENT) return false
       if ((isPlain || version === sealed) && this.writer.take(key, version)) return true

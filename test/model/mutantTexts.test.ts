@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { CONCURRENT_TRIALS } from './asyncMutantList.ts'
+import { COUNT_TRIALS } from './countMutantList.ts'
 import { HEAP_TRIALS } from './heapMutantList.ts'
 import { TRIALS } from './mutantList.ts'
 import { timesIn } from './mutants.ts'
@@ -16,6 +17,7 @@ import { TABLE_TRIALS } from './tableMutantList.ts'
 const ALL = [
   ...TRIALS,
   ...CONCURRENT_TRIALS,
+  ...COUNT_TRIALS,
   ...HEAP_TRIALS,
   ...PACE_TRIALS,
   ...QUEUE_TRIALS,

@@ -18,6 +18,7 @@ import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { CONCURRENT_TRIALS } from './asyncMutantList.ts'
 import { catalog, type Entry, entriesNamed } from './catalog.ts'
+import { COUNT_TRIALS } from './countMutantList.ts'
 import { replay } from './explorer.ts'
 import { HEAP_TRIALS } from './heapMutantList.ts'
 import { TRIALS } from './mutantList.ts'
@@ -87,6 +88,7 @@ async function runMutants(): Promise<number> {
     ...HEAP_TRIALS,
     ...QUEUE_TRIALS,
     ...TABLE_TRIALS,
+    ...COUNT_TRIALS,
   ])
     verdicts.push(await runTrial(trial))
   for (const trial of WAT_TRIALS) verdicts.push(await runWatTrial(trial))

@@ -10,6 +10,7 @@
 import type { Arena, Item } from '#src/index.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import { SEAL } from '#src/record/atomic.ts'
+import type { RecordWriter } from '#src/table/verbs.ts'
 import type { Control } from './history.ts'
 import { assertLinearizable, deterministic, type Operation, type Spec } from './linearizable.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
@@ -65,6 +66,7 @@ export interface CountScene {
   /** Hits by key in the beginning. */
   readonly holds?: readonly (readonly [key: number, hits: number])[]
   readonly bucket?: number
+  readonly before?: (table: Counts) => unknown
   readonly threads: readonly Thread<TableWorld>[]
   readonly judge?: (
     table: Counts,
@@ -77,7 +79,7 @@ export interface CountScene {
 
 /** In the end every law holds, and every number can be added to. */
 export function countScene(lib: Library, name: string, of: CountScene): Scenario<TableWorld> {
-  const { holds = [[a, 5]], bucket = 1, threads, judge, leaks = 0, rules } = of
+  const { holds = [[a, 5]], bucket = 1, before, threads, judge, leaks = 0, rules } = of
   return scenario<TableWorld>({
     name,
     words: STAGE.words,
@@ -87,6 +89,7 @@ export function countScene(lib: Library, name: string, of: CountScene): Scenario
         const options = { record, key: 'key', capacity: FEW_CHAINS, bucket } as const
         const table = lib.HashTable.create(arena, NAME, options)
         for (const [key, hits] of holds) table.set(count(key, hits))
+        before?.(table)
         return { at: table.parts.at }
       }),
     threads,
@@ -115,6 +118,8 @@ export type CountCall =
   | 'get'
   | 'add'
   | 'addHere'
+  | 'addFound'
+  | 'addLocked'
   | 'mark'
   | 'exchange'
   | 'set'
@@ -136,10 +141,13 @@ interface Numbers {
 
 type State = ReadonlyMap<number, Numbers>
 
-/** Answers: numbers, or -1 for no record. `deleteIf` and `deleteByUpdate` delete odd numbers only. */
+/**
+ * Answers: numbers, or -1 for no record; from `addFound`, that nothing was added, which it may always say.
+ * `deleteIf` and `deleteByUpdate` delete odd numbers only.
+ */
 export function countSpec(initial: Iterable<readonly [number, number]>): Spec<State> {
   const start = new Map([...initial].map(([key, hits]) => [key, { hits, marks: 0 }]))
-  return deterministic<State>(
+  const spec = deterministic<State>(
     start,
     (state, call, [key, n, m]) => step(state, call as CountCall, Number(key), Number(n), Number(m)),
     (state) =>
@@ -148,6 +156,13 @@ export function countSpec(initial: Iterable<readonly [number, number]>): Spec<St
         .map(([key, { hits, marks }]) => `${key}=${hits},${marks}`)
         .join(),
   )
+  return {
+    ...spec,
+    next(state, operation) {
+      const isRefused = operation.call === 'addFound' && operation.result === NONE
+      return isRefused ? [state] : spec.next(state, operation)
+    },
+  }
 }
 
 function step(state: State, call: CountCall, key: number, n: number, m: number) {
@@ -176,6 +191,8 @@ function step(state: State, call: CountCall, key: number, n: number, m: number) 
     case 'add':
       return put({ hits: (hits + n) >>> 0, marks }, (hits + n) >>> 0)
     case 'addHere':
+    case 'addFound':
+    case 'addLocked':
       return put({ hits: (hits + n) >>> 0, marks }, (hits + n) >>> 0)
     case 'mark':
       return put({ hits, marks: (marks + n) >>> 0 }, (marks + n) >>> 0)
@@ -198,57 +215,73 @@ function step(state: State, call: CountCall, key: number, n: number, m: number) 
 }
 
 /** Performs one call as an operation of the history. */
-export function perform(
-  { arena, control, table }: CountHand,
+export function perform(hand: CountHand, call: CountCall, key: number, n = 0, m = 0): void {
+  hand.control.operation(call, [key, n, m], () => answer(hand, call, key, n, m))
+}
+
+/** What one call answers. */
+export function answer(
+  { arena, table }: Pick<CountHand, 'arena' | 'table'>,
   call: CountCall,
   key: number,
   n = 0,
   m = 0,
-): void {
+): unknown {
   const { schema } = table
-  control.operation(call, [key, n, m], () => {
-    switch (call) {
-      case 'get':
-        return table.get(key)?.hits ?? NONE
-      case 'add':
-        return table.add(key, 'hits', n) ?? NONE
-      case 'addHere': {
-        const add = (item: Item) => schema.add.hits(arena, item, n)
-        return table.read(key, add) ?? table.add(key, 'hits', n) ?? NONE
-      }
-      case 'mark':
-        return table.add(key, 'marks', n) ?? NONE
-      case 'exchange':
-        return table.compareExchange(key, 'hits', n, m) ?? NONE
-      case 'set':
-        table.set(count(key, n))
-        return undefined
-      case 'double':
-        return (
-          change(table, key, ({ hits, marks }) => count(key, (2 * hits) >>> 0, marks))?.hits ?? NONE
-        )
-      case 'fold': {
-        const old = change(table, key, ({ hits, marks }) => count(key, (hits + marks) >>> 0))
-        return old === undefined ? NONE : old.hits + old.marks
-      }
-      case 'replace':
-        return table.replace(count(key, n))?.hits ?? NONE
-      case 'getOrInsert':
-        return table.getOrInsert(key, () => count(key, n)).hits
-      case 'delete':
-        return table.delete(key)
-      case 'deleteIf':
-        return table.deleteIf(key, (item) => schema.get.hits(arena, item) % 2 === 1)
-      case 'deleteByUpdate': {
-        let isOdd = false
-        table.update(key, (old) => {
-          isOdd = old !== undefined && old.hits % 2 === 1
-          return isOdd ? undefined : old
-        })
-        return isOdd
-      }
+  switch (call) {
+    case 'get':
+      return table.get(key)?.hits ?? NONE
+    case 'add':
+      return table.add(key, 'hits', n) ?? NONE
+    case 'addHere': {
+      const add = (item: Item) => schema.add.hits(arena, item, n)
+      return table.read(key, add) ?? table.add(key, 'hits', n) ?? NONE
     }
-  })
+    case 'addLocked':
+      return addLocked(table, key, n)
+    case 'addFound':
+      throw new Error('wants an item: see `finder`')
+    case 'mark':
+      return table.add(key, 'marks', n) ?? NONE
+    case 'exchange':
+      return table.compareExchange(key, 'hits', n, m) ?? NONE
+    case 'set':
+      table.set(count(key, n))
+      return undefined
+    case 'double':
+      return (
+        change(table, key, ({ hits, marks }) => count(key, (2 * hits) >>> 0, marks))?.hits ?? NONE
+      )
+    case 'fold': {
+      const old = change(table, key, ({ hits, marks }) => count(key, (hits + marks) >>> 0))
+      return old === undefined ? NONE : old.hits + old.marks
+    }
+    case 'replace':
+      return table.replace(count(key, n))?.hits ?? NONE
+    case 'getOrInsert':
+      return table.getOrInsert(key, () => count(key, n)).hits
+    case 'delete':
+      return table.delete(key)
+    case 'deleteIf':
+      return table.deleteIf(key, (item) => schema.get.hits(arena, item) % 2 === 1)
+    case 'deleteByUpdate': {
+      let isOdd = false
+      table.update(key, (old) => {
+        isOdd = old !== undefined && old.hits % 2 === 1
+        return isOdd ? undefined : old
+      })
+      return isOdd
+    }
+  }
+}
+
+/** `add` when it has waited long enough for who has sealed the record. */
+function addLocked(table: Counts, key: number, n: number): number {
+  const { writer } = table as unknown as { readonly writer: Pick<RecordWriter<number>, 'change'> }
+  const field = table.schema.atomics[0]
+  if (field === undefined) throw new Error('no atomic field')
+  const before = writer.change(key, field, (hits) => (hits + n) | 0)
+  return before === undefined ? NONE : (before + n) >>> 0
 }
 
 /** `update` of what is there; what `to` was given the last time. */
@@ -313,6 +346,20 @@ export function anyOf(
   })
 }
 
+/** Finds the record, and adds to it later, in the same section. */
+function finder(lib: Library): Thread<TableWorld> {
+  return counter(lib, 'finder', ({ arena, control, table }) => {
+    table.smr.read(() => {
+      const item = table.find(a)
+      if (item === 0) return
+      for (let i = 0; i < 2; i++) {
+        const add = () => table.schema.add.hits(arena, item, 1) ?? NONE
+        control.operation('addFound', [a, 1], add)
+      }
+    })
+  })
+}
+
 export function countScenarios(lib: Library): readonly Scenario<TableWorld>[] {
   const judged = (name: string, of: CountScene) => judgedCounts(lib, name, of)
   return [
@@ -325,19 +372,41 @@ export function countScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       rules: { bound: 3 },
     }),
     judged('additions: two against any change of the record', {
-      threads: [anyOf(lib, 'adder', 2, ADDS), anyOf(lib, 'writer', 1, CHANGES)],
+      threads: [anyOf(lib, 'adder', 2, [...ADDS, ['get']]), anyOf(lib, 'writer', 1, CHANGES)],
       rules: { bound: 2 },
     }),
     judged('additions: up and down again while the record is looked at', {
       threads: [
         anyOf(lib, 'adder', 3, [
           ['add', 1],
-          ['add', -1],
+          ['addLocked', -1],
         ]),
         anyOf(lib, 'writer', 1, [['deleteIf']]),
       ],
       holds: [[a, 4]],
-      rules: { bound: 4 },
+      rules: { bound: 3 },
+    }),
+    judged('additions: read again against any change of the record', {
+      threads: [
+        counter(lib, 'adder', (hand) => {
+          perform(hand, 'add', a, 1)
+          perform(hand, 'get', a)
+        }),
+        anyOf(lib, 'writer', 1, CHANGES),
+      ],
+      rules: { bound: 2 },
+    }),
+    judged('additions: a step to the number that is a seal', {
+      threads: [
+        counter(lib, 'one', (hand) => {
+          perform(hand, 'add', a, 1)
+          if (hand.control.choose(2) === 0) perform(hand, 'add', a, 1)
+          else perform(hand, 'exchange', a, SEALED - 1, SEALED)
+        }),
+        anyOf(lib, 'other', 1, [['get'], ['double']]),
+      ],
+      holds: [[a, SEALED - 2]],
+      rules: { bound: 1 },
     }),
     judged('additions: two who change the record, and one who adds', {
       threads: [
@@ -346,6 +415,10 @@ export function countScenarios(lib: Library): readonly Scenario<TableWorld>[] {
         anyOf(lib, 'other', 1, CHANGES),
       ],
       rules: { bound: 1 },
+    }),
+    judged('additions: to a record that was found before', {
+      threads: [finder(lib), anyOf(lib, 'writer', 1, CHANGES)],
+      rules: { bound: 2 },
     }),
     judged('additions: to the number that is a seal, and away', {
       threads: [

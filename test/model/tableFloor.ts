@@ -8,6 +8,7 @@ import { hasScenarios } from './hasScenarios.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { shipped } from './stage.ts'
+import { countDeaths } from './tableCountDeaths.ts'
 import { countScenarios } from './tableCounts.ts'
 import { createScenarios } from './tableCreate.ts'
 import { deadHistories, deathScenarios } from './tableDeaths.ts'
@@ -48,9 +49,10 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(lookups, { rules: { ...sampled(1000), hostile: true }, quick: sampled(20) }),
   ],
   'table, histories': entries(historyScenarios(shipped), { quick: sampled(1000) }),
-  'table, additions': entries(countScenarios(shipped), { quick: sampled(1000) }),
+  'table, additions': entries(countScenarios(shipped), { quick: sampled(300) }),
   'table, death': [
     ...entries(deathScenarios(shipped).map(inFull), { victim: VICTIM, quick: sampled(1) }),
+    ...entries(countDeaths(shipped).map(inFull), { victim: VICTIM, quick: sampled(1) }),
     ...entries(deadHistories(shipped), { victim: VICTIM, quick: sampled(5) }),
     ...entries([reapedDuringResize(shipped)], { victim: VICTIM, quick: sampled(3) }),
   ],

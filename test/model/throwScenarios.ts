@@ -8,6 +8,7 @@ import { ACCOMPANIED_DEEDS, ACTIONS } from './deathScenarios.ts'
 import type { Scenario } from './scenario.ts'
 import { sectionThrows } from './sectionThrows.ts'
 import type { Library } from './stage.ts'
+import { countThrows } from './tableCountDeaths.ts'
 import { SURVIVOR, throwScene } from './throwStage.ts'
 
 /** The scenario, and whose calls fail. */
@@ -28,6 +29,7 @@ const LONG: readonly (readonly [names: RegExp, every: number])[] = [
   [/idle zone/, 331],
   [/beside a third in (alloc|free|replace|reclaim|plain)/, 113],
   [/ending a zone|init and fini|clock, lazy/, 113],
+  [/of atomic fields/, 53],
   [/table: (get|iteration)|beside a third in sections/, 1],
   [
     /table: (insert|replace$|update|delete|grow$)|domain|attaching|pages|prealloc|detach|beside a third/,
@@ -58,6 +60,7 @@ export function throwScenarios(lib: Library): readonly ThrowScenario[] {
     ...sectionThrows(lib),
     ...arenaThrows(lib),
     ...tableThrows(lib),
+    ...countThrows(lib),
     ...zoneThrows(lib),
   ]
   const of = (each: unknown): ThrowScenario => {
