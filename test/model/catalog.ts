@@ -12,6 +12,7 @@ import { graceBad, graceBadPoison, graceGood } from './gracePeriod.ts'
 import { heapFloor } from './heapFloor.ts'
 import { litmusScenarios, messagePassing } from './litmus.ts'
 import { SHAPES } from './litmusShapes.ts'
+import { orderFloor } from './orderFloor.ts'
 import { queueFloor } from './queueFloor.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
@@ -53,6 +54,7 @@ export const catalog: Readonly<Record<string, readonly Entry[]>> = {
   ...heapFloor,
   ...queueFloor,
   ...tableFloor,
+  ...orderFloor,
   ...assembledFloor,
 }
 

@@ -72,7 +72,7 @@ async function copyScripts(from: URL, to: URL): Promise<void> {
 async function load(from: URL): Promise<Library> {
   const part = async (file: string): Promise<Record<string, unknown>> =>
     (await import(/* @vite-ignore */ new URL(file, from).href)) as Record<string, unknown>
-  const [index, compound, layout, pages, space, reap, barrier, stats] = await Promise.all([
+  const [index, compound, layout, pages, space, reap, barrier, stats, ordered] = await Promise.all([
     part('index.js'),
     part('memory/compound.js'),
     part('memory/layout.js'),
@@ -81,8 +81,9 @@ async function load(from: URL): Promise<Library> {
     part('arena/reap.js'),
     part('smr/call.js'),
     part('table/stats.js'),
+    part('order/stats.js'),
   ])
-  const parts = { ...layout, ...pages, ...space, ...reap, ...barrier, ...stats }
+  const parts = { ...layout, ...pages, ...space, ...reap, ...barrier, ...stats, ...ordered }
   const all = { ...index, ...parts, compound }
   return all as unknown as Library
 }

@@ -13,6 +13,7 @@ import {
   Arena,
   atomic,
   HashTable,
+  OrderedTable,
   pointer,
   record,
   SmrList,
@@ -25,6 +26,7 @@ import {
 import * as compound from '#src/memory/compound.ts'
 import { geometry, Header } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
+import { checkOrdered } from '#src/order/stats.ts'
 import { Queued } from '#src/smr/call.ts'
 import { type Claim, Claims } from '#src/space/claims.ts'
 import { checkPages } from '#src/space/pages.ts'
@@ -36,6 +38,7 @@ import { type Compound, lendCompound } from './modelMemory.ts'
 export interface Library {
   readonly Arena: typeof Arena
   readonly HashTable: typeof HashTable
+  readonly OrderedTable: typeof OrderedTable
   readonly pointer: typeof pointer
   readonly record: typeof record
   readonly atomic: typeof atomic
@@ -55,6 +58,7 @@ export interface Library {
   readonly Queued: typeof Queued
   readonly checkPages: typeof checkPages
   readonly checkTable: typeof checkTable
+  readonly checkOrdered: typeof checkOrdered
   /** The memory that a worker's handles get; where there is none, the one that the threads have. */
   readonly memoryOf?: (memory: Memory) => Memory
 }
@@ -62,6 +66,7 @@ export interface Library {
 export const shipped: Library = {
   Arena,
   HashTable,
+  OrderedTable,
   pointer,
   record,
   atomic,
@@ -81,6 +86,7 @@ export const shipped: Library = {
   Queued,
   checkPages,
   checkTable,
+  checkOrdered,
 }
 
 export interface Stage {

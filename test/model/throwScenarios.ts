@@ -5,6 +5,7 @@
 
 import { arenaThrows, tableThrows } from './arenaThrows.ts'
 import { ACCOMPANIED_DEEDS, ACTIONS } from './deathScenarios.ts'
+import { orderThrows } from './orderDeaths.ts'
 import type { Scenario } from './scenario.ts'
 import { sectionThrows } from './sectionThrows.ts'
 import type { Library } from './stage.ts'
@@ -30,7 +31,7 @@ const LONG: readonly (readonly [names: RegExp, every: number])[] = [
   [/beside a third in (alloc|free|replace|reclaim|plain)/, 113],
   [/ending a zone|init and fini|clock, lazy/, 113],
   [/of atomic fields/, 53],
-  [/table: (get|iteration)|beside a third in sections/, 1],
+  [/table: (get|iteration|floor|range)|beside a third in sections/, 1],
   [
     /table: (insert|replace$|update|delete|grow$)|domain|attaching|pages|prealloc|detach|beside a third/,
     7,
@@ -61,6 +62,7 @@ export function throwScenarios(lib: Library): readonly ThrowScenario[] {
     ...arenaThrows(lib),
     ...tableThrows(lib),
     ...countThrows(lib),
+    ...orderThrows(lib),
     ...zoneThrows(lib),
   ]
   const of = (each: unknown): ThrowScenario => {
