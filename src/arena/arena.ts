@@ -13,8 +13,8 @@ import type { WorkerId } from '../base/brands.ts'
 import { Exhausted, Misuse, show } from '../base/errors.ts'
 import { report, type SupervisedWorker, threadId } from '../base/host.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
-import { HEAP_ZONE, type Heap } from '../heap/heap.ts'
-import { type HeapOptions, openHeap } from '../heap/open.ts'
+import { HEAP_ZONE, type Heap, type ZoneOpener } from '../heap/heap.ts'
+import { type HeapOptions, type HeapPurpose, openHeap } from '../heap/open.ts'
 import { collectRuns } from '../heap/pressure.ts'
 import { Named, ZoneWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
@@ -182,14 +182,18 @@ export class Arena {
    * with; otherwise errors and blocking as `smr`. FreeBSD malloc(9), XNU kalloc.
    */
   heap(name: string, options: HeapOptions = {}): Heap {
-    const call = 'arena.heap'
+    return this.openHeap('arena.heap', name, options)
+  }
+
+  /** `heap` for tables, with the name of their call in errors. @internal */
+  openHeap(call: string, name: string, options: HeapOptions, purpose: HeapPurpose = 'use'): Heap {
     this.begin(call)
     const known = this.heaps.get(name)
-    if (known?.isAlive() && isEmpty(options)) return known
+    if (purpose === 'use' && known?.isAlive() && isEmpty(options)) return known
     const domainAt = (at: number): Smr | undefined => this.domainAt(at)
-    const opened = openHeap(call, this.space, name, options, known, domainAt, (zone, how, owner) =>
-      this.openZone(call, zone, how, owner),
-    )
+    const openZone: ZoneOpener = (zone, how, owner) => this.openZone(call, zone, how, owner)
+    const { space } = this
+    const opened = openHeap(call, space, name, options, known, domainAt, openZone, purpose)
     if (known !== opened) known?.close()
     this.heaps.set(name, opened)
     return opened

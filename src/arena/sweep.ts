@@ -26,7 +26,7 @@ import {
   ZoneWords,
   zoneParts,
 } from '../memory/layout.ts'
-import type { Listing } from '../space/directory.ts'
+import type { Listing, NamedKind } from '../space/directory.ts'
 import type { Space } from '../space/space.ts'
 import { isUsed } from '../zone/stats.ts'
 
@@ -47,8 +47,8 @@ function ownerOf({ memory }: Space, base: number, kind: number): number {
 }
 
 /**
- * Drops the names of zones that were made for a table that was never finished, and of those of
- * heaps that have ended; the next sweep releases them. Returns the names that are left. The
+ * Drops the names of zones that were made for a table that was never finished, of heaps whose table
+ * has ended, and of the zones of heaps that have ended; the next sweep releases them. Returns the names that are left. The
  * directory is locked.
  *
  * A zone is made before its table: a death in between leaves it, with all the pages of its reserve.
@@ -63,27 +63,40 @@ export function dropUnfinished(
   isGivenUp: (name: string, maker: number) => boolean = () => false,
 ): readonly Listing[] {
   const { directory, memory, workers } = space
-  const heaps = new Set(names.filter(({ kind }) => kind === Named.heap).map((each) => each.serial))
-  const isLeft = ({ address, kind }: Listing): boolean => {
-    const heap = kind === Named.zone ? memory.peek(address + ZoneWords.heap) : 0
-    return heap !== 0 && !heaps.has(heap)
-  }
   const isDead = ({ address, kind, name }: Listing): boolean => {
     const maker = kind === Named.zone ? memory.peek(address + ZoneWords.maker) : 0
     if (maker === 0) return false
     return workers.isGone(maker) || isGivenUp(name, maker)
   }
   const dead = names.filter(isDead)
-  const left = names.filter(isLeft)
-  if (dead.length + left.length === 0) return names
   const finished = new Set(names.flatMap((each) => zonesOf(space, each)))
   const unfinished = dead.filter(
     (each) => !finished.has(each.serial) && !isUsed(space, each.address),
   )
-  // Whoever ended the heap has said that nobody uses it.
-  unfinished.push(...left)
   for (const each of unfinished) directory.drop(each)
-  return names.filter((each) => !unfinished.includes(each))
+  return dropLeft(
+    space,
+    names.filter((each) => !unfinished.includes(each)),
+  )
+}
+
+/**
+ * The same for heaps of tables that have ended, and for zones of heaps that have: whoever ended them has
+ * said that nobody uses them. A heap is made when the zone of its table is there, and a zone when its
+ * heap is.
+ */
+function dropLeft({ directory, memory }: Space, names: readonly Listing[]): readonly Listing[] {
+  const without = (kind: NamedKind, word: number, of: NamedKind, from: readonly Listing[]) => {
+    const there = new Set(from.filter((each) => each.kind === of).map((each) => each.serial))
+    const left = from.filter((each) => {
+      const owner = each.kind === kind ? memory.peek(each.address + word) : 0
+      return owner !== 0 && !there.has(owner)
+    })
+    for (const each of left) directory.drop(each)
+    return left.length === 0 ? from : from.filter((each) => !left.includes(each))
+  }
+  const rest = without(Named.heap, HeapWords.zone, Named.zone, names)
+  return without(Named.zone, ZoneWords.heap, Named.heap, rest)
 }
 
 /** The serials of the zones of a table, of either kind. */

@@ -4,7 +4,7 @@
  */
 
 import { Exhausted, Misuse, show } from '../base/errors.ts'
-import { DomainWords, Named } from '../memory/layout.ts'
+import { DomainWords, HeapWords, Named } from '../memory/layout.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Listing } from '../space/directory.ts'
 import type { Space } from '../space/space.ts'
@@ -29,6 +29,12 @@ const CALL = 'heap.destroy'
 /** `heap.destroy`. */
 export function endHeap(heap: Ending, options: WaitOptions | undefined): void {
   const { domain, name, runs, serial, space } = heap
+  const owner = space.memory.peek(heap.at + HeapWords.zone)
+  if (owner !== 0 && space.directory.names(owner)) {
+    throw new Misuse(`${CALL}: heap ${show(name)}: it is a table's, and ends with the table`, {
+      heap: name,
+    })
+  }
   const zones = heap.allZones()
   const live = zones.reduce((sum, zone) => sum + zone.stats().live, runs.counts().live)
   if (live !== 0) {

@@ -163,6 +163,67 @@ export class Heap {
     else zone.zfree(item)
   }
 
+  // ---- for records of either kind ----------------------------------------------------------
+
+  /** `allocSmr`, or in a heap without smr `alloc`. Throws, blocks and is legal as that. */
+  allocAny(bytes: number): Item {
+    return this.domain === undefined ? this.alloc(bytes) : this.allocSmr(bytes)
+  }
+
+  /** `freeSmr`, or in a heap without smr `free`. Misuse and blocking as there. */
+  freeAny(item: Item): void {
+    if (this.domain === undefined) this.free(item)
+    else this.freeSmr(item)
+  }
+
+  /**
+   * Takes a block back at once that was allocated and never published: no reader has seen it. Waits
+   * only for locks; legal inside a section. Misuse for what is no block of this heap.
+   */
+  giveBack(item: Item): void {
+    this.assertOpen('giveBack')
+    this.giveBackFrom({ held: 1 }, item)
+  }
+
+  /**
+   * `giveBack` for a call that an exception may cut off: one is taken from what `hands` hold as soon as
+   * the heap has it. @internal
+   */
+  giveBackFrom(hands: Hands, item: Item): void {
+    const zone = this.zoneOf(item)
+    if (zone === undefined) {
+      this.refused('giveBack', item, this.runs.release(item, hands))
+      return
+    }
+    if (!zone.owns(item)) throw this.foreign('giveBack', item)
+    const held = zone.holdRaw(item)
+    hands.held--
+    zone.giveHeldBack(held)
+  }
+
+  /** `freeSmr`, likewise. @internal */
+  freeSmrFrom(hands: Hands, item: Item): void {
+    const zone = this.zoneOf(item)
+    if (zone === undefined) {
+      this.retireRun('freeSmr', item, hands)
+      return
+    }
+    zone.zfreeSmr(item)
+    hands.held--
+  }
+
+  /** Repeats a `freeSmrFrom` that an exception may have ended before it was counted. @internal */
+  freeSmrAgain(hands: Hands, item: Item): void {
+    const zone = this.zoneOf(item)
+    if (zone === undefined) {
+      this.retireRun('freeSmr', item, hands)
+      return
+    }
+    zone.makeRoom()
+    zone.zfreeSmrAgain(item)
+    hands.held--
+  }
+
   // ---- the rest ----------------------------------------------------------------------------
 
   /**

@@ -12,6 +12,9 @@ import type { Space } from '../space/space.ts'
 import { relieve } from '../zone/pressure.ts'
 import { Heap, LONGEST_NAME, type ZoneOpener } from './heap.ts'
 
+/** What a heap is opened for: for use, or for a new table, or for one that is there. */
+export type HeapPurpose = 'use' | { readonly makeFor: number } | { readonly of: number }
+
 /** Options of `arena.heap`. A later opener may leave them out, but must not give others. */
 export interface HeapOptions {
   /** Domain whose readers may still see freed blocks; then use `allocSmr` and `freeSmr`. */
@@ -30,6 +33,7 @@ export function openHeap(
   known: Heap | undefined,
   domainAt: (address: number) => Smr | undefined,
   opener: ZoneOpener,
+  purpose: HeapPurpose = 'use',
 ): Heap {
   const call = `${caller}: heap ${show(name)}`
   onlyOptions(call, options, ['smr'])
@@ -41,8 +45,12 @@ export function openHeap(
     throw new Misuse(`${call}: smr ${show(smr.name)} is another arena handle's; use the same one`)
   }
   assertName(call, name)
+  if (purpose !== 'use') prepare(call, space, name, purpose)
+  const owner = typeof purpose === 'object' && 'makeFor' in purpose ? purpose.makeFor : 0
   const open = (): Listing | undefined =>
-    space.directory.open(caller, Named.heap, name, (serial) => build(call, space, smr, serial))
+    space.directory.open(caller, Named.heap, name, (serial) =>
+      build(call, space, smr, owner, serial),
+    )
   const found = open() ?? (relieve(space, [HeapWords.WORDS]) ? open() : undefined)
   if (found === undefined) throw new Exhausted(`${call}: no memory for it`, { heap: name })
   const { memory } = space
@@ -69,7 +77,43 @@ function assertName(call: string, name: string): void {
   })
 }
 
-function build(call: string, space: Space, smr: Smr | undefined, serial: number): number {
+/**
+ * For a table. A new one finds no heap of its name, or one of a table that has ended, which is swept;
+ * one that is there finds its own.
+ */
+function prepare(
+  call: string,
+  space: Space,
+  name: string,
+  purpose: Exclude<HeapPurpose, 'use'>,
+): void {
+  const { directory, memory } = space
+  const find = (): Listing | undefined => directory.find(call, Named.heap, name)
+  const ownerOf = ({ address }: Listing): number => memory.peek(address + HeapWords.zone)
+  let found = find()
+  if ('of' in purpose) {
+    if (found !== undefined && ownerOf(found) === purpose.of) return
+    throw new Misuse(`${call}: the heap of the table is gone; create the table again`, {
+      heap: name,
+    })
+  }
+  if (found !== undefined && ownerOf(found) !== 0) {
+    space.sweep()
+    found = find()
+  }
+  if (found === undefined) return
+  throw new Misuse(`${call}: there is such a heap, and a table has one of its own of its name`, {
+    heap: name,
+  })
+}
+
+function build(
+  call: string,
+  space: Space,
+  smr: Smr | undefined,
+  owner: number,
+  serial: number,
+): number {
   const { memory, pages } = space
   if (smr !== undefined && !smr.isAlive()) {
     throw new Misuse(`${call}: smr ${show(smr.name)} was destroyed; open it again`)
@@ -79,6 +123,7 @@ function build(call: string, space: Space, smr: Smr | undefined, serial: number)
   memory.fill(at, HeapWords.WORDS, 0)
   memory.poke(at + HeapWords.serial, serial)
   memory.poke(at + HeapWords.domain, smr?.address ?? 0)
+  memory.poke(at + HeapWords.zone, owner)
   pages.publish(at, RunKind.heap)
   if (smr !== undefined) memory.add(smr.address + DomainWords.users, 1)
   return at

@@ -107,13 +107,16 @@ export class Runs {
     })
   }
 
-  /** Gives a block back that no reader can see. Returns why not. */
-  release(block: number): Refusal | undefined {
+  /** Gives a block back that no reader can see. Returns why not. `hands` as in `retire`. */
+  release(block: number, hands: Hands = { held: 0 }): Refusal | undefined {
     const run = this.runOf(block)
     if (run === 0) return 'foreign'
     if (this.given !== 0) this.takeBack()
     return this.locked(() => {
       if (this.runOf(block) !== run || !this.isLive(run)) return 'free'
+      // From here on `repair` gives it back.
+      this.memory.poke(run + RunWords.state, RunState.made)
+      hands.held--
       this.countLive(run, -1)
       this.space.pages.release(run)
       return undefined

@@ -369,6 +369,7 @@ export const HeapWords = struct(
   line({
     serial: frozen('serial of its directory entry'),
     domain: frozen('address of its smr domain, 0 none'),
+    zone: frozen('serial of the zone of the table that it is made for, 0: not for a table'),
   }),
   line({ lock: shared('lock: its runs, their headers and the words of the last group') }),
   line({ oldest: shared('goal of the first retired run, 0 none: polled before locking') }),

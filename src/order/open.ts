@@ -19,6 +19,7 @@ import type { Fields, Schema, ValueOf } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Listing } from '../space/directory.ts'
 import type { Space } from '../space/space.ts'
+import { type Blocks, blocksFor } from '../table/blocks.ts'
 import { KNOBS } from '../zone/knobOptions.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import { relieve } from '../zone/pressure.ts'
@@ -73,7 +74,7 @@ export function createOrdered<F extends Fields, N extends OrderKeyNames<F>>(
   // One worker at a time makes a table, of either kind: see `whileMaking` in table/open.ts.
   space.locks.acquire(Header.tableLock, 'arena tables')
   try {
-    return { parts: make(arena, name, key as OrderKey, record.words, shape, given), key }
+    return { parts: make(arena, name, key as OrderKey, record, shape, given), key }
   } finally {
     space.locks.unlock(Header.tableLock)
   }
@@ -84,7 +85,7 @@ function make(
   arena: Arena,
   name: string,
   key: OrderKey,
-  words: number,
+  record: Pick<Schema, 'unbounded' | 'words'>,
   shape: ZoneOptions,
   given: Smr | undefined,
 ): OrderParts {
@@ -110,13 +111,14 @@ function make(
   for (const each of ours) space.making.add(each)
   try {
     memory.fill(at, OrderWords.WORDS, 0)
-    memory.poke(at + OrderWords.recordWords, words)
+    memory.poke(at + OrderWords.recordWords, record.words)
     const smr = given ?? arena.smr(name)
     const zone = arena.openZone(CREATE, name, { ...shape, smr }, 'table')
     const nodes = arena.openZone(CREATE, nodesOf(name), { ...nodeShape(shape), smr }, 'table')
+    const blocks = blocksFor(CREATE, arena, name, record, zone, true)
     const found = build(arena, name, at, zone, nodes)
     if (!found?.created) throw exists(name)
-    return partsOf(arena, found, key, zone, nodes, smr)
+    return partsOf(arena, found, key, zone, nodes, smr, blocks)
   } catch (error) {
     // If the exception came after the table was made, it exists, and can be opened.
     if (find(Named.ordered)?.address !== at) {
@@ -198,7 +200,8 @@ export function openOrdered<F extends Fields, N extends OrderKeyNames<F>>(
     )
   }
   const nodes = arena.openZone(OPEN, nodesOf(name), { bytes: TRIE_WORDS * BYTES_PER_WORD })
-  return { parts: partsOf(arena, found, key as OrderKey, zone, nodes, smr), key }
+  const blocks = blocksFor(OPEN, arena, name, record, zone, false)
+  return { parts: partsOf(arena, found, key as OrderKey, zone, nodes, smr, blocks), key }
 }
 
 function partsOf(
@@ -208,10 +211,11 @@ function partsOf(
   zone: Zone,
   nodes: Zone,
   smr: Smr,
+  blocks: Blocks,
 ): OrderParts {
   const trie = new Trie(arena.memory, at, name, key)
   const guard = new Guard(arena.space, at, name, trie)
-  return { arena, name, at, serial, zone, nodes, smr, trie, guard }
+  return { arena, name, at, serial, zone, nodes, smr, blocks, trie, guard }
 }
 
 /**

@@ -4,6 +4,7 @@
 
 import type { Arena } from '../arena/arena.ts'
 import type { Smr } from '../smr/domain.ts'
+import type { Blocks } from '../table/blocks.ts'
 import type { Zone } from '../zone/zone.ts'
 import type { Guard } from './guard.ts'
 import type { Trie } from './trie.ts'
@@ -19,6 +20,7 @@ export interface OrderParts {
   /** The zone of the nodes. */
   readonly nodes: Zone
   readonly smr: Smr
+  readonly blocks: Blocks
   readonly trie: Trie
   readonly guard: Guard
 }

@@ -4,8 +4,10 @@
 
 import type { Item } from '../base/brands.ts'
 import { Corruption, show } from '../base/errors.ts'
+import type { HeapStats } from '../heap/stats.ts'
 import { TrieLink } from '../memory/layout.ts'
 import type { SmrStats } from '../smr/stats.ts'
+import { heapStatsOf } from '../table/stats.ts'
 import type { ZoneStats } from '../zone/stats.ts'
 import type { OrderParts } from './parts.ts'
 
@@ -19,16 +21,19 @@ export interface OrderedTableStats {
   readonly zone: ZoneStats
   /** The zone that holds the nodes of its tree. */
   readonly nodes: ZoneStats
+  /** The heap of its fields without a maximum, if it has such. */
+  readonly heap?: HeapStats
   /** The domain that protects its lookups. */
   readonly smr: SmrStats
 }
 
 /** @internal */
 export function orderedStats(
-  { name, nodes, smr, zone }: OrderParts,
+  { blocks, name, nodes, smr, zone }: OrderParts,
   size: number,
 ): OrderedTableStats {
-  return { name, size, zone: zone.stats(), nodes: nodes.stats(), smr: smr.stats() }
+  const heap = heapStatsOf(blocks)
+  return { name, size, zone: zone.stats(), nodes: nodes.stats(), ...heap, smr: smr.stats() }
 }
 
 /**

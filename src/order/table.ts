@@ -15,6 +15,7 @@ import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { integer, Misuse, noFunction, onlyOptions, show } from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import type { Fields, Schema, ValueOf, Values } from '../record/record.ts'
+import type { Blocks } from '../table/blocks.ts'
 import { indexOfKey, TableVerbs } from '../table/verbs.ts'
 import { inside } from '../table/walk.ts'
 import type { Zone } from '../zone/zone.ts'
@@ -51,6 +52,8 @@ export class OrderedTable<
   /** @internal */
   readonly parts: OrderParts
   protected readonly writer: OrderWriter<F, ValueOf<F[N]>>
+  /** @internal */
+  protected readonly owned: Blocks
   private readonly trie: Trie
   private readonly key: OrderKey<ValueOf<F[N]>>
   private readonly keyOf: (item: Item) => ValueOf<F[N]>
@@ -63,6 +66,7 @@ export class OrderedTable<
   ) {
     const { arena, name, smr, zone } = parts
     super({ arena, name, schema, smr, zone }, keyName)
+    this.owned = parts.blocks
     this.parts = parts
     this.nodes = parts.nodes
     this.trie = parts.trie

@@ -33,7 +33,7 @@ import type { Memory } from '../memory/memory.ts'
 import type { AtomicField } from '../record/atomic.ts'
 import type { Fields, Schema } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
-import { isTimeOut } from '../space/lock.ts'
+import { type Blocks, isLater } from '../table/blocks.ts'
 import { Seals } from '../table/seals.ts'
 import type { RecordWriter } from '../table/verbs.ts'
 import { ABSENT, ANY } from '../table/version.ts'
@@ -58,6 +58,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
   private readonly zone: Zone
   private readonly nodes: Zone
   private readonly seals: Seals
+  private readonly blocks: Blocks
   /** Words from a record to its version. */
   private readonly versionWord: number
   /** The verb of the table that writes now: errors name it. */
@@ -92,6 +93,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     this.guard = parts.guard
     this.smr = parts.smr
     this.zone = parts.zone
+    this.blocks = parts.blocks
     this.nodes = parts.nodes
     this.versionWord = schema.words + OrderedWords.version
     this.seals = new Seals(this.memory, schema.atomics, this.versionWord, parts.name)
@@ -211,6 +213,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     seen: readonly number[] | undefined,
   ): boolean {
     this.schema.store(this.memory, item, values)
+    this.blocks.place(item, values)
     for (;;) {
       // Here, because code of the user may have run since the last time.
       this.key.aim(`table.${this.verb}`, values[this.keyIndex] as V)
@@ -243,7 +246,9 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
       if (!isNew) {
         memory.store(this.linkAt, item | TrieLink.record) // [P]
         this.made = NULL_ITEM
+        this.blocks.hands.held = 0
         this.replaced = old as Item
+        this.blocks.owed.held = this.blocks.count
       } else {
         guard.change()
         if (this.link === 0) this.fillSlot(item)
@@ -267,6 +272,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     }
     memory.store(this.linkAt, item | TrieLink.record) // [P]
     this.made = NULL_ITEM
+    this.blocks.hands.held = 0
   }
 
   /** A new node, above what is at `linkAt`. */
@@ -281,6 +287,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     memory.poke(node + TrieWords.slots + other, link)
     memory.store(linkAt, node) // [P]
     this.made = NULL_ITEM
+    this.blocks.hands.held = 0
     this.madeNode = NULL_ITEM
   }
   private remove(key: V, expected: number, seen: readonly number[] | undefined): boolean {
@@ -314,6 +321,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     if (other === 0) {
       memory.store(linkAt, 0) // [P]
       this.replaced = old
+      this.blocks.owed.held = this.blocks.count
       if (node !== 0) {
         // After the link is gone, as in `fillSlot`.
         memory.and(node + TrieWords.head, ~(1 << (linkAt - node - TrieWords.slots)))
@@ -323,6 +331,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     // The node keeps its links: a reader that stands on it can go on.
     memory.store(nodeLinkAt, other) // [P]
     this.replaced = old
+    this.blocks.owed.held = this.blocks.count
     this.replacedNode = node as Item
   }
 
@@ -385,6 +394,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
   private freeReplaced(): void {
     const { replaced, replacedNode } = this
     if (replaced !== NULL_ITEM) {
+      this.blocks.freeOf(replaced)
       this.zone.zfreeSmr(replaced)
       this.replaced = NULL_ITEM
     }
@@ -401,7 +411,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     try {
       this.recover()
     } catch (error) {
-      if (!happened || !isTimeOut(error)) throw error
+      if (!happened || !isLater(error)) throw error
     }
   }
 
@@ -409,6 +419,8 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
   private recover(): void {
     const { made, madeNode, nodes, replaced, replacedNode, zone } = this
     if (made !== NULL_ITEM) {
+      // Before the record: as long as it is there, so is the rest of what is to be done.
+      this.blocks.giveBack()
       const held = zone.holdRaw(made)
       this.made = NULL_ITEM
       zone.giveHeldBack(held)
@@ -424,6 +436,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
       this.replacedNode = NULL_ITEM
     }
     if (replaced === NULL_ITEM) return
+    this.blocks.freeAgain(replaced)
     zone.makeRoom()
     if (this.replaced !== replaced) return // A hook has called, and that call did it.
     zone.zfreeSmrAgain(replaced)

@@ -22,7 +22,11 @@ export interface Part {
   readonly name: string
   accepts(value: unknown): boolean
   get(arena: HasMemory, item: Item): unknown
-  /** The value must have been accepted. */
+  /**
+   * Where there is one, it stands for `accepts`, and makes what is stored: undefined if it refuses.
+   */
+  readonly convert?: ((value: unknown) => unknown) | undefined
+  /** The value must have been accepted, or made by `convert`. */
   store(memory: Memory, at: number, value: unknown): void
   /** Throws Misuse for `call`: this value, a property of `object`, was not accepted. */
   refuse(call: string, object: object, value: unknown): never
@@ -54,12 +58,19 @@ export function codecOf(parts: readonly Part[]): Codec {
 export function compiled(parts: readonly Part[]): Codec {
   const each = (line: (i: string, name: string) => string): string =>
     parts.map(({ name }, i) => line(String(i), JSON.stringify(name))).join('\n')
+  // One local constant for each value, which is read once.
+  const taken = (call: string): string =>
+    each((i, name) =>
+      parts[Number(i)]?.convert === undefined
+        ? `const value${i} = object[${name}]; if (!accepts${i}(value${i})) refuse${i}(${call}, object, value${i})`
+        : `const given${i} = object[${name}], value${i} = convert${i}(given${i}); if (value${i} === undefined) refuse${i}(${call}, object, given${i})`,
+    )
   const make = new Function(
     'parts',
     'begin',
     'addressOf',
     'memoryOf',
-    `${each((i) => `const { accepts: accepts${i}, get: get${i}, store: store${i}, refuse: refuse${i} } = parts[${i}]`)}
+    `${each((i) => `const { accepts: accepts${i}, convert: convert${i}, get: get${i}, store: store${i}, refuse: refuse${i} } = parts[${i}]`)}
     return {
       read: (arena, item) => ({
         ${each((i, name) => `${name}: get${i}(arena, item),`)}
@@ -67,12 +78,12 @@ export function compiled(parts: readonly Part[]): Codec {
       write: (arena, item, object) => {
         const at = addressOf(item), memory = memoryOf('${WRITE}', arena)
         begin('${WRITE}', object)
-        ${each((i, name) => `const value${i} = object[${name}]; if (!accepts${i}(value${i})) refuse${i}('${WRITE}', object, value${i})`)}
+        ${taken(`'${WRITE}'`)}
         ${each((i) => `store${i}(memory, at, value${i})`)}
       },
       take: (call, object) => {
         begin(call, object)
-        ${each((i, name) => `const value${i} = object[${name}]; if (!accepts${i}(value${i})) refuse${i}(call, object, value${i})`)}
+        ${taken('call')}
         return [${parts.map((_, i) => `value${i}`).join(', ')}]
       },
       store: (memory, at, values) => {
@@ -93,8 +104,9 @@ export function interpreted(parts: readonly Part[]): Codec {
   const begin = beginner(parts)
   const take: Codec['take'] = (call, object) => {
     begin(call, object)
-    return parts.map(({ name, accepts, refuse }) => {
+    return parts.map(({ name, accepts, convert, refuse }) => {
       const value = object[name]
+      if (convert !== undefined) return convert(value) ?? refuse(call, object, value)
       return accepts(value) ? value : refuse(call, object, value)
     })
   }

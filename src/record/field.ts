@@ -28,6 +28,9 @@ export type FieldKind =
   | 'utf8'
   | 'ref'
   | 'atomic'
+  | 'text'
+  | 'data'
+  | 'json'
 
 /** Loads and stores one field of one schema. For `store` the value must have been accepted. */
 export interface Bound<T> {
@@ -65,6 +68,11 @@ export class FieldType<T = unknown, K extends FieldKind = FieldKind> {
   readonly accepts: (value: unknown) => boolean
   /** Accessors for a field that starts `start` bytes into the record. */
   readonly bind: (start: number) => Bound<T>
+  /**
+   * Of fields without a maximum: what is to be stored for `value`, undefined if it is refused. Runs once
+   * for each value. @internal
+   */
+  readonly take: ((value: unknown) => unknown) | undefined
 
   /** @internal */
   constructor(
@@ -73,6 +81,7 @@ export class FieldType<T = unknown, K extends FieldKind = FieldKind> {
     wanted: string,
     accepts: (value: unknown) => boolean,
     bind: (start: number) => Bound<T>,
+    take?: (value: unknown) => unknown,
   ) {
     this.kind = kind
     this.name = room.name ?? kind
@@ -82,6 +91,7 @@ export class FieldType<T = unknown, K extends FieldKind = FieldKind> {
     this.wanted = wanted
     this.accepts = accepts
     this.bind = bind
+    this.take = take
     Object.freeze(this)
   }
 }

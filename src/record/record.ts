@@ -26,17 +26,28 @@
 import type { Item } from '../base/brands.ts'
 import { Misuse, show } from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
-import type { HasMemory, Memory } from '../memory/memory.ts'
+import { type HasMemory, type Memory, memoryOf } from '../memory/memory.ts'
 import { roundUp } from '../memory/struct.ts'
 import { type Adder, type AtomicField, adderOf, atomicField } from './atomic.ts'
-import { codecOf, type Part } from './codec.ts'
+import { type Codec, codecOf, type Part } from './codec.ts'
 import { addressOf, type Bound, FieldType, LONG, noArena, refuse, WORD } from './field.ts'
 import { type Key, type KeyKind, keyAt } from './key.ts'
+import {
+  type BlockHeap,
+  blockAt,
+  lengthOf,
+  makeBlocks,
+  setBlock,
+  type Taken,
+  type UnboundedField,
+} from './unbounded.ts'
 
 export { atomic } from './atomic.ts'
 export type { FieldKind, FieldType } from './field.ts'
 export type { Key, KeyKind } from './key.ts'
 export { bool, bytes, f32, f64, i32, i64, ref, u32, utf8 } from './types.ts'
+export type { BlockHeap } from './unbounded.ts'
+export { data, json, text } from './unbounded.ts'
 
 // ---- types -----------------------------------------------------------------------------------
 
@@ -54,7 +65,12 @@ export type RecordOf<S> = S extends { read(arena: HasMemory, item: Item): infer 
 
 /** Names of the fields that start at a word, and so have a word offset; atomic ones have verbs. */
 type WordNames<F extends Fields> = {
-  [N in keyof F]: F[N] extends FieldType<unknown, 'utf8' | 'bytes' | 'bool' | 'atomic'> ? never : N
+  [N in keyof F]: F[N] extends FieldType<
+    unknown,
+    'utf8' | 'bytes' | 'bool' | 'atomic' | 'text' | 'data' | 'json'
+  >
+    ? never
+    : N
 }[keyof F]
 
 /** Names of the fields that change in place. */
@@ -121,16 +137,26 @@ export interface Schema<F extends Fields = Fields> {
   read(arena: HasMemory, item: Item): Values<F>
   /**
    * Stores a whole record. All values are checked before the first is stored. Never blocks; legal
-   * inside a section.
-   * @throws Misuse when a field is missing, unknown, or cannot hold its value.
+   * inside a section. Fields without a maximum need a `heap` for their values, and blocks come from it
+   * as by `heap.alloc`; those that the record had before are not freed: see `free`.
+   * @throws Misuse when a field is missing, unknown, or cannot hold its value, or the heap is missing;
+   * Exhausted when it has no memory. Nothing has changed then.
    */
-  write(arena: HasMemory, item: Item, object: Readonly<Values<F>>): void
+  write(arena: HasMemory, item: Item, object: Readonly<Values<F>>, heap?: BlockHeap): void
+  /**
+   * Frees the blocks of a record that `write` has put into this heap: before the record itself is freed,
+   * and once. Throws and blocks as `heap.free`, or in a heap with smr as `heap.freeSmr`, which is Misuse
+   * inside a section. Tables do it by themselves.
+   */
+  free(arena: HasMemory, item: Item, heap: BlockHeap): void
   /**
    * The first half of `write`: reads and checks the properties, each once. For tables. @internal
    */
   take(call: string, object: Readonly<Values<F>>): readonly unknown[]
   /** Its atomic fields. @internal */
   readonly atomics: readonly AtomicField[]
+  /** Its fields without a maximum. @internal */
+  readonly unbounded: readonly UnboundedField[]
   /** What `JSON.stringify` shows. @internal */
   toJSON(): Summary
   /** What `console.log` shows. @internal */
@@ -158,12 +184,13 @@ function checkDeclaration(fields: Fields): void {
     }
     const type: unknown = fields[name]
     if (type instanceof FieldType) continue
-    const hint = typeof type === 'function' ? 'call it: utf8(64), bytes(16), atomic(u32)' : TYPES
+    const hint = typeof type === 'function' ? 'call it: utf8(64), text(), atomic(u32)' : TYPES
     throw new Misuse(`record: field ${show(name)} has type ${show(type)}; ${hint}`, { field: name })
   }
 }
 
-const TYPES = 'give one of u32 i32 f32 f64 bool i64 bytes(n) utf8(n) ref atomic(u32)'
+const TYPES =
+  'give one of u32 i32 f32 f64 bool i64 bytes(n) utf8(n) ref atomic(u32) text() data() json()'
 
 /** Not an instance of a class: `{ __proto__: u32 }` would hide what it declares. */
 function isPlain(object: object): boolean {
@@ -226,6 +253,8 @@ export function record<const F extends Fields>(fields: F): Schema<F> {
   )
   const bytes = roundUp(end, LONG)
   const atomics = Object.freeze(seats.flatMap(({ place }) => atomicOf(place)))
+  const unbounded = Object.freeze(seats.flatMap(unboundedOf))
+  const codec = codecOf(seats.map(partOf))
   const schema: Schema = {
     words: bytes / WORD,
     bytes,
@@ -236,7 +265,11 @@ export function record<const F extends Fields>(fields: F): Schema<F> {
     set: byName(seats, setter),
     add: Object.freeze(Object.fromEntries(atomics.map((each) => [each.name, adderOf(each)]))),
     atomics,
-    ...codecOf(seats.map(partOf)),
+    unbounded,
+    ...codec,
+    ...(unbounded.length > 0 && { write: writerOf(codec, unbounded) }),
+    free: (arena, item, heap) =>
+      freeBlocks(memoryOf(FREE, arena), addressOf(item), heap, unbounded),
     toJSON: () => summary('Schema', undefined, () => ({ bytes, fields: schema.signature })),
     [INSPECT]: () => inOneLine(schema.toJSON()),
   }
@@ -250,7 +283,41 @@ function byName<T>(seats: readonly Seat[], of: (seat: Seat) => T): Readonly<Reco
 
 function startsAtWord(seat: Seat): boolean {
   const { align, kind } = seat.place.definition
-  return align >= WORD && kind !== 'atomic'
+  return align >= WORD && kind !== 'atomic' && seat.place.definition.take === undefined
+}
+
+function unboundedOf({ place }: Seat, index: number): UnboundedField[] {
+  return place.definition.take === undefined ? [] : [{ index, offset: place.offset }]
+}
+
+const WRITE = 'record.write'
+const FREE = 'record.free'
+
+/** `write` for a record that owns blocks: they come first, for they may not be had. */
+function writerOf(codec: Codec, fields: readonly UnboundedField[]): Schema['write'] {
+  return (arena, item, object, heap) => {
+    const at = addressOf(item)
+    const memory = memoryOf(WRITE, arena)
+    const values = codec.take(WRITE, object)
+    const blocks = makeBlocks(WRITE, memory, heap, fields, values)
+    codec.store(memory, at, values)
+    for (const [i, { index, offset }] of fields.entries()) {
+      const block = blocks[i] as number
+      if (block !== 0) setBlock(memory, at + offset, block, lengthOf(values[index] as Taken))
+    }
+  }
+}
+
+function freeBlocks(
+  memory: Memory,
+  at: number,
+  heap: BlockHeap,
+  fields: readonly UnboundedField[],
+): void {
+  for (const { offset } of fields) {
+    const block = blockAt(memory, at + offset)
+    if (block !== 0) heap.freeAny(block as Item)
+  }
 }
 
 function atomicOf({ name, definition, offset }: FieldPlace): AtomicField[] {
@@ -262,6 +329,14 @@ function setter({ place, store }: Seat): Schema['set'][string] {
   const { name, definition } = place
   const { accepts } = definition
   const call = `record.set.${name}`
+  if (definition.take !== undefined) {
+    return () => {
+      throw new Misuse(`${call}: a ${definition.name} lies in a heap; write the whole record`, {
+        field: name,
+        type: definition.name,
+      })
+    }
+  }
   return (arena, item, value) => {
     if (!accepts(value)) refuse(call, name, definition, value)
     const at = addressOf(item)
@@ -276,7 +351,8 @@ function setter({ place, store }: Seat): Schema['set'][string] {
 function partOf({ place, get, store }: Seat): Part {
   const { name, definition } = place
   const refusePart: Part['refuse'] = (call, object, value) => refuseIn(call, object, place, value)
-  return { name, accepts: definition.accepts, get, store, refuse: refusePart }
+  const { accepts, take } = definition
+  return { name, accepts, convert: take, get, store, refuse: refusePart }
 }
 
 function refuseIn(

@@ -268,16 +268,17 @@ function getterOf(key: PropertyKey): (of: object) => unknown {
 }
 
 /** Whether it is a Uint8Array, of any subclass. */
-function isBytes(value: unknown): value is Uint8Array {
+export function isBytes(value: unknown): value is Uint8Array {
   return typeof value === 'object' && value !== null && tagOf(value) === 'Uint8Array'
 }
 
-function bytesIn(value: Uint8Array): number {
+/** How many bytes it has. */
+export function bytesIn(value: Uint8Array): number {
   return lengthOf(value) as number
 }
 
 /** Its first bytes, as a plain Uint8Array. */
-function firstOf(value: Uint8Array, length: number): Uint8Array {
+export function firstOf(value: Uint8Array, length: number): Uint8Array {
   // A detached array has no bytes, and its constructor would throw.
   if (length === 0) return NO_BYTES
   return new Uint8Array(bufferOf(value) as ArrayBuffer, offsetOf(value) as number, length)

@@ -29,6 +29,7 @@ import type { Space } from '../space/space.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import { relieve } from '../zone/pressure.ts'
 import type { Zone } from '../zone/zone.ts'
+import { type Blocks, blocksFor } from './blocks.ts'
 import { Chains, MAX_CHAIN_BITS } from './chains.ts'
 import type { TableParts } from './parts.ts'
 import { Stripes } from './stripes.ts'
@@ -74,7 +75,7 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   const bits = bitsFor(CREATE, capacity, stripeBits)
   const size = { capacity, bits, stripeBits, words: record.words }
   const shape = { ...knobs, record: nodeShape(record, keyName) }
-  const parts = whileMaking(space, () => makeTable(arena, name, size, shape, given))
+  const parts = whileMaking(space, () => makeTable(arena, name, size, shape, given, record))
   return { parts, key }
 }
 
@@ -105,6 +106,7 @@ function makeTable(
   size: TableSize,
   shape: ZoneOptions,
   given: Smr | undefined,
+  record: Pick<Schema, 'unbounded'>,
 ): TableParts {
   const { space } = arena
   const namesake = space.directory.find(CREATE, Named.table, name)
@@ -129,9 +131,10 @@ function makeTable(
   try {
     const smr = given ?? arena.smr(name)
     zone = arena.openZone(CREATE, name, { ...shape, smr }, 'table')
+    const blocks = blocksFor(CREATE, arena, name, record, zone, true)
     const found = buildTable(arena, name, zone, runs)
     if (!found?.created) throw exists(name)
-    const parts = partsOf(arena, found, zone, smr)
+    const parts = partsOf(arena, found, zone, smr, blocks)
     if (isFirst) space.making.delete(name)
     return parts
   } catch (error) {
@@ -198,6 +201,8 @@ function undoer(
     }
     if (table !== undefined) return
     if (madeZone && zone?.isAlive()) zone.undo()
+    // Its heap ends with it.
+    if (missing(Named.zone) && !missing(Named.heap)) space.sweep()
     // It was made, or half made, and counted for its domain, but not returned to us.
     const untold = madeZone && zone === undefined && !missing(Named.zone)
     if (untold || directory.isTorn) space.sweep(untold ? (each) => each === name : undefined)
@@ -298,7 +303,8 @@ export function openTable<F extends Fields, N extends KeyNames<F>>(
       { table: name },
     )
   }
-  return { parts: partsOf(arena, found, zone, smr), key }
+  const blocks = blocksFor(OPEN, arena, name, record, zone, false)
+  return { parts: partsOf(arena, found, zone, smr, blocks), key }
 }
 
 /** Misuse unless it is an arena. */
@@ -315,13 +321,13 @@ export function bitsFor(call: string, capacity: unknown, stripeBits: number): nu
   return Math.max(stripeBits, Math.ceil(Math.log2(records)))
 }
 
-function partsOf(arena: Arena, found: Listing, zone: Zone, smr: Smr): TableParts {
+function partsOf(arena: Arena, found: Listing, zone: Zone, smr: Smr, blocks: Blocks): TableParts {
   const { space } = arena
   const { address: at, name, serial } = found
   const stripeBits = space.memory.peek(at + TableWords.stripeBits)
   const chains = new Chains(space, at, name)
   const stripes = new Stripes(space, at, name, chains, stripeBits)
-  return { arena, name, at, serial, zone, smr, chains, stripes }
+  return { arena, name, at, serial, zone, smr, blocks, chains, stripes }
 }
 
 /**

@@ -5,6 +5,7 @@
 import type { Arena } from '../arena/arena.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Zone } from '../zone/zone.ts'
+import type { Blocks } from './blocks.ts'
 import type { Chains } from './chains.ts'
 import type { Stripes } from './stripes.ts'
 
@@ -16,6 +17,7 @@ export interface TableParts {
   readonly serial: number
   readonly zone: Zone
   readonly smr: Smr
+  readonly blocks: Blocks
   readonly chains: Chains
   readonly stripes: Stripes
 }

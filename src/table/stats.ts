@@ -3,8 +3,10 @@
  */
 
 import { Corruption, show } from '../base/errors.ts'
+import type { HeapStats } from '../heap/stats.ts'
 import type { SmrStats } from '../smr/stats.ts'
 import type { ZoneStats } from '../zone/stats.ts'
+import type { Blocks } from './blocks.ts'
 import { sizeOf } from './chains.ts'
 import type { TableParts } from './parts.ts'
 
@@ -22,6 +24,8 @@ export interface TableStats {
   readonly stripes: number
   /** The zone that holds its records. */
   readonly zone: ZoneStats
+  /** The heap of its fields without a maximum, if it has such. */
+  readonly heap?: HeapStats
   /** The domain that protects its lookups. */
   readonly smr: SmrStats
 }
@@ -36,8 +40,14 @@ export function tableStats(parts: TableParts, size: number): TableStats {
     load: size / chains,
     stripes: 2 ** parts.stripes.bits,
     zone: parts.zone.stats(),
+    ...heapStatsOf(parts.blocks),
     smr: parts.smr.stats(),
   }
+}
+
+/** The heap of a table, as its statistics have it. @internal */
+export function heapStatsOf({ heap }: Blocks): { heap?: HeapStats } {
+  return heap === undefined ? {} : { heap: heap.stats() }
 }
 
 /** Throws Corruption unless chains, counts and hashes agree. Only while nobody writes. @internal */

@@ -27,6 +27,7 @@ import { ENDLESS as IMPORTED_ENDLESS } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record/record.ts'
 import type { WaitOptions } from '../space/wait.ts'
+import type { Blocks } from './blocks.ts'
 import { type Chains, sizeOf } from './chains.ts'
 import { bitsFor, createTable, openTable, type TableOptions } from './open.ts'
 import type { TableParts } from './parts.ts'
@@ -55,6 +56,8 @@ export class HashTable<
   private readonly key: Key<ValueOf<F[N]>>
   /** @internal */
   protected readonly writer: Writer<F, ValueOf<F[N]>>
+  /** @internal */
+  protected readonly owned: Blocks
   // Copies of fields of `chains` and `key`, for lookups.
   private readonly chainsAt: number
   private readonly behind: number
@@ -65,6 +68,7 @@ export class HashTable<
   private constructor(parts: TableParts, schema: Schema<F>, key: Key<ValueOf<F[N]>>, keyName: N) {
     const { arena, name, smr, zone } = parts
     super({ arena, name, schema, smr, zone }, keyName)
+    this.owned = parts.blocks
     this.parts = parts
     this.memory = parts.arena.memory
     this.chains = parts.chains

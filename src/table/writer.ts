@@ -23,8 +23,8 @@ import type { Memory } from '../memory/memory.ts'
 import type { AtomicField } from '../record/atomic.ts'
 import type { Fields, Key, Schema } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
-import { isTimeOut } from '../space/lock.ts'
 import type { Zone } from '../zone/zone.ts'
+import { type Blocks, isLater } from './blocks.ts'
 import type { Chains } from './chains.ts'
 import type { TableParts } from './parts.ts'
 import { Seals } from './seals.ts'
@@ -44,6 +44,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
   private readonly smr: Smr
   private readonly zone: Zone
   private readonly seals: Seals
+  private readonly blocks: Blocks
   /** The verb of the table that writes now: errors name it. */
   private verb = ''
   /**
@@ -66,6 +67,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     this.stripes = parts.stripes
     this.smr = parts.smr
     this.zone = parts.zone
+    this.blocks = parts.blocks
     this.seals = new Seals(this.memory, schema.atomics, this.chains.versionOffset, parts.name)
   }
 
@@ -213,6 +215,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     const { chains, memory, stripes } = this
     const hash = this.key.hash(key)
     this.schema.store(memory, item, values)
+    this.blocks.place(item, values)
     chains.setHash(item, hash)
     const stripe = stripes.lockFor(hash)
     let whole = false
@@ -234,7 +237,9 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       memory.poke(item + link, memory.load(old === 0 ? head : old + link))
       memory.store(old === 0 ? head : at, item)
       this.made = NULL_ITEM
+      this.blocks.hands.held = 0
       this.replaced = old as Item
+      this.blocks.owed.held = this.blocks.count
       if (old === 0) stripes.count(stripe, 1)
       whole = true
     } finally {
@@ -265,6 +270,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
         // The record keeps its own link: a reader at it can go on.
         memory.store(at, memory.load(old + link))
         this.replaced = old as Item
+        this.blocks.owed.held = this.blocks.count
         stripes.count(stripe, -1)
       }
       whole = true
@@ -277,6 +283,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
 
   private freeReplaced(): void {
     if (this.replaced === NULL_ITEM) return
+    this.blocks.freeOf(this.replaced)
     this.zone.zfreeSmr(this.replaced)
     this.replaced = NULL_ITEM
   }
@@ -289,7 +296,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     try {
       this.recover()
     } catch (error) {
-      if (!happened || !isTimeOut(error)) throw error
+      if (!happened || !isLater(error)) throw error
     }
   }
 
@@ -297,11 +304,14 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
   private recover(): void {
     const { made, replaced, zone } = this
     if (made !== NULL_ITEM) {
+      // Before the record: as long as it is there, so is the rest of what is to be done.
+      this.blocks.giveBack()
       const held = zone.holdRaw(made)
       this.made = NULL_ITEM
       zone.giveHeldBack(held)
     }
     if (replaced === NULL_ITEM) return
+    this.blocks.freeAgain(replaced)
     zone.makeRoom()
     if (this.replaced !== replaced) return // A hook has called, and that call did it.
     zone.zfreeSmrAgain(replaced)

@@ -112,7 +112,7 @@ it('every offset stands where the layout version says', () => {
       0 alloc owned, 1 free owned, 2 flushed owned, 3 move owned, 4 moved owned, 6 before*2 tally, 8 opened owned
       16 loaded*2 tally, 18 freed*2 tally, 20 fails*2 tally, 22 refills*2 tally, 24 pollHits*2 tally, 26 pollFails*2 tally, 28 imports*2 tally
     heap: 64
-      0 serial frozen, 1 domain frozen
+      0 serial frozen, 1 domain frozen, 2 zone frozen
       16 lock shared
       32 oldest shared
       48 head locked, 49 tail locked, 50 live locked, 51 livePages locked, 52 retired locked, 53 retiredPages locked

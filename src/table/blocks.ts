@@ -1,0 +1,141 @@
+/**
+ * The blocks that the records of a table own: values of fields without a maximum, in a heap of the
+ * table's name and domain.
+ *
+ *   place      blocks for a record that nobody sees yet, filled, and their addresses in it
+ *   freeOf     the blocks of a record that was unlinked, before the record itself
+ *   giveBack   those of a record that did not come into the table: nobody has seen them
+ *
+ * A writer that an exception cuts off leaves here what is still to do, as it does itself (writer.ts):
+ * `hands` are the blocks that it has made, `owed` is how many of those of the replaced record are still
+ * to be freed. Both are set right beside the store they belong to, with no call in between. The writer
+ * sets them itself when it links or unlinks a record.
+ *
+ * A record that is unlinked keeps the addresses of its blocks, and its readers read them: it is freed
+ * after them, and in the same domain. Two cases for a reader that has found the record: it entered
+ * before the unlink, then it holds the goals of both back; or later, then it has not found it. Otherwise
+ * (blocks freed before the unlink, or at once) it could read what another has written there.
+ *
+ * A worker that dies loses at most the blocks of one record, as it loses that record: `heap.audit` with
+ * `table.blocks()` finds them.
+ */
+
+import type { Arena } from '../arena/arena.ts'
+import type { Item } from '../base/brands.ts'
+import { Exhausted } from '../base/errors.ts'
+import type { Heap } from '../heap/heap.ts'
+import type { Memory } from '../memory/memory.ts'
+import type { Schema } from '../record/record.ts'
+import {
+  blockAt,
+  fillBlock,
+  lengthOf,
+  setBlock,
+  type Taken,
+  type UnboundedField,
+} from '../record/unbounded.ts'
+import type { Zone } from '../zone/zone.ts'
+
+export class Blocks {
+  /** How many fields without a maximum a record has. */
+  readonly count: number
+  /** The first `held` of `made`. */
+  readonly hands: { held: number } = { held: 0 }
+  /** Of the fields of the replaced record the first `held` are still to be looked at. */
+  readonly owed: { held: number } = { held: 0 }
+  private readonly made: number[] = []
+  private readonly memory: Memory
+  /** None where records have no such fields. */
+  readonly heap: Heap | undefined
+  private readonly fields: readonly UnboundedField[]
+
+  constructor(memory: Memory, heap: Heap | undefined, fields: readonly UnboundedField[]) {
+    this.memory = memory
+    this.heap = heap
+    this.fields = fields
+    this.count = fields.length
+  }
+
+  /** Blocks for these values, in the record at `item`. Throws Exhausted; the writer then recovers. */
+  place(item: number, values: readonly unknown[]): void {
+    const { fields, hands, heap, made, memory } = this
+    if (heap === undefined) return
+    for (let i = 0; i < fields.length; i++) {
+      const { index, offset } = fields[i] as UnboundedField
+      const value = values[index] as Taken
+      const length = lengthOf(value)
+      if (length === 0) continue
+      made[hands.held] = heap.allocSmr(length)
+      hands.held++
+      const block = made[hands.held - 1] as number
+      fillBlock(memory, block, value, length)
+      setBlock(memory, item + offset, block, length)
+    }
+  }
+
+  /** Frees the blocks of a record that was unlinked, as far as they are owed. */
+  freeOf(record: number): void {
+    const { heap, owed } = this
+    if (heap === undefined) return
+    while (owed.held > 0) {
+      const block = this.next(record)
+      if (block === 0) owed.held--
+      else heap.freeSmrFrom(owed, block as Item)
+    }
+  }
+
+  /** `freeOf`, when an exception has ended that. */
+  freeAgain(record: number): void {
+    const { heap, owed } = this
+    if (heap === undefined) return
+    while (owed.held > 0) {
+      const block = this.next(record)
+      if (block === 0) owed.held--
+      else heap.freeSmrAgain(owed, block as Item)
+    }
+  }
+
+  /** Gives back what was made. */
+  giveBack(): void {
+    const { hands, heap, made } = this
+    if (heap === undefined) return
+    while (hands.held > 0) heap.giveBackFrom(hands, made[hands.held - 1] as Item)
+  }
+
+  /** Addresses of the blocks of a record. In a section, or while nobody writes. */
+  of(record: number): Item[] {
+    return this.fields
+      .map(({ offset }) => blockAt(this.memory, record + offset) as Item)
+      .filter((block) => block !== 0)
+  }
+
+  private next(record: number): number {
+    const { offset } = this.fields[this.owed.held - 1] as UnboundedField
+    return blockAt(this.memory, record + offset)
+  }
+}
+
+/**
+ * The blocks of a table whose zone is `zone`: with a heap of its name, if a record has fields without a
+ * maximum. `isNew`: the table is being made, and so is the heap.
+ */
+export function blocksFor(
+  call: string,
+  arena: Arena,
+  name: string,
+  schema: Pick<Schema, 'unbounded'>,
+  zone: Zone,
+  isNew: boolean,
+): Blocks {
+  const { unbounded } = schema
+  if (unbounded.length === 0) return new Blocks(arena.memory, undefined, unbounded)
+  const { serial } = zone
+  const options = zone.parts.domain === undefined ? {} : { smr: zone.parts.domain }
+  const heap = arena.openHeap(call, name, options, isNew ? { makeFor: serial } : { of: serial })
+  return new Blocks(arena.memory, heap, unbounded)
+}
+
+/** Whether what a write has taken out cannot be freed now: the next write does it. */
+export function isLater(error: unknown): boolean {
+  return error instanceof Exhausted
+}
