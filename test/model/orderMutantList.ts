@@ -26,14 +26,15 @@ const FILLED = 'ordered: a walk while a slot is filled and emptied'
 const MET = 'ordered: what a lookup has found a walk meets'
 
 const PUBLISH_OVER =
-  'memory.store(this.linkAt, item | TrieLink.record); // [P]\n this.made = NULL_ITEM; this.replaced'
+  'memory.store(this.linkAt, item | TrieLink.record); // [P]\n this.made = NULL_ITEM; this.blocks.hands.held = 0; this.replaced'
 const PUBLISH_NODE = 'memory.store(linkAt, node); // [P]'
 const COLLAPSE = 'memory.store(nodeLinkAt, other); // [P]'
 const EMPTY = 'memory.store(linkAt, 0); // [P]'
 const SECOND_LOOK = 'if (memory.load(changesAt) === before)'
 const SET_BIT =
   'if (this.node !== 0) { memory.or(this.node + TrieWords.head, 1 << (this.linkAt - this.node - TrieWords.slots)); }'
-const FILL = 'memory.store(this.linkAt, item | TrieLink.record); // [P]\n this.made = NULL_ITEM; }'
+const FILL =
+  'memory.store(this.linkAt, item | TrieLink.record); // [P]\n this.made = NULL_ITEM; this.blocks.hands.held = 0; }'
 const CLEAR_BIT = 'memory.and(node + TrieWords.head, ~(1 << (linkAt - node - TrieWords.slots)));'
 
 /** The writer is interrupted twice, and the reader once. */
