@@ -9,6 +9,7 @@ import { claims, run } from './examples.ts'
 const RECIPES: Readonly<Record<string, readonly [claims: number, says: RegExp]>> = {
   'featureFlags.ts': [4, /^a worker read the flag [\d,]+ times$/],
   'httpWorkers.ts': [3, /^120 orders confirmed, 6 workers died and were replaced$/],
+  'ipToCountry.ts': [4, /^8\.8\.8\.8 is in US, and 2001:4860:4860::8888 in US$/],
   'rateLimiter.ts': [1, /^3 workers asked 6000 times for 3 clients$/],
   'sessions.ts': [3, /^100 logins here; the other worker knew 60, and swept 40$/],
 }
