@@ -190,7 +190,8 @@ export class Supply {
   /** Another call of this worker is short of pages: see pressure.ts. */
   giveUp(): boolean {
     const { at, depot, frames, space } = this.parts
-    if (frames.open > 0 || frames.isTorn || !this.isAlive()) return false
+    // A call of this zone is running: it is inside a hook, or is the one that asks.
+    if (frames.base > 0 || !this.isAlive()) return false
     if (this.memory.peek(at + ZoneWords.noFree) !== 0) return false
     const failure = new Failure()
     this.begin()

@@ -11,7 +11,7 @@ import { HEIR, VICTIM, work } from './deathStage.ts'
 import type { Kill } from './rules.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'
-import { boardAt, checkArena, type Laws, reap, WORDS, ZONE_STAGE } from './world.ts'
+import { boardAt, checkArena, endTurn, type Laws, reap, WORDS, ZONE_STAGE } from './world.ts'
 import { type Body, reading, watching, worker, zoneScene } from './zoneStage.ts'
 
 const COUNTER = boardAt(0)
@@ -66,6 +66,20 @@ function takeOne(arena: Arena): void {
   const item = zone.tryZalloc()
   if (item === 0) throw new Error('the idle zone keeps its pages')
   zone.zfree(item)
+}
+
+/** A page each, as many as a second attempt needs if the first has lost all that it took. */
+const pageZone = (arena: Arena) =>
+  arena.zone('pages', { bytes: 4000, bucket: 4, trimEveryMs: 0, smr: arena.smr('own') })
+/** More than one slab of the needy zone. */
+const MANY = 6
+
+/** So many records, which there are only if a zone of this worker's gives up what it caches. */
+function takeMany(arena: Arena): void {
+  const zone = needy(arena)
+  const items = Array.from({ length: MANY }, () => zone.tryZalloc()).filter((item) => item !== 0)
+  if (items.length < MANY) throw new Error('this worker keeps pages from itself')
+  for (const item of items) zone.zfree(item)
 }
 
 /** Two plain words that the lock keeps equal. */
@@ -137,6 +151,30 @@ export const ARENA_DEEDS: readonly ArenaAction[] = [
       takeOne(arena)
       const idle = idleZone(arena)
       idle.zfreeSmr(idle.zallocSmr())
+    },
+  },
+  {
+    name: "taking the pages that this worker's other zone caches",
+    setup: (arena) => void needy(arena),
+    first(arena) {
+      const zone = needy(arena)
+      zone.zfree(zone.zalloc())
+      const mine = pageZone(arena)
+      const items = Array.from({ length: 4 }, () => mine.zallocSmr())
+      for (const item of items) mine.zfreeSmr(item)
+    },
+    // All other pages are reserved by it, until it is reaped, or its turn ends.
+    body(arena) {
+      // An attempt before was in another turn, and may have had what it caches.
+      endTurn(arena)
+      const { inFree } = pageZone(arena).parts.cache.counts()
+      if (inFree > 0) while (arena.space.pages.reserve(1) !== 0) {}
+      takeMany(arena)
+    },
+    mayLeak: MANY,
+    again(arena) {
+      const zone = pageZone(arena)
+      zone.zfreeSmr(zone.zallocSmr())
     },
   },
   {
