@@ -46,6 +46,7 @@ import { openLock, openRoot } from './namedLock.ts'
 import { assertReapable, assertWorkerId, nothing, type ReapReport, reapSlot } from './reap.ts'
 import { type Supervision, supervisionOf } from './supervise.ts'
 import { dropUnfinished, sweepOrphans } from './sweep.ts'
+import { type WorkerInfo, workersOf } from './workers.ts'
 
 const RECLAIM = 'arena.reclaim'
 
@@ -120,7 +121,7 @@ export class Arena {
 
   /**
    * Joins the arena of `handle` and claims a worker slot. Misuse for anything that is no handle of
-   * an arena of this version. Misuse also when all slots are taken, even by dead workers, unless
+   * an arena of this version, and a label that is no string. Misuse also when all slots are taken, even by dead workers, unless
    * this thread has another attachment, which then reaps them. `intrinsics` as for `create`: each
    * worker chooses for itself. Blocks only while it takes over what a dead worker left in a slot;
    * legal inside a section.
@@ -455,6 +456,15 @@ export class Arena {
   stats(): ArenaStats {
     this.begin('arena.stats')
     return arenaStats(this.space)
+  }
+
+  /**
+   * The workers that are attached now, the dead that nobody has reaped yet left out. Misuse when
+   * this worker has left. Never blocks; legal inside a section.
+   */
+  workers(): WorkerInfo[] {
+    this.space.assertOpen('arena.workers')
+    return workersOf(this.space)
   }
 
   /** What `JSON.stringify` shows. @internal */

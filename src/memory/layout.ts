@@ -64,6 +64,9 @@ export const Header = struct(
   }),
 )
 
+/** The part of a label that others can read, of a worker's or an async section's: 40 bytes. */
+export const LABEL_WORDS = 10
+
 /** One per possible worker: what a CPU is to a kernel. */
 export const WorkerSlot = struct(
   'worker slot',
@@ -75,6 +78,12 @@ export const WorkerSlot = struct(
     // One element of a list that all slots share: about any two workers, not about the slot's own.
     warden: shared('token of a worker that supervises a thread, 0: this place is not taken'),
     ward: shared('that thread + 1, 0 while it is being written'),
+  }),
+  line({
+    told: shared('generation + 1 of the worker that has written the words below [N]'),
+    since: shared('when it attached, ms of the shared clock, wrapped'),
+    labelBytes: shared('length of its label in UTF-8'),
+    label: shared('UTF-8', LABEL_WORDS),
   }),
 )
 
@@ -134,9 +143,6 @@ export const DomainWords = struct(
   }),
 )
 
-/** The part of an async section's label that others can read: 40 bytes. */
-export const LABEL_WORDS = 10
-
 /**
  * One per worker and domain. Only its worker, or a reaper after its death, writes the first line.
  */
@@ -183,6 +189,7 @@ export const ZoneWords = struct(
     domain: frozen('address of its smr domain, 0 none'),
     hooks: frozen('bit set of ctor, dtor, init, fini'),
     noFree: frozen('1: its slabs are never given back'),
+    limit: frozen('items allowed outside the slabs when it was made, 0 no limit'),
     reserve: frozen('items whose slabs stay in the zone'),
     schemaBytes: frozen('length of the schema text behind the caches, 0 none'),
     align: frozen('words that the address of an item is a multiple of'),
@@ -225,7 +232,6 @@ export const KegWords = struct(
     slabOrder: frozen('a slab is a run of 2^order pages'),
     itemsAt: frozen('words from slab to first item'),
     busyAt: frozen('words from slab to its busy bits (checked arenas), 0 none'),
-    limit: frozen('items allowed outside the slabs, 0 no limit'),
   }),
   line({
     partial: locked('slabs with some items free (lock)'),
@@ -239,6 +245,7 @@ export const KegWords = struct(
     stepItems: locked('how many items (lock)'),
     tally: locked('address of the tally that the batch changes (lock)'),
     after: tally('value of that tally after the batch (lock)'),
+    limit: shared('items allowed outside the slabs, 0 no limit; changed under the lock'),
   }),
 )
 

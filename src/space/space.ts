@@ -68,16 +68,27 @@ export interface SpaceOptions {
   readonly checks?: boolean
   /** Whether this worker uses WebAssembly for its verbs. Default: where the host lets us. */
   readonly intrinsics?: boolean
+  /** What this worker is called in `arena.workers()`: cut to 40 bytes of UTF-8. Default ''. */
+  readonly label?: string
   /** First value (odd) and step (even) of every clock, for tests of the wrap. Default 1 and 2. */
   readonly sequence?: { readonly first: number; readonly step: number }
 }
 
 /** What a worker that attaches may choose for itself. */
-export type AttachOptions = Pick<SpaceOptions, 'intrinsics'>
+export type AttachOptions = Pick<SpaceOptions, 'intrinsics' | 'label'>
 
 const CREATE = 'Arena.create'
 const ATTACH = 'Arena.attach'
-const KNOWN = ['bytes', 'maxWorkers', 'memory', 'buffer', 'checks', 'intrinsics', 'sequence']
+const KNOWN = [
+  'bytes',
+  'maxWorkers',
+  'memory',
+  'buffer',
+  'checks',
+  'intrinsics',
+  'label',
+  'sequence',
+] as const satisfies readonly (keyof SpaceOptions)[]
 const DEFAULT_BYTES = 2 ** 28
 const DEFAULT_WORKERS = 64
 const MIN_BYTES = 2 ** 12
@@ -150,7 +161,7 @@ export class Space {
   private open = true
 
   /** `memory` holds an arena already: see `format`. Claims a slot, and records it in `claim`. */
-  constructor(call: string, memory: Memory, claim: Claim = new Claim()) {
+  constructor(call: string, memory: Memory, claim: Claim = new Claim(), label = '') {
     this.memory = memory
     this.maxWorkers = memory.peek(Header.maxWorkers)
     this.checks = memory.peek(Header.checks) !== 0
@@ -158,6 +169,7 @@ export class Space {
     this.workers = new Workers(memory, memory.peek(Header.workersAt), this.maxWorkers)
     this.slot = this.workers.claim(call, threadId(), claim)
     this.generation = this.workers.generation(this.slot)
+    this.workers.introduce(this.slot, label)
     this.locks = new Locks(
       memory,
       this.workers,
@@ -324,6 +336,7 @@ export function createSpace(
   const { checks = false } = options
   if (typeof checks !== 'boolean')
     throw new Misuse(`${CREATE}: checks is ${show(checks)}; give true or false`)
+  const label = labelOf(CREATE, options)
   const handle = obtain(options)
   const memory = memoryAt(CREATE, handle, options.intrinsics)
   const geo = geometry(memory.words.length, maxWorkers)
@@ -345,7 +358,7 @@ export function createSpace(
     sequence,
     options.buffer !== undefined || options.memory !== undefined,
   )
-  return { space: new Space(CREATE, memory, claim), handle }
+  return { space: new Space(CREATE, memory, claim, label), handle }
 }
 
 /** Writes the words of an empty arena. `dirty`: the memory may hold something else. */
@@ -383,7 +396,8 @@ export function attachSpace(
   options: AttachOptions = {},
   claim?: Claim,
 ): { space: Space; handle: Handle } {
-  onlyOptions(ATTACH, options, ['intrinsics'])
+  onlyOptions(ATTACH, options, ['intrinsics', 'label'])
+  const label = labelOf(ATTACH, options)
   if (!isHandle(handle)) {
     throw new Misuse(`${ATTACH}: ${show(handle)} is not an arena's handle; pass arena.handle`)
   }
@@ -391,7 +405,7 @@ export function attachSpace(
   if (umaSmr !== LAYOUT_VERSION) throw otherVersion('handle', umaSmr)
   const memory = memoryAt(ATTACH, handle, options.intrinsics)
   assertArena(memory, handle.buffer.byteLength)
-  return { space: new Space(ATTACH, memory, claim), handle }
+  return { space: new Space(ATTACH, memory, claim, label), handle }
 }
 
 /**
@@ -416,6 +430,11 @@ export function assertArena(memory: Memory, bytes: number): void {
       { bytes, expected: words * BYTES_PER_WORD },
     )
   }
+}
+
+function labelOf(call: string, { label = '' }: AttachOptions): string {
+  if (typeof label === 'string') return label
+  throw new Misuse(`${call}: label is ${show(label)}; give a string`, { label: show(label) })
 }
 
 function otherVersion(what: string, version: unknown): Misuse {

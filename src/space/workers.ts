@@ -41,8 +41,9 @@
 
 import { Misuse } from '../base/errors.ts'
 import { UNKNOWN_THREAD } from '../base/host.ts'
-import { Header, MAX_WORKERS, WorkerSlot } from '../memory/layout.ts'
-import type { Memory } from '../memory/memory.ts'
+import { Header, LABEL_WORDS, MAX_WORKERS, WorkerSlot } from '../memory/layout.ts'
+import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
+import { packText, unpackText } from '../memory/utf8.ts'
 import { Claim } from './claims.ts'
 
 /**
@@ -64,6 +65,7 @@ const THREADS = 2 ** THREAD_BITS - 1
 const OWNER_GENERATIONS = 2 ** (31 - THREAD_BITS)
 
 const NOBODY = 0
+const UNTOLD = 0
 
 /** A worker: its slot with the generation in which it was seen. */
 export interface Seen {
@@ -254,6 +256,48 @@ export class Workers {
     return slot < 0 || slot >= this.max || this.token(slot) !== (token & ~1)
   }
 
+  // ---- what a worker says of itself -----------------------------------------------------------
+
+  /**
+   * Writes down the label of the slot's worker, and the time. [N] The generation is stored last,
+   * and there is one worker of it, which calls this once. Two cases for a reader that loads it
+   * before and after the text: both are the generation of the slot, then the text between is that
+   * worker's, complete; or not, then it is being written, or is that of an earlier worker, and the
+   * reader drops it. Otherwise (only the load before) it could return the text of a successor.
+   */
+  introduce(slot: number, label: string): void {
+    const { memory } = this
+    const at = this.address(slot)
+    const { bytes, packed } = packText(label, LABEL_WORDS)
+    memory.store(at + WorkerSlot.told, UNTOLD)
+    memory.store(at + WorkerSlot.since, clockWord(memory))
+    memory.store(at + WorkerSlot.labelBytes, bytes)
+    packed.forEach((word, i) => {
+      memory.store(at + WorkerSlot.label + i, word)
+    })
+    memory.store(at + WorkerSlot.told, (this.generation(slot) + 1) | 0)
+  }
+
+  /** Its label, and how long it has been there; undefined while it is attaching. */
+  introduced(slot: number): { label: string; forMs: number } | undefined {
+    const { memory } = this
+    const at = this.address(slot)
+    const generation = this.generation(slot)
+    // Odd, so that it is not 0, as the words of a fresh arena are.
+    const told = isEven(generation) ? (generation + 1) | 0 : generation
+    if (memory.load(at + WorkerSlot.told) !== told) return undefined
+    const forMs = (clockWord(memory) - memory.load(at + WorkerSlot.since)) >>> 0
+    const bytes = Math.min(memory.load(at + WorkerSlot.labelBytes), LABEL_WORDS * BYTES_PER_WORD)
+    const label = unpackText(bytes, (i) => memory.load(at + WorkerSlot.label + i))
+    return memory.load(at + WorkerSlot.told) === told ? { label, forMs } : undefined // [N]
+  }
+
+  /** The thread of the slot's worker, UNKNOWN_THREAD if its host did not say. */
+  threadOf(slot: number): number {
+    const low = this.owner(slot) & THREADS
+    return low === 0 ? UNKNOWN_THREAD : low - 1
+  }
+
   // ---- who supervises whom -------------------------------------------------------------------
 
   /** Notes that the worker with `token` supervises the thread. False: the list is full. */
@@ -389,6 +433,11 @@ export function tokenOf(slot: number, generation: number): number {
 
 export function slotOf(token: number): number {
   return ((token >> SLOT_SHIFT) & SLOT_MASK) - 1
+}
+
+/** Milliseconds on a circle of 2^32: 49 days. */
+function clockWord(memory: Memory): number {
+  return Math.floor(memory.now()) | 0
 }
 
 function bitOf(slot: number): number {

@@ -67,6 +67,24 @@ export function checkZone(parts: Parts): void {
 }
 
 /**
+ * Items that are in use: not free in their slab, and in no bucket. Buckets of others are read by
+ * racy peeks, after the slabs. Any value that these words ever had will do for what is promised: an
+ * item is left out if some bucket has it, or had it, and is there if none has.
+ */
+export function liveItems(parts: Parts): Item[] {
+  const { buckets, keg, space } = parts
+  const { memory } = space
+  const out = keg.itemsOut()
+  const idle = new Set<number>()
+  for (const { bucket } of buckets.all()) {
+    const count = memory.peekRacy(bucket + BucketWords.count)
+    const most = Math.min(count, buckets.capacity)
+    for (let i = 0; i < most; i++) idle.add(memory.peekRacy(bucket + BucketWords.entries + i))
+  }
+  return out.filter((item) => !idle.has(item)) as Item[]
+}
+
+/**
  * Items that are allocated but not in `reachable`. Only while no other worker uses the zone. In a
  * checked arena they are marked as in use, so that the caller may free them: a worker may have died
  * between popping or pushing an item and marking it.

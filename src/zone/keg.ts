@@ -43,7 +43,6 @@ export function kegCounts(memory: Memory, at: number): KegCounts {
 export class Keg {
   readonly at: number
   readonly shape: SlabShape
-  readonly limit: number
   readonly addresses: Addresses
   private readonly space: Space
   private readonly memory: Memory
@@ -64,7 +63,6 @@ export class Keg {
     this.at = at
     this.what = `zone "${name}" keg`
     this.filling = filling
-    this.limit = memory.peek(at + KegWords.limit)
     this.shape = {
       stride: memory.peek(at + KegWords.stride),
       perSlab: memory.peek(at + KegWords.perSlab),
@@ -198,9 +196,27 @@ export class Keg {
     return kegCounts(this.memory, this.at)
   }
 
+  /**
+   * Items allowed outside the slabs, 0 no limit. Outside the lock possibly a moment old: a hint.
+   * Under the lock, where `take` counts by it, it is the last that was set.
+   */
+  get limit(): number {
+    return this.memory.peekRacy(this.at + KegWords.limit)
+  }
+
+  /**
+   * Changes the limit, 0 for none. Under the lock: two cases for a batch that takes items; it has
+   * the lock first, and counts by the old limit; or it comes later, and counts by the new one.
+   * Otherwise a batch could take items by a limit that a caller of this has seen replaced.
+   */
+  setLimit(items: number): void {
+    this.watched(() => this.memory.store(this.at + KegWords.limit, items))
+  }
+
   /** Whether the limit allows `items` items. */
   mayHave(items: number): boolean {
-    return this.limit === 0 || items <= this.limit
+    const { limit } = this
+    return limit === 0 || items <= limit
   }
 
   /** Words of a slab. */
@@ -210,8 +226,19 @@ export class Keg {
 
   /** Whether the limit is reached; possibly a moment old. */
   get isAtLimit(): boolean {
+    return this.outBeyond(0)
+  }
+
+  /** Whether more are outside the slabs than a limit that was lowered allows; likewise. */
+  get isOverLimit(): boolean {
+    return this.outBeyond(1)
+  }
+
+  private outBeyond(more: number): boolean {
+    const { limit } = this
+    if (limit === 0) return false
     const { created, inSlabs } = this.counts()
-    return this.limit > 0 && created - inSlabs >= this.limit
+    return created - inSlabs >= limit + more
   }
 
   /**
@@ -337,9 +364,10 @@ export class Keg {
   }
 
   private roomUnderLimit(): number {
-    if (this.limit === 0) return Number.POSITIVE_INFINITY
+    const limit = this.memory.load(this.at + KegWords.limit)
+    if (limit === 0) return Number.POSITIVE_INFINITY
     const out = this.get(this.at + KegWords.created) - this.get(this.at + KegWords.inSlabs)
-    return this.limit - out
+    return limit - out
   }
 
   private get(at: number): number {

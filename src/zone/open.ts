@@ -194,6 +194,7 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   memory.poke(zone + ZoneWords.domain, shape.smr?.address ?? 0)
   memory.poke(zone + ZoneWords.hooks, hookBits(shape.hooks))
   memory.poke(zone + ZoneWords.noFree, shape.noFree === true ? 1 : 0)
+  memory.poke(zone + ZoneWords.limit, shape.limit ?? 0)
   memory.poke(zone + ZoneWords.reserve, shape.reserve ?? 0)
   memory.poke(zone + ZoneWords.schemaBytes, schema.length)
   memory.writeBytes(parts.schema, 0, schema)
@@ -222,7 +223,7 @@ export function assertSameZone(call: string, space: Space, zone: number, shape: 
   const get = (at: number): number => memory.peek(at)
   const schemaBytes = get(zone + ZoneWords.schemaBytes)
   const schema = decodeText(memory.readBytes(parts.schema, 0, schemaBytes))
-  const limit = get(parts.keg + KegWords.limit)
+  const limit = get(zone + ZoneWords.limit)
   const align = shape.alignWords && shape.alignWords * BYTES_PER_WORD
   same(call, 'schema', shape.schema, schema)
   same(call, 'bytes', shape.bytes, get(zone + ZoneWords.recordBytes))
@@ -259,7 +260,7 @@ function initKeg(memory: Memory, at: number, shape: SlabShape, limit: number): v
   memory.poke(at + KegWords.slabOrder, shape.slabOrder)
   memory.poke(at + KegWords.itemsAt, shape.itemsAt)
   memory.poke(at + KegWords.busyAt, shape.busyAt)
-  memory.poke(at + KegWords.limit, limit)
+  memory.store(at + KegWords.limit, limit)
 }
 
 function same<T>(call: string, what: string, given: T | undefined, actual: T): void {

@@ -115,7 +115,7 @@ const STATEFUL: readonly string[] = ['init', 'fini']
 const LEAVING: readonly string[] = ['dtor', 'fini']
 export const MIN_ALIGN_BYTES = 8
 const MAX_ALIGN_BYTES = 4096
-const MAX_ITEMS = 2 ** 31 - 1
+export const MAX_ITEMS = 2 ** 31 - 1
 
 export function zoneShape(call: string, options: ZoneOptions, arenaBytes: number): ZoneShape {
   onlyOptions(call, options, KNOWN)

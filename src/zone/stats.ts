@@ -121,7 +121,7 @@ export function zoneStats(space: Space, zone: number, name: string): ZoneStats {
     safe: depot.safe,
     inSlabs: records.inSlabs,
     created: records.created,
-    limit: memory.peek(parts.keg + KegWords.limit),
+    limit: memory.load(parts.keg + KegWords.limit),
     allocs: sum.allocs,
     frees: sum.frees,
     fails: sum.fails,

@@ -74,6 +74,7 @@ export class Supply {
     }
     this.timers.refilling()
     cache.count(CacheWords.refills, 1)
+    if (this.parts.keg.isOverLimit) this.obeyLimit(failure)
     const filled =
       this.reuse(failure) ||
       (!this.pendingTooMuch() && this.importItems(failure)) ||
@@ -86,6 +87,24 @@ export class Supply {
     const item = cache.pop()
     frames.open--
     return item
+  }
+
+  /**
+   * The limit was lowered: gives what this worker caches, and the depot has, to the slabs until
+   * it is kept. Items that
+   * readers may still see, and those that workers cache or use, count until they come back.
+   */
+  obeyLimit(failure: Failure): void {
+    const { depot, domain, hooks, keg } = this.parts
+    if (domain?.inside && hooks.dtor !== undefined) return
+    this.flush()
+    depot.urge()
+    for (let most = depot.size(); most > 0 && keg.isOverLimit && !failure.any; most--) {
+      const bucket = depot.fetch(0)
+      if (bucket === 0) return
+      this.release(bucket, failure)
+      depot.putEmpty(bucket)
+    }
   }
 
   /** Makes a bucket of freed items the alloc bucket. */
@@ -154,9 +173,10 @@ export class Supply {
   private fairShare(): number {
     const { knobs, keg, space } = this.parts
     const most = knobs.bucketNow
-    if (keg.limit === 0) return most
+    const { limit } = keg
+    if (limit === 0) return most
     const { created, inSlabs } = keg.counts()
-    const left = keg.limit - (created - inSlabs)
+    const left = limit - (created - inSlabs)
     const workers = space.workers.attached().length
     return Math.max(1, Math.min(most, Math.floor(left / (2 * workers))))
   }

@@ -13,7 +13,7 @@
  */
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
-import { integer, type Misuse, onlyOptions, show } from '../base/errors.ts'
+import { integer, type Misuse, show } from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { CacheWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
@@ -24,7 +24,7 @@ import {
   untilAsync,
   type WaitOptions,
 } from '../space/wait.ts'
-import { auditZone, checkZone } from './audit.ts'
+import { auditZone, checkZone, liveItems } from './audit.ts'
 import { allocBatch, freeBatch } from './batch.ts'
 import type { Cache } from './cache.ts'
 import {
@@ -38,16 +38,6 @@ import {
   whyEmpty,
 } from './errors.ts'
 import { construct, Failure, giveHeldBack, holdRaw, release, setBusy, setIdle } from './hooks.ts'
-import {
-  assertSuits,
-  checkPreset,
-  givenKnobs,
-  KNOBS,
-  type PresetName,
-  presetFor,
-  type TuneOptions,
-} from './knobOptions.ts'
-import { capacityFor } from './options.ts'
 import { type Parts, unmarkOpened } from './parts.ts'
 import { reachUnderPressure } from './pressure.ts'
 import {
@@ -64,6 +54,7 @@ import { type ZoneStats, zoneStats } from './stats.ts'
 import { freeAlone, Supply } from './supply.ts'
 import { Timers } from './timers.ts'
 import { fillTrash } from './trash.ts'
+import { type RunTimeOptions, tuneZone } from './tune.ts'
 
 /**
  * Which verbs are legal on this handle. Numeric constants of this module, because every call checks
@@ -286,12 +277,15 @@ export class Zone {
   /**
    * Changes knobs of the zone while it is in use, for all workers; each worker reads them at its
    * next slow path. Knobs not given keep their values, or with `preset` become those of the preset.
-   * Misuse for a bucket outside the range that the zone was made with. Blocks on the zone's locks
-   * only; legal inside a section.
+   * `limit` counts items outside the slabs, `Infinity` for none. If more are out already, no slab
+   * gives items until enough have come back; until then a worker may still hand out what is in its
+   * alloc bucket. Misuse for a bucket outside the range that the zone was made with, and a limit
+   * below its reserve. Blocks on the zone's locks only; legal inside a section. FreeBSD
+   * uma_zone_set_max(9).
    */
-  tune(options: TuneOptions & { readonly preset?: PresetName }): void {
+  tune(options: RunTimeOptions): void {
     this.assertOpen('tune')
-    this.supply.run(() => tuneZone(this.parts, options))
+    this.supply.run((failure) => tuneZone(this.parts, this.supply, options, failure))
   }
 
   /**
@@ -331,6 +325,17 @@ export class Zone {
   audit(reachable: Iterable<Item>): { leaked: Item[] } {
     this.assertOpen('audit')
     return { leaked: auditZone(this.parts, reachable) }
+  }
+
+  /**
+   * The items that are live: allocated and not freed. Exact while no other worker uses the zone;
+   * else it may leave out, or have, items that were allocated or freed about the time of the call.
+   * A snapshot: to look at one of them, make sure that nobody frees it. Misuse when the zone was
+   * destroyed. Blocks on the zone's locks only; legal inside a section.
+   */
+  items(): Iterable<Item> {
+    this.assertOpen('items')
+    return liveItems(this.parts)
   }
 
   /**
@@ -561,17 +566,4 @@ export class Zone {
   private assertOutside(verb: string): void {
     if (this.domain?.inside) throw insideSection(this.parts, verb)
   }
-}
-
-/** `zone.tune`. */
-function tuneZone(parts: Parts, options: TuneOptions & { readonly preset?: PresetName }): void {
-  const { depot, domain, name, recordWords, keg, space } = parts
-  const call = `zone.tune: zone ${show(name)}`
-  onlyOptions(call, options, [...KNOBS, 'preset'])
-  const given = givenKnobs(call, options, space.memory.words.length * BYTES_PER_WORD)
-  const hasSmr = domain !== undefined
-  assertSuits(call, given, hasSmr)
-  const preset = checkPreset(call, options.preset)
-  const values = preset && presetFor(preset, capacityFor(recordWords), hasSmr)
-  depot.tune((knobs) => knobs.turn(call, given, values, keg.shape.stride))
 }

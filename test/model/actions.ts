@@ -5,7 +5,7 @@
  * whatever becomes of the worker, at most the item between the zone and the hand is unaccounted for.
  */
 
-import type { Item, TuneOptions, Zone } from '#src/index.ts'
+import type { Item, RunTimeOptions, Zone } from '#src/index.ts'
 import type { Supply } from '#src/zone/supply.ts'
 import { type Body, unlink } from './zoneStage.ts'
 
@@ -57,7 +57,7 @@ export const aging: Body = (_memory, { zone }) => {
   })
 }
 export const tuning =
-  (knobs: TuneOptions): Body =>
+  (knobs: RunTimeOptions): Body =>
   (_memory, { zone }) =>
     zone.tune(knobs)
 /** Another zone, whose slabs lie where those of the first may have lain, or will. */

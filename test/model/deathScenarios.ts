@@ -87,6 +87,12 @@ export const ACTIONS: readonly Action[] = [
     knobs: { bucket: { min: 1, max: 2 } },
   },
   {
+    name: 'a limit that falls below what is out, and rises',
+    first: taking(7),
+    body: both(tuning({ limit: 6 }), freeing, taking(1), tuning({ limit: 8 }), freeing),
+    knobs: { bucket: 1, limit: 8 },
+  },
+  {
     name: "free: beyond the depot's limit",
     first: taking(5),
     body: freeing,

@@ -10,6 +10,7 @@ import { clockScenarios } from './clockScenarios.ts'
 import { memoryScenarios } from './memoryScenarios.ts'
 import { DEATH_TRIALS } from './mutantDeaths.ts'
 import { smrScenarios } from './smrScenarios.ts'
+import { successorScenarios } from './successorScenarios.ts'
 import { timeLimitScenarios } from './timeLimitScenarios.ts'
 import { caught, type Trial } from './trial.ts'
 import { zoneScenarios } from './zoneScenarios.ts'
@@ -23,6 +24,7 @@ const byEdge = caught(edgeScenarios)
 const byBirth = caught(birthScenarios)
 const byUndo = caught(undoScenarios)
 const byZone = caught(zoneScenarios)
+const bySuccessor = caught(successorScenarios)
 /** As the catalog samples it. */
 const byTime = caught(timeLimitScenarios, {
   rules: { impatience: 2, sample: { schedules: 2000, depth: 12 } },
@@ -80,6 +82,18 @@ export const TRIALS: readonly Trial[] = [
     'space/workers',
     'memory.or(this.activeWord(slot), bitOf(slot)); // [A]',
     '',
+  ]),
+  bySuccessor("a label is one worker's", [
+    '[N] no second load',
+    'space/workers',
+    'return memory.load(at + WorkerSlot.told) === told ? { label, forMs } : undefined; // [N]',
+    'return { label, forMs };',
+  ]),
+  bySuccessor("a label is one worker's", [
+    '[N] the generation is not taken away first',
+    'space/workers',
+    'memory.store(at + WorkerSlot.told, UNTOLD);',
+    'memory.store(at + WorkerSlot.told, (this.generation(slot) + 1) | 0);',
   ]),
   // ---- clock and poll --------------------------------------------------------------------------
   bySmr('an advance beside a writer', [

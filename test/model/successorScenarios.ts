@@ -84,7 +84,35 @@ export function successorScenarios(lib: Library): readonly Scenario<undefined>[]
         },
       }),
     )
+  /** Whoever has the slot is called by its number in the slot. */
+  const named = (number: number): string => `worker ${number} `.repeat(2)
   return [
+    scene(
+      "a label is one worker's",
+      [
+        thread({
+          name: 'comers and goers',
+          prepare: (memory: Memory, _world: undefined) => join(lib, memory).space.workers,
+          body(_memory: Memory, _control, workers) {
+            for (let number = 0; number < 2; number++) {
+              const slot = workers.claim('model', number)
+              workers.introduce(slot, named(number))
+              if (number === 0) workers.release(slot)
+            }
+          },
+        }),
+        thread({
+          name: 'looker',
+          prepare: (memory: Memory, _world: undefined) => join(lib, memory).space.workers,
+          body(_memory: Memory, _control, workers) {
+            const said = workers.introduced(2)
+            if (said === undefined || [named(0), named(1)].includes(said.label)) return
+            throw new Error(`somebody is called ${said.label}`)
+          },
+        }),
+      ],
+      () => {},
+    ),
     scene(
       'two reapers and a successor',
       [dying(() => {}), ...reapers(0, (memory) => succeed(lib, memory))],

@@ -5,7 +5,7 @@
  * again: a reader that still looks is then detected by the race (see zoneStage.ts).
  */
 
-import type { TuneOptions } from '#src/index.ts'
+import type { RunTimeOptions } from '#src/index.ts'
 import {
   aging,
   both,
@@ -39,8 +39,8 @@ import {
 
 /** Two who insist would wake each other for ever, and a schedule that is not fair might let them. */
 const PATIENCE = 3
-const SMALLER: TuneOptions = { bucket: 1, advanceEvery: 2, depot: 0 }
-const LARGER: TuneOptions = { bucket: 2, advanceEvery: 1, depot: 100 }
+const SMALLER: RunTimeOptions = { bucket: 1, advanceEvery: 2, depot: 0 }
+const LARGER: RunTimeOptions = { bucket: 2, advanceEvery: 1, depot: 100 }
 
 /** Scenarios that a bound of 2 finishes within seconds. */
 export function zoneScenarios(lib: Library): readonly Scenario<undefined>[] {
@@ -174,6 +174,15 @@ export function zoneScenarios(lib: Library): readonly Scenario<undefined>[] {
         of('other', 1, both(tuning(SMALLER), taking(2), tuning(LARGER), freeing)),
       ],
       { zone: { limit: 6, bucket: { min: 1, max: 2 } } },
+      { rules: { bound: 1 } },
+    ),
+    scene(
+      'the limit falls and rises',
+      [
+        of('one', 0, churning(1, 1)),
+        of('other', 1, both(tuning({ limit: 1 }), freeing, tuning({ limit: 2 })), taking(2)),
+      ],
+      { zone: { limit: 3, bucket: 1 } },
       { rules: { bound: 1 } },
     ),
     scene(

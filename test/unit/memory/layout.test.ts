@@ -73,8 +73,9 @@ it('every offset stands where the layout version says', () => {
       64 tableLock shared
       80 pageLock shared, 81 brk locked, 82 freePages locked, 83 freeRuns*22 locked
       105 redoTarget locked, 106 redoRun locked, 107 redoEntry locked
-    worker slot: 16
+    worker slot: 32
       0 generation shared, 1 owner shared, 2 heir shared, 3 reserving shared, 4 warden shared, 5 ward shared
+      16 told shared, 17 since shared, 18 labelBytes shared, 19 label*10 shared
     directory entry: 32
       0 kind shared, 1 address locked, 2 serial locked, 3 nameBytes locked, 4 word shared
       16 name*16 locked
@@ -91,14 +92,14 @@ it('every offset stands where the layout version says', () => {
       32 heldSeq shared, 33 heldSince shared, 34 asyncHeldSeq shared, 35 asyncHeldSince shared, 36 labelSeq shared, 37 labelBytes shared, 38 label*10 shared
       48 queued shared, 49 completed shared
     zone: 32
-      0 serial frozen, 1 recordWords frozen, 2 recordBytes frozen, 3 capacity frozen, 4 domain frozen, 5 hooks frozen, 6 noFree frozen, 7 reserve frozen, 8 schemaBytes frozen, 9 align frozen, 10 maker frozen, 11 heap frozen
+      0 serial frozen, 1 recordWords frozen, 2 recordBytes frozen, 3 capacity frozen, 4 domain frozen, 5 hooks frozen, 6 noFree frozen, 7 limit frozen, 8 reserve frozen, 9 schemaBytes frozen, 10 align frozen, 11 maker frozen, 12 heap frozen
       16 state shared, 17 flush shared, 18 trimmedAt shared
     knobs: 16
       0 preset shared, 1 bucketMin shared, 2 bucketMax shared, 3 bucketNow shared, 4 advanceEvery shared, 5 sealAfterMs shared, 6 trimEveryMs shared, 7 depotItems shared, 8 pendingItems shared
     keg: 48
       0 lock shared
-      16 stride frozen, 17 perSlab frozen, 18 slabOrder frozen, 19 itemsAt frozen, 20 busyAt frozen, 21 limit frozen
-      32 partial locked, 33 free locked, 34 full locked, 35 slabs locked, 36 created locked, 37 inSlabs locked, 38 step locked, 39 bucket locked, 40 stepItems locked, 41 tally locked, 42 after*2 tally
+      16 stride frozen, 17 perSlab frozen, 18 slabOrder frozen, 19 itemsAt frozen, 20 busyAt frozen
+      32 partial locked, 33 free locked, 34 full locked, 35 slabs locked, 36 created locked, 37 inSlabs locked, 38 step locked, 39 bucket locked, 40 stepItems locked, 41 tally locked, 42 after*2 tally, 44 limit shared
     slab: 16
       0 keg frozen, 1 freeItems locked, 2 list locked, 3 next locked, 4 prev locked
     bucket: 16

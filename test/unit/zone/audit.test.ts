@@ -99,3 +99,23 @@ describe.each(CONFIGS)('check, sequences $name', (config) => {
     b.smr.exit()
   })
 })
+
+describe.each(KINDS)('the live items of a $kind zone', ({ stage }) => {
+  it.each([true, false])('are exactly those that are allocated, checks %s', (checks) => {
+    const { a, b } = stage(CONFIGS[0] as (typeof CONFIGS)[number], { bucket: 4 }, { checks })
+    const live = (): Item[] => [...a.zone.items()].sort((x, y) => x - y)
+    const sorted = (items: Item[]): Item[] => items.toSorted((x, y) => x - y)
+    expect(live()).toEqual([])
+    const mine = allocMany(a, 30)
+    const theirs = allocMany(b, 9)
+    expect(live()).toEqual(sorted([...mine, ...theirs]))
+    freeMany(a, mine.splice(0, 17))
+    freeMany(b, mine.splice(0, 3))
+    expect(live()).toEqual(sorted([...mine, ...theirs]))
+    b.zone.seal()
+    a.zone.reclaim('all')
+    expect(live()).toEqual(sorted([...mine, ...theirs]))
+    freeMany(b, [...mine, ...theirs])
+    expect(live()).toEqual([])
+  })
+})

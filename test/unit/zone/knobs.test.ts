@@ -68,8 +68,8 @@ describe('absurd knobs', () => {
 
   it('what no zone has cannot be tuned', () => {
     const { a } = smrStage(config, {})
-    const tune = () => a.zone.tune({ limit: 4 } as TuneOptions)
-    refused(a.arena, Misuse, tune, 'zone.tune', 'unknown option "limit"')
+    const tune = () => a.zone.tune({ reserve: 4 } as TuneOptions)
+    refused(a.arena, Misuse, tune, 'zone.tune', 'unknown option "reserve"')
     a.zone.destroy()
     expect(() => a.zone.tune({})).toThrow(Misuse)
   })
