@@ -20,11 +20,12 @@ it('says id, label and thread', () => {
   const other = Arena.attach(arena.handle, { label: 'reader 1' })
   const thread = threadId() === UNKNOWN_THREAD ? {} : { threadId: threadId() }
   const about = { supervised: false, forMs: expect.any(Number), ...thread }
-  expect(arena.workers()).toEqual([
+  const all = [
     { workerId: arena.workerId, label: 'main', ...about },
     { workerId: other.workerId, label: 'reader 1', ...about },
-  ])
-  expect(other.workers()).toEqual(arena.workers())
+  ]
+  expect(arena.workers()).toEqual(all)
+  expect(other.workers()).toEqual(all)
 })
 
 it('counts the time since it attached, across the wrap of the word', () => {
