@@ -8,6 +8,7 @@ import { accompaniedHeapDeaths, heapDeaths, heapScenarios, heapThrows } from './
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { shipped } from './stage.ts'
+import { textDeaths, textScenarios, textThrows } from './textScenarios.ts'
 import type { Throws } from './throws.ts'
 
 type More = Omit<Entry, 'scenario'>
@@ -33,6 +34,16 @@ export const heapFloor: Readonly<Record<string, readonly Entry[]>> = {
       quick: { sample: { schedules: 2, depth: 5 } },
     }),
   ],
+  text: entries(textScenarios(shipped), { quick: { sample: { schedules: 150, depth: 6 } } }),
+  'text, death': entries(textDeaths(shipped), { victim: 'victim' }),
+  'text, exceptions': HOW.flatMap((throws) =>
+    entries(textThrows(shipped), {
+      thrower: 'survivor',
+      throws,
+      quick: { bound: 0 },
+      quickThrows: { every: 29 },
+    }),
+  ),
   'heap, exceptions': HOW.flatMap((throws) =>
     entries(heapThrows(shipped), {
       thrower: 'survivor',

@@ -4,12 +4,16 @@
  */
 
 import { heapDeaths, heapScenarios } from './heapScenarios.ts'
+import { textScenarios } from './textScenarios.ts'
 import { caught, type Trial } from './trial.ts'
 
 const byHeap = caught(heapScenarios)
 const byDeath = caught(heapDeaths, { victim: 'victim' })
 
+const byText = caught(textScenarios)
 const RUNS = 'heap/runs'
+const HEAP = 'heap/heap'
+const WRITER = 'table/writer'
 
 export const HEAP_TRIALS: readonly Trial[] = [
   byHeap('large plain blocks change hands', [
@@ -53,5 +57,48 @@ export const HEAP_TRIALS: readonly Trial[] = [
     'arena/sweep',
     'kind === RunKind.block ? memory.peekRacy(base + RunWords.heap) : base',
     'base',
+  ]),
+  byText('a large text is replaced under a reader', [
+    'texts: a large one is used again at once',
+    RUNS,
+    'domain.expired(goal)',
+    'true',
+  ]),
+  // ---- records that own blocks -----------------------------------------------------------------
+  byText('a text is replaced twice under a reader', [
+    'texts: what is replaced is used again at once',
+    HEAP,
+    'zone.zfreeSmr(item); hands.held--;',
+    'zone.giveHeldBack(zone.holdRaw(item)); hands.held--;',
+  ]),
+  byText('a text is replaced under a reader', [
+    'texts: what is replaced is not freed',
+    WRITER,
+    'this.blocks.hands.held = 0; this.replaced = old; this.blocks.owed.held = this.blocks.count;',
+    'this.blocks.hands.held = 0; this.replaced = old;',
+  ]),
+  byText('a text is deleted under a reader, and another written', [
+    'texts: what is deleted is not freed',
+    WRITER,
+    'memory.store(at, memory.load(old + link)); this.replaced = old; this.blocks.owed.held = this.blocks.count;',
+    'memory.store(at, memory.load(old + link)); this.replaced = old;',
+  ]),
+  byText('texts: two calls each on one key', [
+    'texts: a record that did not come in keeps its blocks',
+    WRITER,
+    'this.blocks.giveBack()',
+    'this.blocks.hands.held = 0',
+  ]),
+  byText('texts: two calls each on one key', [
+    'texts: the blocks of a record that is in count as made still',
+    WRITER,
+    'this.blocks.hands.held = 0; this.replaced = old;',
+    'this.replaced = old;',
+  ]),
+  byText('texts: two calls each on one key', [
+    'texts: the record is freed before its blocks are read',
+    WRITER,
+    'this.blocks.freeOf(this.replaced); this.zone.zfreeSmr(this.replaced);',
+    'const old = this.replaced; this.zone.giveHeldBack(this.zone.holdRaw(old)); this.blocks.freeOf(old);',
   ]),
 ]

@@ -20,6 +20,7 @@ import {
   SmrSList,
   SmrStailQ,
   SmrTailQ,
+  text,
   u32,
   utf8,
 } from '#src/index.ts'
@@ -46,6 +47,7 @@ export interface Library {
   readonly SmrSList: typeof SmrSList
   readonly SmrStailQ: typeof SmrStailQ
   readonly SmrTailQ: typeof SmrTailQ
+  readonly text: typeof text
   readonly u32: typeof u32
   readonly utf8: typeof utf8
   readonly Claims: typeof Claims
@@ -74,6 +76,7 @@ export const shipped: Library = {
   SmrSList,
   SmrStailQ,
   SmrTailQ,
+  text,
   u32,
   utf8,
   Claims,
