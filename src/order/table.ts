@@ -51,6 +51,7 @@ export class OrderedTable<
   readonly nodes: Zone
   /** @internal */
   readonly parts: OrderParts
+  /** @internal */
   protected readonly writer: OrderWriter<F, ValueOf<F[N]>>
   /** @internal */
   protected readonly owned: Blocks

@@ -8,6 +8,7 @@ import {
   atomic,
   bool,
   bytes,
+  data,
   type Fields,
   type FieldType,
   f32,
@@ -17,12 +18,14 @@ import {
   type Item,
   i32,
   i64,
+  json,
   Misuse,
   type RecordOf,
   record,
   ref,
   type Schema,
   type TableOf,
+  text,
   u32,
   utf8,
 } from 'uma-smr'
@@ -49,13 +52,21 @@ export const Every = record({
   g: bytes(4),
   h: ref,
   i: atomic(u32),
+  j: text(),
+  k: data(),
+  l: json<{ readonly a: number }>(),
 })
 export const name64 = utf8(64)
 export const hits = atomic(i32)
+export const note = text()
+export const picture = data()
+export const more = json<readonly string[]>()
 export const arena = Arena.create({ bytes: 2 ** 20 })
 export const smr = arena.smr('news')
 export const zone = arena.zone('news', { smr, record: City })
 export const lock = arena.lock('l')
+export const heap = arena.heap('h', { smr })
+export const block: Item = heap.allocSmr(100)
 export const cities = HashTable.create(arena, 'cities', { record: City, key: 'id', capacity: 8 })
 export const names = HashTable.open(arena, 'names', { record: City, key: 'name' })
 export const nameOf = (item: Item) => City.get.name(arena, item)
@@ -78,6 +89,10 @@ export const sum = every.add(1, 'i', 1)
 export const before = every.compareExchange(1, 'i', 2, 3)
 export const addHere = (item: Item) => Every.add.i(arena, item, 1)
 so<Same<RecordOf<typeof Every>['i'], number>>()
+so<Same<RecordOf<typeof Every>['j'], string>>()
+so<Same<RecordOf<typeof Every>['k'], Uint8Array>>()
+so<Same<RecordOf<typeof Every>['l'], { readonly a: number }>>()
+Every.write(arena, block, Every.read(arena, block), heap)
 so<Same<typeof sum, number | undefined>>()
 export const schema: Schema = City
 export const goal: Goal = smr.advance()
