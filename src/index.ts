@@ -4,6 +4,7 @@
  */
 
 export { Arena, type ArenaOptions, type ArenaReclaimed } from './arena/arena.ts'
+export type { BytesForOptions, RecordCount } from './arena/bytesFor.ts'
 export type {
   ArenaEvents,
   ArenaListener,

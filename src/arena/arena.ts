@@ -39,6 +39,8 @@ import { relieve, shrinkUnopened } from '../zone/pressure.ts'
 import { assertLevel, type Reclaimed, type ReclaimLevel } from '../zone/reclaim.ts'
 import { noMemory } from '../zone/shortage.ts'
 import type { Zone } from '../zone/zone.ts'
+import { type BytesForOptions, bytesFor, type RecordCount } from './bytesFor.ts'
+import { diagnose } from './diagnose.ts'
 import { type ArenaEvents, type ArenaListener, StallWatch } from './events.ts'
 import { type ArenaStats, arenaStats } from './inspect.ts'
 import type { NamedLock } from './namedLock.ts'
@@ -137,6 +139,16 @@ export class Arena {
         return new Arena(attach(), handle)
       }
     })
+  }
+
+  /**
+   * Bytes for an arena in which so many of these records fit, in a zone each, or with `key` in a
+   * table each: a quarter more of each may wait for readers, and every table may grow once. Not
+   * counted is what `text()`, `data()` and `json()` fields keep elsewhere. Misuse for what is no
+   * list of records and counts. Never blocks; legal anywhere.
+   */
+  static bytesFor(shapes: readonly RecordCount[], options: BytesForOptions = {}): number {
+    return bytesFor(shapes, options)
   }
 
   /** The shared buffer itself. Never throws and never blocks; legal anywhere. */
@@ -456,6 +468,18 @@ export class Arena {
   stats(): ArenaStats {
     this.begin('arena.stats')
     return arenaStats(this.space)
+  }
+
+  /**
+   * What is wrong, who it is and what to do, in sentences, a line for each trouble: readers that do
+   * not leave, dead workers, memory that runs out, limits, callbacks that wait, items that are
+   * lost, long chains, workers in each other's way. Chains and lost items of those tables that this
+   * worker has opened. For people: the words may change. Misuse when this worker has left. Blocks
+   * on the directory's lock only; legal inside a section.
+   */
+  diagnose(): string {
+    this.begin('arena.diagnose')
+    return diagnose(this.space)
   }
 
   /**

@@ -113,6 +113,17 @@ export interface Visit {
   end(): void
 }
 
+/** A table, as far as the arena looks at it. */
+export interface Counted {
+  /** Misuse when it was destroyed. */
+  stats(): {
+    readonly size: number
+    readonly chains?: number
+    readonly load?: number
+    readonly zone: { readonly live: number; readonly name: string }
+  }
+}
+
 /** A zone that this worker has open. */
 export interface Giver {
   /**
@@ -158,6 +169,8 @@ export class Space {
   readonly visits: Visit[] = []
   /** Zones that this worker has open: they give up pages when another call is short of them. */
   readonly givers: Set<Giver> = new Set()
+  /** Tables that this worker has opened, by name: for `arena.diagnose`. */
+  readonly tables: Map<string, WeakRef<Counted>> = new Map()
   private open = true
 
   /** `memory` holds an arena already: see `format`. Claims a slot, and records it in `claim`. */

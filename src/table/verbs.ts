@@ -29,6 +29,7 @@ import {
 import { type AtomicField, addAt, checkDelta, exchangeAt, SEAL } from '../record/atomic.ts'
 import type { AtomicNames, Fields, Schema, ValueOf, Values } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
+import type { Counted } from '../space/space.ts'
 import type { Zone } from '../zone/zone.ts'
 import { atomicOf, checkHeld, waitForWriter } from './additions.ts'
 import type { Blocks } from './blocks.ts'
@@ -102,10 +103,13 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
     this.zone = zone
     this.keyName = keyName
     this.keyIndex = indexOfKey(schema, keyName)
+    arena.space.tables.set(name, new WeakRef(this))
   }
 
   // ---- what each kind of table has of its own ----------------------------------------------
 
+  /** Counts: see the kind of table. */
+  abstract stats(): ReturnType<Counted['stats']>
   /** Whether there is a record with this key. */
   abstract has(key: ValueOf<F[N]>): boolean
   /** Misuse unless the key is of the type of its field. @internal */
