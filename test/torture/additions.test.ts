@@ -2,7 +2,7 @@
  * Additions are exact: workers add to the same few records in place, while others replace, update and
  * delete these records, the table is resized, and workers in the middle of all that are terminated.
  *
- *     ADDITIONS=1000000 npx vitest run --config test/vitest.config.ts torture/additions
+ *     ADDITIONS=20000000 npx vitest run --config test/vitest.config.ts torture/additions
  */
 
 import { once } from 'node:events'
@@ -17,7 +17,10 @@ import { createHits, totalOf } from './hits.ts'
 
 const ADDERS = 4
 const KEYS = 3
-const EACH = Number(process.env['ADDITIONS'] ?? 200_000)
+const EACH = Number(process.env['ADDITIONS'] ?? 1_000_000)
+/** Victims at a time. */
+const CHAINS = 3
+const LEAST_KILLS = 12
 const CAPACITIES = [16, 64, 256]
 const SEED = 12
 
@@ -42,13 +45,17 @@ it('every addition of every worker is in the sum', { timeout: 120_000 + EACH }, 
     Atomics.store(arena.words, isOver, 1)
   })
   let kills = 0
-  for (let i = 0; !isDone || kills === 0; i++) {
-    const victim = start('victim')
-    await sleep(30 + (i % 7) * 5)
-    table.resize(CAPACITIES[i % CAPACITIES.length] as number)
-    await victim.terminate()
-    kills++
+  const killOneByOne = async (chain: number): Promise<void> => {
+    for (let i = chain; !isDone || kills < LEAST_KILLS; i++) {
+      const victim = start('victim')
+      await once(victim, 'message')
+      await sleep(1 + (i % 7) * 3)
+      if (chain === 0) table.resize(CAPACITIES[i % CAPACITIES.length] as number)
+      await victim.terminate()
+      kills++
+    }
   }
+  await Promise.all(Array.from({ length: CHAINS }, (_, chain) => killOneByOne(chain)))
   expect(await all).toEqual(adders.map(() => [0]))
   const [sum] = await taken
   expect(await left).toEqual([0])

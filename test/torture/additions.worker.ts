@@ -102,6 +102,7 @@ if (role === 'adder') {
   }
   parentPort?.postMessage(taken)
 } else {
+  parentPort?.postMessage('ready')
   for (;;) {
     const id = random.below(keys)
     fold(table, id)
