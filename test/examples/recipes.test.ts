@@ -8,9 +8,10 @@ import { claims, run } from './examples.ts'
 /** Claims of each, and what its first line says. */
 const RECIPES: Readonly<Record<string, readonly [claims: number, says: RegExp]>> = {
   'featureFlags.ts': [4, /^a worker read the flag [\d,]+ times$/],
+  'hitCounts.ts': [2, /^2 workers counted 2000000 hits on 5 pages$/],
   'httpWorkers.ts': [3, /^120 orders confirmed, 6 workers died and were replaced$/],
   'ipToCountry.ts': [4, /^8\.8\.8\.8 is in US, and 2001:4860:4860::8888 in US$/],
-  'rateLimiter.ts': [1, /^3 workers asked 6000 times for 3 clients$/],
+  'rateLimiter.ts': [3, /^3 workers asked 18000 times for 3 clients$/],
   'sessions.ts': [3, /^100 logins here; the other worker knew 60, and swept 40$/],
 }
 
