@@ -5,6 +5,7 @@
 
 export { Arena, type ArenaOptions, type ArenaReclaimed } from './arena/arena.ts'
 export type { BytesForOptions, RecordCount } from './arena/bytesFor.ts'
+export { Counter } from './arena/counter.ts'
 export type {
   ArenaEvents,
   ArenaListener,

@@ -40,6 +40,7 @@ import { assertLevel, type Reclaimed, type ReclaimLevel } from '../zone/reclaim.
 import { noMemory } from '../zone/shortage.ts'
 import type { Zone } from '../zone/zone.ts'
 import { type BytesForOptions, bytesFor, type RecordCount } from './bytesFor.ts'
+import { type Counter, openCounter } from './counter.ts'
 import { diagnose } from './diagnose.ts'
 import { type ArenaEvents, type ArenaListener, StallWatch } from './events.ts'
 import { type ArenaStats, arenaStats } from './inspect.ts'
@@ -79,6 +80,7 @@ export class Arena {
   private readonly zones = new Known<Zone>()
   private readonly heaps = new Known<Heap>()
   private readonly locks = new Map<string, NamedLock>()
+  private readonly counters = new Map<string, Counter>()
   private readonly supervision: Supervision
 
   /** @internal Use `Arena.create` or `Arena.attach`. */
@@ -231,6 +233,19 @@ export class Arena {
     if (known !== undefined) return known
     const opened = openLock(this.space, name)
     this.locks.set(name, opened)
+    return opened
+  }
+
+  /**
+   * Opens the counter, or creates it: 0 at first, and as long as the arena. It takes a line of the
+   * cache for each possible worker, in pages of its own. Errors and blocking as `smr`. counter(9).
+   */
+  counter(name: string): Counter {
+    this.begin('arena.counter')
+    const known = this.counters.get(name)
+    if (known !== undefined) return known
+    const opened = openCounter(this.space, name)
+    this.counters.set(name, opened)
     return opened
   }
 

@@ -109,6 +109,7 @@ export const Named = {
   root: 5,
   ordered: 6,
   heap: 7,
+  counter: 8,
 } as const
 
 /** A free run keeps its list links in its own first words. */
@@ -508,6 +509,14 @@ export const TrieWords = struct(
 /** Words of a node: not padded to a line. */
 export const TRIE_WORDS = TrieWords.slots + DIGITS
 
+// ---- counters --------------------------------------------------------------------------------
+
+/** A worker's share of a counter. One per slot: who has the slot next goes on from there. */
+export const CounterWords = struct(
+  'counter',
+  line({ sum: tally('what all workers that have had this slot have added') }),
+)
+
 /** What a run of pages is, in the low bits of its page table entries. */
 export const RunKind = {
   slab: 1,
@@ -517,6 +526,7 @@ export const RunKind = {
   chains: 5,
   heap: 6,
   block: 7,
+  counter: 8,
 } as const
 
 // ---- sizes -----------------------------------------------------------------------------------

@@ -232,7 +232,7 @@ export class Directory {
     const { memory } = this
     const length = memory.peek(entry + Entry.nameBytes)
     const kind = memory.load(entry + Entry.kind) as NamedKind
-    if (kind < Named.lock || kind > Named.heap || !(length > 0 && length <= NAME_BYTES)) {
+    if (kind < Named.lock || kind > Named.counter || !(length > 0 && length <= NAME_BYTES)) {
       throw new Corruption(
         `arena directory: the entry at ${entry} is damaged: kind ${kind}, a name of ${length} bytes`,
         { entry, kind, nameBytes: length },

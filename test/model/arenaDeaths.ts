@@ -82,6 +82,21 @@ function takeMany(arena: Arena): void {
   for (const item of items) zone.zfree(item)
 }
 
+/** Adds one, and says so before and after. */
+function addOne(arena: Arena, memory: Memory): void {
+  const counter = arena.counter('hits')
+  memory.poke(COUNTER, memory.peek(COUNTER) + 1)
+  counter.add(1)
+  memory.poke(COUNTER + 1, memory.peek(COUNTER + 1) + 1)
+}
+
+/** What was added for certain is there, whoever added it, and no more than was begun. */
+function countsAll(arena: Arena, memory: Memory): void {
+  const { value } = arena.counter('hits')
+  const [begun, done] = [memory.peek(COUNTER), memory.peek(COUNTER + 1)]
+  if (value < done || value > begun) throw new Error(`${done} to ${begun} were added, not ${value}`)
+}
+
 /** Two plain words that the lock keeps equal. */
 function count(arena: Arena, memory: Memory): void {
   arena.lock('counter').withLock((taken) => {
@@ -197,6 +212,17 @@ export const ARENA_DEEDS: readonly ArenaAction[] = [
       zone.destroy()
       arena.smr('own').destroy()
       noRunIsLost(arena)
+    },
+  },
+  {
+    name: 'making a counter, and adding to it',
+    body: (arena, memory) => {
+      for (let i = 0; i < 3; i++) addOne(arena, memory)
+    },
+    again(arena, memory) {
+      countsAll(arena, memory)
+      addOne(arena, memory)
+      countsAll(arena, memory)
     },
   },
   { name: 'making a lock', body: (arena) => void arena.lock('counter'), again: count },

@@ -36,6 +36,12 @@ const MOVES = 'zone/kegBatch'
 const DEPOT = 'zone/depot'
 
 export const DEATH_TRIALS: readonly Trial[] = [
+  byArena('death in making a counter, and adding to it', [
+    'the dead: a counter forgets what they have added',
+    'arena/counter',
+    'for (let slot = 0; slot < this.space.maxWorkers; slot++) {',
+    'for (const slot of this.space.workers.attached()) {',
+  ]),
   byDeath('death in sections', [
     'the dead: a section stays open',
     'smr/reap',
