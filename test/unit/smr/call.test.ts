@@ -393,6 +393,65 @@ describe('in a domain of the default kind', () => {
     }
   })
 
+  it('asks for the next turn, once; hurried with nothing to hurry, for none', () => {
+    x.call(nothing)
+    x.call(nothing)
+    expect(loop.due.map(({ ms }) => ms)).toEqual([0])
+    loop.run()
+    x.call(nothing)
+    loop.turn()
+    expect(x.stats().callsPending).toBe(0)
+    void x.flush()
+    expect(loop.due).toEqual([])
+  })
+
+  it('of a deferred clock, flushed by another worker, move the clock themselves', async () => {
+    const patient = a.smr('patient', { clock: 'deferred', limit: 1000 })
+    const hurried = (): number => a.memory.load(patient.address + DomainWords.hurry)
+    let ran = 0
+    patient.call(() => ran++)
+    loop.turn()
+    expect(ran).toBe(0)
+    const barrier = b.smr('patient').barrier({ timeoutMs: 0 })
+    expect(hurried()).toBe(0)
+    const flush = b.smr('patient').flush({ timeoutMs: 0 })
+    expect(hurried()).not.toBe(0)
+    await barrier
+    await flush
+    loop.turn()
+    expect(ran).toBe(1)
+  })
+
+  it('a pump that comes after the end of its domain touches nothing', () => {
+    x.call(nothing)
+    loop.turn()
+    x.call(nothing, { expedite: true })
+    const [late] = loop.due
+    loop.run()
+    const { address } = x
+    y.destroy()
+    a.memory.fill(address, DomainWords.WORDS + 4 * ReaderWords.WORDS, 7)
+    unchanged(a, () => late?.action())
+    expect(loop.due).toEqual([])
+  })
+
+  it('one that leaves in its callback has run, and is not lost', () => {
+    x.call(() => a.detach())
+    loop.run()
+    expect(sums(y)).toEqual({ calls: 1, pending: 0, lost: 0, errors: 0 })
+  })
+
+  it('refused when the domain has ended, nothing is queued, be it by a call that may be inside', () => {
+    x.call(nothing)
+    loop.run()
+    y.destroy()
+    unchanged(a, () => {
+      misuse(() => x.call(nothing))
+      misuse(() => x.callAnywhere(nothing))
+    })
+    expect(loop.due).toEqual([])
+  })
+
   it('two domains do not wait for each other', () => {
     const other = a.smr('e')
     const ran: string[] = []

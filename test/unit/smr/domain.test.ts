@@ -5,8 +5,9 @@
  */
 
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { reapSlot } from '#src/arena/reap.ts'
 import { MAX_DELTA, type Seq } from '#src/base/seq.ts'
-import { type Arena, type Goal, Misuse, type Smr } from '#src/index.ts'
+import { Arena, type Goal, Misuse, type Smr } from '#src/index.ts'
 import { Header } from '#src/memory/layout.ts'
 import { checkPages } from '#src/space/pages.ts'
 import { pair, trio } from '../../helpers/company.ts'
@@ -478,4 +479,42 @@ describe.each(CONFIGS)('$name', (config) => {
     smr.exit()
     smr.destroy()
   })
+})
+
+it('a zone waits for readers, but not while an async section of its own worker is open', () => {
+  const [arena] = pair()
+  const smr = arena.smr('d', { sleepable: true })
+  const usual = smr.patience(undefined)
+  expect(usual).toBeGreaterThan(0)
+  const tracker = smr.enterSleepable()
+  expect([smr.patience(undefined), smr.patience(5)]).toEqual([0, 0])
+  smr.exitSleepable(tracker)
+  expect([smr.patience(undefined), smr.patience(5)]).toEqual([usual, 5])
+})
+
+it('a handle that was closed is looked after no more', () => {
+  const [arena, other] = pair({ checks: true })
+  const smr = arena.smr('d')
+  const check = vi.spyOn(smr, 'check')
+  arena.space.watch.check()
+  expect(check).toHaveBeenCalledTimes(1)
+  smr.destroy()
+  arena.space.watch.check()
+  expect(check).toHaveBeenCalledTimes(1)
+  other.detach()
+})
+
+it('a turn that ends after its worker was reaped leaves the word to the next worker', () => {
+  const [arena, dead] = pair()
+  const smr = dead.smr('d', { sections: 'turn' })
+  let end = (): void => {}
+  dead.space.turn.schedule = (it) => {
+    end = it
+  }
+  smr.read(() => {})
+  reapSlot(arena.space, dead.space.slot)
+  const next = Arena.attach(arena.handle)
+  next.smr('d').enter()
+  unchanged(arena, end)
+  expect(arena.smr('d').poll(arena.smr('d').advance())).toBe(false)
 })

@@ -151,6 +151,16 @@ describe.each(EAGER)('$name', (combo) => {
     expect([hands.wr, stage.workers[0].arena.memory.load(owedAt(stage))]).toEqual([wr, 1])
   })
 
+  it('a commit of what the hand has reached owes nothing, at the guard either', () => {
+    const stage = new Stage({ combo, config: CONFIG })
+    const { goals } = goalsOf(stage)
+    const { hands } = stage
+    stage.workers[1].smr.enter()
+    hands.nearLimit(0)
+    expect(goals.commit(hands.wr as Seq)).toBe(true)
+    expect(stage.workers[0].arena.memory.load(owedAt(stage))).toBe(0)
+  })
+
   it('a look decides from what it captured first, though the hands move on meanwhile', () => {
     const stage = new Stage({ combo, config: CONFIG })
     const { goals } = goalsOf(stage)

@@ -53,6 +53,14 @@ describe.each(CONFIGS)('$name', (config) => {
     expect(stalls()).toEqual([])
   })
 
+  it('a section of the first worker counts as any other', () => {
+    x.enter()
+    const goal = y.advance()
+    z.poll(goal)
+    time += 70
+    expect(stalls()).toEqual([[0, 70]])
+  })
+
   it('or from the first call that met it', () => {
     y.enter()
     x.advance()

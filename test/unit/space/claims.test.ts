@@ -23,6 +23,23 @@ describe('an attachment that fails', () => {
     Arena.attach(arena.handle).detach()
   })
 
+  it('gives it back also before it has a worker, be it the first slot', () => {
+    const { space } = Arena.create({ bytes: BYTES, maxWorkers: 2 })
+    space.close()
+    const claims = new Claims()
+    const every = vi.fn()
+    claims.every = every
+    expect(() =>
+      claims.make((claim) => {
+        expect(space.workers.claim('test', 7, claim)).toBe(0)
+        throw new RangeError('too deep')
+      }),
+    ).toThrow('too deep')
+    expect([0, 1].map((slot) => space.workers.isClaimed(slot))).toEqual([false, false])
+    // Looked after once, right after this turn.
+    expect(every.mock.calls.map(([, ms]) => ms)).toEqual([0])
+  })
+
   it('and is cut off gives it back in a turn of its own, with the locks that it held', () => {
     const arena = Arena.create({ bytes: BYTES, maxWorkers: 2 })
     const claims = new Claims()

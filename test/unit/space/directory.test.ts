@@ -5,6 +5,7 @@
 
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { Misuse } from '#src/base/errors.ts'
 import type { Arena } from '#src/index.ts'
 import { Entry, Header, Named } from '#src/memory/layout.ts'
 import type { Directory, Listing } from '#src/space/directory.ts'
@@ -232,6 +233,65 @@ describe('remove', () => {
       }),
     ).toThrow('boom')
     expect(arena.memory.load(Header.directoryLock)).toBe(0)
+  })
+})
+
+describe('the note that something may have to be swept', () => {
+  const noted = (): readonly boolean[] => [one.isUnswept, one.isTorn]
+  const during: (readonly boolean[])[] = []
+  const note = (): number => during.push(noted())
+
+  beforeEach(() => {
+    during.length = 0
+  })
+
+  it.each<[string, () => void]>([
+    ['a thing is made', () => void one.open('x', Named.zone, 'a', note)],
+    [
+      'its builder gives up',
+      () => {
+        one.open('x', Named.zone, 'a', () => {
+          note()
+          return 0
+        })
+      },
+    ],
+    [
+      'its builder refuses',
+      () => {
+        misuse(() =>
+          one.open('x', Named.zone, 'a', () => {
+            note()
+            throw new Misuse('no')
+          }),
+        )
+      },
+    ],
+    ['a thing is removed', () => void one.remove(open(two, 'a').serial, note)],
+  ])('stands while %s, and not afterwards', (_, act) => {
+    act()
+    expect(during).toEqual([[true, true]])
+    expect(noted()).toEqual([false, false])
+  })
+
+  it('stays when the builder fails, also while others make things, until somebody has swept', () => {
+    expect(() =>
+      one.open('x', Named.zone, 'a', () => {
+        throw new Error('boom')
+      }),
+    ).toThrow('boom')
+    open(two, 'b')
+    two.remove(open(two, 'c').serial, () => {})
+    expect(noted()).toEqual([true, true])
+    one.swept()
+    expect(noted()).toEqual([false, false])
+  })
+
+  it('comes with a name that is dropped', () => {
+    const made = open(one, 'a')
+    one.drop(made)
+    expect([noted(), one.list()]).toEqual([[true, true], []])
+    one.swept()
   })
 })
 

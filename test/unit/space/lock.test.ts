@@ -227,6 +227,25 @@ describe('a lock of the library’s own', () => {
     expect(own()).toBe('ok')
   })
 
+  it('that still bears our signature is ours also where it is only tried for, and nobody else’s', () => {
+    locks(a).acquire(at, 'it')
+    expect(locks(b).tryAcquire(at)).toBe(false)
+    expect(locks(a).tryAcquire(at)).toBe('owner-died')
+    locks(a).unlock(at)
+    expect(word()).toBe(FREE)
+  })
+
+  it('whose repair fails is left to the next owner to repair', () => {
+    locks(a).acquire(at, 'it')
+    bury(a)
+    const boom = new Error('boom')
+    const fail = (): never => {
+      throw boom
+    }
+    expect(() => locks(b).acquireAndRepair(at, 'it', fail)).toThrow(boom)
+    expect(locks(c).tryAcquire(at)).toBe('owner-died')
+  })
+
   it('is abandoned in a turn of its own, when no call of ours can hold it', () => {
     const other = a.space.pages.reserve(1)
     for (const each of [at, other]) locks(a).acquire(each, 'it')

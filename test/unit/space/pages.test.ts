@@ -54,6 +54,19 @@ describe('reserve', () => {
     expect(pages.runs()).toEqual([{ base, order: 0, state: 'used', who: RunKind.zone }])
   })
 
+  it('is noted in the slot’s word for as long as some are, and no longer', () => {
+    const noted = (): number => memory.load(a.space.workers.reservingAt(a.space.slot))
+    const [one, two, three] = [1, 1, 1].map(() => pages.reserve(1)) as [number, number, number]
+    pages.publish(one, RunKind.zone)
+    pages.release(two)
+    expect(noted()).toBe(1)
+    pages.publish(three, RunKind.zone)
+    expect(noted()).toBe(0)
+    pages.release(three)
+    pages.release(one)
+    expect(noted()).toBe(0)
+  })
+
   it('aligns a run to its size, and leaves free what that skips', () => {
     expect(pageAt(pages.reserve(1))).toBe(0)
     expect(pageAt(pages.reserve(pagesOf(8)))).toBe(8)
@@ -95,6 +108,16 @@ describe('reserve', () => {
     expect(summary(pages.runs())).toBe('0+4 reserved, 4+4 free, 8+2 free')
     expect(pageAt(pages.reserve(pagesOf(8)))).toBe(8)
     expect(pages.room()).toEqual({ untouched: pages.count - 16, free: 4 })
+    checkPages(memory, pages)
+  })
+
+  it('also into the very last pages', () => {
+    while (pages.room().untouched > 1) pages.reserve(1)
+    const last = pages.runs().at(-1) as Run
+    pages.release(last.base)
+    expect(pages.count % 2).toBe(0)
+    expect(pages.reserve(pagesOf(2))).toBe(last.base)
+    expect(pages.room()).toEqual({ untouched: 0, free: 0 })
     checkPages(memory, pages)
   })
 
