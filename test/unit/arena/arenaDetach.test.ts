@@ -6,7 +6,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Arena, type Item, type Zone } from '#src/index.ts'
-import { Header, WorkerSlot } from '#src/memory/layout.ts'
+import { DepotWords, Header, WorkerSlot, zoneParts } from '#src/memory/layout.ts'
 import { checkPages } from '#src/space/pages.ts'
 import { ownerOf } from '#src/space/workers.ts'
 import { trio } from '../../helpers/company.ts'
@@ -200,4 +200,22 @@ describe('all slots are taken, and one of them was left by a worker that could n
       /all 2 worker slots are taken \(workers 0, 1 are gone and not reaped\); detach or reap/,
     )
   })
+})
+
+it('who leaves waits for one lock that he cannot have, and not for each, and empties the others', () => {
+  const third = b.zone('three', { bytes: 8, bucket: 4 })
+  for (const item of [third.zalloc(), third.zalloc()]) third.zfree(item)
+  const { locks } = b.space
+  locks.patienceMs = 20
+  const depots = NAMES.map((name) => zoneParts(a.zone(name).parts.at, b.space.maxWorkers).depot)
+  for (const at of depots) expect(rival.space.locks.tryLock(at + DepotWords.lock)).toBe('ok')
+  const wait = vi.spyOn(b.memory, 'wait').mockImplementation(() => 'timed-out')
+  let time = 1_000_000
+  vi.spyOn(b.memory, 'now').mockImplementation(() => time++)
+  b.detach()
+  expect(new Set(wait.mock.calls.map(([at]) => at))).toEqual(
+    new Set([(depots[0] as number) + DepotWords.lock]),
+  )
+  for (const at of depots) rival.space.locks.unlock(at + DepotWords.lock)
+  expect(a.zone('three').stats()).toMatchObject({ cached: 0 })
 })

@@ -391,6 +391,53 @@ describe('who is reaped although he lives', () => {
   })
 })
 
+describe('what a reaper leaves for the next', () => {
+  beforeEach(() => {
+    ;[a, b, c] = trio()
+    moveTo(b, ELSEWHERE)
+  })
+
+  it('nothing that keeps others from it: who fails is the heir no more', () => {
+    vi.spyOn(a.space.pages, 'releaseReservedBy').mockImplementationOnce(() => {
+      throw new Error('boom')
+    })
+    expect(() => a.reap(b.workerId)).toThrow('boom')
+    expect(c.space.workers.unreaped()).toEqual([
+      { slot: b.space.slot, generation: b.space.generation + 1 },
+    ])
+    expect(c.reap(b.workerId)).toMatchObject({ reaped: true, calls: [], sections: [], locks: [] })
+  })
+
+  it('no note that there is something to sweep, when it has swept', () => {
+    const boom = new Error('boom')
+    expect(() =>
+      b.space.directory.open('x', Named.zone, 'half', () => {
+        throw boom
+      }),
+    ).toThrow(boom)
+    expect(a.space.directory.isUnswept).toBe(true)
+    expect(a.reap(b.workerId).reaped).toBe(true)
+    expect(a.space.directory.isUnswept).toBe(false)
+  })
+})
+
+it('who allocates or frees while he is looked at is alive', () => {
+  ;[a, b, c] = trio()
+  moveTo(b, ELSEWHERE)
+  const zone = b.zone('z', { bytes: 16, bucket: 4 })
+  const items = Array.from({ length: 6 }, () => zone.zalloc())
+  const acts = [() => void zone.zalloc(), () => zone.zfree(items[0] as never)]
+  // A whole bucket, so that its count is the same as before: then the tallies tell.
+  acts.push(() => {
+    for (let i = 0; i < 4; i++) zone.zalloc()
+  })
+  for (const act of acts) {
+    vi.spyOn(a.memory, 'sleep').mockImplementationOnce(act)
+    expect(misuse(() => a.reap(b.workerId)).message).toMatch(/its words have just changed/)
+  }
+  expect(a.reap(b.workerId).reaped).toBe(true)
+})
+
 describe('what reaping costs', () => {
   const VERBS = [
     'load',
