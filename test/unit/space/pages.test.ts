@@ -225,6 +225,25 @@ describe('find', () => {
   })
 })
 
+describe('a run and the word that leads to it', () => {
+  it('come and go together', () => {
+    const target = pages.reserve(1) + 7
+    memory.poke(target, 0)
+    const base = pages.allocateInto(target, pagesOf(2), RunKind.chains)
+    expect([memory.peek(target), pages.find(base + pagesOf(1), RunKind.chains)]).toEqual([
+      base,
+      base,
+    ])
+    pages.releaseFrom(target, base)
+    expect([memory.peek(target), pages.find(base, RunKind.chains)]).toEqual([0, 0])
+    expect(memory.peek(Header.redoTarget)).toBe(0)
+    expect(summary(pages.runs())).toBe('0+1 reserved, 1+1 free, 2+2 free')
+    checkPages(memory, pages)
+    expect(pages.allocateInto(target, pagesOf(2 ** 20), RunKind.chains)).toBe(0)
+    expect(memory.peek(target)).toBe(0)
+  })
+})
+
 it('what lies behind the page table is never taken for an entry of it', () => {
   const table = memory.peek(Header.pageTableAt)
   const end = memory.peek(Header.pagesAt)
@@ -312,6 +331,17 @@ describe('damaged words', () => {
     expect(corruption(verb).message).toMatch(/^(?:arena pages|page table): /)
     expect(a.space.locks.holds(Header.pageLock)).toBe(false)
     memory.poke(at, was)
+  })
+
+  it('a redo record that names no run changes nothing', () => {
+    const entry = memory.load(table)
+    memory.poke(Header.redoRun, runs[0] ?? 0)
+    memory.poke(Header.redoEntry, (runs[0] ?? 0) | (RunKind.slab << 5) | (ORDERS - 1))
+    memory.poke(Header.redoTarget, (runs[2] ?? 0) + 9)
+    b.space.locks.acquire(Header.pageLock, 'x')
+    a.space.workers.release(b.workerId)
+    expect(corruption(() => pages.recover()).message).toMatch(/no run starts at page 0/)
+    expect([memory.load(table), memory.peek((runs[2] ?? 0) + 9)]).toEqual([entry, 0])
   })
 
   it('a list of free runs that is a circle is counted, and no more', () => {

@@ -12,6 +12,7 @@ import {
   LAYOUT_VERSION,
   MAGIC,
   MAX_WORKERS,
+  PAGE_WORDS,
 } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
 import {
@@ -401,4 +402,12 @@ describe('close', () => {
 it('options may be written down with their type', () => {
   const options: SpaceOptions = { bytes: BYTES, maxWorkers: 1, checks: false }
   expect(createSpace(options).space.slot).toBe(0)
+})
+
+it('an arena may have a single page, and no less', () => {
+  const words = (pages: number): number => geometry(2 ** 14, 1).pagesAt + pages * PAGE_WORDS
+  const make = (pages: number) =>
+    createSpace({ buffer: new SharedArrayBuffer(words(pages) * 4), maxWorkers: 1 })
+  expect(make(1).space.pages.count).toBe(1)
+  expect(misuse(() => make(0)).message).toMatch(/bytes are too few/)
 })

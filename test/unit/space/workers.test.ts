@@ -313,6 +313,48 @@ describe('supervision', () => {
     expect(workers.wardsOf(workers.token(2))).toEqual([9])
   })
 
+  it('who loses the race for a place takes the next', () => {
+    const { workers, other, memory } = make(4)
+    const { cas } = memory
+    memory.cas = (...args) => {
+      memory.cas = cas
+      expect(other.watch(2 ** 10, 8)).toBe(true)
+      return cas.apply(memory, args)
+    }
+    expect(workers.watch(3 * 2 ** 10, 9)).toBe(true)
+    expect([workers.wardsOf(2 ** 10), workers.wardsOf(3 * 2 ** 10)]).toEqual([[8], [9]])
+  })
+
+  it.each<[string, (workers: Workers, token: number) => void]>([
+    ['one', (workers, token) => workers.unwatch(token, 5)],
+    ['all', (workers, token) => workers.unwatchAll(token)],
+  ])('a place that is given back (%s) is its next one’s from that moment on', (_, giveBack) => {
+    const { workers, other, memory } = make(1)
+    expect(workers.watch(2 ** 10, 5)).toBe(true)
+    const { store } = memory
+    let next = false
+    memory.store = (...args) => {
+      store.apply(memory, args)
+      next ||= other.watch(3 * 2 ** 10, 9)
+    }
+    giveBack(workers, 2 ** 10)
+    expect([next, workers.wardsOf(2 ** 10), workers.wardsOf(3 * 2 ** 10)]).toEqual([true, [], [9]])
+  })
+
+  it.each<[string, (workers: Workers, token: number) => void]>([
+    ['one', (workers, token) => workers.unwatch(token, 5)],
+    ['all', (workers, token) => workers.unwatchAll(token)],
+  ])('who dies before it has said whom it supervises supervises nobody (%s)', (_, giveBack) => {
+    const { workers, memory } = make(1)
+    workers.watch(2 ** 10, 5)
+    giveBack(workers, 2 ** 10)
+    memory.store = () => {
+      throw new Error('dead')
+    }
+    expect(() => workers.watch(3 * 2 ** 10, 9)).toThrow('dead')
+    expect(workers.wardsOf(3 * 2 ** 10)).toEqual([])
+  })
+
   it('has as many places as there are slots', () => {
     const { workers, token } = make2()
     expect([1, 2, 3, 4, 5].map((thread) => workers.watch(token, thread))).toEqual([
