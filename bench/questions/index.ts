@@ -13,6 +13,7 @@ const questions: Readonly<Record<string, () => Promise<Question>>> = {
   'table-lookup': async () => (await import('./tableLookup.ts')).default,
   'small-table': async () => (await import('./smallTable.ts')).default,
   'table-update': async () => (await import('./tableUpdate.ts')).default,
+  hits: async () => (await import('./hits.ts')).default,
   'nearest-key': async () => (await import('./nearestKey.ts')).default,
   knobs: async () => (await import('./knobs.ts')).default,
   reap: async () => (await import('./reap.ts')).default,

@@ -175,7 +175,7 @@ export class OrderedTable<
    */
   find(key: ValueOf<F[N]>): Item {
     this.smr.assertEntered()
-    return this.locate('find', key)
+    return this.locate('table.find', key)
   }
 
   // ---- the nearest key ---------------------------------------------------------------------
@@ -317,8 +317,8 @@ export class OrderedTable<
     this.key.aim(`table.${verb}`, key)
   }
 
-  protected override locate(verb: string, key: ValueOf<F[N]>): Item {
-    this.key.aim(`table.${verb}`, key)
+  protected override locate(call: string, key: ValueOf<F[N]>): Item {
+    this.key.aim(call, key)
     return this.seek()
   }
 

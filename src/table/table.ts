@@ -283,8 +283,8 @@ export class HashTable<
   }
 
   /** @internal */
-  protected override locate(verb: string, key: ValueOf<F[N]>): Item {
-    return this.seek(this.key.aim(`table.${verb}`, key), key)
+  protected override locate(call: string, key: ValueOf<F[N]>): Item {
+    return this.seek(this.key.aim(call, key), key)
   }
 
   /** @internal */

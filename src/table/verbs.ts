@@ -115,7 +115,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
   /** Misuse unless the key is of the type of its field. @internal */
   protected abstract check(verb: string, key: ValueOf<F[N]>): void
   /** In a section: the record with this key, 0 if there is none; Misuse as from `check`. @internal */
-  protected abstract locate(verb: string, key: ValueOf<F[N]>): Item
+  protected abstract locate(call: string, key: ValueOf<F[N]>): Item
   /** In a section: the version of the record at `item`. @internal */
   protected abstract versionOf(item: Item): number
   /** What `read` returns for each record; as `entries`. @internal */
@@ -237,7 +237,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
     this.writer.begin('replace')
     const values = this.schema.take('table.replace', object)
     for (const race = new Race(this, 'replace'); ; race.again()) {
-      const { record, version, numbers } = this.look('replace', this.keyIn(values), race)
+      const { record, version, numbers } = this.look('table.replace', this.keyIn(values), race)
       if (this.writer.put(values, version, numbers)) return record
     }
   }
@@ -258,7 +258,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
     if (typeof fn !== 'function') throw noFunction('table.update', fn)
     for (const race = new Race(this, 'update'); ; race.again()) {
       this.writer.begin('update')
-      const { record, version, numbers } = this.look('update', key, race)
+      const { record, version, numbers } = this.look('table.update', key, race)
       const next = fn(record)
       this.writer.begin('update')
       if (next === undefined) {
@@ -276,7 +276,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
     if (typeof make !== 'function') throw noFunction('table.getOrInsert', make)
     for (const race = new Race(this, 'getOrInsert'); ; race.again()) {
       this.writer.begin('getOrInsert')
-      const { record } = this.look('getOrInsert', key, race)
+      const { record } = this.look('table.getOrInsert', key, race)
       if (record !== undefined) return record
       const made = make()
       this.writer.begin('getOrInsert')
@@ -291,7 +291,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
    */
   version(key: ValueOf<F[N]>): number {
     return inside(this, () => {
-      const item = this.locate('version', key)
+      const item = this.locate('table.version', key)
       return item === NULL_ITEM ? ABSENT : this.versionOf(item)
     })
   }
@@ -332,7 +332,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
       this.writer.begin('deleteIf')
       if (!isPlain && race.lost > 0) sealed = this.writer.claim(key)
       const version = this.smr.read(() => {
-        const item = this.locate('deleteIf', key)
+        const item = this.locate('table.deleteIf', key)
         const isWanted = item !== NULL_ITEM && this.smr.rejectPromise(fn(item))
         return isWanted ? this.versionOf(item) : ABSENT
       })
@@ -355,7 +355,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
   add(key: ValueOf<F[N]>, field: AtomicNames<F>, delta: number): number | undefined {
     const place = atomicOf('add', this.name, this.schema, field)
     checkDelta('table.add', delta)
-    let sum = this.tryInPlace('add', key, place, undefined, delta)
+    let sum = this.tryInPlace('table.add', key, place, undefined, delta)
     if (sum === SEAL) {
       const before = this.writer.change(key, place, (before) => (before + delta) | 0)
       sum = before === undefined ? undefined : before + delta
@@ -379,7 +379,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
     checkHeld('table.compareExchange', 'expected', place, expected)
     checkHeld('table.compareExchange', 'value', place, value)
     const [from, to] = [expected | 0, value | 0]
-    let held = this.tryInPlace('compareExchange', key, place, from, to)
+    let held = this.tryInPlace('table.compareExchange', key, place, from, to)
     if (held === SEAL) held = this.writer.change(key, place, (held) => (held === from ? to : held))
     if (held === undefined) return undefined
     return place.isSigned ? held : held >>> 0
@@ -401,7 +401,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
    * signed word; undefined if there is no record; SEAL if it takes the lock.
    */
   private tryInPlace(
-    verb: string,
+    call: string,
     key: ValueOf<F[N]>,
     { offset }: AtomicField,
     expected: number | undefined,
@@ -413,7 +413,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
     for (let n = 0; ; n++) {
       if (!isNested) smr.enterInCall()
       try {
-        const item = this.locate(verb, key)
+        const item = this.locate(call, key)
         if (item === NULL_ITEM) return undefined
         const result =
           expected === undefined
@@ -428,13 +428,13 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
   }
 
   /** A copy of the record with this key, and what tells it from others. Outside of sections. */
-  private look(verb: string, key: ValueOf<F[N]>, race: Race): Seen<Values<F>> {
+  private look(call: string, key: ValueOf<F[N]>, race: Race): Seen<Values<F>> {
     const { schema, smr } = this
     const { atomics } = schema
     if (race.lost >= MANY_LOST && atomics.length > 0) this.writer.claim(key)
     smr.enterInCall()
     try {
-      const item = this.locate(verb, key)
+      const item = this.locate(call, key)
       if (item === NULL_ITEM) return NOTHING
       const record = schema.read(this.arena, item)
       const numbers = atomics.length === 0 ? undefined : numbersIn(record, atomics)
