@@ -114,8 +114,8 @@ export class HashTable<
   // ---- readers -----------------------------------------------------------------------------
 
   /**
-   * A copy of the record with this key, consistent as one version of it; undefined if there is
-   * none, as for text that is too long for the field. Takes no lock, never blocks, legal inside a
+   * A copy of the record with this key, consistent as one version of it, and of each atomic field the
+   * number that it holds now; undefined if there is none, as for text that is too long for the field. Takes no lock, never blocks, legal inside a
    * section. Misuse for a key of another type.
    */
   get(key: ValueOf<F[N]>): Values<F> | undefined {

@@ -246,7 +246,8 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
    * Changes one record as one step: `fn` is given a copy, or undefined if there is none, and returns the
    * record to put in its place; undefined deletes it. Returns what `fn` returned. If another worker has
    * written this key meanwhile, `fn` is called again with what is there now: so it may run more than
-   * once, and should do nothing else. It runs outside of every lock and section. Misuse if it returns a
+   * once, and should do nothing else. It runs again, too, if somebody has added to an atomic field of the
+   * record; after some runs additions wait for a moment. It runs outside of every lock and section. Misuse if it returns a
    * record of another key. Blocks and throws as `set`; Exhausted, and nothing has changed, if others
    * were first for as long as a write waits for a lock. Misuse inside a section. What `fn` throws
    * surfaces, and nothing has changed.
@@ -286,7 +287,8 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
 
   /**
    * The version of the record with this key, 1 to 2^31 - 1; 0 if there is none. Each write of a key
-   * gives it another; they repeat after 2^31 writes. As `get`: Misuse for a key of another type, never blocks, legal
+   * gives it another; they repeat after 2^31 writes. `add` and `compareExchange` leave it as it is, but
+   * for those that had to take the lock of the record. As `get`: Misuse for a key of another type, never blocks, legal
    * inside a section.
    */
   version(key: ValueOf<F[N]>): number {
@@ -298,7 +300,8 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
 
   /**
    * `set` if the record with its key still has this version; with 0, if there is none. False, and
-   * nothing has changed, if not. Blocks and throws as `set`; Misuse inside a section.
+   * nothing has changed, if not. What was added to its atomic fields meanwhile is overwritten: `update`
+   * is the verb that sees it. Blocks and throws as `set`; Misuse inside a section.
    */
   trySet(object: Readonly<Values<F>>, options: { readonly ifVersion: number }): boolean {
     this.writer.begin('trySet')
@@ -321,7 +324,8 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
 
   /**
    * `delete`, if `fn` says so of the record in place. It runs in a section, as in `read`, and again if
-   * another worker has written this key meanwhile. Returns whether a record was removed: only the one
+   * another worker has written this key meanwhile, or if the record has atomic fields: then it is asked
+   * a second time, when nothing can be added unnoticed. Returns whether a record was removed: only the one
    * that `fn` has seen. Blocks and throws as `update`; Misuse inside a section.
    */
   deleteIf(key: ValueOf<F[N]>, fn: (item: Item) => boolean): boolean {
