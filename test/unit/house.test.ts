@@ -111,6 +111,8 @@ const WHOLE_FOLDER: Readonly<Record<string, string>> = {
   'smr/conformance': 'what all domains promise, whatever their clock and sections',
   'smr/conformanceRandom': 'the same, in random runs',
   'smr/conformanceZones': 'the same, with zones and tables on them',
+  'order/damage': 'words that were overwritten, and every verb',
+  'order/death': 'a worker that stops at any of its writes, in any verb',
   'order/oracle': 'all verbs against a sorted array, in random runs',
   'table/damage': 'words that were overwritten, and every verb',
   'table/death': 'a worker that stops at any of its writes, in any verb',
