@@ -24,6 +24,15 @@ const NUMBERS = {
   BITS_AT: 'ChainsWord.bitsShift',
   BITS: 'ChainsWord.bitsMask',
   PAGE_MASK: 'ChainsWord.pageMask',
+  UNSURE: 'UNSURE',
+  LEVEL_AT: 'TrieHead.levelShift',
+  SLOTS: 'TrieHead.slotsMask',
+  RECORD: 'TrieLink.record',
+  TOP_DIGIT: 'TOP_DIGIT',
+  DIGIT_MASK: 'DIGIT_MASK',
+  LAST_LEVEL: 'LAST_LEVEL',
+  SLOT_OFFSET: 'BYTES_PER_WORD',
+  DIGIT_OFFSET: '2 * BYTES_PER_WORD',
 }
 
 /** Where those constants are declared; each may use those before it. */
@@ -33,6 +42,9 @@ const DECLARED = [
   ['memory/layout.ts', 'PAGE_WORDS'],
   ['memory/layout.ts', 'LINKS_PER_NODE'],
   ['memory/layout.ts', 'ChainsWord'],
+  ['memory/layout.ts', 'DIGITS'],
+  ['memory/layout.ts', 'TrieHead'],
+  ['memory/layout.ts', 'TrieLink'],
   ['memory/compound.ts', 'NEAR'],
   ['memory/compound.ts', 'FAR'],
   ['memory/compound.ts', 'ENDLESS'],
@@ -41,6 +53,10 @@ const DECLARED = [
   ['memory/compound.ts', 'SEED'],
   ['memory/compound.ts', 'MIX_1'],
   ['memory/compound.ts', 'MIX_2'],
+  ['memory/compound.ts', 'UNSURE'],
+  ['memory/compound.ts', 'TOP_DIGIT'],
+  ['memory/compound.ts', 'DIGIT_MASK'],
+  ['memory/compound.ts', 'LAST_LEVEL'],
 ]
 
 /** One declaration as JavaScript: a number, or an object of numbers. */

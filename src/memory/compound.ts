@@ -12,7 +12,7 @@
  */
 
 import { MAX_DELTA } from '../base/seq.ts'
-import { ChainsWord, NodeWords } from './layout.ts'
+import { ChainsWord, NodeWords, TrieHead, TrieLink, TrieWords } from './layout.ts'
 
 /** What these verbs need of a `Memory`. */
 interface Words {
@@ -119,6 +119,126 @@ export function lookUpWord(
   // [R2] As in `exit` of sections.ts.
   memory.store(at, 0)
   return node
+}
+
+// ---- tries -----------------------------------------------------------------------------------
+
+/** Result of `floorWord` when keys came or went meanwhile, or the tree is damaged: no answer. */
+export const UNSURE = -1
+const DIGIT_BITS = 4
+const DIGIT_MASK = 15
+const TOP_DIGIT = 28
+/** As a shift: from bits to digits. */
+const BITS_PER_DIGIT = 2
+const LAST_LEVEL = 7
+const LAST_BIT = 31
+/** Words from a node to the slot of the first digit, behind that of the end of a key. */
+const FIRST_DIGIT = TrieWords.slots + 1
+
+/**
+ * In a section: the record with the greatest key that is not greater than `key`, where keys are one
+ * word; 0 if there is none, or UNSURE. `word`: words from a record to its key, whose bits are turned
+ * round by `flip` to compare without a sign, as those of `key` are. See order/trie.ts.
+ */
+export function floorWord(
+  memory: Words,
+  changesAt: number,
+  rootAt: number,
+  word: number,
+  flip: number,
+  key: number,
+): number {
+  const before = memory.load(changesAt)
+  if ((before & 1) !== 0) return UNSURE
+  const item = floorOnce(memory, rootAt, word, flip, key)
+  // [V] As in trie.ts: the same even number, then no key has come or gone in between; or another, then
+  //     what was found is not told. Otherwise (no second load) it could be the answer at no time.
+  return memory.load(changesAt) === before ? item : UNSURE
+}
+
+/**
+ * Goes down to where the key would be, and remembers the last node with a link to the left of the way. A
+ * record from down there tells whether a digit that was skipped is not the key's; then it goes down
+ * once more, no deeper than that digit.
+ */
+function floorOnce(memory: Words, rootAt: number, word: number, flip: number, key: number): number {
+  const root = memory.load(rootAt)
+  if (root === 0) return 0
+  let node = 0
+  let bits = 0
+  let left = 0
+  let leftBits = 0
+  let level = -1
+  let link = root
+  while (link !== 0 && (link & TrieLink.record) === 0) {
+    const head = memory.load(link)
+    const next = head >>> TrieHead.levelShift
+    if (next <= level || next > LAST_LEVEL) return UNSURE
+    level = next
+    node = link
+    bits = head & TrieHead.slotsMask
+    const digit = (key >>> (TOP_DIGIT - level * DIGIT_BITS)) & DIGIT_MASK
+    const smaller = bits & ((2 << digit) - 1)
+    if (smaller !== 0) {
+      left = node
+      leftBits = smaller
+    }
+    link = memory.load(node + FIRST_DIGIT + digit)
+  }
+  // With no link for the key: what is next to it on the left, or any other.
+  const item =
+    link !== 0 ? link - TrieLink.record : lastOf(memory, node, left === node ? leftBits : bits)
+  if (item === UNSURE) return UNSURE
+  const found = memory.peek(item + word) ^ flip
+  if (found === key) return item
+  const isLess = found >>> 0 < key >>> 0
+  const differs = Math.clz32(found ^ key) >>> BITS_PER_DIGIT
+  if (differs >= level) {
+    if (isLess) return item
+  } else {
+    left = 0
+    level = -1
+    for (link = root; (link & TrieLink.record) === 0; ) {
+      const head = memory.load(link)
+      const next = head >>> TrieHead.levelShift
+      bits = head & TrieHead.slotsMask
+      if (next > differs) break
+      if (next <= level) return UNSURE
+      level = next
+      const digit = (key >>> (TOP_DIGIT - level * DIGIT_BITS)) & DIGIT_MASK
+      const smaller = bits & ((2 << digit) - 1)
+      if (smaller !== 0) {
+        left = link
+        leftBits = smaller
+      }
+      link = memory.load(link + FIRST_DIGIT + digit)
+      if (link === 0) return UNSURE
+    }
+    if (isLess) {
+      return (link & TrieLink.record) !== 0 ? link - TrieLink.record : lastOf(memory, link, bits)
+    }
+  }
+  return left === 0 ? 0 : lastOf(memory, left, leftBits)
+}
+
+/** The record with the greatest key below these slots of a node; UNSURE if none of them has a link. */
+function lastOf(memory: Words, from: number, slots: number): number {
+  let level = -1
+  let node = from
+  let bits = slots
+  while (bits !== 0) {
+    const slot = LAST_BIT - Math.clz32(bits)
+    const link = memory.load(node + TrieWords.slots + slot)
+    if ((link & TrieLink.record) !== 0) return link - TrieLink.record
+    bits ^= 1 << slot
+    if (link === 0) continue
+    const head = memory.load(link)
+    if (head >>> TrieHead.levelShift <= level) return UNSURE
+    level = head >>> TrieHead.levelShift
+    node = link
+    bits = head & TrieHead.slotsMask
+  }
+  return UNSURE
 }
 
 // ---- the hash ------------------------------------------------------------------------------

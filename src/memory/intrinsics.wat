@@ -151,4 +151,132 @@
     @walk
     ;; [R2] Atomic: all our reads happen before what a poll allows that reads this 0.
     (i32.atomic.store (local.get $at) (i32.const 0))
-    (i32.shr_u (local.get $node) (i32.const 2))))
+    (i32.shr_u (local.get $node) (i32.const 2)))
+
+  ;; ---- tries -----------------------------------------------------------------------------------
+
+;; Loads the first word of the node that $link leads to: to $node, $next (its level) and $bits. Inside,
+;; nodes are bytes.
+@macro enter
+    (local.set $node (i32.shl (local.get $link) (i32.const 2)))
+    (local.set $bits (i32.atomic.load (local.get $node)))
+    (local.set $next (i32.shr_u (local.get $bits) (i32.const {LEVEL_AT})))
+    (local.set $bits (i32.and (local.get $bits) (i32.const {SLOTS})))
+@end
+
+;; Follows the link for the key: to $link. If the node has slots on the left of it, they are the ones to
+;; come back to.
+@macro descend
+    (local.set $digit (i32.and
+      (i32.shr_u (local.get $key)
+        (i32.sub (i32.const {TOP_DIGIT}) (i32.shl (local.get $level) (i32.const 2))))
+      (i32.const {DIGIT_MASK})))
+    (local.set $next (i32.and (local.get $bits)
+      (i32.sub (i32.shl (i32.const 2) (local.get $digit)) (i32.const 1))))
+    (if (local.get $next)
+      (then
+        (local.set $left (local.get $node))
+        (local.set $leftBits (local.get $next))))
+    (local.set $link (i32.atomic.load offset={DIGIT_OFFSET}
+      (i32.add (local.get $node) (i32.shl (local.get $digit) (i32.const 2)))))
+@end
+
+  ;; lastOf of compound.ts.
+  (func $lastOf (param $node i32) (param $bits i32) (result i32)
+    (local $slot i32) (local $link i32) (local $next i32) (local $level i32)
+    (local.set $level (i32.const -1))
+    (block $none
+      (loop $step
+        (br_if $none (i32.eqz (local.get $bits)))
+        (local.set $slot (i32.sub (i32.const 31) (i32.clz (local.get $bits))))
+        (local.set $link (i32.atomic.load offset={SLOT_OFFSET}
+          (i32.add (local.get $node) (i32.shl (local.get $slot) (i32.const 2)))))
+        (if (i32.and (local.get $link) (i32.const {RECORD}))
+          (then (return (i32.sub (local.get $link) (i32.const {RECORD})))))
+        (local.set $bits (i32.xor (local.get $bits) (i32.shl (i32.const 1) (local.get $slot))))
+        (br_if $step (i32.eqz (local.get $link)))
+    @enter
+        (br_if $none (i32.le_s (local.get $next) (local.get $level)))
+        (local.set $level (local.get $next))
+        (br $step)))
+    (i32.const {UNSURE}))
+
+  ;; floorOnce of compound.ts. $rootAt is bytes.
+  (func $floorOnce
+      (param $rootAt i32) (param $word i32) (param $flip i32) (param $key i32) (result i32)
+    (local $node i32) (local $bits i32) (local $left i32) (local $leftBits i32) (local $level i32)
+    (local $link i32) (local $next i32) (local $digit i32) (local $root i32)
+    (local $item i32) (local $found i32) (local $differs i32)
+    (local.set $root (i32.atomic.load (local.get $rootAt)))
+    (if (i32.eqz (local.get $root)) (then (return (i32.const 0))))
+    (local.set $level (i32.const -1))
+    (local.set $link (local.get $root))
+    (block $down
+      (loop $step
+        (br_if $down (i32.eqz (local.get $link)))
+        (br_if $down (i32.and (local.get $link) (i32.const {RECORD})))
+    @enter
+        (if (i32.le_s (local.get $next) (local.get $level))
+          (then (return (i32.const {UNSURE}))))
+        (if (i32.gt_u (local.get $next) (i32.const {LAST_LEVEL}))
+          (then (return (i32.const {UNSURE}))))
+        (local.set $level (local.get $next))
+    @descend
+        (br $step)))
+    (if (local.get $link)
+      (then (local.set $item (i32.sub (local.get $link) (i32.const {RECORD}))))
+      (else
+        (if (i32.eq (local.get $left) (local.get $node))
+          (then (local.set $bits (local.get $leftBits))))
+        (local.set $item (call $lastOf (local.get $node) (local.get $bits)))
+        (if (i32.eq (local.get $item) (i32.const {UNSURE}))
+          (then (return (i32.const {UNSURE}))))))
+    ;; Plain: the key of a record does not change.
+    (local.set $found (i32.xor
+      (i32.load (i32.shl (i32.add (local.get $item) (local.get $word)) (i32.const 2)))
+      (local.get $flip)))
+    (if (i32.eq (local.get $found) (local.get $key)) (then (return (local.get $item))))
+    (local.set $differs (i32.shr_u
+      (i32.clz (i32.xor (local.get $found) (local.get $key)))
+      (i32.const 2)))
+    (if (i32.ge_s (local.get $differs) (local.get $level))
+      (then
+        (if (i32.lt_u (local.get $found) (local.get $key)) (then (return (local.get $item)))))
+      (else
+        (local.set $left (i32.const 0))
+        (local.set $level (i32.const -1))
+        (local.set $link (local.get $root))
+        (block $deep
+          (loop $again
+            (br_if $deep (i32.and (local.get $link) (i32.const {RECORD})))
+    @enter
+            (br_if $deep (i32.gt_s (local.get $next) (local.get $differs)))
+            (if (i32.le_s (local.get $next) (local.get $level))
+              (then (return (i32.const {UNSURE}))))
+            (local.set $level (local.get $next))
+    @descend
+            (br_if $again (local.get $link))
+            (return (i32.const {UNSURE}))))
+        (if (i32.lt_u (local.get $found) (local.get $key))
+          (then
+            (if (i32.and (local.get $link) (i32.const {RECORD}))
+              (then (return (i32.sub (local.get $link) (i32.const {RECORD})))))
+            (return (call $lastOf (local.get $node) (local.get $bits)))))))
+    (if (i32.eqz (local.get $left)) (then (return (i32.const 0))))
+    (call $lastOf (local.get $left) (local.get $leftBits)))
+
+  (func (export "floorWord")
+      (param $changesAt i32) (param $rootAt i32) (param $word i32) (param $flip i32) (param $key i32)
+      (result i32)
+    (local $before i32) (local $item i32)
+    (local.set $changesAt (i32.shl (local.get $changesAt) (i32.const 2)))
+    (local.set $before (i32.atomic.load (local.get $changesAt)))
+    (if (i32.and (local.get $before) (i32.const 1)) (then (return (i32.const {UNSURE}))))
+    (local.set $item (call $floorOnce
+      (i32.shl (local.get $rootAt) (i32.const 2))
+      (local.get $word) (local.get $flip) (local.get $key)))
+    ;; [V] As in compound.ts.
+    (select
+      (local.get $item)
+      (i32.const {UNSURE})
+      (i32.eq (i32.atomic.load (local.get $changesAt)) (local.get $before)))))

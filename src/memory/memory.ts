@@ -22,7 +22,7 @@
 
 import { Corruption, Misuse, show } from '../base/errors.ts'
 import { now } from '../base/host.ts'
-import { enterSection, findHash, findWord, lookUpWord } from './compound.ts'
+import { enterSection, findHash, findWord, floorWord, lookUpWord } from './compound.ts'
 import { BYTES_PER_WORD } from './units.ts'
 
 export { BYTES_PER_WORD, LINE_WORDS, WORDS_PER_FLOAT } from './units.ts'
@@ -146,6 +146,10 @@ export class Memory {
 
   lookUpWord(wrAt: number, at: number, chainsAt: number, behind: number, key: number): number {
     return lookUpWord(this, wrAt, at, chainsAt, behind, key)
+  }
+
+  floorWord(changesAt: number, rootAt: number, word: number, flip: number, key: number): number {
+    return floorWord(this, changesAt, rootAt, word, flip, key)
   }
 
   // ---- plain -------------------------------------------------------------------------------

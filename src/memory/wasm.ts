@@ -26,6 +26,7 @@ export interface Intrinsics {
   findWord(chainsAt: number, behind: number, key: number): number
   findHash(chainsAt: number, behind: number, hash: number): number
   lookUpWord(wrAt: number, at: number, chainsAt: number, behind: number, key: number): number
+  floorWord(changesAt: number, rootAt: number, word: number, flip: number, key: number): number
 }
 
 /** The memory of an arena: part of its handle, and of the options of `create`. */
@@ -57,6 +58,7 @@ export class WasmMemory extends Memory {
   private readonly wasmFindWord: Intrinsics['findWord']
   private readonly wasmFindHash: Intrinsics['findHash']
   private readonly wasmLookUpWord: Intrinsics['lookUpWord']
+  private readonly wasmFloorWord: Intrinsics['floorWord']
 
   constructor(buffer: SharedArrayBuffer, wasm: Intrinsics) {
     super(buffer)
@@ -71,6 +73,7 @@ export class WasmMemory extends Memory {
     this.wasmFindWord = wasm.findWord
     this.wasmFindHash = wasm.findHash
     this.wasmLookUpWord = wasm.lookUpWord
+    this.wasmFloorWord = wasm.floorWord
   }
 
   override get intrinsics(): IntrinsicsKind {
@@ -165,6 +168,20 @@ export class WasmMemory extends Memory {
     } catch (cause) {
       // The walk had opened a section, which the caller does not know of: close it.
       this.store(at, 0)
+      throw this.trapped(cause)
+    }
+  }
+
+  override floorWord(
+    changesAt: number,
+    rootAt: number,
+    word: number,
+    flip: number,
+    key: number,
+  ): number {
+    try {
+      return this.wasmFloorWord(changesAt, rootAt, word, flip, key)
+    } catch (cause) {
       throw this.trapped(cause)
     }
   }

@@ -4,7 +4,7 @@
  *
  * The lock is robust. Every step of a writer leaves the tree whole, but after a death or an exception
  * under the lock the number may be wrong, and `changes` may be odd, so that no walk for the nearest key
- * trusts what it has found. The next owner counts again and makes `changes` even: a writer, or a reader
+ * trusts what it has found. The next owner counts again, clears bits of slots that have no link, and makes `changes` even: a writer, or a reader
  * that has tried often enough, or the next call that asks for the size. See table/stripes.ts.
  */
 
@@ -94,9 +94,7 @@ export class Guard {
   private repair(): void {
     const { trie } = this
     const { memory } = this.space
-    let records = 0
-    for (let item = trie.outer(true); item !== 0; item = trie.onward(true)) records++
-    memory.store(this.recordsAt, records)
+    memory.store(this.recordsAt, trie.mend())
     // Last. Two cases for a walk that finds it even: it began after this, then the tree is as it
     // stays; or before, then the dead worker's change came before its first load, or the number is
     // another now. Otherwise (even at once) nothing would say that the repair is not done.

@@ -202,25 +202,25 @@ export class OrderedTable<
    */
   floor(key: ValueOf<F[N]>): Values<F> | undefined {
     this.key.aim('table.floor', key)
-    return this.copy(() => this.seekNear(false, false))
+    return this.copyNear(false, false)
   }
 
   /** The record with the least key that is not less than this one. Misuse, blocking, sections as `floor`. */
   ceiling(key: ValueOf<F[N]>): Values<F> | undefined {
     this.key.aim('table.ceiling', key)
-    return this.copy(() => this.seekNear(true, false))
+    return this.copyNear(true, false)
   }
 
   /** The record with the greatest key that is less than this one. Misuse, blocking, sections as `floor`. */
   lower(key: ValueOf<F[N]>): Values<F> | undefined {
     this.key.aim('table.lower', key)
-    return this.copy(() => this.seekNear(false, true))
+    return this.copyNear(false, true)
   }
 
   /** The record with the least key that is greater than this one. Misuse, blocking, sections as `floor`. */
   higher(key: ValueOf<F[N]>): Values<F> | undefined {
     this.key.aim('table.higher', key)
-    return this.copy(() => this.seekNear(true, true))
+    return this.copyNear(true, true)
   }
 
   /**
@@ -231,14 +231,14 @@ export class OrderedTable<
   floorRead<T>(key: ValueOf<F[N]>, fn: (item: Item) => T): T | undefined {
     if (typeof fn !== 'function') throw noFunction('table.floorRead', fn)
     this.key.aim('table.floorRead', key)
-    return this.visit(() => this.seekNear(false, false), fn)
+    return this.readNear(false, fn)
   }
 
   /** `ceiling` in place, as `floorRead`. Misuse, blocking and sections as there. */
   ceilingRead<T>(key: ValueOf<F[N]>, fn: (item: Item) => T): T | undefined {
     if (typeof fn !== 'function') throw noFunction('table.ceilingRead', fn)
     this.key.aim('table.ceilingRead', key)
-    return this.visit(() => this.seekNear(true, false), fn)
+    return this.readNear(true, fn)
   }
 
   // ---- ranges ------------------------------------------------------------------------------
@@ -348,7 +348,8 @@ export class OrderedTable<
     const { guard } = this.parts
     const { trie } = this
     try {
-      const item = trie.nearest(up, beyond)
+      const isWord = !up && this.key.word >= 0
+      const item = isWord ? trie.floor(beyond) : trie.nearest(up, beyond)
       if (item !== TORN) return item as Item
       return guard.whileLocked(() => trie.whole(trie.near(up, beyond))) as Item
     } catch (error) {
@@ -366,6 +367,32 @@ export class OrderedTable<
       return guard.whileLocked(() => trie.outer(up)) as Item
     } catch (error) {
       throw trie.explain(error)
+    }
+  }
+
+  /** A copy of the nearest record. */
+  private copyNear(up: boolean, beyond: boolean): Values<F> | undefined {
+    const { smr } = this
+    const nested = smr.entered
+    if (!nested) smr.enterInCall()
+    try {
+      const item = this.seekNear(up, beyond)
+      return item === NULL_ITEM ? undefined : this.schema.read(this.arena, item)
+    } finally {
+      if (!nested) smr.exit()
+    }
+  }
+
+  /** Runs `fn` on the nearest record. */
+  private readNear<T>(up: boolean, fn: (item: Item) => T): T | undefined {
+    const { smr } = this
+    const nested = smr.entered
+    if (!nested) smr.enterInCall()
+    try {
+      const item = this.seekNear(up, false)
+      return item === NULL_ITEM ? undefined : smr.rejectPromise(fn(item))
+    } finally {
+      if (!nested) smr.exit()
     }
   }
 

@@ -110,6 +110,20 @@ export class Trie<T = unknown> {
     return this.steady(() => this.near(up, beyond))
   }
 
+  /**
+   * `nearest` downwards, for keys of one word: one verb of memory. In a section. What it does not
+   * answer, `nearest` does.
+   */
+  floor(beyond: boolean): number {
+    const { key, memory } = this
+    const { bits } = key
+    if (beyond && bits === 0) return 0
+    const below = beyond ? (bits - 1) | 0 : bits
+    const item = memory.floorWord(this.changesAt, this.rootAt, key.word, key.flip, below)
+    if (item === 0 || (item >= this.lowest && item <= this.highest)) return item
+    return this.nearest(false, beyond)
+  }
+
   /** `nearest` for the first record; with `up` false for the last. */
   outermost(up: boolean): number {
     return this.steady(() => this.outer(up))
@@ -285,6 +299,37 @@ export class Trie<T = unknown> {
       link = this.link
     }
     return this.itemOf(link)
+  }
+
+  /**
+   * With the lock held: clears the bits of slots that have no link, which a death may have left, and
+   * returns the number of records. Walks for the nearest key would stumble on them.
+   */
+  mend(): number {
+    const { memory } = this
+    const root = memory.load(this.rootAt)
+    const todo = root === 0 ? [] : [{ link: root, above: BEFORE }]
+    let left = memory.words.length >>> NODE_SHIFT
+    let records = 0
+    for (let each = todo.pop(); each !== undefined; each = todo.pop()) {
+      const { above, link } = each
+      if ((link & TrieLink.record) !== 0) {
+        records++
+        continue
+      }
+      const level = this.levelOf(link, above)
+      if (--left === 0) throw this.damaged(link)
+      let bits = 0
+      for (let slot = 0; slot < DIGITS; slot++) {
+        const below = memory.load(link + TrieWords.slots + slot)
+        if (below === 0) continue
+        bits |= 1 << slot
+        todo.push({ link: below, above: level })
+      }
+      const stale = memory.load(link) & TrieHead.slotsMask & ~bits
+      if (stale !== 0) memory.and(link, ~stale)
+    }
+    return records
   }
 
   /** Every record and every node, by another way than `onward`. Only while nobody writes. */

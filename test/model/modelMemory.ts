@@ -133,6 +133,12 @@ export class ModelMemory {
     return this.compound.lookUpWord(this.asMemory(), ...at)
   }
 
+  floorWord(
+    ...at: [changesAt: number, rootAt: number, word: number, flip: number, key: number]
+  ): number {
+    return this.compound.floorWord(this.asMemory(), ...at)
+  }
+
   // ---- plain -------------------------------------------------------------------------------
 
   peek(at: number): number {

@@ -147,6 +147,16 @@ export function orderHistories(lib: Library): readonly Scenario<OrderWorld>[] {
       threads: [any('reader', 1, ['lower'], [c], 0), these('writer', ['set', a, 2], ['set', z, 3])],
       rules: { bound: 2 },
     }),
+    judged('ordered: linearizable: a far key comes before the near one goes', {
+      holds: [
+        [a, 1],
+        [c, 1],
+        [f, 1],
+        [d, 1],
+      ],
+      threads: [any('reader', 1, ['lower'], [c], 0), these('writer', ['set', z, 2], ['delete', a])],
+      rules: { bound: 2 },
+    }),
     judged('ordered: linearizable: a near key goes', {
       holds: [
         [a, 1],
@@ -154,6 +164,27 @@ export function orderHistories(lib: Library): readonly Scenario<OrderWorld>[] {
         [f, 1],
       ],
       threads: [any('reader', 1, ['floor'], [b], 0), these('writer', ['delete', a])],
+      rules: { bound: 2 },
+    }),
+    judged('ordered: linearizable: a near key comes before a far one, upwards', {
+      holds: [
+        [z, 1],
+        [a, 1],
+        [b, 1],
+      ],
+      threads: [
+        any('reader', 1, ['higher'], [b], 0),
+        these('writer', ['set', c, 2], ['set', d, 3]),
+      ],
+      rules: { bound: 2 },
+    }),
+    judged('ordered: linearizable: a near key goes, upwards', {
+      holds: [
+        [a, 1],
+        [b, 1],
+        [f, 1],
+      ],
+      threads: [any('reader', 1, ['ceiling'], [c], 0), these('writer', ['delete', f])],
       rules: { bound: 2 },
     }),
     judged('ordered: linearizable: keys that differ where no node does', {

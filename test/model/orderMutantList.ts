@@ -15,12 +15,14 @@ const byDeath = caught(orderDeaths, { victim: VICTIM })
 const TRIE = 'order/trie'
 const WRITER = 'order/writer'
 const GUARD = 'order/guard'
+const COMPOUND = 'memory/compound'
 
 const NODES = 'ordered: lookup against nodes that come and go'
 const NEIGHBOUR = 'ordered: lookup of a neighbour against a node that goes'
 const REPLACE = 'ordered: lookup against replace'
-const NEAR_FAR = 'ordered: linearizable: a near key comes before a far one'
-const GOES = 'ordered: linearizable: a near key goes'
+const FAR_NEAR = 'ordered: linearizable: a far key comes before the near one goes'
+const NEAR_FAR_UP = 'ordered: linearizable: a near key comes before a far one, upwards'
+const GOES_UP = 'ordered: linearizable: a near key goes, upwards'
 const SKIPPED = 'ordered: linearizable: keys that differ where no node does'
 const FILLED = 'ordered: a walk while a slot is filled and emptied'
 const MET = 'ordered: what a lookup has found a walk meets'
@@ -110,14 +112,14 @@ export const ORDER_TRIALS: readonly Trial[] = [
   ]),
 
   // ---- the nearest key -------------------------------------------------------------------------
-  byHistory(NEAR_FAR, [
+  byHistory(NEAR_FAR_UP, [
     'ordered: no second look at the changes [V]',
     TRIE,
     SECOND_LOOK,
     'if (memory.load(changesAt) >= before)',
   ]),
   byHistory(
-    GOES,
+    GOES_UP,
     [
       'ordered: a walk begins while keys come or go [V]',
       TRIE,
@@ -126,7 +128,7 @@ export const ORDER_TRIALS: readonly Trial[] = [
     ],
     BEGINS,
   ),
-  byHistory(GOES, [
+  byHistory(GOES_UP, [
     'ordered: changes are told only when they are done [V]',
     WRITER,
     'guard.change(); this.unlink(old);',
@@ -137,6 +139,25 @@ export const ORDER_TRIALS: readonly Trial[] = [
     TRIE,
     'if (level === own) {',
     'if (level <= own) {',
+  ]),
+
+  byHistory(FAR_NEAR, [
+    'ordered: no second look at the changes, keys of a word [V]',
+    COMPOUND,
+    'return memory.load(changesAt) === before ? item : UNSURE;',
+    'return memory.load(changesAt) >= before ? item : UNSURE;',
+  ]),
+  byHistory(SKIPPED, [
+    'ordered: digits that were skipped are not compared, keys of a word',
+    COMPOUND,
+    'if (differs >= level) {',
+    'if (differs >= 0) {',
+  ]),
+  byHistory('ordered: linearizable: replaced while it is looked for', [
+    'ordered: the floor of a word loads links plainly',
+    COMPOUND,
+    'link = memory.load(node + FIRST_DIGIT + digit);',
+    'link = memory.peek(node + FIRST_DIGIT + digit);',
   ]),
 
   // ---- walks -----------------------------------------------------------------------------------
@@ -163,7 +184,7 @@ export const ORDER_TRIALS: readonly Trial[] = [
   byDeath('ordered: death in insert that splits', [
     'ordered: nobody counts again after a death',
     GUARD,
-    'memory.store(this.recordsAt, records);',
+    'memory.store(this.recordsAt, trie.mend());',
     '',
   ]),
   byDeath('ordered: death in delete that collapses', [

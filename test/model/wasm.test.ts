@@ -10,7 +10,13 @@ import { ChainsWord, NodeWords, PAGE_WORDS } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
 import { type Intrinsics, instantiate } from '#src/memory/wasm.ts'
 import { assemble, HONEST, onePage } from '../helpers/wat.ts'
-import { findsAgree, sectionsAgree, verbsAgree } from '../unit/memory/intrinsicsLaws.ts'
+import {
+  damagedFloorsEnd,
+  findsAgree,
+  floorsAgree,
+  sectionsAgree,
+  verbsAgree,
+} from '../unit/memory/intrinsicsLaws.ts'
 import { ASSEMBLED, overlay } from './assembled.ts'
 import { decodeWasm } from './wasmModule.ts'
 import { playWasm } from './wasmPlayer.ts'
@@ -28,6 +34,8 @@ describe('what ships', () => {
     verbsAgree(played, 100)
     sectionsAgree(played, 100)
     findsAgree(played, 50)
+    floorsAgree(played, 30)
+    damagedFloorsEnd(played)
   })
 })
 

@@ -66,6 +66,7 @@ const OPCODES: ReadonlyMap<number, readonly [name: string, immediate: Immediate]
   [0x4d, ['i32.le_u', 'none']],
   [0x4e, ['i32.ge_s', 'none']],
   [0x4f, ['i32.ge_u', 'none']],
+  [0x67, ['i32.clz', 'none']],
   [0x6a, ['i32.add', 'none']],
   [0x6b, ['i32.sub', 'none']],
   [0x6c, ['i32.mul', 'none']],

@@ -144,6 +144,9 @@ function call(
       case 'i32.eqz':
         stack.push(pop() === 0 ? 1 : 0)
         break
+      case 'i32.clz':
+        stack.push(Math.clz32(pop()))
+        break
       case 'i32.load':
         stack.push(memory.peek(wordAt(each, pop())))
         break

@@ -6,9 +6,17 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { ENDLESS, FAR, NEAR, SEED } from '#src/memory/compound.ts'
+import { ENDLESS, FAR, NEAR, SEED, UNSURE } from '#src/memory/compound.ts'
 import { INTRINSICS } from '#src/memory/intrinsics.generated.ts'
-import { ChainsWord, NODE_WORDS, NodeWords, PAGE_WORDS } from '#src/memory/layout.ts'
+import {
+  ChainsWord,
+  NODE_WORDS,
+  NodeWords,
+  PAGE_WORDS,
+  TrieHead,
+  TrieLink,
+  TrieWords,
+} from '#src/memory/layout.ts'
 import { BYTES_PER_WORD, Memory } from '#src/memory/memory.ts'
 import { WasmMemory } from '#src/memory/wasm.ts'
 import { built } from '../../helpers/built.ts'
@@ -22,7 +30,14 @@ import {
   onePage,
 } from '../../helpers/wat.ts'
 import { lookUpsAreSeen, Mode, movesAreSeen, neitherIsLate, Shared } from './intrinsicsBeside.ts'
-import { findsAgree, onlyFrozenWordsArePlain, sectionsAgree, verbsAgree } from './intrinsicsLaws.ts'
+import {
+  damagedFloorsEnd,
+  findsAgree,
+  floorsAgree,
+  onlyFrozenWordsArePlain,
+  sectionsAgree,
+  verbsAgree,
+} from './intrinsicsLaws.ts'
 
 const RUNS = 100
 /** How long the other worker gets to do what it surely does within a moment. */
@@ -59,6 +74,15 @@ describe('the text', () => {
       BITS_AT: ChainsWord.bitsShift,
       BITS: ChainsWord.bitsMask,
       PAGE_MASK: -PAGE_WORDS,
+      UNSURE,
+      LEVEL_AT: TrieHead.levelShift,
+      SLOTS: TrieHead.slotsMask,
+      RECORD: TrieLink.record,
+      TOP_DIGIT: 28,
+      DIGIT_MASK: 15,
+      LAST_LEVEL: 7,
+      SLOT_OFFSET: TrieWords.slots * BYTES_PER_WORD,
+      DIGIT_OFFSET: (TrieWords.slots + 1) * BYTES_PER_WORD,
     })
   })
 
@@ -79,12 +103,18 @@ describe('alone', () => {
   it('verbs', async () => verbsAgree(await swiftOf(HONEST), RUNS * 3))
   it('sections', async () => sectionsAgree(await swiftOf(HONEST), RUNS))
   it('chains', async () => findsAgree(await swiftOf(HONEST), RUNS * 2))
+  it('tries', async () => {
+    const make = await swiftOf(HONEST)
+    floorsAgree(make, RUNS * 2)
+    damagedFloorsEnd(make)
+  })
   it('what may change is never accessed plainly', () => onlyFrozenWordsArePlain(HONEST))
   it('the laws hold for the reference too', () => {
     const make = () => new Memory(new SharedArrayBuffer(2 ** 16))
     verbsAgree(make, RUNS)
     sectionsAgree(make, RUNS)
     findsAgree(make, RUNS)
+    floorsAgree(make, RUNS)
   })
 })
 
@@ -132,6 +162,10 @@ type Law = (make: () => Memory, memory: Memory, text: string) => void
 const verbs: Law = (make) => verbsAgree(make, RUNS * 5)
 const sections: Law = (make) => sectionsAgree(make, RUNS)
 const chains: Law = (make) => findsAgree(make, RUNS * 5)
+const tries: Law = (make) => {
+  floorsAgree(make, RUNS * 5)
+  damagedFloorsEnd(make)
+}
 const moves: Law = (_, memory) => movesAreSeen(memory, FAULT_MS)
 const watched: Law = (_, memory) => lookUpsAreSeen(memory, FAULT_MS)
 /** The race is there to be met, but not within any time that a test has: so the text is read. */
@@ -269,7 +303,30 @@ describe('a fault is noticed', () => {
       '(i32.const 0)',
       moves,
     ],
-    ['[I] a lookup measures by the sign', 'i32.gt_u', 'i32.gt_s', moves],
+    [
+      '[I] a lookup measures by the sign',
+      '(if (i32.gt_u\n          (i32.sub',
+      '(if (i32.gt_s\n          (i32.sub',
+      moves,
+    ],
+    [
+      'a floor during a change',
+      '(if (i32.and (local.get $before) (i32.const 1)) (then (return (i32.const -1))))',
+      '',
+      tries,
+    ],
+    [
+      'the key of a floor with a sign',
+      '(i32.ge_s (local.get $differs) (local.get $level))\n      (then\n        (if (i32.lt_u',
+      '(i32.ge_s (local.get $differs) (local.get $level))\n      (then\n        (if (i32.lt_s',
+      tries,
+    ],
+    [
+      'a skipped digit of a floor is not compared',
+      '(i32.ge_s (local.get $differs) (local.get $level))',
+      '(i32.const 1)',
+      tries,
+    ],
   ])('%s', async (_name, find, replace, law) => {
     const text = faulty(find, replace)
     const memory = await shared(text)

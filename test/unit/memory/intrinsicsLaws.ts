@@ -4,8 +4,17 @@
  */
 
 import fc from 'fast-check'
-import { mix, SEED } from '#src/memory/compound.ts'
-import { ChainsWord, NodeWords, PAGE_WORDS } from '#src/memory/layout.ts'
+import { mix, SEED, UNSURE } from '#src/memory/compound.ts'
+import {
+  ChainsWord,
+  DIGITS,
+  NodeWords,
+  PAGE_WORDS,
+  TRIE_WORDS,
+  TrieHead,
+  TrieLink,
+  TrieWords,
+} from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
 
 const BYTES = 2 ** 16
@@ -112,11 +121,13 @@ export function verbsAgree(make: Make, numRuns: number): void {
   )
 }
 
-/** In the text: nothing is stored plainly, and what is loaded plainly is the hash of a node. */
+/** In the text: nothing is stored plainly, and what is loaded plainly is a hash or a key. */
 export function onlyFrozenWordsArePlain(text: string): void {
   const plain = text.match(/i32\.(load|store)\b.*/g) ?? []
   const frozen = /^i32\.load offset=8 \(i32\.add \(local\.get \$node\) \(local\.get \$behind\)\)/
-  for (const access of plain) if (!frozen.test(access)) throw new Error(`plain: ${access}`)
+  const key = /^i32\.load \(i32\.shl \(i32\.add \(local\.get \$item\) \(local\.get \$word\)\)/
+  for (const access of plain)
+    if (!frozen.test(access) && !key.test(access)) throw new Error(`plain: ${access}`)
 }
 
 // ---- sections --------------------------------------------------------------------------------
@@ -245,4 +256,112 @@ function findByHash(memory: Memory, table: Table): void {
   look()
   memory.store(WORD_AT, thread(memory, table, OTHER_HEADS, 9 - bits, 1 - link, hashOf))
   look()
+}
+
+// ---- tries -------------------------------------------------------------------------------------
+
+const CHANGES_AT = 160
+const ROOT_AT = 161
+const RECORDS = PAGE_WORDS
+const RECORD_WORDS = 6
+const TRIE_NODES = 8 * PAGE_WORDS
+const SIGN = -1 << 31
+
+const aKey = fc.oneof(
+  fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+  fc.nat(40),
+  fc.nat(40).map((n) => n * 2 ** 26),
+  fc.nat(300).map((n) => 2 ** 32 - 1 - n),
+)
+const aTrie = fc.record({
+  keys: fc.uniqueArray(aKey, { maxLength: 60 }),
+  asked: fc.array(aKey, { minLength: 1, maxLength: 40 }),
+  word: fc.nat(RECORD_WORDS - 1),
+  flip: fc.constantFrom(0, SIGN),
+  changes: fc.integer().map((n) => n * 2),
+  /** Bits of slots that have no link: as a death may leave them. */
+  stale: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: TrieHead.slotsMask })),
+  salt: fc.integer(),
+})
+type Trie = typeof aTrie extends fc.Arbitrary<infer T> ? T : never
+
+const digitOf = (key: number, level: number): number => 1 + ((key >>> (28 - 4 * level)) & 15)
+
+/** Builds the tree of these keys, in ascending order, and returns the link to it. */
+function buildTrie(memory: Memory, { flip, keys, salt, stale, word }: Trie): number {
+  let nodes = TRIE_NODES
+  const records = keys.map((key, i) => {
+    const at = RECORDS + i * RECORD_WORDS
+    memory.fill(at, RECORD_WORDS, salt)
+    memory.poke(at + word, key ^ flip)
+    return { key, at }
+  })
+  const build = (all: typeof records, from: number): number => {
+    const [first] = all
+    if (first === undefined) return 0
+    if (all.length === 1) return first.at | TrieLink.record
+    let level = from
+    while (all.every(({ key }) => digitOf(key, level) === digitOf(first.key, level))) level++
+    const node = nodes
+    nodes += TRIE_WORDS
+    let bits = stale
+    for (let digit = 0; digit < DIGITS; digit++) {
+      const below = all.filter(({ key }) => digitOf(key, level) === digit)
+      if (below.length > 0) bits |= 1 << digit
+      memory.poke(node + TrieWords.slots + digit, build(below, level + 1))
+    }
+    memory.poke(node + TrieWords.head, (level << TrieHead.levelShift) | bits)
+    return node
+  }
+  return build(records, 0)
+}
+
+/** The nearest key that is not greater is found, and nothing is told while keys come or go. */
+export function floorsAgree(make: Make, numRuns: number): void {
+  fc.assert(
+    fc.property(aTrie, (trie) => {
+      for (const memory of [make(), reference()]) {
+        const { asked, changes, flip, keys, word } = trie
+        memory.store(ROOT_AT, buildTrie(memory, trie))
+        memory.store(CHANGES_AT, changes)
+        for (const key of [...asked, ...keys, ...keys.map((each) => each - 1)]) {
+          if (key < 0) continue
+          const below = keys.filter((each) => each <= key)
+          const nearest = keys.indexOf(Math.max(...below))
+          const wanted = nearest < 0 ? 0 : RECORDS + nearest * RECORD_WORDS
+          const floor = () => memory.floorWord(CHANGES_AT, ROOT_AT, word, flip, key | 0)
+          // Bits without a link may keep it from an answer, and never lead to a wrong one.
+          if (trie.stale === 0 || floor() !== UNSURE) same(`floorWord ${key}`, floor(), wanted)
+          memory.add(CHANGES_AT, 1)
+          same(`floorWord ${key} during a change`, floor(), UNSURE)
+          memory.add(CHANGES_AT, -1)
+        }
+      }
+    }),
+    { numRuns },
+  )
+}
+
+/** A node below one of its own level, or of a level that no key has, is told of; and no walk is endless. */
+export function damagedFloorsEnd(make: Make): void {
+  const keys = [0, 1, 16, 256, 4096, 65536]
+  const trie = { keys, asked: [], word: 0, flip: 0, changes: 0, stale: 0, salt: 0 }
+  for (const memory of [make(), reference()]) {
+    const root = buildTrie(memory, trie)
+    memory.store(ROOT_AT, root)
+    memory.store(CHANGES_AT, 0)
+    const floor = (key: number): number => memory.floorWord(CHANGES_AT, ROOT_AT, 0, 0, key)
+    const slot = root + TrieWords.slots + 1
+    const whole = memory.load(slot)
+    memory.store(slot, root)
+    same('a circle', floor(1), UNSURE)
+    memory.store(slot, whole)
+    // The way to the key has no link, and the last one before it is in the circle.
+    const last = memory.load(slot + 1)
+    memory.store(slot + 1, root)
+    same('a circle beside the way', floor(0x5_0000), UNSURE)
+    memory.store(slot + 1, last)
+    memory.or(root, 8 << TrieHead.levelShift)
+    same('a level that no key has', floor(1), UNSURE)
+  }
 }
