@@ -7,6 +7,7 @@ import { assembled } from './assembled.ts'
 import type { Entry } from './catalog.ts'
 import { clockScenarios } from './clockScenarios.ts'
 import { hasScenarios } from './hasScenarios.ts'
+import { orderHistories } from './orderHistories.ts'
 import { paceScenarios } from './paceScenarios.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
@@ -57,5 +58,6 @@ export const assembledFloor: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(lookups, { rules: { ...sampled(1000), delayed: true }, quick: sampled(5) }),
     ...entries(lookups, { rules: { ...sampled(1000), hostile: true }, quick: sampled(5) }),
   ],
+  'wasm, order': entries(orderHistories(assembled), { quick: sampled(50) }),
   'wasm, death': entries(lookupDeaths, { victim: 'victim', quick: sampled(2) }),
 }
