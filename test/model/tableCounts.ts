@@ -360,6 +360,21 @@ function finder(lib: Library): Thread<TableWorld> {
   })
 }
 
+/** The same in an ordered table: it has another writer, and a lock for all keys. */
+export function orderedCounts(lib: Library): readonly Scenario<TableWorld>[] {
+  type Options = Parameters<typeof lib.HashTable.create>[2]
+  const { OrderedTable } = lib
+  const create = (arena: Arena, name: string, { capacity: _, ...options }: Options) =>
+    OrderedTable.create(arena, name, options)
+  const open = OrderedTable.open.bind(OrderedTable)
+  const HashTable = { create, open } as unknown as Library['HashTable']
+  const checkTable = lib.checkOrdered as unknown as Library['checkTable']
+  const ordered = countScenarios({ ...lib, HashTable, checkTable })
+  return ordered
+    .filter(({ name }) => !/resize/.test(name))
+    .map((each) => ({ ...each, name: each.name.replace('additions', 'additions in order') }))
+}
+
 export function countScenarios(lib: Library): readonly Scenario<TableWorld>[] {
   const judged = (name: string, of: CountScene) => judgedCounts(lib, name, of)
   return [

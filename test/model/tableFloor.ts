@@ -9,7 +9,7 @@ import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { shipped } from './stage.ts'
 import { countDeaths } from './tableCountDeaths.ts'
-import { countScenarios } from './tableCounts.ts'
+import { countScenarios, orderedCounts } from './tableCounts.ts'
 import { createScenarios } from './tableCreate.ts'
 import { deadHistories, deathScenarios } from './tableDeaths.ts'
 import { historyScenarios } from './tableHistories.ts'
@@ -49,7 +49,10 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(lookups, { rules: { ...sampled(1000), hostile: true }, quick: sampled(20) }),
   ],
   'table, histories': entries(historyScenarios(shipped), { quick: sampled(1000) }),
-  'table, additions': entries(countScenarios(shipped), { quick: sampled(300) }),
+  'table, additions': [
+    ...entries(countScenarios(shipped), { quick: sampled(300) }),
+    ...entries(orderedCounts(shipped), { quick: sampled(100) }),
+  ],
   'table, death': [
     ...entries(deathScenarios(shipped).map(inFull), { victim: VICTIM, quick: sampled(1) }),
     ...entries(countDeaths(shipped).map(inFull), { victim: VICTIM, quick: sampled(1) }),
