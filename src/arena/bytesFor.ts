@@ -24,6 +24,7 @@ import { BYTES_PER_WORD, LINE_WORDS } from '../memory/memory.ts'
 import { encodeText } from '../memory/utf8.ts'
 import { orderFor } from '../space/pageEntry.ts'
 import { bucketWords } from '../zone/bucket.ts'
+import { GUARD_WORDS } from '../zone/guard.ts'
 import { capacityFor, MIN_ALIGN_BYTES, type RecordShape, strideFor } from '../zone/options.ts'
 import { slabShape } from '../zone/slab.ts'
 
@@ -97,7 +98,7 @@ function pagesFor(
   const capacity = capacityFor(words)
   const cached = 2 * capacity * Math.min(BUSY_WORKERS, maxWorkers)
   const items = count + Math.ceil(count * WAITING_SHARE) + cached
-  const stride = strideFor(words, ALIGN)
+  const stride = strideFor(words + (checks ? GUARD_WORDS : 0), ALIGN)
   const slabs = inSlabs(items, stride, ALIGN, checks, pages)
   const full = Math.ceil((items - count) / capacity) + 2 * maxWorkers
   const buckets = inSlabs(full, bucketWords(capacity, LINE_WORDS), LINE_WORDS, false, pages)

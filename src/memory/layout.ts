@@ -233,6 +233,7 @@ export const KegWords = struct(
     slabOrder: frozen('a slab is a run of 2^order pages'),
     itemsAt: frozen('words from slab to first item'),
     busyAt: frozen('words from slab to its busy bits (checked arenas), 0 none'),
+    guardAt: frozen('words from item to its guard (checked arenas), 0 none'),
   }),
   line({
     partial: locked('slabs with some items free (lock)'),

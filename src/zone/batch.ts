@@ -124,13 +124,19 @@ function releaseAll(parts: Parts, items: readonly Item[]): void {
   try {
     for (; idle < items.length; idle++) {
       const item = items[idle] as Item
-      if (setIdle(parts, parts.keg.addresses.slabOf(item), item)) continue
+      if (setIdle(parts, parts.keg.addresses.slabOf(item), item)) {
+        idle++
+        parts.guards?.verify(`zone.${FREE}`, item)
+        idle--
+        continue
+      }
       const first = items.indexOf(item)
       if (first === idle) throw doubleFree(parts, FREE, item)
       const what = `item ${item} is in the batch twice, as items[${first}] and items[${idle}] (double free)`
       throw misuse(parts, FREE, what, { item })
     }
     whole = true
+    for (const item of items) parts.guards?.forget(item)
   } finally {
     if (!whole) keepAll(parts, items, 0, idle)
   }

@@ -149,6 +149,7 @@ export function construct(parts: Parts, verb: string, item: Item): Item {
       }
     }
     if (space.checks) setBusy(parts, keg.addresses.slabOf(item), item)
+    parts.guards?.sign(item)
     made = true
   } catch (error) {
     // An item that was written to while free must not be handed out again.
@@ -210,9 +211,19 @@ export function putHeldBack(parts: Parts, held: number, failure: Failure | undef
   keg.giveCounted(item, cache.at + CacheWords.loaded, -1, frames)
 }
 
-/** Checked arenas: Misuse unless the item is in use. */
+/** Checked arenas: Misuse unless the item is in use, Corruption if it was written past its end. */
 export function release(parts: Parts, verb: string, slab: number, item: Item): void {
   if (!setIdle(parts, slab, item)) throw doubleFree(parts, verb, item)
+  const { guards } = parts
+  if (guards === undefined) return
+  let whole = false
+  try {
+    guards.verify(`zone.${verb}`, item)
+    whole = true
+  } finally {
+    if (!whole) setBusy(parts, slab, item)
+  }
+  guards.forget(item)
 }
 
 /** Checked arenas: marks the item as in use. */

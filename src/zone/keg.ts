@@ -15,6 +15,7 @@ import { KegWords, ORDERS, PAGE_WORDS, RunKind, SlabWords } from '../memory/layo
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
 import type { Run } from '../space/pageEntry.ts'
 import type { Space } from '../space/space.ts'
+import { initGuard } from './guard.ts'
 import { damagedKeg, KegMoves, SlabLists } from './kegBatch.ts'
 import { Addresses, countFree, initBits, isFree, nextFree, type SlabShape } from './slab.ts'
 
@@ -55,6 +56,8 @@ export class Keg {
    * New items are filled with this, so that a first allocation can verify it too; 0: not filled.
    */
   private readonly filling: number
+  /** Words from an item to its guard, 0 none. */
+  private readonly guardAt: number
 
   constructor(space: Space, at: number, name: string, filling: number) {
     const { memory } = space
@@ -70,6 +73,7 @@ export class Keg {
       itemsAt: memory.peek(at + KegWords.itemsAt),
       busyAt: memory.peek(at + KegWords.busyAt),
     }
+    this.guardAt = memory.peek(at + KegWords.guardAt)
     assertShape(this.what, this.shape)
     const { perSlab } = this.shape
     this.addresses = new Addresses(space, at, this.shape)
@@ -344,6 +348,10 @@ export class Keg {
     initBits(memory, slab, shape)
     if (this.filling !== 0)
       memory.fill(slab + shape.itemsAt, shape.perSlab * shape.stride, this.filling)
+    if (this.guardAt !== 0) {
+      for (let index = 0; index < shape.perSlab; index++)
+        initGuard(memory, this.addresses.itemAt(slab, index) + this.guardAt)
+    }
     this.space.pages.publish(slab, RunKind.slab)
     this.lists.adopt(slab, shape.perSlab)
     return slab

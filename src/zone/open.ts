@@ -25,6 +25,7 @@ import type { Smr } from '../smr/domain.ts'
 import type { Listing } from '../space/directory.ts'
 import type { Space } from '../space/space.ts'
 import { bucketsFor, bucketWords } from './bucket.ts'
+import { GUARD_WORDS } from './guard.ts'
 import { assertSuits, DEFAULT_PRESET, knobValues, PRESETS } from './knobOptions.ts'
 import { assertSameKnobs, writeKnobs } from './knobs.ts'
 import {
@@ -166,7 +167,8 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   const align = shape.alignWords ?? DEFAULT_ALIGN
   const hasSmr = shape.smr !== undefined
   assertSuits(call, shape.knobs, hasSmr)
-  const stride = strideFor(shape.words, align)
+  const guard = space.checks ? GUARD_WORDS : 0
+  const stride = strideFor(shape.words + guard, align)
   const usual = capacityFor(shape.words)
   const knobs = knobValues(shape.knobs, shape.preset, usual, stride, hasSmr)
   const capacity = knobs.bucket.max
@@ -202,6 +204,7 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   for (const at of [parts.made, parts.knobs]) writeKnobs(memory, at, knobs, preset)
   memory.store(parts.knobs + KnobWords.bucketNow, knobs.bucket.min)
   initKeg(memory, parts.keg, records, shape.limit ?? 0)
+  memory.poke(parts.keg + KegWords.guardAt, space.checks ? shape.words : 0)
   initKeg(memory, parts.buckets, buckets, 0)
   memory.store(parts.depot + DepotWords.oldest, 0)
   // Before others can find it: another opener that fails must not take it for unused and destroy

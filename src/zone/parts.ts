@@ -11,6 +11,7 @@ import { allocOwner, Buckets } from './bucket.ts'
 import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
 import { Frames } from './frames.ts'
+import { type Guards, guardsOf } from './guard.ts'
 import { Keg } from './keg.ts'
 import { Knobs } from './knobs.ts'
 import type { Hooks } from './options.ts'
@@ -24,6 +25,8 @@ export interface Parts {
   readonly recordWords: number
   readonly hooks: Hooks
   readonly trashing: boolean
+  /** In checked arenas. */
+  readonly guards: Guards | undefined
   readonly domain: Smr | undefined
   readonly keg: Keg
   readonly buckets: Buckets
@@ -72,6 +75,7 @@ export function partsOf(
     recordWords: memory.peek(at + ZoneWords.recordWords),
     hooks,
     trashing,
+    guards: guardsOf(space, words.keg, name),
     domain,
     keg,
     buckets,

@@ -37,6 +37,7 @@ import {
   tellRefused,
   whyEmpty,
 } from './errors.ts'
+import type { Allocation } from './guard.ts'
 import { construct, Failure, giveHeldBack, holdRaw, release, setBusy, setIdle } from './hooks.ts'
 import { type Parts, unmarkOpened } from './parts.ts'
 import { reachUnderPressure } from './pressure.ts'
@@ -336,6 +337,17 @@ export class Zone {
   items(): Iterable<Item> {
     this.assertOpen('items')
     return liveItems(this.parts)
+  }
+
+  /**
+   * Who allocated this item last: in checked arenas, else undefined. `site` is told only to the
+   * worker that did it. Misuse for an item that is not this zone's, and when the zone was
+   * destroyed. Never blocks; legal anywhere.
+   */
+  allocatedBy(item: Item): Allocation | undefined {
+    this.assertOpen('allocatedBy')
+    if (this.addresses.slabOf(item) === 0) throw foreign(this.parts, 'allocatedBy', item)
+    return this.parts.guards?.allocation(item)
   }
 
   /**

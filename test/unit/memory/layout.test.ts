@@ -98,7 +98,7 @@ it('every offset stands where the layout version says', () => {
       0 preset shared, 1 bucketMin shared, 2 bucketMax shared, 3 bucketNow shared, 4 advanceEvery shared, 5 sealAfterMs shared, 6 trimEveryMs shared, 7 depotItems shared, 8 pendingItems shared
     keg: 48
       0 lock shared
-      16 stride frozen, 17 perSlab frozen, 18 slabOrder frozen, 19 itemsAt frozen, 20 busyAt frozen
+      16 stride frozen, 17 perSlab frozen, 18 slabOrder frozen, 19 itemsAt frozen, 20 busyAt frozen, 21 guardAt frozen
       32 partial locked, 33 free locked, 34 full locked, 35 slabs locked, 36 created locked, 37 inSlabs locked, 38 step locked, 39 bucket locked, 40 stepItems locked, 41 tally locked, 42 after*2 tally, 44 limit shared
     slab: 16
       0 keg frozen, 1 freeItems locked, 2 list locked, 3 next locked, 4 prev locked

@@ -56,7 +56,7 @@ describe.each(CONFIGS)('trash, sequences $name', (config) => {
       const { a } = stage(config, { bucket: 4 }, checked)
       const item = alloc(a)
       expect(wordsOf(a, item)).toEqual(trash())
-      const next = (item + 4) as Item
+      const next = (item + a.zone.parts.keg.shape.stride) as Item
       expect(a.zone.owns(next)).toBe(true)
       a.arena.words[next + 3] = 5
       const words = [verb, 'zone "things"', `item ${next} was written to`, 'word 3 is 0x00000005']
