@@ -4,8 +4,8 @@
  *     const zone = uma_zcreate(arena, 'inpcb', 96, null, null, null, null, UMA_ALIGN_PTR, UMA_ZONE_SMR)
  *     const smr = uma_zone_get_smr(zone)
  *
- * Sources: the manual pages smr(9) and zone(9), sys/vm/uma.h. smr(9) itself is in smr9.ts; this
- * file is the allocator. A second worker of the arena makes the same calls with the same arguments,
+ * Sources: the manual pages smr(9) and zone(9), sys/vm/uma.h. smr(9) itself is in smr9.ts, the
+ * radix tree in pctrie.ts; this file is the allocator. A second worker of the arena makes the same calls with the same arguments,
  * and has the same zone: everything is found by name; only `arena.handle` is sent.
  *
  * The same: names, order of arguments after the arena, values of flags, arguments of hooks and when
@@ -48,6 +48,7 @@ import {
 } from './cold.ts'
 import type { smr_t } from './smr9.ts'
 
+export * from './pctrie.ts'
 export * from './smr9.ts'
 
 // ---- flags -----------------------------------------------------------------------------------
