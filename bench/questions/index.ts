@@ -9,6 +9,7 @@ import type { Question } from '../harness/question.ts'
 const questions: Readonly<Record<string, () => Promise<Question>>> = {
   'read-section': async () => (await import('./readSection.ts')).default,
   'alloc-free': async () => (await import('./allocFree.ts')).default,
+  heap: async () => (await import('./heap.ts')).default,
   'frees-per-advance': async () => (await import('./freesPerAdvance.ts')).default,
   'table-lookup': async () => (await import('./tableLookup.ts')).default,
   'small-table': async () => (await import('./smallTable.ts')).default,
