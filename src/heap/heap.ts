@@ -18,10 +18,19 @@
 import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { Exhausted, integer, Misuse, show } from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
-import { HeapWords, Named, RunKind, SlabWords, ZoneWords, zoneParts } from '../memory/layout.ts'
+import {
+  HeapWords,
+  Named,
+  PAGE_SHIFT,
+  RunKind,
+  SlabWords,
+  ZoneWords,
+  zoneParts,
+} from '../memory/layout.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
 import type { Smr } from '../smr/domain.ts'
 import { type Listing, NAME_BYTES as MOST_NAME_BYTES } from '../space/directory.ts'
+import type { Pages } from '../space/pages.ts'
 import type { Space } from '../space/space.ts'
 import type { WaitOptions } from '../space/wait.ts'
 import type { ZoneOwner } from '../zone/open.ts'
@@ -31,7 +40,7 @@ import type { ReclaimLevel } from '../zone/reclaim.ts'
 import type { Zone } from '../zone/zone.ts'
 import { endHeap } from './end.ts'
 import { type Hands, type Refusal, Runs } from './runs.ts'
-import { bucketFor, indexFor, LARGEST, SIZES, sizeAt } from './sizes.ts'
+import { bucketFor, INDEX_BY_STEP, indexFor, LARGEST, SIZES, STEP_SHIFT, sizeAt } from './sizes.ts'
 import { type HeapStats, heapStats } from './stats.ts'
 
 const PLAIN = 0
@@ -46,6 +55,13 @@ const BYTES = ZoneWords.recordBytes
 /** From a zone to its keg of items; the caches come after it, so the number of workers is the same to it. */
 const KEG_AT = zoneParts(0, 1).keg
 const MOST = LARGEST
+const INDEX = INDEX_BY_STEP
+const SHIFT = STEP_SHIFT
+const ROUND = (1 << STEP_SHIFT) - 1
+/** Zones that a worker finds by the address of their keg at once. */
+const KNOWN = 128
+const KNOWN_MASK = KNOWN - 1
+const PAGE = PAGE_SHIFT
 
 /** Opens the zone of one size for this worker. */
 export type ZoneOpener = (name: string, options: ZoneOptions, owner: ZoneOwner) => Zone
@@ -65,10 +81,14 @@ export class Heap {
   /** @internal */
   readonly space: Space
   private readonly memory: Memory
+  private readonly pages: Pages
   private readonly opener: ZoneOpener
   private readonly owner: ZoneOwner
   /** This worker's handles of its zones, by the index of their size. */
   private readonly zones: (Zone | undefined)[] = new Array(SIZES).fill(undefined)
+  /** Those that it has freed to: by the page of their keg, in as many places as `KNOWN`. */
+  private readonly kegs: number[] = new Array(KNOWN).fill(0)
+  private readonly kegZones: (Zone | undefined)[] = new Array(KNOWN).fill(undefined)
   private mode: number
 
   /** @internal */
@@ -80,6 +100,7 @@ export class Heap {
   ) {
     this.space = space
     this.memory = space.memory
+    this.pages = space.pages
     this.name = name
     this.serial = serial
     this.at = address
@@ -104,18 +125,12 @@ export class Heap {
    * memory for it; Misuse for another size, and in a heap without smr.
    */
   allocSmr(bytes: number): Item {
-    return this.tryAllocSmr(bytes) || this.fail('allocSmr', bytes)
+    return (this.popFor(bytes) || this.allocRarely(bytes)) as Item
   }
 
   /** `allocSmr`, but 0 instead of Exhausted. Never waits for readers; legal inside a section. */
   tryAllocSmr(bytes: number): Item {
-    if (this.mode !== SMR) throw this.wrongVerb('allocSmr')
-    // Also refuses what is no integer.
-    if (typeof bytes === 'number' && (bytes - 1) >>> 0 < MOST && (bytes | 0) === bytes) {
-      const zone = this.zones[indexFor(bytes)]
-      if (zone !== undefined) return zone.tryZallocSmr()
-    }
-    return this.takeRarely('allocSmr', bytes)
+    return (this.popFor(bytes) || this.takeSmr(bytes)) as Item
   }
 
   /**
@@ -125,10 +140,12 @@ export class Heap {
    * checked arenas.
    */
   freeSmr(item: Item): void {
-    if (this.mode !== SMR) throw this.wrongVerb('freeSmr')
-    const zone = this.zoneOf(item)
-    if (zone === undefined) this.retireRun('freeSmr', item)
-    else zone.zfreeSmr(item)
+    const slab = typeof item === 'number' ? this.pages.find(item, SLAB) : 0
+    // Null has no slab, and the word that is read there instead is always 0, as that of no zone.
+    const keg = this.memory.peekRacy(slab + KEG)
+    const place = (keg >> PAGE) & KNOWN_MASK
+    const zone = this.kegs[place] === keg ? this.kegZones[place] : undefined
+    if (zone === undefined || !zone.pushReady(slab, item)) this.freeRarely(item)
   }
 
   // ---- plain heaps -------------------------------------------------------------------------
@@ -144,11 +161,8 @@ export class Heap {
   /** `alloc`, but 0 instead of Exhausted. Waits only for locks; legal inside any section. */
   tryAlloc(bytes: number): Item {
     if (this.mode !== PLAIN) throw this.wrongVerb('alloc')
-    if (typeof bytes === 'number' && (bytes - 1) >>> 0 < MOST && (bytes | 0) === bytes) {
-      const zone = this.zones[indexFor(bytes)]
-      if (zone !== undefined) return zone.tryZalloc()
-    }
-    return this.takeRarely('alloc', bytes)
+    const zone = isSmall(bytes) ? this.zones[indexFor(bytes)] : undefined
+    return zone === undefined ? this.takeRarely('alloc', bytes) : zone.tryZalloc()
   }
 
   /**
@@ -342,6 +356,8 @@ export class Heap {
   close(): void {
     this.mode = CLOSED
     this.zones.fill(undefined)
+    this.kegs.fill(0)
+    this.kegZones.fill(undefined)
   }
 
   /** Handles of all its zones, of which this worker may not have opened some. @internal */
@@ -359,6 +375,30 @@ export class Heap {
 
   // ---- inside ------------------------------------------------------------------------------
 
+  /** A block of a size that this worker has used, from its cache; else 0. Wants few instructions. */
+  private popFor(bytes: number): number {
+    if (typeof bytes !== 'number' || (bytes | 0) !== bytes || (bytes - 1) >>> 0 >= MOST) return 0
+    const zone = this.zones[INDEX[(bytes + ROUND) >> SHIFT] as number]
+    return zone === undefined ? 0 : zone.popReady()
+  }
+
+  private allocRarely(bytes: number): Item {
+    return this.takeSmr(bytes) || this.fail('allocSmr', bytes)
+  }
+
+  private takeSmr(bytes: number): Item {
+    if (this.mode !== SMR) throw this.wrongVerb('allocSmr')
+    const zone = isSmall(bytes) ? this.zones[indexFor(bytes)] : undefined
+    return zone === undefined ? this.takeRarely('allocSmr', bytes) : zone.tryZallocSmr()
+  }
+
+  private freeRarely(item: Item): void {
+    if (this.mode !== SMR) throw this.wrongVerb('freeSmr')
+    const zone = this.zoneOf(item)
+    if (zone === undefined) this.retireRun('freeSmr', item)
+    else zone.zfreeSmr(item)
+  }
+
   /**
    * This worker's handle of the zone that an item lies in; undefined if it is no item of a zone of
    * this heap. The reads race with workers that give pages back; why that does no harm is said in
@@ -371,15 +411,21 @@ export class Heap {
     if (slab === 0) return undefined
     const zone = memory.peekRacy(slab + KEG) - KEG_AT
     if (memory.peekRacy(zone + OWNER) !== this.serial) return undefined
-    const bytes = memory.peekRacy(zone + BYTES)
-    return this.zones[indexFor(bytes)] ?? this.openRarely(zone, bytes)
+    const known = this.zones[indexFor(memory.peekRacy(zone + BYTES))]
+    const found = known ?? this.openRarely(zone)
+    if (found?.parts.at === zone) {
+      const place = ((zone + KEG_AT) >> PAGE) & KNOWN_MASK
+      this.kegs[place] = zone + KEG_AT
+      this.kegZones[place] = found
+    }
+    return found
   }
 
   /** A worker frees the first block of a size. */
-  private openRarely(zone: number, bytes: number): Zone | undefined {
+  private openRarely(zone: number): Zone | undefined {
     // A slab of buckets leads into the middle of a zone, where a word may look like our serial.
     if (this.space.pages.find(zone, RunKind.zone) !== zone || !this.isAlive()) return undefined
-    return this.zoneFor(bytes)
+    return this.zoneFor(this.memory.peek(zone + BYTES))
   }
 
   /** This worker's handle of the zone for blocks of `bytes` bytes. */
@@ -389,6 +435,8 @@ export class Heap {
     if (known?.isAlive()) return known
     const opened = this.openZone(sizeAt(index))
     this.zones[index] = opened
+    // Another may have had its place.
+    this.kegs.fill(0)
     return opened
   }
 
@@ -482,6 +530,11 @@ export class Heap {
       { heap: this.name, bytes, blocks, used, pending, pages },
     )
   }
+}
+
+/** Whether it is a number of bytes of which a zone has items. */
+function isSmall(bytes: number): boolean {
+  return typeof bytes === 'number' && (bytes | 0) === bytes && (bytes - 1) >>> 0 < MOST
 }
 
 /** Names of zones begin like this if they are sizes of a heap; others must not. */

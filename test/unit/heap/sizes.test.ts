@@ -29,11 +29,11 @@ describe('sizes of blocks', () => {
     }
   })
 
-  it('have buckets of at most 16 KiB, or of two', () => {
+  it('have buckets of at most 32 KiB, or of two', () => {
     for (const size of ALL) {
       const items = bucketFor(size)
-      expect(items >= 2 && (items === 2 || items * size <= 2 ** 14)).toBe(true)
+      expect(items >= 2 && (items === 2 || items * size <= 2 ** 15)).toBe(true)
     }
-    expect([16, 128, 1024, 4096, 32768].map(bucketFor)).toEqual([249, 121, 16, 4, 2])
+    expect([16, 128, 1024, 4096, 32768].map(bucketFor)).toEqual([249, 121, 25, 8, 2])
   })
 })
