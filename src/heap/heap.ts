@@ -18,19 +18,10 @@
 import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { Exhausted, integer, Misuse, show } from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
-import {
-  HeapWords,
-  Named,
-  PAGE_SHIFT,
-  RunKind,
-  SlabWords,
-  ZoneWords,
-  zoneParts,
-} from '../memory/layout.ts'
+import { HeapWords, Named, RunKind, SlabWords, ZoneWords, zoneParts } from '../memory/layout.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
 import type { Smr } from '../smr/domain.ts'
 import { type Listing, NAME_BYTES as MOST_NAME_BYTES } from '../space/directory.ts'
-import type { Pages } from '../space/pages.ts'
 import type { Space } from '../space/space.ts'
 import type { WaitOptions } from '../space/wait.ts'
 import type { ZoneOwner } from '../zone/open.ts'
@@ -58,10 +49,6 @@ const MOST = LARGEST
 const INDEX = INDEX_BY_STEP
 const SHIFT = STEP_SHIFT
 const ROUND = (1 << STEP_SHIFT) - 1
-/** Zones that a worker finds by the address of their keg at once. */
-const KNOWN = 128
-const KNOWN_MASK = KNOWN - 1
-const PAGE = PAGE_SHIFT
 
 /** Opens the zone of one size for this worker. */
 export type ZoneOpener = (name: string, options: ZoneOptions, owner: ZoneOwner) => Zone
@@ -81,14 +68,12 @@ export class Heap {
   /** @internal */
   readonly space: Space
   private readonly memory: Memory
-  private readonly pages: Pages
   private readonly opener: ZoneOpener
   private readonly owner: ZoneOwner
   /** This worker's handles of its zones, by the index of their size. */
   private readonly zones: (Zone | undefined)[] = new Array(SIZES).fill(undefined)
-  /** Those that it has freed to: by the page of their keg, in as many places as `KNOWN`. */
-  private readonly kegs: number[] = new Array(KNOWN).fill(0)
-  private readonly kegZones: (Zone | undefined)[] = new Array(KNOWN).fill(undefined)
+  /** The one that it has freed to last. */
+  private last: Zone | undefined
   private mode: number
 
   /** @internal */
@@ -100,7 +85,6 @@ export class Heap {
   ) {
     this.space = space
     this.memory = space.memory
-    this.pages = space.pages
     this.name = name
     this.serial = serial
     this.at = address
@@ -140,12 +124,8 @@ export class Heap {
    * checked arenas.
    */
   freeSmr(item: Item): void {
-    const slab = typeof item === 'number' ? this.pages.find(item, SLAB) : 0
-    // Null has no slab, and the word that is read there instead is always 0, as that of no zone.
-    const keg = this.memory.peekRacy(slab + KEG)
-    const place = (keg >> PAGE) & KNOWN_MASK
-    const zone = this.kegs[place] === keg ? this.kegZones[place] : undefined
-    if (zone === undefined || !zone.pushReady(slab, item)) this.freeRarely(item)
+    // The guess that it is of the size that was freed last costs little if it is wrong.
+    if (this.last?.pushReady(item) !== true) this.freeByAddress(item)
   }
 
   // ---- plain heaps -------------------------------------------------------------------------
@@ -356,8 +336,7 @@ export class Heap {
   close(): void {
     this.mode = CLOSED
     this.zones.fill(undefined)
-    this.kegs.fill(0)
-    this.kegZones.fill(undefined)
+    this.last = undefined
   }
 
   /** Handles of all its zones, of which this worker may not have opened some. @internal */
@@ -392,11 +371,16 @@ export class Heap {
     return zone === undefined ? this.takeRarely('allocSmr', bytes) : zone.tryZallocSmr()
   }
 
-  private freeRarely(item: Item): void {
+  /** `freeSmr` of another size than the last, or where there is more to do. */
+  private freeByAddress(item: Item): void {
     if (this.mode !== SMR) throw this.wrongVerb('freeSmr')
     const zone = this.zoneOf(item)
-    if (zone === undefined) this.retireRun('freeSmr', item)
-    else zone.zfreeSmr(item)
+    if (zone === undefined) {
+      this.retireRun('freeSmr', item)
+      return
+    }
+    zone.zfreeSmr(item)
+    this.last = zone
   }
 
   /**
@@ -411,14 +395,8 @@ export class Heap {
     if (slab === 0) return undefined
     const zone = memory.peekRacy(slab + KEG) - KEG_AT
     if (memory.peekRacy(zone + OWNER) !== this.serial) return undefined
-    const known = this.zones[indexFor(memory.peekRacy(zone + BYTES))]
-    const found = known ?? this.openRarely(zone)
-    if (found?.parts.at === zone) {
-      const place = ((zone + KEG_AT) >> PAGE) & KNOWN_MASK
-      this.kegs[place] = zone + KEG_AT
-      this.kegZones[place] = found
-    }
-    return found
+    const bytes = memory.peekRacy(zone + BYTES)
+    return this.zones[indexFor(bytes)] ?? this.openRarely(zone)
   }
 
   /** A worker frees the first block of a size. */
@@ -435,8 +413,6 @@ export class Heap {
     if (known?.isAlive()) return known
     const opened = this.openZone(sizeAt(index))
     this.zones[index] = opened
-    // Another may have had its place.
-    this.kegs.fill(0)
     return opened
   }
 

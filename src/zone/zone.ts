@@ -455,16 +455,12 @@ export class Zone {
   }
 
   /**
-   * The fast half of `zfreeSmr`, in a slab that the caller has looked up: false, and nothing is freed,
-   * where there is more to do. @internal
+   * The fast half of `zfreeSmr`: false, and nothing is freed, where there is more to do, or for an item
+   * that is not this zone's. @internal
    */
-  pushReady(slab: number, item: number): boolean {
-    return (
-      this.readyToFree &&
-      !(this.domain as Smr).inside &&
-      this.addresses.isIn(slab, item) &&
-      this.cache.push(item)
-    )
+  pushReady(item: number): boolean {
+    const slab = this.addresses.slabOf(item)
+    return slab !== 0 && this.readyToFree && !(this.domain as Smr).inside && this.cache.push(item)
   }
 
   /** Whether the handle is open and its zone exists. @internal */
