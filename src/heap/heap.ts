@@ -24,6 +24,7 @@ import type { Smr } from '../smr/domain.ts'
 import { type Listing, NAME_BYTES as MOST_NAME_BYTES } from '../space/directory.ts'
 import type { Space } from '../space/space.ts'
 import type { WaitOptions } from '../space/wait.ts'
+import type { Cache } from '../zone/cache.ts'
 import type { ZoneOwner } from '../zone/open.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import { relieve } from '../zone/pressure.ts'
@@ -72,6 +73,8 @@ export class Heap {
   private readonly owner: ZoneOwner
   /** This worker's handles of its zones, by the index of their size. */
   private readonly zones: (Zone | undefined)[] = new Array(SIZES).fill(undefined)
+  /** Where their items are taken from first. */
+  private readonly caches: (Cache | undefined)[] = new Array(SIZES).fill(undefined)
   /** The one that it has freed to last. */
   private last: Zone | undefined
   private mode: number
@@ -336,6 +339,7 @@ export class Heap {
   close(): void {
     this.mode = CLOSED
     this.zones.fill(undefined)
+    this.caches.fill(undefined)
     this.last = undefined
   }
 
@@ -357,8 +361,8 @@ export class Heap {
   /** A block of a size that this worker has used, from its cache; else 0. Wants few instructions. */
   private popFor(bytes: number): number {
     if (typeof bytes !== 'number' || (bytes | 0) !== bytes || (bytes - 1) >>> 0 >= MOST) return 0
-    const zone = this.zones[INDEX[(bytes + ROUND) >> SHIFT] as number]
-    return zone === undefined ? 0 : zone.popReady()
+    const cache = this.caches[INDEX[(bytes + ROUND) >> SHIFT] as number]
+    return cache === undefined ? 0 : cache.pop()
   }
 
   private allocRarely(bytes: number): Item {
@@ -413,6 +417,7 @@ export class Heap {
     if (known?.isAlive()) return known
     const opened = this.openZone(sizeAt(index))
     this.zones[index] = opened
+    this.caches[index] = opened.readyCache
     return opened
   }
 

@@ -449,9 +449,9 @@ export class Zone {
     if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
   }
 
-  /** The fast half of `zallocSmr`: 0 where there is more to do. @internal */
-  popReady(): number {
-    return this.readyToAlloc ? this.cache.pop() : 0
+  /** What `zallocSmr` takes items from first; undefined if it has more to do for each. @internal */
+  get readyCache(): Cache | undefined {
+    return this.readyToAlloc ? this.cache : undefined
   }
 
   /**

@@ -40,6 +40,7 @@ const OUTSIDE: Readonly<Record<string, string>> = {
   'order/key.ts Uint8Array': 'private: the key that a lookup asks for, and those of users',
   'record/key.ts Int32Array': 'private: the key that a lookup asks for',
   'record/key.ts Uint8Array': 'the same, as bytes',
+  'heap/sizes.ts Uint8Array': 'private: sizes of blocks by their bytes',
   'record/unbounded.ts Uint8Array': "a record's bytes, as the user has them",
   'record/text.ts Uint8Array': 'private scratch that TextDecoder may read',
 }
