@@ -30,7 +30,9 @@ const LONG: readonly (readonly [names: RegExp, every: number])[] = [
   [/idle zone/, 331],
   [/beside a third in (alloc|free|replace|reclaim|plain)/, 113],
   [/ending a zone|init and fini|clock, lazy/, 113],
-  [/of atomic fields/, 53],
+  [/table: add, of atomic fields/, 1],
+  [/table: delete.* of atomic fields/, 7],
+  [/of atomic fields/, 17],
   [/table: (get|iteration|floor|range)|beside a third in sections/, 1],
   [
     /table: (insert|replace$|update|delete|grow$)|domain|attaching|pages|prealloc|detach|beside a third/,
