@@ -11,9 +11,6 @@ const read = (path) =>
 
 /** What stands between braces in the text: an expression over constants of the sources. */
 const NUMBERS = {
-  SEED: 'SEED',
-  MIX_1: 'MIX_1',
-  MIX_2: 'MIX_2',
   NEAR: 'NEAR',
   FAR: 'FAR',
   ENDLESS: 'ENDLESS * BYTES_PER_WORD',
@@ -50,9 +47,6 @@ const DECLARED = [
   ['memory/compound.ts', 'ENDLESS'],
   ['memory/compound.ts', 'HASH_BITS'],
   ['memory/compound.ts', 'WORDS_PER_NODE'],
-  ['memory/compound.ts', 'SEED'],
-  ['memory/compound.ts', 'MIX_1'],
-  ['memory/compound.ts', 'MIX_2'],
   ['memory/compound.ts', 'UNSURE'],
   ['memory/compound.ts', 'TOP_DIGIT'],
   ['memory/compound.ts', 'DIGIT_MASK'],

@@ -10,11 +10,10 @@
  *
  * Slabs, blocks and chains come and go without the directory's lock, but only under that of the pages. So
  * references to them are read with that lock held too; meanwhile an array of chains can only move
- * from one word of its table to the next: building, chains, retired. They are read in that order.
+ * from one word of its table to the next: see `tableArrays`.
  */
 
 import {
-  ChainsWord,
   DomainWords,
   HeapWords,
   Named,
@@ -23,6 +22,7 @@ import {
   RunWords,
   SlabWords,
   TableWords,
+  tableArrays,
   ZoneWords,
   zoneParts,
 } from '../memory/layout.ts'
@@ -116,9 +116,7 @@ function references(space: Space, names: readonly Listing[]): Set<number> {
       const parts = zoneParts(address, maxWorkers)
       all.add(parts.keg).add(parts.buckets)
     } else if (kind === Named.table) {
-      all.add(memory.load(address + TableWords.building))
-      all.add(memory.load(address + TableWords.chains) & ChainsWord.pageMask)
-      all.add(memory.peekRacy(address + TableWords.retired) & ChainsWord.pageMask)
+      for (const base of tableArrays(memory, address)) all.add(base)
     }
   }
   return all

@@ -28,6 +28,7 @@ interface HostScope {
   readonly MessageChannel?: new () => Channel
   readonly process?: NodeProcess
   readonly performance?: { now(): number; readonly timeOrigin: number }
+  readonly crypto?: { getRandomValues(into: Uint32Array): unknown }
   readonly Deno?: { unrefTimer?(timer: unknown): void }
 }
 
@@ -188,4 +189,12 @@ function postTurn(callback: () => void, Channel: new () => Channel): void {
   }
   due.push(callback)
   channel.port2.postMessage(0)
+}
+
+/** 32 random bits that nobody can guess, where the host has such; never 0. */
+export function randomWord(): number {
+  const word = new Uint32Array(1)
+  if (scope.crypto === undefined) word[0] = Math.random() * 2 ** 32
+  else scope.crypto.getRandomValues(word)
+  return (word[0] as number) || 1
 }

@@ -1,18 +1,17 @@
 /**
- * Compound verbs: several verbs of `Memory` in one call, for the paths that must be fast; and the
- * hash that keys of one word have.
+ * Compound verbs: several verbs of `Memory` in one call, for the paths that must be fast.
  *
  * They are written once, over the single verbs. `Memory` has them as methods, which run where there
  * is no WebAssembly; wasm.ts has the same in one call each; the memory of the model checker takes
  * them from here, so it explores each of their steps, and mutants of this file are caught by the
  * scenarios of the algorithms above.
  *
- * A chains word holds the address of an array of list heads, their number, and which of the two
- * link words of a node its chains use: see `ChainsWord` in layout.ts, and table/chains.ts.
+ * A chains word holds where an array of list heads begins, their number, and which of the two link
+ * words of a node its chains use: see `ChainsWord` in layout.ts, and table/chains.ts.
  */
 
 import { MAX_DELTA } from '../base/seq.ts'
-import { ChainsWord, NodeWords, TrieHead, TrieLink, TrieWords } from './layout.ts'
+import { ChainsWord, chainBits, NodeWords, TrieHead, TrieLink, TrieWords } from './layout.ts'
 
 /** What these verbs need of a `Memory`. */
 interface Words {
@@ -25,7 +24,7 @@ interface Words {
 /** What a section publishes may be at most this far behind the write hand when it begins. */
 export const NEAR: number = MAX_DELTA / 2
 
-/** Result of `lookUpWord` when the section that it opened must be published anew. */
+/** Result of `lookUpHash` when the section that it opened must be published anew. */
 export const FAR = -1
 
 /**
@@ -37,10 +36,6 @@ export const ENDLESS: number = -1 >>> 2
 const HASH_BITS = 32
 /** As a shift: no node is smaller than four words. */
 const WORDS_PER_NODE = 2
-
-/** Factors of murmur3's fmix32. */
-const MIX_1 = 0x85ebca6b
-const MIX_2 = 0xc2b2ae35
 
 /**
  * Publishes in the word `at` what the write hand shows. Returns how far the hand has moved
@@ -58,14 +53,14 @@ export function enterSection(memory: Words, wrAt: number, at: number): number {
 
 /** Address of the head for a hash. */
 export function headFor(chains: number, hash: number): number {
-  const bits = (chains >> ChainsWord.bitsShift) & ChainsWord.bitsMask
-  return (chains & ChainsWord.pageMask) + (hash >>> (HASH_BITS - bits))
+  return (chains & ChainsWord.pageMask) + (hash >>> (HASH_BITS - chainBits(chains)))
 }
 
 /**
  * In a section: the first node whose hash is `hash`; 0 when there is none, ENDLESS when the chain
  * is damaged and runs in a circle. Another node with the same hash may follow. `behind`: words from
- * a node to its `NodeWords`.
+ * a node to its `NodeWords`. The hash is compared, not the key: it is nearer to the links, and the
+ * hash of a key of one word is one to one.
  */
 export function findHash(memory: Words, chainsAt: number, behind: number, hash: number): number {
   const chains = memory.load(chainsAt)
@@ -93,29 +88,21 @@ export function findHash(memory: Words, chainsAt: number, behind: number, hash: 
 }
 
 /**
- * In a section: the node whose key, one word, is `key`; 0 and ENDLESS as above. The hash of a word
- * is one to one, so it is compared instead of the key: it is nearer to the links.
- */
-export function findWord(memory: Words, chainsAt: number, behind: number, key: number): number {
-  return findHash(memory, chainsAt, behind, mix(key ^ SEED))
-}
-
-/**
- * `findWord` in a fenced section of its own: tells whether the node is there or was a moment ago;
+ * `findHash` in a fenced section of its own: tells whether the node is there or was a moment ago;
  * its address must not be used any more. After ENDLESS the section is closed. FAR when the worker
  * was descheduled while it opened the section, which then stays published: publish it again, call
- * `findWord`, and close it.
+ * `findHash`, and close it.
  */
-export function lookUpWord(
+export function lookUpHash(
   memory: Words,
   wrAt: number,
   at: number,
   chainsAt: number,
   behind: number,
-  key: number,
+  hash: number,
 ): number {
   if (enterSection(memory, wrAt, at) > NEAR) return FAR
-  const node = findWord(memory, chainsAt, behind, key)
+  const node = findHash(memory, chainsAt, behind, hash)
   // [R2] As in `exit` of sections.ts.
   memory.store(at, 0)
   return node
@@ -239,22 +226,4 @@ function lastOf(memory: Words, from: number, slots: number): number {
     bits = head & TrieHead.slotsMask
   }
   return UNSURE
-}
-
-// ---- the hash ------------------------------------------------------------------------------
-
-// murmur3's fmix32, which also ends every other hash.
-//
-// It spreads every bit of its input over the whole output - each input bit turns each output bit
-// with probability very near one half - and is one to one, so keys of one word never collide. It is
-// in this file because intrinsics.wat repeats it.
-
-/** Keeps 0 from mixing to 0, or an empty word would look like a hash. */
-export const SEED = 0x1b873593
-
-export function mix(bits: number): number {
-  let h = bits
-  h = Math.imul(h ^ (h >>> 16), MIX_1)
-  h = Math.imul(h ^ (h >>> 13), MIX_2)
-  return h ^ (h >>> 16)
 }

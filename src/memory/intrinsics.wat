@@ -55,18 +55,6 @@
 
   ;; ---- chains ----------------------------------------------------------------------------------
 
-;; mix(key ^ SEED) of compound.ts: from $key to $hash.
-@macro hash
-    (local.set $hash (i32.xor (local.get $key) (i32.const {SEED})))
-    (local.set $hash (i32.mul
-      (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 16)))
-      (i32.const {MIX_1})))
-    (local.set $hash (i32.mul
-      (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 13)))
-      (i32.const {MIX_2})))
-    (local.set $hash (i32.xor (local.get $hash) (i32.shr_u (local.get $hash) (i32.const 16))))
-@end
-
 ;; findHash of compound.ts: from $chainsAt, $behind and $hash to $node. It is a macro, since
 ;; engines do not inline one function of a module into another. Inside, nodes and offsets are
 ;; bytes. What is compared is the hash, next to the links, so a step touches one cache line.
@@ -126,28 +114,20 @@
     @walk
     (i32.shr_u (local.get $node) (i32.const 2)))
 
-  (func (export "findWord")
-      (param $chainsAt i32) (param $behind i32) (param $key i32) (result i32)
-    (local $hash i32) (local $chains i32) (local $link i32) (local $node i32) (local $left i32)
-    @hash
-    @walk
-    (i32.shr_u (local.get $node) (i32.const 2)))
-
-  ;; enterSection, findWord, exit. FAR, with the section open, when the hand has moved too far.
-  (func (export "lookUpWord")
-      (param $wr i32) (param $at i32) (param $chainsAt i32) (param $behind i32) (param $key i32)
+  ;; enterSection, findHash, exit. FAR, with the section open, when the hand has moved too far.
+  (func (export "lookUpHash")
+      (param $wr i32) (param $at i32) (param $chainsAt i32) (param $behind i32) (param $hash i32)
       (result i32)
-    (local $hash i32) (local $chains i32) (local $link i32) (local $node i32) (local $left i32)
-    ;; [I] [R1] As in enterSection; $hash is what the hand showed.
+    (local $seen i32) (local $chains i32) (local $link i32) (local $node i32) (local $left i32)
+    ;; [I] [R1] As in enterSection.
     (local.set $wr (i32.shl (local.get $wr) (i32.const 2)))
     (local.set $at (i32.shl (local.get $at) (i32.const 2)))
-    (local.set $hash (i32.atomic.load (local.get $wr)))
-    (i32.atomic.store (local.get $at) (local.get $hash))
+    (local.set $seen (i32.atomic.load (local.get $wr)))
+    (i32.atomic.store (local.get $at) (local.get $seen))
     (if (i32.gt_u
-          (i32.sub (i32.atomic.load (local.get $wr)) (local.get $hash))
+          (i32.sub (i32.atomic.load (local.get $wr)) (local.get $seen))
           (i32.const {NEAR}))
       (then (return (i32.const {FAR}))))
-    @hash
     @walk
     ;; [R2] Atomic: all our reads happen before what a poll allows that reads this 0.
     (i32.atomic.store (local.get $at) (i32.const 0))

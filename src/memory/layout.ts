@@ -409,6 +409,12 @@ export const RunState = { made: 0, live: 1, retired: 2 } as const
 
 // ---- tables ----------------------------------------------------------------------------------
 
+/** While a table is resized: the array that stripes come from, and the one they move to. */
+export const SHARED_ARRAYS = 2
+
+/**
+ * Followed by one `ChainsWord` for each stripe, on lines that only a resize writes, then the stripes.
+ */
 export const TableWords = struct(
   'table',
   line({
@@ -417,20 +423,21 @@ export const TableWords = struct(
     zoneSerial: frozen('serial of that zone'),
     recordWords: frozen('words of a record; its links and hash follow'),
     stripeBits: frozen('2^bits stripes'),
+    seed: frozen('of the hash of its keys, see record/hash.ts'),
+    grow: frozen('1: it grows by itself'),
   }),
-  line({ chains: shared('the array of chains that readers start from, see ChainsWord') }),
   line({
-    retired: locked('the array before, until its readers have left, 0 none (first stripe)'),
-    goal: locked('the goal that is met when they have left (first stripe)'),
-    building: locked('the array that a resize is filling, 0 none (all stripes)'),
-    progress: shared('rises while a resize is at work'),
+    resizing: shared('lock: the arrays that stripes share'),
+    shared: locked('arrays of chains that stripes share, 0 none (lock: resizing)', SHARED_ARRAYS),
+    progress: shared('rises while nodes are linked into a new array'),
   }),
 )
 
 /**
- * One word describes an array of chains, so that one atomic load gets all of it: the address, which
- * is that of a page and leaves ten low bits free; in these, the bits of the number of chains, and
- * which of a node's two link words the chains use.
+ * One word describes the chains of a stripe, so that one atomic load gets all of it: where the array
+ * would begin that all hashes index, which is the address of a page and leaves ten low bits free; in
+ * these, the bits of the number of its chains, and which of a node's two link words the chains use.
+ * Of an array of its own a stripe has only its part: then the address may be negative.
  */
 export const ChainsWord = {
   linkMask: 1,
@@ -439,6 +446,23 @@ export const ChainsWord = {
   pageMask: -PAGE_WORDS,
 } as const
 
+/** The bits of the number of chains that a ChainsWord tells. */
+export function chainBits(chains: number): number {
+  return (chains >> ChainsWord.bitsShift) & ChainsWord.bitsMask
+}
+
+/** Whether all stripes share an array of 2^bits chains: it has less than a page for each. */
+export function isSharedArray(bits: number, stripeBits: number): boolean {
+  return bits - stripeBits < PAGE_SHIFT
+}
+
+/** The run of pages in which the chains of a stripe lie. */
+export function arrayOf(chains: number, stripe: number, stripeBits: number): number {
+  const heads = chains & ChainsWord.pageMask
+  const bits = chainBits(chains)
+  return isSharedArray(bits, stripeBits) ? heads : heads + (stripe << (bits - stripeBits))
+}
+
 /** Writers of one part in 2^bits of all hashes take turns by this lock. */
 export const StripeWords = struct(
   'stripe',
@@ -446,8 +470,53 @@ export const StripeWords = struct(
     lock: shared('lock: chains of this stripe'),
     records: shared('records in them; written under the lock, read by anyone'),
     versions: locked('how many records were put into them, wrapped (lock)'),
+    retired: locked('the ChainsWord before, until its readers have left, 0 none (lock)'),
+    goal: locked('the goal that is met when they have left (lock)'),
+    building: locked('address of an array of its own that is being filled, 0 none (lock)'),
+    grown: locked('how often it has grown by itself, wrapped (lock)'),
   }),
 )
+
+/** Where the parts of a table lie behind its own words. */
+export function tableParts(table: number, stripeBits: number): TableLayout {
+  const stripes = 2 ** stripeBits
+  const chains = table + TableWords.WORDS
+  const first = chains + roundUp(stripes, LINE_WORDS)
+  return { chains, stripes: first, end: first + stripes * StripeWords.WORDS }
+}
+
+export interface TableLayout {
+  /** A ChainsWord for each stripe. */
+  readonly chains: number
+  readonly stripes: number
+  readonly end: number
+}
+
+/** What `tableArrays` needs of a `Memory`. */
+interface Loads {
+  load(at: number): number
+  peek(at: number): number
+}
+
+/**
+ * The arrays of chains that a table refers to. One of a stripe's own moves from `building` to the word
+ * of its stripe and on to `retired`, and is looked for in this order; one that stripes share is named
+ * by the table as long as it is there.
+ */
+export function tableArrays(memory: Loads, table: number): number[] {
+  const stripeBits = memory.peek(table + TableWords.stripeBits)
+  const { chains, stripes } = tableParts(table, stripeBits)
+  const all: number[] = []
+  for (let i = 0; i < SHARED_ARRAYS; i++) all.push(memory.load(table + TableWords.shared + i))
+  for (let i = 0; i < 2 ** stripeBits; i++) {
+    const words = stripes + i * StripeWords.WORDS
+    all.push(memory.load(words + StripeWords.building))
+    for (const at of [chains + i, words + StripeWords.retired]) {
+      all.push(arrayOf(memory.load(at), i, stripeBits))
+    }
+  }
+  return all
+}
 
 const LINKS_PER_NODE = 2
 

@@ -22,7 +22,7 @@
 
 import { Corruption, Misuse, show } from '../base/errors.ts'
 import { now } from '../base/host.ts'
-import { enterSection, findHash, findWord, floorWord, lookUpWord } from './compound.ts'
+import { enterSection, findHash, floorWord, lookUpHash } from './compound.ts'
 import { BYTES_PER_WORD } from './units.ts'
 
 export { BYTES_PER_WORD, LINE_WORDS, WORDS_PER_FLOAT } from './units.ts'
@@ -136,16 +136,12 @@ export class Memory {
     return enterSection(this, wrAt, at)
   }
 
-  findWord(chainsAt: number, behind: number, key: number): number {
-    return findWord(this, chainsAt, behind, key)
-  }
-
   findHash(chainsAt: number, behind: number, hash: number): number {
     return findHash(this, chainsAt, behind, hash)
   }
 
-  lookUpWord(wrAt: number, at: number, chainsAt: number, behind: number, key: number): number {
-    return lookUpWord(this, wrAt, at, chainsAt, behind, key)
+  lookUpHash(wrAt: number, at: number, chainsAt: number, behind: number, hash: number): number {
+    return lookUpHash(this, wrAt, at, chainsAt, behind, hash)
   }
 
   floorWord(changesAt: number, rootAt: number, word: number, flip: number, key: number): number {

@@ -23,9 +23,8 @@ export interface Intrinsics {
   or(at: number, bits: number): number
   and(at: number, bits: number): number
   enterSection(wrAt: number, at: number): number
-  findWord(chainsAt: number, behind: number, key: number): number
   findHash(chainsAt: number, behind: number, hash: number): number
-  lookUpWord(wrAt: number, at: number, chainsAt: number, behind: number, key: number): number
+  lookUpHash(wrAt: number, at: number, chainsAt: number, behind: number, hash: number): number
   floorWord(changesAt: number, rootAt: number, word: number, flip: number, key: number): number
 }
 
@@ -55,9 +54,8 @@ export class WasmMemory extends Memory {
   private readonly wasmOr: Intrinsics['or']
   private readonly wasmAnd: Intrinsics['and']
   private readonly wasmEnterSection: Intrinsics['enterSection']
-  private readonly wasmFindWord: Intrinsics['findWord']
   private readonly wasmFindHash: Intrinsics['findHash']
-  private readonly wasmLookUpWord: Intrinsics['lookUpWord']
+  private readonly wasmLookUpHash: Intrinsics['lookUpHash']
   private readonly wasmFloorWord: Intrinsics['floorWord']
 
   constructor(buffer: SharedArrayBuffer, wasm: Intrinsics) {
@@ -70,9 +68,8 @@ export class WasmMemory extends Memory {
     this.wasmOr = wasm.or
     this.wasmAnd = wasm.and
     this.wasmEnterSection = wasm.enterSection
-    this.wasmFindWord = wasm.findWord
     this.wasmFindHash = wasm.findHash
-    this.wasmLookUpWord = wasm.lookUpWord
+    this.wasmLookUpHash = wasm.lookUpHash
     this.wasmFloorWord = wasm.floorWord
   }
 
@@ -140,14 +137,6 @@ export class WasmMemory extends Memory {
     return this.wasmEnterSection(wrAt, at) >>> 0
   }
 
-  override findWord(chainsAt: number, behind: number, key: number): number {
-    try {
-      return this.wasmFindWord(chainsAt, behind, key)
-    } catch (cause) {
-      throw this.trapped(cause)
-    }
-  }
-
   override findHash(chainsAt: number, behind: number, hash: number): number {
     try {
       return this.wasmFindHash(chainsAt, behind, hash)
@@ -156,15 +145,15 @@ export class WasmMemory extends Memory {
     }
   }
 
-  override lookUpWord(
+  override lookUpHash(
     wrAt: number,
     at: number,
     chainsAt: number,
     behind: number,
-    key: number,
+    hash: number,
   ): number {
     try {
-      return this.wasmLookUpWord(wrAt, at, chainsAt, behind, key)
+      return this.wasmLookUpHash(wrAt, at, chainsAt, behind, hash)
     } catch (cause) {
       // The walk had opened a section, which the caller does not know of: close it.
       this.store(at, 0)

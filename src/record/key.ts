@@ -4,30 +4,14 @@
  * A key has two forms: the value that a caller gives, and the bytes in a record. A `Key` handles
  * both without making a string or a BigInt: `hash(value)` and `hashAt(item)` agree, `equals`
  * compares the two in full.
- *
- * The table takes the TOP bits of a hash as an index, so that a larger table refines a smaller one.
- * Real keys are 1, 2, 3, ... and user-1, user-2, ...: they differ in their low bits only. So all
- * are finished by `mix` (murmur3's fmix32): each input bit changes each output bit with probability
- * very near one half, and it is a bijection, so 32-bit integers never collide, and neither do
- * 64-bit integers that agree in one half.
- *
- * Text is folded in unit by unit - rotate, xor, multiply - and then mixed. (Without the rotation,
- * keys that differ only in the case of their letters collided 16 times as often as by chance.) The
- * units are UTF-16, as in JavaScript's strings, because the key of a lookup is hashed most often;
- * stored UTF-8 is decoded to units, and for ASCII the two are the same.
- *
- * All workers must agree on a hash, so it has no secret seed: strangers who choose the keys can
- * choose collisions. Map such keys to your own numbers first.
  */
 
-import { mix, SEED } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import { BYTES_PER_WORD } from '../memory/units.ts'
 import { type FieldType, refuse, WORD } from './field.ts'
+import { fold, hashHalves, hashText, hashWord, mix, type Seeds, seedsOf } from './hash.ts'
 import { headBytes, pointAt, readLength, sameText, utf8Length, utf8Size } from './text.ts'
 import { highWord, lowWord } from './types.ts'
-
-export { mix } from '../memory/compound.ts'
 
 /** Field types that a table can be keyed by. */
 export type KeyKind = 'u32' | 'i32' | 'i64' | 'utf8'
@@ -37,7 +21,7 @@ export interface Key<T = unknown> {
   readonly type: KeyKind
   /** Name of the field. */
   readonly field: string
-  /** Whether the key is one word: then its hash is one to one. */
+  /** Whether the key is one word: then no other key has its hash. */
   readonly isWord: boolean
   /**
    * @throws Misuse, for `call`, unless `value` is of the type of the field, and any record could have
@@ -45,7 +29,7 @@ export interface Key<T = unknown> {
    */
   check(call: string, value: unknown): void
   /**
-   * The first step of a lookup: `check` and, for keys of more than a word, `hash`, in one pass.
+   * The first step of a lookup: `check` and `hash`, in one pass.
    * `hits` then compares with this value; there must be no other `aim` in between.
    */
   aim(call: string, value: T): number
@@ -61,37 +45,30 @@ export interface Key<T = unknown> {
 
 // ---- hashing ---------------------------------------------------------------------------------
 
-/** 2^32 divided by the golden ratio, as in Knuth's multiplicative hash; odd. */
-const GOLDEN = 0x9e3779b1
-
-function fold(h: number, unit: number): number {
-  return Math.imul(((h << 5) | (h >>> 27)) ^ unit, GOLDEN)
-}
-
-function hashText(text: string): number {
-  let h = SEED
-  for (let i = 0; i < text.length; i++) h = fold(h, text.charCodeAt(i))
-  return mix(h)
-}
-
 const PLANE = 0x10000
 const HIGH_SURROGATE = 0xd800
 const LOW_SURROGATE = 0xdc00
 const SURROGATE_BITS = 10
 const SURROGATE_MASK = 0x3ff
 
-function hashUtf8(memory: Memory, item: number, at: number, length: number): number {
+function hashUtf8(
+  memory: Memory,
+  item: number,
+  at: number,
+  length: number,
+  { start, step }: Seeds,
+): number {
   const end = at + length
-  let h = SEED
+  let h = start
   let from = at
   while (from < end) {
     const point = pointAt(memory, item, from)
     from += utf8Size(point)
     if (point < PLANE) {
-      h = fold(h, point)
+      h = fold(h, point, step)
     } else {
-      h = fold(h, HIGH_SURROGATE | ((point - PLANE) >>> SURROGATE_BITS))
-      h = fold(h, LOW_SURROGATE | (point & SURROGATE_MASK))
+      h = fold(h, HIGH_SURROGATE | ((point - PLANE) >>> SURROGATE_BITS), step)
+      h = fold(h, LOW_SURROGATE | (point & SURROGATE_MASK), step)
     }
   }
   return mix(h)
@@ -103,21 +80,18 @@ const ASCII_END = 0x80
 /** Text of more bytes is rare as a key, and its comparison costs little beside hashing it. */
 const MOST_KEPT = 255
 
-/** A bijection of each half while the other is fixed. */
-function hashHalves(low: number, high: number): number {
-  return mix(low ^ mix(high ^ SEED))
-}
-
 // ---- keys by type ----------------------------------------------------------------------------
 
 /** One class per type, so that a table's call sites see one shape and are inlined. */
 abstract class FieldKey {
   readonly field: string
   protected readonly definition: FieldType
+  protected readonly seeds: Seeds
 
-  constructor(field: string, definition: FieldType) {
+  constructor(field: string, definition: FieldType, seeds: Seeds) {
     this.field = field
     this.definition = definition
+    this.seeds = seeds
   }
 
   check(call: string, value: unknown): void {
@@ -131,8 +105,14 @@ class WordKey extends FieldKey implements Key<number> {
   private readonly word: number
   private readonly signed: boolean
 
-  constructor(type: 'u32' | 'i32', field: string, definition: FieldType, start: number) {
-    super(field, definition)
+  constructor(
+    type: 'u32' | 'i32',
+    field: string,
+    definition: FieldType,
+    start: number,
+    seeds: Seeds,
+  ) {
+    super(field, definition, seeds)
     this.type = type
     this.word = start / WORD
     this.signed = type === 'i32'
@@ -143,10 +123,9 @@ class WordKey extends FieldKey implements Key<number> {
     super.check(call, value)
   }
 
-  /** The key itself: the verbs of memory that look for a word hash it. */
   aim(call: string, value: number): number {
     this.check(call, value)
-    return value
+    return hashWord(value, this.seeds)
   }
 
   hits(memory: Memory, item: number, value: number): boolean {
@@ -154,11 +133,11 @@ class WordKey extends FieldKey implements Key<number> {
   }
 
   hash(value: number): number {
-    return mix(value ^ SEED)
+    return hashWord(value, this.seeds)
   }
 
   hashAt(memory: Memory, item: number): number {
-    return mix(memory.peek(item + this.word) ^ SEED)
+    return hashWord(memory.peek(item + this.word), this.seeds)
   }
 
   equals(memory: Memory, item: number, value: number): boolean {
@@ -172,8 +151,8 @@ class LongKey extends FieldKey implements Key<bigint> {
   private readonly low: number
   private readonly high: number
 
-  constructor(field: string, definition: FieldType, start: number) {
-    super(field, definition)
+  constructor(field: string, definition: FieldType, start: number, seeds: Seeds) {
+    super(field, definition, seeds)
     this.low = start / WORD
     this.high = this.low + 1
   }
@@ -188,11 +167,11 @@ class LongKey extends FieldKey implements Key<bigint> {
   }
 
   hash(value: bigint): number {
-    return hashHalves(lowWord(value), highWord(value))
+    return hashHalves(lowWord(value), highWord(value), this.seeds)
   }
 
   hashAt(memory: Memory, item: number): number {
-    return hashHalves(memory.peek(item + this.low), memory.peek(item + this.high))
+    return hashHalves(memory.peek(item + this.low), memory.peek(item + this.high), this.seeds)
   }
 
   equals(memory: Memory, item: number, value: bigint): boolean {
@@ -227,8 +206,8 @@ class TextKey extends FieldKey implements Key<string> {
   /** How many bytes of `kept` are in use, counted from its first word; 0: nothing is kept. */
   private bytes = 0
 
-  constructor(field: string, definition: FieldType, start: number, max: number) {
-    super(field, definition)
+  constructor(field: string, definition: FieldType, start: number, max: number, seeds: Seeds) {
+    super(field, definition, seeds)
     this.start = start
     this.first = start + headBytes(max)
     this.max = max
@@ -248,13 +227,14 @@ class TextKey extends FieldKey implements Key<string> {
     const { length } = value
     // `length` is at most 255, so a second byte of length, if there is one, stays 0.
     keptBytes[this.startByte] = length
-    let h = SEED
+    const { start, step } = this.seeds
+    let h = start
     let seen = 0
     for (let i = 0; i < length; i++) {
       const unit = value.charCodeAt(i)
       seen |= unit
       keptBytes[lead + i] = unit
-      h = fold(h, unit)
+      h = fold(h, unit, step)
     }
     if (seen >= ASCII_END) return this.aimAnyway(call, value)
     this.bytes = lead + length
@@ -268,7 +248,7 @@ class TextKey extends FieldKey implements Key<string> {
 
   private aimAnyway(call: string, value: string): number {
     this.check(call, value)
-    return hashText(value)
+    return hashText(value, this.seeds)
   }
 
   hits(memory: Memory, item: number, value: string): boolean {
@@ -288,11 +268,12 @@ class TextKey extends FieldKey implements Key<string> {
   }
 
   hash(value: string): number {
-    return hashText(value)
+    return hashText(value, this.seeds)
   }
 
   hashAt(memory: Memory, item: number): number {
-    return hashUtf8(memory, item, this.first, readLength(memory, item, this.start, this.max))
+    const length = readLength(memory, item, this.start, this.max)
+    return hashUtf8(memory, item, this.first, length, this.seeds)
   }
 
   equals(memory: Memory, item: number, value: string): boolean {
@@ -304,15 +285,21 @@ class TextKey extends FieldKey implements Key<string> {
 /**
  * The key for a field that starts `start` bytes into its record; undefined: not a type for keys.
  */
-export function keyAt(field: string, definition: FieldType, start: number): Key | undefined {
+export function keyAt(
+  field: string,
+  definition: FieldType,
+  start: number,
+  seed: number,
+): Key | undefined {
+  const seeds = seedsOf(seed)
   switch (definition.kind) {
     case 'u32':
     case 'i32':
-      return new WordKey(definition.kind, field, definition, start)
+      return new WordKey(definition.kind, field, definition, start, seeds)
     case 'i64':
-      return new LongKey(field, definition, start)
+      return new LongKey(field, definition, start, seeds)
     case 'utf8':
-      return new TextKey(field, definition, start, definition.max)
+      return new TextKey(field, definition, start, definition.max, seeds)
     default:
       return undefined
   }

@@ -372,12 +372,13 @@ function refuseIn(
 // ---- keys ------------------------------------------------------------------------------------
 
 /**
- * The key of a hash table by `field`; see key.ts.
+ * The key of a hash table by `field`, hashed with `seed`; see key.ts and hash.ts.
  * @throws Misuse when there is no such field, or its type is not u32, i32, i64 or utf8.
  */
 export function keyOf<F extends Fields, const N extends KeyNames<F>>(
   schema: Schema<F>,
   field: N,
+  seed: number,
 ): Key<ValueOf<F[N]>> {
   const place = schema.fields.find((each) => each.name === field)
   if (place === undefined) {
@@ -386,7 +387,7 @@ export function keyOf<F extends Fields, const N extends KeyNames<F>>(
       field: show(field),
     })
   }
-  const key = keyAt(place.name, place.definition, place.offset * WORD + place.byte)
+  const key = keyAt(place.name, place.definition, place.offset * WORD + place.byte, seed)
   if (key !== undefined) return key
   throw new Misuse(
     `keyOf: field ${show(field)} is ${place.type}; a key is u32, i32, i64 or utf8(n)`,

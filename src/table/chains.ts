@@ -1,15 +1,21 @@
 /**
- * Chains: the array of list heads behind a hash table, and walks along them.
+ * Chains: the arrays of list heads behind a hash table, and walks along them.
  *
  * The top bits of a hash are the index of its chain, so chains are in the order of hashes: a range
  * of hashes is a range of the array, whatever its size. Stripes and iteration rely on that.
  *
- * One word (`ChainsWord`) holds the array's address, its size, and which of the two link words of
- * each node it uses; a reader gets all of it with one atomic load. A resize links the same nodes
- * through their *other* link word into a new array, and publishes that array's word. Readers on the
- * old array follow the old links, which are not changed until they have left. (Herbert Xu's dynamic
- * resizing for the Linux kernel, 2010; the second link costs one word per record, and no reader
- * sees a half-moved chain.)
+ * Each stripe, a range of hashes, has a word (`ChainsWord`) that says where its heads are, how many
+ * chains the table would have if all stripes were like it, and which of the two link words of each node
+ * they use; a reader gets all of it with one atomic load. A small table has one array for all stripes.
+ * When a stripe grows it gets an array of its own, of a page at least. (The address in its word is that
+ * of the array that all hashes would index, of which only its part exists: so a lookup does the same in
+ * both cases.)
+ *
+ * A resize links the nodes of a stripe through their *other* link word into a new array, and publishes
+ * that array's word. Readers on the old array follow the old links, which are not changed until they
+ * have left. (Herbert Xu's dynamic resizing for the Linux kernel, 2010; the second link costs one word
+ * per record, and no reader sees a half-moved chain. There the whole table moves; here one stripe at a
+ * time, under its own lock.)
  *
  * A walk meets each node once: a freed node is not linked again while we are in a section or hold
  * the lock. So a node met twice, or outside the pages, is damage, and the walk throws Corruption
@@ -20,20 +26,33 @@
 
 import { Corruption, show } from '../base/errors.ts'
 import { headFor } from '../memory/compound.ts'
-import { ChainsWord, Header, NODE_WORDS, NodeWords, RunKind, TableWords } from '../memory/layout.ts'
+import {
+  arrayOf,
+  ChainsWord,
+  chainBits,
+  Header,
+  isSharedArray,
+  NODE_WORDS,
+  NodeWords,
+  TableWords,
+  tableParts,
+} from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Space } from '../space/space.ts'
 
+const HASH_BITS = 32
 /** Nodes that a resize links between two increments of `progress`: some milliseconds. */
 const NODES_PER_SIGN = 2 ** 14
-/** As many heads as one run of pages can hold. */
+/** Chains of the largest table: as many heads as one run of pages can hold. */
 export const MAX_CHAIN_BITS = 26
 
 export class Chains {
   private readonly memory: Memory
-  private readonly space: Space
-  /** Address of the word that names the current array. */
-  readonly wordAt: number
+  /** Address of the word of the first stripe. */
+  readonly first: number
+  /** What a hash is shifted by to the right to get its stripe. */
+  readonly shift: number
+  readonly stripeBits: number
   /** Words from a node to its `NodeWords`, behind the record. */
   readonly behind: number
   private readonly name: string
@@ -43,22 +62,52 @@ export class Chains {
   private readonly highest: number
 
   constructor(space: Space, table: number, name: string) {
-    this.space = space
     this.memory = space.memory
     this.name = name
+    this.stripeBits = space.memory.peek(table + TableWords.stripeBits)
+    this.shift = HASH_BITS - this.stripeBits
+    this.first = tableParts(table, this.stripeBits).chains
     this.progressAt = table + TableWords.progress
-    this.wordAt = table + TableWords.chains
     this.behind = space.memory.peek(table + TableWords.recordWords)
     this.lowest = space.memory.peek(Header.pagesAt)
     this.highest = space.memory.words.length - this.behind - NODE_WORDS
   }
 
   /**
-   * The word of the current array. In a section, or with a stripe locked, the array is not
-   * released.
+   * The chains of a stripe. In a section, or with the stripe locked, their array is not released.
    */
-  current(): number {
-    return this.memory.load(this.wordAt)
+  current(stripe: number): number {
+    return this.memory.load(this.first + stripe)
+  }
+
+  stripeOf(hash: number): number {
+    return hash >>> this.shift
+  }
+
+  /** Index of a stripe's first chain in the array that all hashes would index. */
+  firstIn(chains: number, stripe: number): number {
+    return stripe << this.bitsIn(chains)
+  }
+
+  /** Chains of one stripe in this array: 2^bits. */
+  bitsIn(chains: number): number {
+    return chainBits(chains) - this.stripeBits
+  }
+
+  /** Whether stripes with so many chains in all share one array. */
+  isShared(bits: number): boolean {
+    return isSharedArray(bits, this.stripeBits)
+  }
+
+  /** The run of pages in which a stripe's chains lie. */
+  runOf(chains: number, stripe: number): number {
+    return arrayOf(chains, stripe, this.stripeBits)
+  }
+
+  /** The word for a stripe whose chains lie in the run at `base`. */
+  wordFor(stripe: number, base: number, bits: number, link: number): number {
+    const own = this.isShared(bits) ? 0 : stripe << (bits - this.stripeBits)
+    return (base - own) | (bits << ChainsWord.bitsShift) | link
   }
 
   /** Address of the head for a hash. */
@@ -100,12 +149,20 @@ export class Chains {
     this.memory.poke(node + this.behind + NodeWords.version, version)
   }
 
-  /** The nodes of all chains from index `from` up to `to`, in a section or under their lock. */
+  /** The nodes of a stripe's chains, in a section or under its lock. */
+  nodesOf(chains: number, stripe: number): Generator<number> {
+    return this.nodes(chains, this.firstIn(chains, stripe), this.firstIn(chains, stripe + 1))
+  }
+
+  /**
+   * The nodes of the chains from index `from` up to `to`, which are in one stripe; in a section or under
+   * its lock.
+   */
   *nodes(chains: number, from: number, to: number): Generator<number> {
     const { memory } = this
     const link = this.linkOffset(chains)
     const heads = chains & ChainsWord.pageMask
-    this.assertArray(chains)
+    this.assertArray(chains, heads + from, heads + to)
     for (let i = from; i < to; i++) {
       let steps = 0
       let mark = 0
@@ -133,7 +190,7 @@ export class Chains {
    * Corruption if the chain is damaged. In a section.
    */
   explain(error: unknown, hash: number): unknown {
-    const now = this.current()
+    const now = this.current(this.stripeOf(hash))
     const chain = this.headFor(now, hash) - this.headFor(now, 0)
     try {
       for (const _ of this.nodes(now, chain, chain + 1));
@@ -151,45 +208,30 @@ export class Chains {
     )
   }
 
-  /** Corruption when the word of the current array names no array. */
-  private assertArray(chains: number): void {
-    const heads = chains & ChainsWord.pageMask
-    if (heads >= this.lowest && heads + sizeOf(chains) <= this.memory.words.length) return
+  /** Corruption when the heads of a word do not lie in the arena. */
+  private assertArray(chains: number, from: number, to: number): void {
+    if (from >= this.lowest && to <= this.memory.words.length) return
     throw new Corruption(
-      `table ${show(this.name)}: its word for the chains is ${chains}, which is no array; memory was written to from outside`,
+      `table ${show(this.name)}: a word for its chains is ${chains}, which is no array; memory was written to from outside`,
       { table: this.name, chains },
     )
   }
 
   // ---- arrays come and go ------------------------------------------------------------------
 
-  /** A new array of empty chains that uses link word `link`; 0: no memory. */
-  make(bits: number, link: number): number {
-    const heads = this.space.pages.reserve(2 ** bits)
-    if (heads === 0) return 0
-    this.memory.fill(heads, 2 ** bits, 0)
-    return heads | (bits << ChainsWord.bitsShift) | link
-  }
-
-  /** `make`, and its address is written to the word at `target` in the same step. */
-  makeInto(target: number, bits: number, link: number): number {
-    const heads = this.space.pages.allocateInto(target, 2 ** bits, RunKind.chains)
-    if (heads === 0) return 0
-    this.memory.fill(heads, 2 ** bits, 0)
-    return heads | (bits << ChainsWord.bitsShift) | link
-  }
-
   /**
-   * Links every node into `next`, through the link word that the current array does not use. Every
-   * stripe is locked. Plain stores: readers of the previous array, which used these words, have
-   * left (its goal was met), and the new array is published by the atomic store that follows.
+   * Links every node of a stripe into `next`, whose chains use the link word that the current ones do
+   * not. The stripe is locked. Plain stores: readers of the previous array, which used these words, have
+   * left (its goal was met), and the new array is published by the atomic store that follows. The heads
+   * are cleared first: a worker that died here may have left something in them.
    */
-  thread(next: number): void {
+  thread(stripe: number, next: number): void {
     const { memory } = this
-    const current = this.current()
     const link = this.linkOffset(next)
+    const first = (next & ChainsWord.pageMask) + this.firstIn(next, stripe)
+    memory.fill(first, 2 ** this.bitsIn(next), 0)
     let steps = 0
-    for (const node of this.nodes(current, 0, sizeOf(current))) {
+    for (const node of this.nodesOf(this.current(stripe), stripe)) {
       const head = this.headFor(next, this.hashOf(node))
       memory.poke(node + link, memory.peek(head))
       memory.poke(head, node)
@@ -203,29 +245,16 @@ export class Chains {
   }
 
   /**
-   * Makes an array the current one. A reader that loads the word before this store walks the old
+   * Makes these the chains of a stripe. A reader that loads the word before this store walks the old
    * array, whose links stay as they are; one that loads it after sees all that `thread` stored.
    */
-  publish(chains: number): void {
-    this.memory.store(this.wordAt, chains)
-  }
-
-  /** Releases the pages of the array named by the word at `target`, and clears that word. */
-  releaseFrom(target: number): void {
-    this.space.pages.releaseFrom(target, this.memory.peek(target) & ChainsWord.pageMask)
-  }
-
-  /** Marks the pages of a new array as used for chains. */
-  recover(chains: number): void {
-    this.space.pages.publish(chains & ChainsWord.pageMask, RunKind.chains)
+  publish(stripe: number, chains: number): void {
+    this.memory.store(this.first + stripe, chains)
   }
 }
 
-export function bitsOf(chains: number): number {
-  return (chains >> ChainsWord.bitsShift) & ChainsWord.bitsMask
-}
-
-/** Number of chains in the array. */
-export function sizeOf(chains: number): number {
-  return 2 ** bitsOf(chains)
+/** Sizes of the runs of pages for 2^bits chains, in words: one that all stripes share, or one for each. */
+export function arraysFor(stripeBits: number, bits: number): number[] {
+  if (isSharedArray(bits, stripeBits)) return [2 ** bits]
+  return new Array<number>(2 ** stripeBits).fill(2 ** (bits - stripeBits))
 }

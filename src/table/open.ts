@@ -4,14 +4,15 @@
 
 import type { Arena } from '../arena/arena.ts'
 import { assertObject, Exhausted, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
+import { randomWord } from '../base/host.ts'
 import {
-  ChainsWord,
   Header,
   Named,
   NODE_WORDS,
   RunKind,
-  StripeWords,
   TableWords,
+  tableArrays,
+  tableParts,
   ZoneWords,
 } from '../memory/layout.ts'
 import { BYTES_PER_WORD, memoryOf } from '../memory/memory.ts'
@@ -30,7 +31,7 @@ import type { ZoneOptions } from '../zone/options.ts'
 import { relieve } from '../zone/pressure.ts'
 import type { Zone } from '../zone/zone.ts'
 import { type Blocks, blocksFor } from './blocks.ts'
-import { Chains, MAX_CHAIN_BITS } from './chains.ts'
+import { arraysFor, Chains, MAX_CHAIN_BITS } from './chains.ts'
 import type { TableParts } from './parts.ts'
 import { Stripes } from './stripes.ts'
 
@@ -43,6 +44,23 @@ export interface TableOptions<F extends Fields, N extends KeyNames<F>>
   readonly key: N
   /** Records for which lookups meet about one each: 1 to 2^26. */
   readonly capacity: number
+  /**
+   * Whether it grows by itself when it has more than two records for each chain; default true. Without,
+   * chains become longer.
+   */
+  readonly grow?: boolean
+  /**
+   * What the hash of its keys starts from: 0 to 2^32 - 1. Default: a random number, so that strangers
+   * who choose keys cannot choose collisions. Give one, 0 for example, where the order of `entries` must
+   * be the same in each run.
+   */
+  readonly seed?: number
+  /**
+   * Locks that writers share: a power of two from 2 to 256. Default: 16 in an arena for up to 8 workers,
+   * else 64. With more, writers meet less often and pauses of growth are shorter; a table that has grown
+   * has at least a page of 4 KiB for each.
+   */
+  readonly stripes?: number
   /** Domain to protect lookups with. Default: one of the table's own, of the same name. */
   readonly smr?: Smr
 }
@@ -52,6 +70,8 @@ const OPEN = 'HashTable.open'
 const FEW_WORKERS = 8
 const FEW_STRIPES_BITS = 4
 const MANY_STRIPES_BITS = 6
+const MOST_STRIPES = 256
+const MOST_SEED = 2 ** 32 - 1
 
 /** @internal */
 interface Opened<F extends Fields, N extends KeyNames<F>> {
@@ -69,14 +89,38 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   const { space } = arena
   space.assertOpen(CREATE)
   assertObject(CREATE, options)
-  const { record, key: keyName, capacity, smr: given, ...knobs } = options
-  const key = keyOf(checked(CREATE, record), keyName)
-  const stripeBits = space.maxWorkers <= FEW_WORKERS ? FEW_STRIPES_BITS : MANY_STRIPES_BITS
+  const {
+    record,
+    key: keyName,
+    capacity,
+    smr: given,
+    grow = true,
+    seed,
+    stripes,
+    ...knobs
+  } = options
+  const hashSeed = seed === undefined ? randomWord() : integer(CREATE, 'seed', seed, 0, MOST_SEED)
+  const key = keyOf(checked(CREATE, record), keyName, hashSeed)
+  if (typeof grow !== 'boolean') {
+    throw new Misuse(`${CREATE}: grow is ${show(grow)}; give true or false`, { grow: show(grow) })
+  }
+  const stripeBits = stripeBitsFor(space, stripes)
   const bits = bitsFor(CREATE, capacity, stripeBits)
-  const size = { capacity, bits, stripeBits, words: record.words }
+  const size = { capacity, bits, stripeBits, words: record.words, seed: hashSeed, grow }
   const shape = { ...knobs, record: nodeShape(record, keyName) }
   const parts = whileMaking(space, () => makeTable(arena, name, size, shape, given, record))
   return { parts, key }
+}
+
+function stripeBitsFor({ maxWorkers }: Space, stripes: unknown): number {
+  if (stripes === undefined) {
+    return maxWorkers <= FEW_WORKERS ? FEW_STRIPES_BITS : MANY_STRIPES_BITS
+  }
+  const bits = Math.log2(integer(CREATE, 'stripes', stripes, 2, MOST_STRIPES))
+  if (Number.isInteger(bits)) return bits
+  throw new Misuse(`${CREATE}: stripes is ${show(stripes)}; give a power of two`, {
+    stripes: show(stripes),
+  })
 }
 
 /**
@@ -158,19 +202,23 @@ function isUnfinished({ directory, memory }: Space, name: string): boolean {
  * is free again. False while the zone exists.
  */
 function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean {
-  const { directory, memory, pages } = space
+  const { directory, pages } = space
   if (zoneLives(space, at)) return false
   directory.remove(serial, () => {
     // A worker that died while releasing an array may have left a redo record to clear its word.
     pages.recover()
     // The entry is gone: after a death here sweeping finds what is left.
-    for (const word of [TableWords.building, TableWords.retired, TableWords.chains]) {
-      const array = memory.peek(at + word) & ChainsWord.pageMask
-      if (array !== 0) pages.release(array)
-    }
+    for (const array of arraysOf(space, at)) pages.release(array)
     pages.release(at)
   })
   return true
+}
+
+/** The runs of pages that the chains of a table lie in. Nobody uses it any more. */
+function arraysOf({ memory }: Space, table: number): Set<number> {
+  const all = new Set(tableArrays(memory, table))
+  all.delete(0)
+  return all
 }
 
 /** By its entry in the directory: its pages may still be there when it has ended. */
@@ -197,7 +245,7 @@ function undoer(
     const table = directory.find(CREATE, Named.table, name)
     if (table?.address !== runs.table) {
       pages.release(runs.table)
-      pages.release(runs.chains & ChainsWord.pageMask)
+      for (const array of runs.arrays) pages.release(array)
     }
     if (table !== undefined) return
     if (madeZone && zone?.isAlive()) zone.undo()
@@ -214,8 +262,8 @@ function undoer(
 /** The runs of pages of a table besides its zone: reserved and written, not yet published. */
 interface Runs {
   readonly table: number
-  /** A word as in `TableWords.chains`. */
-  readonly chains: number
+  /** One that all stripes share, or one for each. */
+  readonly arrays: readonly number[]
 }
 
 interface TableSize {
@@ -224,39 +272,51 @@ interface TableSize {
   readonly stripeBits: number
   /** Of a record. */
   readonly words: number
+  readonly seed: number
+  readonly grow: boolean
 }
 
-function tableWords(stripeBits: number): number {
-  return TableWords.WORDS + 2 ** stripeBits * StripeWords.WORDS
-}
-
-function runWords({ bits, stripeBits }: TableSize): number[] {
-  return [tableWords(stripeBits), 2 ** bits]
+function runWords(size: TableSize): number[] {
+  return [tableParts(0, size.stripeBits).end, ...arraysFor(size.stripeBits, size.bits)]
 }
 
 function reserveRuns(
   space: Space,
   name: string,
-  { bits, stripeBits, words }: TableSize,
+  { bits, stripeBits, words, seed, grow }: TableSize,
 ): Runs | undefined {
   const { memory, pages } = space
-  const own = tableWords(stripeBits)
+  const own = tableParts(0, stripeBits).end
   const table = pages.reserve(own)
   if (table === 0) return undefined
   memory.fill(table, own, 0)
   memory.poke(table + TableWords.recordWords, words)
   memory.poke(table + TableWords.stripeBits, stripeBits)
-  const chains = new Chains(space, table, name).make(bits, 0)
-  if (chains !== 0) return { table, chains }
-  pages.release(table)
-  return undefined
+  memory.poke(table + TableWords.seed, seed | 0)
+  memory.poke(table + TableWords.grow, grow ? 1 : 0)
+  const arrays: number[] = []
+  for (const heads of arraysFor(stripeBits, bits)) {
+    const base = pages.reserve(heads)
+    if (base === 0) {
+      for (const each of [table, ...arrays]) pages.release(each)
+      return undefined
+    }
+    memory.fill(base, heads, 0)
+    arrays.push(base)
+  }
+  const chains = new Chains(space, table, name)
+  for (let i = 0; i < 2 ** stripeBits; i++) {
+    chains.publish(i, chains.wordFor(i, (arrays[i] ?? arrays[0]) as number, bits, 0))
+  }
+  if (chains.isShared(bits)) memory.poke(table + TableWords.shared, arrays[0] as number)
+  return { table, arrays }
 }
 
 function buildTable(
   arena: Arena,
   name: string,
   zone: Zone,
-  { table: at, chains: first }: Runs,
+  { table: at, arrays }: Runs,
 ): Listing | undefined {
   const { space } = arena
   return space.directory.open(CREATE, Named.table, name, (serial) => {
@@ -267,9 +327,7 @@ function buildTable(
     memory.poke(at + TableWords.serial, serial)
     memory.poke(at + TableWords.zone, zone.parts.at)
     memory.poke(at + TableWords.zoneSerial, zone.serial)
-    const chains = new Chains(space, at, name)
-    chains.recover(first)
-    chains.publish(first)
+    for (const array of arrays) space.pages.publish(array, RunKind.chains)
     space.pages.publish(at, RunKind.table)
     return at
   })
@@ -286,8 +344,10 @@ export function openTable<F extends Fields, N extends KeyNames<F>>(
   space.assertOpen(OPEN)
   onlyOptions(OPEN, options, ['record', 'key', 'ctor', 'dtor', 'init', 'fini'])
   const { record, key: keyName, ...hooks } = options
-  const key = keyOf(checked(OPEN, record), keyName)
+  const schema = checked(OPEN, record)
   const found = space.directory.find(OPEN, Named.table, name)
+  const seed = found === undefined ? 0 : space.memory.peek(found.address + TableWords.seed)
+  const key = keyOf(schema, keyName, seed)
   if (found === undefined) {
     throw new Misuse(`${OPEN}: there is no table ${show(name)}; create it first`, { table: name })
   }
@@ -324,10 +384,10 @@ export function bitsFor(call: string, capacity: unknown, stripeBits: number): nu
 function partsOf(arena: Arena, found: Listing, zone: Zone, smr: Smr, blocks: Blocks): TableParts {
   const { space } = arena
   const { address: at, name, serial } = found
-  const stripeBits = space.memory.peek(at + TableWords.stripeBits)
   const chains = new Chains(space, at, name)
-  const stripes = new Stripes(space, at, name, chains, stripeBits)
-  return { arena, name, at, serial, zone, smr, blocks, chains, stripes }
+  const stripes = new Stripes(space, at, name, chains)
+  const grows = space.memory.peek(at + TableWords.grow) !== 0
+  return { arena, name, at, serial, zone, smr, blocks, chains, stripes, grows }
 }
 
 /**

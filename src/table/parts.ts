@@ -20,4 +20,6 @@ export interface TableParts {
   readonly blocks: Blocks
   readonly chains: Chains
   readonly stripes: Stripes
+  /** Whether it grows by itself. */
+  readonly grows: boolean
 }

@@ -4,10 +4,10 @@
 
 import { Corruption, show } from '../base/errors.ts'
 import type { HeapStats } from '../heap/stats.ts'
+import { StripeWords } from '../memory/layout.ts'
 import type { SmrStats } from '../smr/stats.ts'
 import type { ZoneStats } from '../zone/stats.ts'
 import type { Blocks } from './blocks.ts'
-import { sizeOf } from './chains.ts'
 import type { TableParts } from './parts.ts'
 
 /** What `table.stats()` returns. */
@@ -16,12 +16,16 @@ export interface TableStats {
   readonly name: string
   /** Records in the table. */
   readonly size: number
-  /** Chains in the current array. */
+  /** Chains of all stripes. */
   readonly chains: number
   /** Records per chain on average. */
   readonly load: number
   /** Locks that writers share. */
   readonly stripes: number
+  /** Whether it grows by itself. */
+  readonly grow: boolean
+  /** How often one of its stripes has grown by itself. */
+  readonly grown: number
   /** The zone that holds its records. */
   readonly zone: ZoneStats
   /** The heap of its fields without a maximum, if it has such. */
@@ -32,13 +36,20 @@ export interface TableStats {
 
 /** @internal */
 export function tableStats(parts: TableParts, size: number): TableStats {
-  const chains = sizeOf(parts.chains.current())
+  const { memory } = parts.arena
+  const chains = chainsOf(parts)
+  let grown = 0
+  for (let i = 0; i < 2 ** parts.stripes.bits; i++) {
+    grown += memory.peekRacy(parts.stripes.at(i) + StripeWords.grown)
+  }
   return {
     name: parts.name,
     size,
     chains,
     load: size / chains,
     stripes: 2 ** parts.stripes.bits,
+    grow: parts.grows,
+    grown,
     zone: parts.zone.stats(),
     ...heapStatsOf(parts.blocks),
     smr: parts.smr.stats(),
@@ -50,12 +61,24 @@ export function heapStatsOf({ heap }: Blocks): { heap?: HeapStats } {
   return heap === undefined ? {} : { heap: heap.stats() }
 }
 
+/** Chains of all stripes. @internal */
+export function chainsOf({ chains, stripes }: Pick<TableParts, 'chains' | 'stripes'>): number {
+  let all = 0
+  for (let i = 0; i < 2 ** stripes.bits; i++) all += 2 ** chains.bitsIn(chains.current(i))
+  return all
+}
+
 /** Throws Corruption unless chains, counts and hashes agree. Only while nobody writes. @internal */
 export function checkTable(table: { readonly parts: TableParts; readonly size: number }): void {
-  const { chains, name } = table.parts
-  const now = chains.current()
+  const { chains, name, stripes } = table.parts
   const seen = new Set<number>()
-  for (let i = 0; i < sizeOf(now); i++) {
+  const all = Array.from({ length: 2 ** stripes.bits }, (_, stripe) => {
+    const now = chains.current(stripe)
+    const first = chains.firstIn(now, stripe)
+    const end = chains.firstIn(now, stripe + 1)
+    return Array.from({ length: end - first }, (__, i) => [now, first + i] as const)
+  })
+  for (const [now, i] of all.flat()) {
     for (const node of chains.nodes(now, i, i + 1)) {
       const expected = chains.headFor(now, chains.hashOf(node)) - chains.headFor(now, 0)
       if (expected !== i || seen.has(node)) {

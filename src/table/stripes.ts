@@ -12,14 +12,12 @@
  */
 
 import { Exhausted, show } from '../base/errors.ts'
-import { StripeWords, TableWords } from '../memory/layout.ts'
+import { StripeWords, tableParts } from '../memory/layout.ts'
 import type { Taken } from '../space/lock.ts'
 import type { Space } from '../space/space.ts'
 import { DEFAULT_TIMEOUT_MS } from '../space/wait.ts'
-import { bitsOf, type Chains } from './chains.ts'
+import type { Chains } from './chains.ts'
 import { MOST_VERSIONS } from './version.ts'
-
-const HASH_BITS = 32
 
 export class Stripes {
   /** How many there are: 2^bits. */
@@ -32,17 +30,17 @@ export class Stripes {
   /** `progress` when we last waited for a resize. */
   private progressSeen = 0
 
-  constructor(space: Space, table: number, name: string, chains: Chains, bits: number) {
+  constructor(space: Space, table: number, name: string, chains: Chains) {
     this.space = space
     this.chains = chains
-    this.first = table + TableWords.WORDS
-    this.bits = bits
+    this.bits = chains.stripeBits
+    this.first = tableParts(table, this.bits).stripes
     this.what = `table ${show(name)} stripe`
   }
 
   /** Locks the stripe of a hash, and returns its index. */
   lockFor(hash: number): number {
-    const index = hash >>> (HASH_BITS - this.bits)
+    const index = this.chains.stripeOf(hash)
     this.lock(index)
     return index
   }
@@ -85,9 +83,21 @@ export class Stripes {
     this.space.locks.release(this.lockAt(index), whole)
   }
 
-  /** A record came or went. The stripe is locked. */
-  count(index: number, by: number): void {
-    this.space.memory.add(this.at(index) + StripeWords.records, by)
+  /** Locks a stripe if that takes no waiting. */
+  tryLock(index: number): boolean {
+    const taken = this.space.locks.tryAcquire(this.lockAt(index))
+    if (taken === 'owner-died') this.recount(index)
+    return taken !== false
+  }
+
+  /** A record came or went. The stripe is locked. Returns how many there are now. */
+  count(index: number, by: number): number {
+    return this.space.memory.add(this.at(index) + StripeWords.records, by) + by
+  }
+
+  /** How many records there are in a stripe; possibly a moment old. */
+  recordsIn(index: number): number {
+    return this.space.memory.load(this.at(index) + StripeWords.records)
   }
 
   /**
@@ -129,10 +139,8 @@ export class Stripes {
   private recount(index: number): void {
     let whole = false
     try {
-      const now = this.chains.current()
-      const span = 2 ** (bitsOf(now) - this.bits)
       let records = 0
-      for (const _ of this.chains.nodes(now, index * span, (index + 1) * span)) records++
+      for (const _ of this.chains.nodesOf(this.chains.current(index), index)) records++
       this.space.memory.store(this.at(index) + StripeWords.records, records)
       whole = true
     } finally {
@@ -144,7 +152,8 @@ export class Stripes {
     return this.at(index) + StripeWords.lock
   }
 
-  private at(index: number): number {
+  /** Address of its words. */
+  at(index: number): number {
     return this.first + index * StripeWords.WORDS
   }
 }

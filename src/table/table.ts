@@ -16,7 +16,8 @@
  * frees after. Under the lock there are only a walk and one or two stores, each of which leaves the
  * chain whole; see stripes.ts.
  *
- * `resize` builds a new array while readers go on in the old one; see chains.ts.
+ * A table grows by itself, one stripe at a time: a new array of chains is built while readers go on in
+ * the old one; see chains.ts and resize.ts.
  */
 
 import type { Arena } from '../arena/arena.ts'
@@ -28,11 +29,11 @@ import type { Memory } from '../memory/memory.ts'
 import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record/record.ts'
 import type { WaitOptions } from '../space/wait.ts'
 import type { Blocks } from './blocks.ts'
-import { type Chains, sizeOf } from './chains.ts'
+import type { Chains } from './chains.ts'
 import { bitsFor, createTable, openTable, type TableOptions } from './open.ts'
 import type { TableParts } from './parts.ts'
 import { resizeTable } from './resize.ts'
-import { type TableStats, tableStats } from './stats.ts'
+import { chainsOf, type TableStats, tableStats } from './stats.ts'
 import type { Stripes } from './stripes.ts'
 import { indexOfKey, TableVerbs } from './verbs.ts'
 import { inside, walk } from './walk.ts'
@@ -60,9 +61,10 @@ export class HashTable<
   protected readonly owned: Blocks
   // Copies of fields of `chains` and `key`, for lookups.
   private readonly chainsAt: number
+  private readonly shift: number
   private readonly behind: number
   private readonly isWord: boolean
-  /** Whether `has` can use `memory.lookUpWord`, section and walk in one. */
+  /** Whether `has` can use `memory.lookUpHash`, section and walk in one. */
   private readonly isQuick: boolean
 
   private constructor(parts: TableParts, schema: Schema<F>, key: Key<ValueOf<F[N]>>, keyName: N) {
@@ -75,15 +77,16 @@ export class HashTable<
     this.stripes = parts.stripes
     this.key = key
     this.writer = new Writer(parts, schema, key, indexOfKey(schema, keyName))
-    this.chainsAt = parts.chains.wordAt
+    this.chainsAt = parts.chains.first
+    this.shift = parts.chains.shift
     this.behind = parts.chains.behind
     this.isWord = key.isWord
     this.isQuick = key.isWord && !parts.smr.turning
   }
 
   /**
-   * Makes a table. `capacity` is the number of records for which a chain has about one record; more
-   * fit, in longer chains, up to `limit` or the end of the arena. The zone's knobs (`bucket`,
+   * Makes a table. `capacity` is the number of records for which a chain has about one record; with more
+   * it grows by itself, up to `limit` or the end of the arena. The zone's knobs (`bucket`,
    * `limit`, `reserve`, hooks ...) may be given too. Misuse if the name is taken; Exhausted when
    * there is no memory for the chains, 4 bytes each. One worker at a time makes a table: blocks
    * while another does; legal inside a section. If one dies in it, the domain that it made stays,
@@ -183,8 +186,9 @@ export class HashTable<
     const { smr } = this
     if (this.isQuick && smr.mayEnter) {
       const { wrAt, seqAt } = smr
+      const chainsAt = this.chainsAt + (aim >>> this.shift)
       try {
-        const node = this.memory.lookUpWord(wrAt, seqAt, this.chainsAt, this.behind, aim)
+        const node = this.memory.lookUpHash(wrAt, seqAt, chainsAt, this.behind, aim)
         // Not FAR and not ENDLESS.
         if (node >>> 0 < ENDLESS) return node !== 0
       } catch (error) {
@@ -224,10 +228,11 @@ export class HashTable<
   // ---- writers -----------------------------------------------------------------------------
 
   /**
-   * Resizes the table for `capacity` records. Readers go on meanwhile, writers wait. Blocks until
-   * readers have left the array of the last resize, at most `timeoutMs` (default as for
-   * `smr.wait`). Exhausted after that, or when there is no memory for the new array; nothing has
-   * changed. Misuse inside a section.
+   * Resizes the table for `capacity` records, at once; a table that is crowded grows by itself, but only
+   * this makes it smaller. Readers go on meanwhile; a writer waits while the records of its stripe move.
+   * Blocks until readers have left the arrays of the last resize, at most `timeoutMs` (default as for
+   * `smr.wait`). Exhausted after that, or when there is no memory for the new arrays; stripes that have
+   * moved stay so. Misuse inside a section.
    */
   resize(capacity: number, options?: WaitOptions): void {
     this.writer.begin('resize')
@@ -246,9 +251,9 @@ export class HashTable<
   /** What `JSON.stringify` shows. @internal */
   toJSON(): Summary {
     return summary('HashTable', this.name, () => {
-      const { chains, smr, stripes, zone } = this.parts
+      const { smr, stripes, zone } = this.parts
       if (!this.arena.space.isOpen || !zone.isAlive() || !smr.isAlive()) return undefined
-      return { size: stripes.total(), chains: sizeOf(chains.current()) }
+      return { size: stripes.total(), chains: chainsOf(this.parts) }
     })
   }
 
@@ -262,15 +267,11 @@ export class HashTable<
   /** In a section: the record with the key that was given to `key.aim`. */
   private seek(aim: number, key: ValueOf<F[N]>): Item {
     try {
-      const { behind, chainsAt, memory } = this
-      if (this.isWord) {
-        const node = memory.findWord(chainsAt, behind, aim)
-        if (node !== ENDLESS) return node as Item
-      } else {
-        const node = memory.findHash(chainsAt, behind, aim)
-        // ENDLESS is the address of no record, so no key is there.
-        if (node === 0 || this.key.hits(memory, node, key)) return node as Item
-      }
+      const { memory } = this
+      const node = memory.findHash(this.chainsAt + (aim >>> this.shift), this.behind, aim)
+      // No other key of one word has this hash. ENDLESS is the address of no record, so no key is there.
+      if (this.isWord && node !== ENDLESS) return node as Item
+      if (node === 0 || this.key.hits(memory, node, key)) return node as Item
       return this.search(key)
     } catch (error) {
       throw explained(this.parts, error, this.key.hash(key))
@@ -326,7 +327,7 @@ export class HashTable<
   private search(key: ValueOf<F[N]>): Item {
     const { chains, memory } = this
     const hash = this.key.hash(key)
-    const now = chains.current()
+    const now = chains.current(chains.stripeOf(hash))
     const link = chains.linkOffset(now)
     let steps = 0
     let mark = 0
@@ -340,7 +341,7 @@ export class HashTable<
     return NULL_ITEM
   }
 
-  /** `explained` for `lookUpWord`, whose section is still open. */
+  /** `explained` for `lookUpHash`, whose section is still open. */
   private trapped(error: unknown, key: ValueOf<F[N]>): unknown {
     this.memory.store(this.smr.seqAt, 0)
     return explained(this.parts, error, this.key.hash(key))

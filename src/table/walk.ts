@@ -1,13 +1,13 @@
 /**
  * Walks over all records of a table, in the order of their hashes, while others write.
  *
- * A step visits some chains in one section and notes the hash to go on from. The order of hashes is
- * the same in every array of chains, so a walk goes on in the array that a resize has published
- * meanwhile: what is there from beginning to end is seen exactly once.
+ * A step visits some chains of one stripe in one section and notes the hash to go on from. The order of
+ * hashes is the same in every array of chains, so a walk goes on in the array that a resize has
+ * published meanwhile: what is there from beginning to end is seen exactly once.
  */
 
 import type { Item } from '../base/brands.ts'
-import { sizeOf } from './chains.ts'
+import { chainBits } from '../memory/layout.ts'
 import type { TableParts } from './parts.ts'
 
 const CHAINS_PER_SECTION = 64
@@ -32,10 +32,11 @@ export function inside<T>({ smr }: Pick<TableParts, 'smr'>, fn: () => T): T {
 
 /** In a section: calls `fn` for records from this hash on; returns where to go on. */
 function visit({ chains }: TableParts, from: number, fn: (item: Item) => void): number {
-  const now = chains.current()
-  const span = CIRCLE / sizeOf(now)
+  const stripe = chains.stripeOf(from)
+  const now = chains.current(stripe)
+  const span = CIRCLE / 2 ** chainBits(now)
   const first = Math.floor(from / span)
-  const end = Math.min(first + CHAINS_PER_SECTION, sizeOf(now))
+  const end = Math.min(first + CHAINS_PER_SECTION, chains.firstIn(now, stripe + 1))
   for (const node of chains.nodes(now, first, end)) {
     if (chains.hashOf(node) >>> 0 >= from) fn(node as Item)
   }

@@ -2,7 +2,8 @@
  * Writing to a hash table: one record is put in, in place of another or not, or taken out.
  *
  *   begin     what an earlier call has left unfinished is finished
- *   put       memory for the record, then its stripe is locked: link, publish, unlock, free the old one
+ *   put       memory for the record, then its stripe is locked: link, publish, unlock, free the old one;
+ *             if the stripe has become crowded, it grows
  *   take      lock, unlink, unlock, free
  *
  * Each can be made to depend on the version of the record that is there: a word behind it that no
@@ -27,11 +28,15 @@ import type { Zone } from '../zone/zone.ts'
 import { type Blocks, isLater } from './blocks.ts'
 import type { Chains } from './chains.ts'
 import type { TableParts } from './parts.ts'
+import { growStripe, isCrowded } from './resize.ts'
 import { Seals } from './seals.ts'
 import type { Stripes } from './stripes.ts'
 import type { RecordWriter } from './verbs.ts'
 import { ABSENT, ANY } from './version.ts'
 import { inside } from './walk.ts'
+
+/** After an attempt to grow that failed, so much more of the stripe's records until the next. */
+const TRY_AGAIN = 1 / 8
 
 export class Writer<F extends Fields, V> implements RecordWriter<V> {
   private readonly parts: TableParts
@@ -55,6 +60,8 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
    */
   private made: Item = NULL_ITEM
   private replaced: Item = NULL_ITEM
+  /** By stripe: how many records it must have before this worker tries again to let it grow. */
+  private readonly growFrom: number[]
 
   /** `keyIndex`: which of the values of a record is the key. */
   constructor(parts: TableParts, schema: Schema<F>, key: Key<V>, keyIndex: number) {
@@ -69,6 +76,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     this.zone = parts.zone
     this.blocks = parts.blocks
     this.seals = new Seals(this.memory, schema.atomics, this.chains.versionOffset, parts.name)
+    this.growFrom = new Array<number>(2 ** parts.stripes.bits).fill(0)
   }
 
   /** Misuse unless this worker may write now. */
@@ -218,9 +226,10 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     this.blocks.place(item, values)
     chains.setHash(item, hash)
     const stripe = stripes.lockFor(hash)
+    let records = 0
     let whole = false
     try {
-      const now = chains.current()
+      const now = chains.current(stripe)
       const link = chains.linkOffset(now)
       const at = this.place(now, hash, key)
       const old = memory.load(at)
@@ -240,13 +249,24 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       this.blocks.hands.held = 0
       this.replaced = old as Item
       this.blocks.owed.held = this.blocks.count
-      if (old === 0) stripes.count(stripe, 1)
+      if (old === 0) {
+        const count = stripes.count(stripe, 1)
+        if (isCrowded(this.parts, now, count)) records = count
+      }
       whole = true
     } finally {
       stripes.release(stripe, whole)
     }
     this.freeReplaced()
+    if (records !== 0) this.grow(stripe, records)
     return true
+  }
+
+  /** Lets a crowded stripe grow; if it cannot now, another write tries again. */
+  private grow(stripe: number, records: number): void {
+    if (records < (this.growFrom[stripe] as number)) return
+    this.growFrom[stripe] = records + Math.ceil(records * TRY_AGAIN)
+    if (growStripe(this.parts, stripe)) this.growFrom[stripe] = 0
   }
 
   /**
@@ -260,7 +280,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     let old = 0
     let whole = false
     try {
-      const now = chains.current()
+      const now = chains.current(stripe)
       const link = chains.linkOffset(now)
       const at = this.place(now, hash, key)
       old = memory.load(at)

@@ -135,7 +135,7 @@ function attaching(lib: Library): Scenario<undefined> {
 
 // ---- the hash table ---------------------------------------------------------------------------
 
-const { a, b, c, d, e } = KEY
+const { a, b, c, d, e, f } = KEY
 
 interface Action extends Knobs {
   readonly name: string
@@ -176,6 +176,13 @@ const TABLE_DEEDS: readonly Action[] = [
   { name: 'get', body: ({ table }) => void look(table, a) },
   { name: 'iteration', body: ({ table }) => void [...table.entries()] },
   { name: 'grow', body: ({ table }) => table.resize(MORE_CHAINS) },
+  {
+    name: 'growth',
+    capacity: 8,
+    grow: true,
+    before: (table) => put(table, c, 1),
+    body: ({ table }) => put(table, f, 1),
+  },
   {
     name: 'there and back',
     body({ table }) {

@@ -31,9 +31,8 @@ const READS: ReadonlySet<string> = new Set([
   'peekRacy',
   'tallied',
   'enterSection',
-  'findWord',
   'findHash',
-  'lookUpWord',
+  'lookUpHash',
 ])
 /** Methods of arrays and maps: a call of one says nothing, unless it is a method of one's own. */
 const COMMON: ReadonlySet<string> = new Set(

@@ -119,18 +119,14 @@ export class ModelMemory {
     return this.compound.enterSection(this.asMemory(), wrAt, at)
   }
 
-  findWord(...at: [chainsAt: number, behind: number, key: number]): number {
-    return this.compound.findWord(this.asMemory(), ...at)
-  }
-
   findHash(...at: [chainsAt: number, behind: number, hash: number]): number {
     return this.compound.findHash(this.asMemory(), ...at)
   }
 
-  lookUpWord(
-    ...at: [wrAt: number, at: number, chainsAt: number, behind: number, key: number]
+  lookUpHash(
+    ...at: [wrAt: number, at: number, chainsAt: number, behind: number, hash: number]
   ): number {
-    return this.compound.lookUpWord(this.asMemory(), ...at)
+    return this.compound.lookUpHash(this.asMemory(), ...at)
   }
 
   floorWord(

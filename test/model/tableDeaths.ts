@@ -30,7 +30,14 @@ import {
   type TableWorld,
 } from './tableStage.ts'
 
-const { a, b, c, d } = KEY
+const { a, b, c, d, f } = KEY
+
+/** Two chains for each stripe, and in that of `a` four records: one more is too many. */
+const CROWDED = {
+  capacity: 8,
+  grow: true,
+  before: (table: Rows): void => put(table, c, 1),
+}
 
 /** The victim is `victim`; the scenario is meant for `proveAtEveryStep(it, 'victim')`. */
 export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
@@ -100,6 +107,27 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
     }),
     death('death in grow', {
       dies: ({ table }) => table.resize(MORE_CHAINS),
+    }),
+    death('death in growth', {
+      ...CROWDED,
+      dies: ({ table }) => put(table, f, 1),
+      // It is crowded again, with the array that the victim may have left.
+      next: ({ table }) => put(table, KEY.g, 1),
+    }),
+    death('death in growth beside a reader', {
+      ...CROWDED,
+      dies: ({ table }) => put(table, f, 1),
+      next({ table }) {
+        put(table, KEY.g, 1)
+        table.resize(FEW_CHAINS)
+      },
+      others: [
+        member(lib, 'reader', ({ arena, table }) => {
+          holds(table, [b, 1], [d, 1])
+          arena.detach()
+        }),
+      ],
+      rules: { sample: { schedules: 30 } },
     }),
     death('death in there and back', {
       dies({ table }) {

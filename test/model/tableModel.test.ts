@@ -23,7 +23,7 @@ describe.each(Object.keys(tableFloor))('%s', (group) => {
 })
 
 describe('keys', () => {
-  const key = keyOf(record({ id: u32 }), 'id')
+  const key = keyOf(record({ id: u32 }), 'id', 0)
   const chain = (id: number, bits: number): number => key.hash(id) >>> (32 - bits)
 
   it('a, b and c share a chain, d only when chains are few, e never', () => {
@@ -34,12 +34,12 @@ describe('keys', () => {
   })
 
   it('two names have one hash', () => {
-    const names = keyOf(record({ name: utf8(8) }), 'name')
+    const names = keyOf(record({ name: utf8(8) }), 'name', 0)
     expect(names.hash(TWINS[0])).toBe(names.hash(TWINS[1]))
   })
 
   it('four names share a chain of 16', () => {
-    const names = keyOf(record({ name: utf8(8) }), 'name')
+    const names = keyOf(record({ name: utf8(8) }), 'name', 0)
     expect(new Set(NEIGHBOURS.map((name) => names.hash(name) >>> (32 - 4))).size).toBe(1)
   })
 })

@@ -49,14 +49,8 @@ const IS_OTHER = 'const isOther = expected !== ANY && chains.versionOf(old) !== 
 const PUT_CHECK = `${IS_OTHER} if (isOther || !this.isSealed(old, seen)) { whole = true;`
 const TAKE_CHECK = `${IS_OTHER} if (isOther || !this.isSealed(old, seen)) old = 0;`
 const UNLINK = 'memory.store(at, memory.load(old + link));'
-const RETIRE = `memory.poke(at + TableWords.retired, current);`
-const GOAL = 'memory.poke(at + TableWords.goal, smr.stamp());'
-
-const REFERENCES = [
-  'all.add(memory.load(address + TableWords.building));',
-  'all.add(memory.load(address + TableWords.chains) & ChainsWord.pageMask);',
-  'all.add(memory.peekRacy(address + TableWords.retired) & ChainsWord.pageMask);',
-]
+const RETIRE = 'memory.store(words + StripeWords.retired, current);'
+const PUBLISH_CHAINS = 'chains.publish(stripe, next);'
 
 export const TABLE_TRIALS: readonly Trial[] = [
   // ---- lookups and writers ---------------------------------------------------------------------
@@ -179,44 +173,44 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byResize('lookup against there and back', [
     'resize: the old array goes back at once',
     RESIZE,
-    'if (!smr.expiredUrgently(memory.peek(at + TableWords.goal)))\n        return false;',
+    'if (!smr.expiredUrgently(memory.peek(words + StripeWords.goal)))\n        return false;',
     '',
   ]),
   byResize('lookup against there and back', [
     'resize: threads without the grace period',
     RESIZE,
-    "if (!collect(parts))\n            return 'readers';",
-    'collect(parts); if (memory.peek(at + TableWords.retired) !== 0) memory.poke(at + TableWords.retired, 0)',
+    'if (!smr.expiredUrgently(memory.peek(words + StripeWords.goal)))\n        return false;',
+    'if (!smr.expiredUrgently(memory.peek(words + StripeWords.goal))) { memory.poke(words + StripeWords.retired, 0); return true }',
   ]),
   byResize('lookup against there and back', [
     'resize: the goal is taken before publication',
     RESIZE,
-    `chains.publish(next);\n        ${GOAL}`,
-    `${GOAL} chains.publish(next)`,
+    PUBLISH_CHAINS,
+    `memory.poke(words + StripeWords.goal, parts.smr.stamp()); ${PUBLISH_CHAINS}`,
   ]),
   byResize('writer against grow', [
-    'resize: one stripe locked',
+    'resize: a stripe moves before it is locked',
     RESIZE,
-    'withStripes(stripes, 2 ** stripes.bits,',
-    'withStripes(stripes, 1,',
+    'stripes.lock(stripe);\n        let whole = false;\n        try {\n            goesOn = body(stripe);',
+    'goesOn = body(stripe); stripes.lock(stripe);\n        let whole = false;\n        try {',
   ]),
   byResize('lookup against grow', [
     'resize: plain publication of the array',
     CHAINS,
-    'this.memory.store(this.wordAt, chains);',
-    'this.memory.poke(this.wordAt, chains);',
+    'this.memory.store(this.first + stripe, chains);',
+    'this.memory.poke(this.first + stripe, chains);',
   ]),
   byResize('writer against grow', [
     'resize: the current array is remembered',
     CHAINS,
-    'return this.memory.load(this.wordAt);',
-    'return (this.known ??= this.memory.load(this.wordAt));',
+    'return this.memory.load(this.first + stripe);',
+    'return ((this.known ??= [])[stripe] ??= this.memory.load(this.first + stripe));',
   ]),
   bySweep('a sweep beside a resize', [
     'sweep: an array moves on while its table is looked at, backwards',
-    'arena/sweep',
-    REFERENCES.join('\n            '),
-    REFERENCES.toReversed().join('\n            '),
+    'memory/layout',
+    'for (const at of [chains + i, words + StripeWords.retired]) {',
+    'for (const at of [words + StripeWords.retired, chains + i]) {',
   ]),
 
   // ---- death -----------------------------------------------------------------------------------
@@ -238,31 +232,37 @@ export const TABLE_TRIALS: readonly Trial[] = [
     'if (old === 0)\n                stripes.count(stripe, 1);\n            whole = true;\n        }\n        finally {\n            stripes.release(stripe, whole);\n        }',
     'whole = true;\n        }\n        finally {\n            stripes.release(stripe, whole);\n        } if (this.replaced === 0) stripes.count(stripe, 1);',
   ]),
-  byDeath('death in grow, the next resizes too', [
+  byDeath('death in growth', [
     'death: an array half built is forgotten',
     RESIZE,
-    'else if (left !== 0)\n            chains.releaseFrom(at + TableWords.building);',
-    '',
+    'if (pages.wordsAt(left) === own)\n            return true;',
+    'if (left > 0)\n            return pages.allocateInto(at, own, RunKind.chains) !== 0;',
   ]),
-  byDeath('death in grow, the next resizes too', [
+  byDeath('death in growth beside a reader', [
     'death: what is built may be the current array',
     RESIZE,
-    'if (left === (current & ChainsWord.pageMask))',
-    'if (left < 0)',
+    'if (left === 0 || left !== ownArray(parts, parts.chains.current(stripe), stripe))',
+    'if (left >= 0)',
+  ]),
+  byDeath('death in grow, the next resizes too', [
+    'death: what another has left in the heads is taken for records',
+    CHAINS,
+    'memory.fill(first, 2 ** this.bitsIn(next), 0);',
+    '',
   ]),
   byDeath('death in grow, the next wants the old size', [
     'death: what is retired may be the current array',
     RESIZE,
-    'if (retired === chains.current())',
-    'if (retired < 0)',
+    'if (retired === chains.current(stripe))',
+    'if (retired === 1)',
   ]),
   byDeath(
     'death in grow beside a reader',
     [
       'death: retired after publication',
       RESIZE,
-      `${RETIRE}\n        chains.publish(next);`,
-      `chains.publish(next); ${RETIRE}`,
+      `${RETIRE}\n    ${PUBLISH_CHAINS}`,
+      `${PUBLISH_CHAINS} ${RETIRE}`,
     ],
     FEW,
   ),
@@ -271,8 +271,8 @@ export const TABLE_TRIALS: readonly Trial[] = [
     [
       'death: nobody takes a goal for what has none',
       RESIZE,
-      'if (memory.peek(at + TableWords.goal) === 0)',
-      'if (retired < 0)',
+      'if (memory.peek(words + StripeWords.goal) === 0)',
+      'if (retired === 1)',
     ],
     // It dies between the two words, and a reader is on the array.
     { rules: { kill: { thread: 'victim', afterStep: 81 }, sample: PINNED } },
@@ -280,7 +280,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byGoal('death in grow of a table resized before, beside a reader', [
     'death: the goal of the resize before is taken for that of this one',
     RESIZE,
-    'memory.poke(at + TableWords.goal, 0);\n',
+    'memory.poke(words + StripeWords.goal, 0);\n',
     '\n',
   ]),
   byTwo(
@@ -288,8 +288,8 @@ export const TABLE_TRIALS: readonly Trial[] = [
     [
       'two deaths: a goal before it is known what is retired',
       RESIZE,
-      'if (retired === chains.current()) {',
-      'const none = memory.peek(at + TableWords.goal) === 0; if (none) memory.poke(at + TableWords.goal, smr.stamp()); if (none && retired === chains.current()) {',
+      'if (retired === chains.current(stripe)) {',
+      'const none = memory.peek(words + StripeWords.goal) === 0; if (none) memory.poke(words + StripeWords.goal, smr.stamp()); if (none && retired === chains.current(stripe)) {',
     ],
     { victim: 'rescuer', rules: { kill: { thread: 'victim', afterStep: 80 } } },
   ),
@@ -298,8 +298,8 @@ export const TABLE_TRIALS: readonly Trial[] = [
     [
       'death: a promise of pages is not kept before the words are read',
       RESIZE,
-      'pages.recover();',
-      '',
+      'pages.recover();\n    const left',
+      'const left',
     ],
     { victim: 'victim', rules: { sample: { schedules: 20, seed: 3, depth: 4 } } },
   ),

@@ -9,7 +9,16 @@
 import type { Scenario, Thread } from './scenario.ts'
 import type { Library } from './stage.ts'
 import { holds, steadyReader, walk, writer } from './tableScenarios.ts'
-import { FEW_CHAINS, KEY, MORE_CHAINS, member, put, scene, type TableWorld } from './tableStage.ts'
+import {
+  FEW_CHAINS,
+  KEY,
+  MORE_CHAINS,
+  member,
+  put,
+  type Rows,
+  scene,
+  type TableWorld,
+} from './tableStage.ts'
 
 const { a, b, c, d, e } = KEY
 /** In the array of 16 one chain: c, d, b, a. */
@@ -38,7 +47,54 @@ export function resizeScenarios(lib: Library): readonly Scenario<TableWorld>[] {
   })
   const afterBusy = [[a, 1] as const, [b, 2] as const, [c, 0] as const, [d, 1] as const]
 
+  // One chain for each stripe: a third record is one too many, and it grows to 1024.
+  const crowded = { capacity: 4, grow: true } as const
+  const grew = (table: Rows): void => {
+    const { grown, chains } = table.stats()
+    if (grown !== 1 || chains !== 1024 + 3)
+      throw new Error(`${grown} times grown, ${chains} chains`)
+  }
+
   return [
+    scene(lib, 'lookup against growth', {
+      ...crowded,
+      holds: HELD.slice(0, 2),
+      threads: [steadyReader(lib, a), writer(lib, 'writer', (table) => put(table, c, 1))],
+      rules: { bound: 2 },
+      judge(table) {
+        holds(table, ...HELD.slice(0, 2), [c, 1])
+        grew(table)
+      },
+    }),
+    scene(lib, 'writer against growth', {
+      ...crowded,
+      holds: HELD.slice(0, 2),
+      threads: [
+        writer(lib, 'writer', (table) => put(table, c, 1)),
+        writer(lib, 'other', (table) => {
+          put(table, b, 2)
+          put(table, d, 1)
+        }),
+      ],
+      rules: { bound: 2 },
+      judge: (table) => holds(table, [a, 1], [b, 2], [c, 1], [d, 1]),
+    }),
+    scene(lib, 'iteration against growth', {
+      ...crowded,
+      holds: HELD.slice(0, 2),
+      threads: [
+        member(lib, 'reader', ({ table }) => walk(table, [a, b])),
+        writer(lib, 'writer', (table) => put(table, c, 1)),
+      ],
+      rules: { bound: 2 },
+    }),
+    scene(lib, 'resize against growth', {
+      ...crowded,
+      holds: HELD.slice(0, 2),
+      threads: [writer(lib, 'writer', (table) => put(table, c, 1)), resizer(FEW_CHAINS)],
+      rules: { bound: 2 },
+      judge: (table) => holds(table, ...HELD.slice(0, 2), [c, 1]),
+    }),
     scene(lib, 'lookup against grow', {
       holds: HELD,
       threads: [steadyReader(lib, a), resizer(MORE_CHAINS)],

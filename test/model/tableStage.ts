@@ -2,24 +2,27 @@
  * Tables for the explorer: their records, keys that meet in one chain, and what must hold at the end.
  *
  * All fields of a row follow from its key and version, so one look tells whether it is whole: half a
- * record, a recycled one, or one of another key is detected by its sum. With 16 chains, a stripe is
- * a chain; the keys are chosen by the top bits of their hashes:
+ * record, a recycled one, or one of another key is detected by its sum. The keys are chosen by the top
+ * bits of their hashes:
  *
  *   a b c   one chain, however large the table
  *   d       their chain of 16, another one of 32
+ *   f g     other chains of their stripe
  *   e       a stripe of its own
  */
 
 import type { Arena, Item, SmrOptions } from '#src/index.ts'
-import { ChainsWord, RunKind, StripeWords, TableWords } from '#src/memory/layout.ts'
+import { RunKind, StripeWords, TableWords, tableArrays, tableParts } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import type { Control } from './history.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise, SMALL, type Stage } from './stage.ts'
 
-export const KEY = { a: 6, b: 9, c: 30, d: 12, e: 5 } as const
+export const KEY = { a: 6, b: 9, c: 30, d: 12, e: 5, f: 2, g: 11 } as const
 export const FEW_CHAINS = 16
 export const MORE_CHAINS = 32
+/** Four stripes of four chains each. */
+const STRIPE_BITS = 2
 const NAME = 'rows'
 
 /** Three threads, and a slot for whoever checks the end. */
@@ -51,6 +54,8 @@ export interface Knobs {
   readonly bucket?: number
   readonly limit?: number
   readonly reserve?: number
+  readonly grow?: boolean
+  readonly stripes?: number
   /** Options of the table's domain, where they matter. */
   readonly domain?: SmrOptions
 }
@@ -64,7 +69,8 @@ function schemaOf(lib: Library) {
 
 export function createRows(lib: Library, arena: Arena, knobs: Knobs = {}): Rows {
   const { capacity = FEW_CHAINS, bucket = 2, reserve = 0, limit, domain } = knobs
-  const few = { capacity, bucket, reserve }
+  const { grow = false, stripes = 2 ** STRIPE_BITS } = knobs
+  const few = { capacity, bucket, reserve, grow, stripes, seed: 0 }
   const sizes = limit === undefined ? few : { ...few, limit }
   const own = domain === undefined ? {} : { smr: arena.smr(NAME, domain) }
   return lib.HashTable.create(arena, NAME, { record: schemaOf(lib), key: 'key', ...sizes, ...own })
@@ -201,9 +207,7 @@ export function finalTable(lib: Library, memory: Memory, leaks: number): Rows {
 
 /** Every array of chains is one that a word of the table names. */
 function checkArrays(arena: Arena, table: Rows): void {
-  const { at } = table.parts
-  const words = [TableWords.chains, TableWords.retired, TableWords.building]
-  const named = new Set(words.map((word) => arena.memory.peek(at + word) & ChainsWord.pageMask))
+  const named = new Set(tableArrays(arena.memory, table.parts.at))
   named.delete(0)
   for (const { base, state, who } of arena.space.pages.runs()) {
     if (state === 'reserved') throw new Error(`run ${base} is still reserved by ${who}`)
@@ -214,9 +218,11 @@ function checkArrays(arena: Arena, table: Rows): void {
 }
 
 export function describe(offset: number): string | undefined {
-  const stripe = Math.floor((offset - TableWords.WORDS) / StripeWords.WORDS)
-  if (offset < 0 || stripe >= FEW_CHAINS) return undefined
-  if (stripe < 0) return TableWords.PLACES.find((place) => place.at === offset)?.name
-  const within = (offset - TableWords.WORDS) % StripeWords.WORDS
+  const { chains, stripes } = tableParts(0, STRIPE_BITS)
+  const stripe = Math.floor((offset - stripes) / StripeWords.WORDS)
+  if (offset < 0 || stripe >= 2 ** STRIPE_BITS) return undefined
+  if (offset < chains) return TableWords.PLACES.find((place) => place.at === offset)?.name
+  if (stripe < 0) return `chains of stripe ${offset - chains}`
+  const within = (offset - stripes) % StripeWords.WORDS
   return `stripe ${stripe}, ${StripeWords.PLACES.find((place) => place.at === within)?.name}`
 }

@@ -5,10 +5,10 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { mix, SEED } from '#src/memory/compound.ts'
 import { ChainsWord, NodeWords, PAGE_WORDS } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
 import { type Intrinsics, instantiate } from '#src/memory/wasm.ts'
+import { mix } from '#src/record/hash.ts'
 import { assemble, HONEST, onePage } from '../helpers/wat.ts'
 import {
   damagedFloorsEnd,
@@ -71,7 +71,7 @@ function build(memory: Memory, { hand, bits, link, keys, jumps }: Shape): void {
       const jump = jumps[(2 * i + each) % jumps.length] as number
       memory.poke(at + NodeWords.links + each, jump === 0 ? 0 : node(i + jump))
     }
-    memory.poke(at + NodeWords.hash, mix(key ^ SEED))
+    memory.poke(at + NodeWords.hash, mix(key))
   })
 }
 
@@ -92,9 +92,8 @@ describe('against the real thing', () => {
         const calls: ((verbs: Intrinsics) => number)[] = [(verbs) => verbs.enterSection(WR, SLOT)]
         for (const key of shape.asked) {
           calls.push(
-            (verbs) => verbs.findWord(CHAINS, BEHIND, key),
-            (verbs) => verbs.findHash(CHAINS, BEHIND, mix(key ^ SEED)),
-            (verbs) => verbs.lookUpWord(WR, SLOT, CHAINS, BEHIND, key),
+            (verbs) => verbs.findHash(CHAINS, BEHIND, mix(key)),
+            (verbs) => verbs.lookUpHash(WR, SLOT, CHAINS, BEHIND, mix(key)),
             (verbs) => verbs.add(WR, key),
           )
         }
@@ -226,9 +225,8 @@ describe('step by step', () => {
    */
   it.each<[name: string, run: (memory: Memory, key: number) => number]>([
     ['enterSection', (memory) => memory.enterSection(WR, SLOT)],
-    ['findWord', (memory, key) => memory.findWord(CHAINS, BEHIND, key)],
-    ['findHash', (memory, key) => memory.findHash(CHAINS, BEHIND, mix(key ^ SEED))],
-    ['lookUpWord', (memory, key) => memory.lookUpWord(WR, SLOT, CHAINS, BEHIND, key)],
+    ['findHash', (memory, key) => memory.findHash(CHAINS, BEHIND, mix(key))],
+    ['lookUpHash', (memory, key) => memory.lookUpHash(WR, SLOT, CHAINS, BEHIND, mix(key))],
   ])('%s', (_name, run) => {
     fc.assert(
       fc.property(aMemory, (shape) => {

@@ -14,7 +14,6 @@ import { runCase, type Verdict } from './mutantRuns.ts'
 import type { Scenario } from './scenario.ts'
 import { smrScenarios } from './smrScenarios.ts'
 import type { Library } from './stage.ts'
-import { keyScenarios } from './tableKeys.ts'
 import { resizeScenarios } from './tableResizeScenarios.ts'
 import { tableScenarios } from './tableScenarios.ts'
 import type { Case } from './trial.ts'
@@ -38,13 +37,13 @@ const where =
   })
 
 const inEnter = where('enterSection', smrScenarios)
-const inHas = where('lookUpWord', hasScenarios)
+const inHas = where('lookUpHash', hasScenarios)
 
 const ENTER_PUBLISH = '(i32.atomic.store (i32.shl (local.get $at) (i32.const 2)) (local.get $seen))'
 const ENTER_MOVED = '(i32.sub (i32.atomic.load (local.get $wr)) (local.get $seen))'
-const HAS_HAND = '(local.set $hash (i32.atomic.load (local.get $wr)))'
-const HAS_PUBLISH = '(i32.atomic.store (local.get $at) (local.get $hash))'
-const HAS_MOVED = '(i32.sub (i32.atomic.load (local.get $wr)) (local.get $hash))'
+const HAS_HAND = '(local.set $seen (i32.atomic.load (local.get $wr)))'
+const HAS_PUBLISH = '(i32.atomic.store (local.get $at) (local.get $seen))'
+const HAS_MOVED = '(i32.sub (i32.atomic.load (local.get $wr)) (local.get $seen))'
 const HAS_FAR = '(then (return (i32.const -1))))'
 const HAS_EXIT = '(i32.atomic.store (local.get $at) (i32.const 0))'
 const ARRAY = '(local.set $chains (i32.atomic.load (i32.shl (local.get $chainsAt) (i32.const 2))))'
@@ -56,16 +55,10 @@ const LATER = `(loop $on (local.set $node (i32.shl ${NEXT}`
 
 const plain = (text: string): Edit => [text, text.replace('i32.atomic.', 'i32.')]
 
-/** The expanded text has the walk three times, and each of them must be tested. */
+/** The expanded text has the walk twice, and each of them must be tested. */
 const WALKS: readonly Walk[] = [
   {
-    by: where('findHash', keyScenarios),
-    head: 'keys of one hash',
-    first: 'keys of one hash',
-    later: 'names of one chain',
-  },
-  {
-    by: where('findWord', (lib) => [...tableScenarios(lib), ...resizeScenarios(lib)]),
+    by: where('findHash', (lib) => [...tableScenarios(lib), ...resizeScenarios(lib)]),
     head: 'lookup against writers of its chain',
     first: 'lookup against writers of its chain',
     later: 'lookup against replace',

@@ -33,6 +33,7 @@ import {
   RunKind,
   StripeWords,
   TableWords,
+  tableParts,
   WorkerSlot,
   zoneParts,
 } from '#src/memory/layout.ts'
@@ -275,10 +276,10 @@ function lockWords(arena: Arena): number[] {
       all.push(parts.keg + KegWords.lock, parts.buckets + KegWords.lock)
       all.push(parts.depot + DepotWords.lock)
     } else if (kind === Named.table) {
-      const stripes = 2 ** memory.peek(address + TableWords.stripeBits)
-      for (let i = 0; i < stripes; i++) {
-        all.push(address + TableWords.WORDS + i * StripeWords.WORDS + StripeWords.lock)
-      }
+      const stripeBits = memory.peek(address + TableWords.stripeBits)
+      const { stripes, end } = tableParts(address, stripeBits)
+      all.push(address + TableWords.resizing)
+      for (let at = stripes; at < end; at += StripeWords.WORDS) all.push(at + StripeWords.lock)
     }
   }
   return all
@@ -330,7 +331,7 @@ function areasOf(mine: Hands): Area[] {
     pieces('bucket', buckets, 0, 16),
     pieces('slab', slabs, 0, shape.itemsAt),
     pieces('record', items, 0, STAMP_WORDS + 4),
-    pieces('table', of(RunKind.table), 0, TableWords.WORDS + 2 * StripeWords.WORDS),
+    pieces('table', of(RunKind.table), 0, tableParts(0, 4).end),
     pieces('chains', of(RunKind.chains), 0, KEYS),
     pieces('free run', freeRuns, 0, 2),
   ]

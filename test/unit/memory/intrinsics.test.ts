@@ -6,7 +6,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { ENDLESS, FAR, NEAR, SEED, UNSURE } from '#src/memory/compound.ts'
+import { ENDLESS, FAR, NEAR, UNSURE } from '#src/memory/compound.ts'
 import { INTRINSICS } from '#src/memory/intrinsics.generated.ts'
 import {
   ChainsWord,
@@ -60,9 +60,6 @@ async function swiftOf(text: string): Promise<() => Memory> {
 describe('the text', () => {
   it('takes its numbers from the sources', () => {
     expect(numbers()).toEqual({
-      SEED,
-      MIX_1: 0x85ebca6b,
-      MIX_2: 0xc2b2ae35,
       NEAR,
       FAR,
       ENDLESS: ENDLESS * BYTES_PER_WORD,
@@ -147,7 +144,7 @@ describe.each(['wasm', 'typescript'])('beside another worker: %s', (kind) => {
     movesAreSeen(await make(), SURELY_MS)
   })
 
-  it('lookUpWord is a section that others see', async () => {
+  it('lookUpHash is a section that others see', async () => {
     lookUpsAreSeen(await make(), SURELY_MS)
   })
 
@@ -172,7 +169,7 @@ const watched: Law = (_, memory) => lookUpsAreSeen(memory, FAULT_MS)
 const ordered: Law = (_make, _memory, text) => onlyFrozenWordsArePlain(text)
 
 const PUBLISH = '(i32.atomic.store (i32.shl (local.get $at) (i32.const 2)) (local.get $seen))'
-const PUBLISH_LOOK = '(i32.atomic.store (local.get $at) (local.get $hash))'
+const PUBLISH_LOOK = '(i32.atomic.store (local.get $at) (local.get $seen))'
 const NODE_LINK = '(i32.atomic.load (i32.add (local.get $node) (local.get $link)))'
 
 describe('a fault is noticed', () => {
@@ -231,18 +228,6 @@ describe('a fault is noticed', () => {
       '(i32.load (i32.shl\n        (i32.add',
       ordered,
     ],
-    [
-      'the seed of the hash',
-      '(i32.xor (local.get $key) (i32.const 0x1b873593))',
-      '(local.get $key)',
-      chains,
-    ],
-    [
-      'a shift of the hash',
-      '(local.get $hash) (i32.const 13)',
-      '(local.get $hash) (i32.const 12)',
-      chains,
-    ],
     ['the link word', '(i32.and (local.get $chains) (i32.const 1))', '(i32.const 0)', chains],
     [
       'the number of chains',
@@ -299,7 +284,7 @@ describe('a fault is noticed', () => {
     ['a lookup publishes nothing', PUBLISH_LOOK, '', watched],
     [
       '[R1] a lookup does not look at the hand again',
-      '(i32.sub (i32.atomic.load (local.get $wr)) (local.get $hash))',
+      '(i32.sub (i32.atomic.load (local.get $wr)) (local.get $seen))',
       '(i32.const 0)',
       moves,
     ],

@@ -48,26 +48,26 @@ export function movesAreSeen(memory: Memory, ms: number): void {
   if (!entered) throw new Error('enterSection never saw the hand move')
   const looked = within(ms, () => {
     for (let i = 0; i < CALLS; i++) {
-      const found = memory.lookUpWord(WR, SLOT, WORD_AT, 1, 5)
+      const found = memory.lookUpHash(WR, SLOT, WORD_AT, 1, 5)
       const open = memory.peek(SLOT) !== 0
-      same('a section open after lookUpWord', open, found === FAR)
+      same('a section open after lookUpHash', open, found === FAR)
       if (found === FAR) return true
     }
     return false
   })
   memory.store(Shared.mode, Mode.idle)
-  if (!looked) throw new Error('lookUpWord never saw the hand move')
+  if (!looked) throw new Error('lookUpHash never saw the hand move')
 }
 
-/** The mover sees a section open while lookUpWord is at it. */
+/** The mover sees a section open while lookUpHash is at it. */
 export function lookUpsAreSeen(memory: Memory, ms: number): void {
   prepare(memory, Mode.watch)
   const seen = within(ms, () => {
-    for (let i = 0; i < CALLS; i++) memory.lookUpWord(WR, SLOT, WORD_AT, 1, 5)
+    for (let i = 0; i < CALLS; i++) memory.lookUpHash(WR, SLOT, WORD_AT, 1, 5)
     return memory.load(Shared.look) !== 0
   })
   memory.store(Shared.mode, Mode.idle)
-  if (!seen) throw new Error('nobody saw the section of lookUpWord')
+  if (!seen) throw new Error('nobody saw the section of lookUpHash')
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import fc from 'fast-check'
-import { mix, SEED, UNSURE } from '#src/memory/compound.ts'
+import { UNSURE } from '#src/memory/compound.ts'
 import {
   ChainsWord,
   DIGITS,
@@ -16,6 +16,7 @@ import {
   TrieWords,
 } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
+import { mix } from '#src/record/hash.ts'
 
 const BYTES = 2 ** 16
 
@@ -221,17 +222,17 @@ function fillNodes(memory: Memory, table: Table, hashOf: (i: number) => number):
 
 function findByWord(memory: Memory, table: Table): void {
   const { behind, bits, keys, link, missing } = table
-  const hashOf = (i: number): number => mix((keys[i] as number) ^ SEED)
+  const hashOf = (i: number): number => mix(keys[i] as number)
   const nodes = new Map(keys.map((key, i) => [key | 0, NODES + i * NODE_WORDS]))
   fillNodes(memory, table, hashOf)
   const look = (): void => {
     for (const key of [...keys, ...missing]) {
       const wanted = nodes.get(key | 0) ?? 0
-      same(`findWord ${key}`, memory.findWord(WORD_AT, behind, key), wanted)
+      same(`findHash ${key}`, memory.findHash(WORD_AT, behind, mix(key)), wanted)
       memory.store(WR, table.salt)
       memory.store(SLOT, 7)
-      const found = memory.lookUpWord(WR, SLOT, WORD_AT, behind, key)
-      same(`lookUpWord ${key}`, found, wanted)
+      const found = memory.lookUpHash(WR, SLOT, WORD_AT, behind, mix(key))
+      same(`lookUpHash ${key}`, found, wanted)
       same('the section after it', memory.load(SLOT), 0)
     }
   }

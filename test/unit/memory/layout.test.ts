@@ -32,6 +32,7 @@ import {
   RunKind,
   StripeWords,
   TableWords,
+  tableParts,
   WorkerSlot,
   ZoneWords,
   zoneParts,
@@ -119,12 +120,11 @@ it('every offset stands where the layout version says', () => {
       48 head locked, 49 tail locked, 50 live locked, 51 livePages locked, 52 retired locked, 53 retiredPages locked
     run of a heap: 16
       0 heap frozen, 1 bytes frozen, 2 state locked, 3 goal locked, 4 next locked
-    table: 48
-      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen
-      16 chains shared
-      32 retired locked, 33 goal locked, 34 building locked, 35 progress shared
+    table: 32
+      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen, 5 seed frozen, 6 grow frozen
+      16 resizing shared, 17 shared*2 locked, 19 progress shared
     stripe: 16
-      0 lock shared, 1 records shared, 2 versions locked
+      0 lock shared, 1 records shared, 2 versions locked, 3 retired locked, 4 goal locked, 5 building locked, 6 grown locked
     table node: 16
       0 links*2 shared, 2 hash frozen, 3 version frozen
     ordered table: 64
@@ -242,9 +242,17 @@ describe('words that different workers write have cache lines of their own', () 
     ["a depot's lock", DepotWords, 'lock'],
     ["a depot's oldest goal", DepotWords, 'oldest'],
     ["the directory's lock", Header, 'directoryLock'],
-    ["a table's array of chains", TableWords, 'chains'],
   ] as const)('%s', (_, words, field) => {
     expect(neighbours(words, field)).toEqual([])
+  })
+
+  it("the chains of a table's stripes, which lookups read, are apart from all that writers write", () => {
+    for (const bits of [1, 4, 8]) {
+      const { chains, stripes, end } = tableParts(PAGE_WORDS, bits)
+      expect([chains % LINE_WORDS, stripes % LINE_WORDS]).toEqual([0, 0])
+      expect(stripes - chains).toBeGreaterThanOrEqual(2 ** bits)
+      expect(end - stripes).toBe(2 ** bits * StripeWords.WORDS)
+    }
   })
 
   it("a reader's two publications share a line: one worker writes both, and a scan reads both", () => {
@@ -252,7 +260,9 @@ describe('words that different workers write have cache lines of their own', () 
   })
 
   it("a stripe's lock shares its line only with what is written under it", () => {
-    expect(neighbours(StripeWords, 'lock')).toEqual(['records', 'versions'])
+    expect(neighbours(StripeWords, 'lock')).toEqual(
+      StripeWords.PLACES.map(({ name }) => name).filter((name) => name !== 'lock'),
+    )
   })
 
   it('the bits of attached workers are apart from the page lock and from the frozen geometry', () => {

@@ -13,7 +13,7 @@ import { describe, expect, expectTypeOf, it } from 'vitest'
 import type { Item } from '#src/base/brands.ts'
 import { Misuse } from '#src/base/errors.ts'
 import { Memory } from '#src/memory/memory.ts'
-import { mix } from '#src/record/key.ts'
+import { mix } from '#src/record/hash.ts'
 import {
   bool,
   bytes,
@@ -109,13 +109,13 @@ describe('types', () => {
   })
 
   it('let only keyable fields be keys, with their type', () => {
-    expectTypeOf(keyOf(City, 'id')).toEqualTypeOf<Key<number>>()
-    expectTypeOf(keyOf(City, 'name')).toEqualTypeOf<Key<string>>()
-    expectTypeOf(keyOf(record({ big: i64 }), 'big')).toEqualTypeOf<Key<bigint>>()
-    const any: Key = keyOf(City, 'id')
+    expectTypeOf(keyOf(City, 'id', 0)).toEqualTypeOf<Key<number>>()
+    expectTypeOf(keyOf(City, 'name', 0)).toEqualTypeOf<Key<string>>()
+    expectTypeOf(keyOf(record({ big: i64 }), 'big', 0)).toEqualTypeOf<Key<bigint>>()
+    const any: Key = keyOf(City, 'id', 0)
     expect(any.field).toBe('id')
     // @ts-expect-error a float is no key
-    expect(() => keyOf(City, 'lat')).toThrow(Misuse)
+    expect(() => keyOf(City, 'lat', 0)).toThrow(Misuse)
   })
 })
 
@@ -359,7 +359,7 @@ describe('text', () => {
     Pair.write(arena, item, { text: 'abc', secret: 'not yours' })
     memory.pokeByte(item, 0, 255)
     expect(Pair.get.text(arena, item)).toBe('abc')
-    expect(keyOf(Pair, 'text').equals(memory, item, 'abc')).toBe(true)
+    expect(keyOf(Pair, 'text', 0).equals(memory, item, 'abc')).toBe(true)
   })
 })
 
@@ -580,9 +580,9 @@ describe('refusals', () => {
 
 describe('keys', () => {
   const Keyed = record({ b: bool, u: u32, i: i32, l: i64, t: utf8(255), f: f64, wide: utf8(300) })
-  const keys = { u: keyOf(Keyed, 'u'), i: keyOf(Keyed, 'i'), l: keyOf(Keyed, 'l') }
-  const text = keyOf(Keyed, 't')
-  const wide = keyOf(Keyed, 'wide')
+  const keys = { u: keyOf(Keyed, 'u', 0), i: keyOf(Keyed, 'i', 0), l: keyOf(Keyed, 'l', 0) }
+  const text = keyOf(Keyed, 't', 0)
+  const wide = keyOf(Keyed, 'wide', 0)
 
   function agrees<T>(key: Key<T>, values: fc.Arbitrary<T>): void {
     const set = Keyed.set[key.field as 't'] as (
@@ -673,24 +673,24 @@ describe('keys', () => {
   })
 
   it('are not made of every field', () => {
-    expect(misuse(() => keyOf(Keyed, wild('f'))).message).toBe(
+    expect(misuse(() => keyOf(Keyed, wild('f'), 0)).message).toBe(
       'keyOf: field "f" is f64; a key is u32, i32, i64 or utf8(n)',
     )
     for (const name of ['b', 'nobody', 7, undefined]) {
-      expect(() => keyOf(Keyed, wild(name))).toThrow(Misuse)
+      expect(() => keyOf(Keyed, wild(name), 0)).toThrow(Misuse)
     }
     const More = record({ r: ref, y: bytes(4), x: f32 })
-    for (const name of ['r', 'y', 'x']) expect(() => keyOf(More, wild(name))).toThrow(Misuse)
+    for (const name of ['r', 'y', 'x']) expect(() => keyOf(More, wild(name), 0)).toThrow(Misuse)
   })
 })
 
 describe('distribution', () => {
   const COUNT = 100_000
   const Keyed = record({ u: u32, i: i32, l: i64, t: utf8(64) })
-  const u = keyOf(Keyed, 'u')
-  const i = keyOf(Keyed, 'i')
-  const l = keyOf(Keyed, 'l')
-  const t = keyOf(Keyed, 't')
+  const u = keyOf(Keyed, 'u', 0)
+  const i = keyOf(Keyed, 'i', 0)
+  const l = keyOf(Keyed, 'l', 0)
+  const t = keyOf(Keyed, 't', 0)
 
   const families: [string, (n: number) => number][] = [
     ['u32 0, 1, 2, ...', (n) => u.hash(n)],

@@ -31,9 +31,8 @@ const VERBS = [
   'poke',
   'tally',
   'enterSection',
-  'findWord',
   'findHash',
-  'lookUpWord',
+  'lookUpHash',
 ] as const satisfies readonly (keyof Memory)[]
 
 class Stop extends RangeError {}

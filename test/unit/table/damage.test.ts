@@ -5,9 +5,9 @@
 
 import { describe, expect, it } from 'vitest'
 import { Corruption } from '#src/index.ts'
-import { Header, ReaderWords, StripeWords, TableWords } from '#src/memory/layout.ts'
+import { Header, ReaderWords } from '#src/memory/layout.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'
-import { type Accounts, account, collideAll, fillTable, mustFind, pair } from './fixture.ts'
+import { type Accounts, account, collideAll, fillTable, lockOf, mustFind, pair } from './fixture.ts'
 
 const WORKERS = 4
 
@@ -15,12 +15,13 @@ const WORKERS = 4
 function stage(config: Config) {
   const all = pair(config, { checks: false, maxWorkers: WORKERS })
   fillTable(all.table, 40)
-  const { chains, at } = all.table.parts
+  const { chains } = all.table.parts
   all.table.smr.enter()
   const item = mustFind(all.table, 7)
   all.table.smr.exit()
-  const link = chains.linkOffset(chains.current())
-  return { ...all, item, linkAt: item + link, wordAt: at + TableWords.chains }
+  const stripe = chains.stripeOf(chains.hashOf(item))
+  const link = chains.linkOffset(chains.current(stripe))
+  return { ...all, item, linkAt: item + link, wordAt: chains.first + stripe }
 }
 
 type Stage = ReturnType<typeof stage>
@@ -71,13 +72,13 @@ function expectCorruption(verb: () => unknown, what: string): void {
   }
   expect(error, what).toBeInstanceOf(Corruption)
   expect((error as Error).message, what).toMatch(
-    /table "accounts": (chain \d+ is damaged|its word)/,
+    /table "accounts": (chain \d+ is damaged|a word for its chains)/,
   )
 }
 
 /** No section published and no stripe held by somebody who lives. */
 function expectNothingHeld({ arena, table }: Stage, what: string): void {
-  const { at, smr, stripes } = table.parts
+  const { smr, stripes } = table.parts
   const { workers } = arena.space
   expect(smr.entered, what).toBe(false)
   for (let slot = 0; slot < WORKERS; slot++) {
@@ -85,8 +86,7 @@ function expectNothingHeld({ arena, table }: Stage, what: string): void {
     expect(seq, what).toBe(0)
   }
   for (let i = 0; i < 2 ** stripes.bits; i++) {
-    const lock = at + TableWords.WORDS + i * StripeWords.WORDS + StripeWords.lock
-    const owner = arena.memory.load(lock)
+    const owner = arena.memory.load(lockOf(table, i))
     expect(owner === 0 || workers.isGone(owner), what).toBe(true)
   }
 }
@@ -134,7 +134,7 @@ describe.each(CONFIGS)('a damaged table, sequences $name', (config) => {
     for (let id = 100; id < 110; id++) all.table.set(account(id))
     const [first, second] = all.table.items() as unknown as [number, number]
     const { chains } = all.table.parts
-    all.arena.memory.store(second + chains.linkOffset(chains.current()), first)
+    all.arena.memory.store(second + chains.linkOffset(chains.current(0)), first)
     for (const [name, verb] of Object.entries(VERBS)) {
       expectCorruption(() => verb(all.table, 999), name)
       expectNothingHeld(all, name)

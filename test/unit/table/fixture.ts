@@ -1,5 +1,6 @@
 /**
- * What the table's tests share: a record of which every field follows from its key and version, so
+ * What the table's tests share: a table that everybody can predict (a seed that is known, and it does
+ * not grow unless told to), a record of which every field follows from its key and version, so
  * that half of one version and half of another shows; and two attachments that act as two workers.
  */
 
@@ -16,7 +17,7 @@ import {
   u32,
   utf8,
 } from '#src/index.ts'
-import { StripeWords, TableWords } from '#src/memory/layout.ts'
+import { StripeWords } from '#src/memory/layout.ts'
 import { keyOf } from '#src/record/record.ts'
 import { checkTable } from '#src/table/stats.ts'
 import { type Config, tinyArena } from '../../helpers/tiny.ts'
@@ -41,6 +42,8 @@ export interface Knobs {
   readonly capacity?: number
   readonly bucket?: number
   readonly limit?: number
+  readonly grow?: boolean
+  readonly stripes?: number
   readonly ctor?: Hook
   readonly dtor?: Hook
   readonly init?: Hook
@@ -59,7 +62,8 @@ export function pair(config: Config, knobs: Knobs = {}) {
   }
   const arena = tinyArena(config, { bytes, checks, maxWorkers })
   const what = { record: Account, key: 'id', ...hooks } as const
-  const options = { ...what, capacity: 16, bucket: 3, ...sizes, ...(limit && { limit }) }
+  const known = { capacity: 16, bucket: 3, seed: 0, grow: false }
+  const options = { ...what, ...known, ...sizes, ...(limit && { limit }) }
   const table = HashTable.create(arena, 'accounts', options)
   const other = Arena.attach(arena.handle)
   const theirs = HashTable.open(other, 'accounts', what)
@@ -146,9 +150,13 @@ export function collideAll(table: Accounts, hash: number): void {
 
 /** Address of the lock of the stripe that an account falls into. */
 export function stripeLock(table: Accounts, id: number): number {
-  const { at, stripes } = table.parts
-  const index = keyOf(Account, 'id').hash(id) >>> (32 - stripes.bits)
-  return at + TableWords.WORDS + index * StripeWords.WORDS + StripeWords.lock
+  const { stripes } = table.parts
+  return lockOf(table, keyOf(Account, 'id', 0).hash(id) >>> (32 - stripes.bits))
+}
+
+/** Address of the lock of a stripe. */
+export function lockOf({ parts }: Pick<Accounts, 'parts'>, stripe: number): number {
+  return parts.stripes.at(stripe) + StripeWords.lock
 }
 
 /** The record's address, as the reader in `table` finds it now. In a section. */

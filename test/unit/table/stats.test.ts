@@ -70,14 +70,16 @@ describe('checkTable', () => {
   it('finds a chain that bites its tail', () => {
     const { table, item, memory, check } = made()
     const { chains } = table.parts
-    memory.store(item + chains.linkOffset(chains.current()), item)
+    const stripe = chains.stripeOf(chains.hashOf(item))
+    memory.store(item + chains.linkOffset(chains.current(stripe)), item)
     expect(check).toThrow(/chain .* is damaged/)
   })
 
   it('finds a record that is lost, and a count that is wrong', () => {
     const { table, item, memory, check } = made()
     const { chains } = table.parts
-    const head = chains.headFor(chains.current(), chains.hashOf(item))
+    const hash = chains.hashOf(item)
+    const head = chains.headFor(chains.current(chains.stripeOf(hash)), hash)
     const chain = memory.load(head)
     memory.store(head, 0)
     expect(check).toThrow(/30 records by count, \d+ by walk/)

@@ -88,7 +88,7 @@ describe.each(CONFIGS)('a table, sequences $name', (config) => {
     fillTable(table, 10)
     const { memory } = arena
     let sleeps = 0
-    memory.lookUpWord = (wrAt, at) => {
+    memory.lookUpHash = (wrAt, at) => {
       sleeps++
       memory.store(at, memory.load(wrAt))
       return FAR

@@ -5,7 +5,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { mix } from '#src/record/key.ts'
+import { hashWord, seedsOf } from '#src/record/hash.ts'
 import { CONFIGS } from '../../helpers/tiny.ts'
 import {
   Account,
@@ -47,7 +47,7 @@ describe.each(CONFIGS)('entries, sequences $name', (config) => {
       for (const value of seen) expectWhole(value)
       expect(new Set(seen.map(({ id }) => id)).size).toBe(n)
       expect(seen).toHaveLength(n)
-      const chain = seen.map(({ id }) => (mix(id ^ 0x1b873593) >>> 0) >>> 28)
+      const chain = seen.map(({ id }) => (hashWord(id, seedsOf(0)) >>> 0) >>> 28)
       expect(chain).toEqual(chain.toSorted((a, b) => a - b))
     }
   })

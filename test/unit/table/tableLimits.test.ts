@@ -5,7 +5,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { Exhausted } from '#src/index.ts'
-import { StripeWords, TableWords } from '#src/memory/layout.ts'
+import { TableWords } from '#src/memory/layout.ts'
 import { freeOwner } from '#src/zone/bucket.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'
 import {
@@ -13,6 +13,7 @@ import {
   expectIntact,
   fillTable,
   fillUp,
+  lockOf,
   type Pair,
   pair,
   skipWaits,
@@ -261,9 +262,8 @@ describe.each(CONFIGS)('a table whose stripe is taken, sequences $name', (config
     fillTable(table, 30)
     skipWaits(other)
     const before = state(table)
-    const { at } = table.parts
     for (let stripe = 0; stripe < table.stats().stripes; stripe++) {
-      const lock = at + TableWords.WORDS + stripe * StripeWords.WORDS + StripeWords.lock
+      const lock = lockOf(table, stripe)
       arena.space.locks.lock(lock, 'test')
       expect(() => theirs.resize(99)).toThrow(Exhausted)
       arena.space.locks.unlock(lock)

@@ -227,7 +227,7 @@ describe.each(CONFIGS)('a table refuses, sequences $name', (config) => {
     fillTable(table, 10)
     theirs.set(account(3, 1)).delete(4)
     other.detach()
-    const before = [state(table), room(arena), table.parts.chains.current()]
+    const before = [state(table), room(arena), table.parts.chains.current(5)]
     const verbs = {
       get: () => theirs.get(3),
       getMany: () => theirs.getMany([3]),
@@ -244,7 +244,7 @@ describe.each(CONFIGS)('a table refuses, sequences $name', (config) => {
       size: () => theirs.size,
     }
     for (const verb of Object.values(verbs)) expect(verb).toThrow(Misuse)
-    expect([state(table), room(arena), table.parts.chains.current()]).toEqual(before)
+    expect([state(table), room(arena), table.parts.chains.current(5)]).toEqual(before)
     table.set(account(3, 3)).resize(999)
     expectIntact(table)
   })
@@ -418,9 +418,9 @@ describe.each(CONFIGS)(
       fill(all, 5)
       const mine = children.zallocSmr()
       skipWaits(other)
-      const { at, stripes } = table.parts
-      const index = keyOf(Parent, 'id').hash('mine') >>> (32 - stripes.bits)
-      const lock = at + TableWords.WORDS + index * StripeWords.WORDS + StripeWords.lock
+      const seed = arena.memory.peek(table.parts.at + TableWords.seed)
+      const stripe = table.parts.chains.stripeOf(keyOf(Parent, 'id', seed).hash('mine'))
+      const lock = table.parts.stripes.at(stripe) + StripeWords.lock
       arena.space.locks.lock(lock, 'test')
       for (let i = 0; i < 5; i++) {
         expect(() => theirs.set(parent('mine', mine))).toThrow(/has held the lock/)
@@ -496,9 +496,9 @@ describe.each(CONFIGS)(
       const { arena, children, other, table, theirs } = all
       const mine = children.zallocSmr()
       skipWaits(other)
-      const { at, stripes } = table.parts
-      const index = keyOf(Parent, 'id').hash('mine') >>> (32 - stripes.bits)
-      const lock = at + TableWords.WORDS + index * StripeWords.WORDS + StripeWords.lock
+      const seed = arena.memory.peek(table.parts.at + TableWords.seed)
+      const stripe = table.parts.chains.stripeOf(keyOf(Parent, 'id', seed).hash('mine'))
+      const lock = table.parts.stripes.at(stripe) + StripeWords.lock
       ctors = 0
       arena.space.locks.lock(lock, 'test')
       expect(() => theirs.set(parent('mine', mine))).toThrow(Exhausted)

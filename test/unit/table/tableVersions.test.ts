@@ -75,7 +75,7 @@ describe.each(CONFIGS)('a reader in a section, sequences $name', (config) => {
     fillTable(table, 6)
     theirs.smr.enter()
     const { chains } = theirs.parts
-    const walk = chains.nodes(chains.current(), 15, 16)
+    const walk = chains.nodes(chains.current(15), 15, 16)
     const seen = new Set<number | undefined>()
     const step = (): number => {
       const item = walk.next().value ?? 0
