@@ -13,6 +13,7 @@
  * from one word of its table to the next: see `tableArrays`.
  */
 
+import { tableArrays } from '../memory/arrays.ts'
 import {
   DomainWords,
   HeapWords,
@@ -22,7 +23,6 @@ import {
   RunWords,
   SlabWords,
   TableWords,
-  tableArrays,
   ZoneWords,
   zoneParts,
 } from '../memory/layout.ts'

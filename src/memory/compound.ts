@@ -11,7 +11,8 @@
  */
 
 import { MAX_DELTA } from '../base/seq.ts'
-import { ChainsWord, chainBits, NodeWords, TrieHead, TrieLink, TrieWords } from './layout.ts'
+import { chainBits } from './arrays.ts'
+import { ChainsWord, NodeWords, TrieHead, TrieLink, TrieWords } from './layout.ts'
 
 /** What these verbs need of a `Memory`. */
 interface Words {

@@ -446,23 +446,6 @@ export const ChainsWord = {
   pageMask: -PAGE_WORDS,
 } as const
 
-/** The bits of the number of chains that a ChainsWord tells. */
-export function chainBits(chains: number): number {
-  return (chains >> ChainsWord.bitsShift) & ChainsWord.bitsMask
-}
-
-/** Whether all stripes share an array of 2^bits chains: it has less than a page for each. */
-export function isSharedArray(bits: number, stripeBits: number): boolean {
-  return bits - stripeBits < PAGE_SHIFT
-}
-
-/** The run of pages in which the chains of a stripe lie. */
-export function arrayOf(chains: number, stripe: number, stripeBits: number): number {
-  const heads = chains & ChainsWord.pageMask
-  const bits = chainBits(chains)
-  return isSharedArray(bits, stripeBits) ? heads : heads + (stripe << (bits - stripeBits))
-}
-
 /** Writers of one part in 2^bits of all hashes take turns by this lock. */
 export const StripeWords = struct(
   'stripe',
@@ -490,32 +473,6 @@ export interface TableLayout {
   readonly chains: number
   readonly stripes: number
   readonly end: number
-}
-
-/** What `tableArrays` needs of a `Memory`. */
-interface Loads {
-  load(at: number): number
-  peek(at: number): number
-}
-
-/**
- * The arrays of chains that a table refers to. One of a stripe's own moves from `building` to the word
- * of its stripe and on to `retired`, and is looked for in this order; one that stripes share is named
- * by the table as long as it is there.
- */
-export function tableArrays(memory: Loads, table: number): number[] {
-  const stripeBits = memory.peek(table + TableWords.stripeBits)
-  const { chains, stripes } = tableParts(table, stripeBits)
-  const all: number[] = []
-  for (let i = 0; i < SHARED_ARRAYS; i++) all.push(memory.load(table + TableWords.shared + i))
-  for (let i = 0; i < 2 ** stripeBits; i++) {
-    const words = stripes + i * StripeWords.WORDS
-    all.push(memory.load(words + StripeWords.building))
-    for (const at of [chains + i, words + StripeWords.retired]) {
-      all.push(arrayOf(memory.load(at), i, stripeBits))
-    }
-  }
-  return all
 }
 
 const LINKS_PER_NODE = 2

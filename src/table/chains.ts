@@ -25,13 +25,11 @@
  */
 
 import { Corruption, show } from '../base/errors.ts'
+import { arrayOf, chainBits, isSharedArray } from '../memory/arrays.ts'
 import { headFor } from '../memory/compound.ts'
 import {
-  arrayOf,
   ChainsWord,
-  chainBits,
   Header,
-  isSharedArray,
   NODE_WORDS,
   NodeWords,
   TableWords,

@@ -5,13 +5,13 @@
 import type { Arena } from '../arena/arena.ts'
 import { assertObject, Exhausted, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 import { randomWord } from '../base/host.ts'
+import { tableArrays } from '../memory/arrays.ts'
 import {
   Header,
   Named,
   NODE_WORDS,
   RunKind,
   TableWords,
-  tableArrays,
   tableParts,
   ZoneWords,
 } from '../memory/layout.ts'

@@ -14,9 +14,9 @@
 
 import { Exhausted, show } from '../base/errors.ts'
 import type { Seq } from '../base/seq.ts'
+import { chainBits } from '../memory/arrays.ts'
 import {
   ChainsWord,
-  chainBits,
   PAGE_SHIFT,
   RunKind,
   SHARED_ARRAYS,

@@ -7,7 +7,7 @@
  */
 
 import type { Item } from '../base/brands.ts'
-import { chainBits } from '../memory/layout.ts'
+import { chainBits } from '../memory/arrays.ts'
 import type { TableParts } from './parts.ts'
 
 const CHAINS_PER_SECTION = 64

@@ -146,7 +146,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       const stripe = stripes.lockFor(hash)
       let whole = false
       try {
-        const record = memory.load(this.place(chains.current(), hash, key))
+        const record = memory.load(this.place(chains.current(stripe), hash, key))
         const result = record === 0 ? undefined : act(record, stripe)
         whole = true
         return result

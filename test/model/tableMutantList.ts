@@ -208,7 +208,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   ]),
   bySweep('a sweep beside a resize', [
     'sweep: an array moves on while its table is looked at, backwards',
-    'memory/layout',
+    'memory/arrays',
     'for (const at of [chains + i, words + StripeWords.retired]) {',
     'for (const at of [words + StripeWords.retired, chains + i]) {',
   ]),
@@ -229,7 +229,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byDeath('death in insert', [
     'death: counted after the lock is given back',
     WRITER,
-    'if (old === 0)\n                stripes.count(stripe, 1);\n            whole = true;\n        }\n        finally {\n            stripes.release(stripe, whole);\n        }',
+    'if (old === 0) {\n                const count = stripes.count(stripe, 1);\n                if (isCrowded(this.parts, now, count))\n                    records = count;\n            }\n            whole = true;\n        }\n        finally {\n            stripes.release(stripe, whole);\n        }',
     'whole = true;\n        }\n        finally {\n            stripes.release(stripe, whole);\n        } if (this.replaced === 0) stripes.count(stripe, 1);',
   ]),
   byDeath('death in growth', [

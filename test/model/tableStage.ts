@@ -12,7 +12,8 @@
  */
 
 import type { Arena, Item, SmrOptions } from '#src/index.ts'
-import { RunKind, StripeWords, TableWords, tableArrays, tableParts } from '#src/memory/layout.ts'
+import { tableArrays } from '#src/memory/arrays.ts'
+import { RunKind, StripeWords, TableWords, tableParts } from '#src/memory/layout.ts'
 import type { Memory } from '#src/memory/memory.ts'
 import type { Control } from './history.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'

@@ -5,7 +5,8 @@
 
 import { describe, expect, it } from 'vitest'
 import { HashTable, record, u32, utf8 } from '#src/index.ts'
-import { ChainsWord, chainBits, NodeWords, PAGE_WORDS, TableWords } from '#src/memory/layout.ts'
+import { chainBits } from '#src/memory/arrays.ts'
+import { ChainsWord, NodeWords, PAGE_WORDS, TableWords } from '#src/memory/layout.ts'
 import type { Space } from '#src/space/space.ts'
 import { arraysFor, Chains, MAX_CHAIN_BITS } from '#src/table/chains.ts'
 import { bitsFor } from '#src/table/open.ts'

@@ -187,12 +187,14 @@ describe.each(CONFIGS)('resize, sequences $name', (config) => {
   it('with no memory for the array is Exhausted, as often as it is tried, and changes nothing', () => {
     const { arena, table, theirs } = pair(config, { bytes: 2 ** 18 })
     fillTable(table, 200)
-    const before = [state(table), room(arena)]
+    const before = { state: state(table), room: room(arena) }
     for (let i = 0; i < 5; i++) {
       expect(() => table.resize(2 ** 20)).toThrow(Exhausted)
       expect(() => theirs.resize(2 ** 26)).toThrow(/table\.resize: table "accounts": no memory/)
     }
-    expect([state(table), room(arena)]).toEqual(before)
+    expect(state(table)).toEqual(before.state)
+    // It was asked for first: what zones had no use for may have gone back.
+    expect(room(arena)).toBeGreaterThanOrEqual(before.room)
     table.resize(1000)
     expect(table.size).toBe(200)
     expectIntact(table)
