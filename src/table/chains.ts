@@ -147,16 +147,16 @@ export class Chains {
     this.memory.poke(node + this.behind + NodeWords.version, version)
   }
 
-  /** The nodes of a stripe's chains, in a section or under its lock. */
+  /** The nodes of a stripe's chains, under its lock. */
   nodesOf(chains: number, stripe: number): Generator<number> {
-    return this.nodes(chains, this.firstIn(chains, stripe), this.firstIn(chains, stripe + 1))
+    return this.nodes(chains, this.firstIn(chains, stripe), this.firstIn(chains, stripe + 1), true)
   }
 
   /**
    * The nodes of the chains from index `from` up to `to`, which are in one stripe; in a section or under
    * its lock.
    */
-  *nodes(chains: number, from: number, to: number): Generator<number> {
+  *nodes(chains: number, from: number, to: number, isLocked = false): Generator<number> {
     const { memory } = this
     const link = this.linkOffset(chains)
     const heads = chains & ChainsWord.pageMask
@@ -164,7 +164,9 @@ export class Chains {
     for (let i = from; i < to; i++) {
       let steps = 0
       let mark = 0
-      for (let node = memory.load(heads + i); node !== 0; node = memory.load(node + link)) {
+      // Most heads of a large array are empty, and under the lock nobody changes them.
+      let node = isLocked ? memory.peek(heads + i) : memory.load(heads + i)
+      for (; node !== 0; node = memory.load(node + link)) {
         if (node === mark || !this.holds(node)) throw this.damage(i, node)
         steps++
         if ((steps & (steps - 1)) === 0) mark = node

@@ -221,7 +221,13 @@ export function edgeScenarios(lib: Library): readonly Scenario<World>[] {
 // ---- what is undone --------------------------------------------------------------------------
 
 function makeTable(lib: Library, arena: Arena, reserve: number) {
-  const options = { record: lib.record({ id: lib.u32 }), key: 'id', capacity: 16, reserve } as const
+  const options = {
+    record: lib.record({ id: lib.u32 }),
+    key: 'id',
+    capacity: 16,
+    seed: 0,
+    reserve,
+  } as const
   return lib.HashTable.create(arena, 'table', options)
 }
 

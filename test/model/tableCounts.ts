@@ -86,7 +86,14 @@ export function countScene(lib: Library, name: string, of: CountScene): Scenario
     setup: (memory) =>
       raise(lib, memory, STAGE, (arena) => {
         const record = schemaOf(lib)
-        const options = { record, key: 'key', capacity: FEW_CHAINS, bucket } as const
+        const options = {
+          record,
+          key: 'key',
+          capacity: FEW_CHAINS,
+          stripes: 4,
+          seed: 0,
+          bucket,
+        } as const
         const table = lib.HashTable.create(arena, NAME, options)
         for (const [key, hits] of holds) table.set(count(key, hits))
         before?.(table)

@@ -32,7 +32,7 @@ export function createScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       name,
       prepare: (memory) => join(lib, memory),
       body(_memory, _control, arena) {
-        const shape = { record: lib.record({ [name]: lib.u32 }), key: name, capacity: 16 }
+        const shape = { record: lib.record({ [name]: lib.u32 }), key: name, capacity: 16, seed: 0 }
         const made = attempt('Misuse', () => lib.HashTable.create(arena, 'rows', shape))
         // In the end nothing may be live but what somebody can name.
         return made?.set({ [name]: 1 }).delete(1) === true

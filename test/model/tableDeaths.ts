@@ -19,6 +19,7 @@ import {
   finalTable,
   type Hand,
   KEY,
+  LARGE,
   look,
   MORE_CHAINS,
   member,
@@ -37,6 +38,12 @@ const CROWDED = {
   capacity: 8,
   grow: true,
   before: (table: Rows): void => put(table, c, 1),
+}
+
+/** Their stripe gets an array of its own. */
+export function grown(table: Rows): void {
+  for (const key of [c, f]) put(table, key, 1)
+  if (table.stats().grown !== 1) throw new Error('it has not grown')
 }
 
 /** The victim is `victim`; the scenario is meant for `proveAtEveryStep(it, 'victim')`. */
@@ -111,8 +118,23 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
     death('death in growth', {
       ...CROWDED,
       dies: ({ table }) => put(table, f, 1),
-      // It is crowded again, with the array that the victim may have left.
-      next: ({ table }) => put(table, KEY.g, 1),
+      // It is crowded again, with the array that the victim may have left; then all have their own.
+      next({ table }) {
+        put(table, KEY.g, 1)
+        table.resize(LARGE)
+      },
+    }),
+    death('death in shrink', {
+      ...CROWDED,
+      before: grown,
+      dies: ({ table }) => table.resize(FEW_CHAINS),
+      next: ({ table }) => table.resize(MORE_CHAINS),
+    }),
+    death('death in shrink, the next wants more', {
+      ...CROWDED,
+      before: grown,
+      dies: ({ table }) => table.resize(FEW_CHAINS),
+      next: ({ table }) => table.resize(LARGE),
     }),
     death('death in growth beside a reader', {
       ...CROWDED,
@@ -199,7 +221,7 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
           arena.detach()
         }),
       ],
-      rules: { sample: { schedules: 60 } },
+      rules: { sample: { schedules: 20 } },
     }),
     death('death in get, reaped while another resizes', {
       dies: ({ table }) => look(table, a),

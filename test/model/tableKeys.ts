@@ -99,7 +99,7 @@ function namesScene(
     setup: (memory) =>
       raise(lib, memory, STAGE, (arena) => {
         const schema = schemaOf(lib)
-        const sizes = { capacity: FEW_CHAINS, bucket: 1 }
+        const sizes = { capacity: FEW_CHAINS, bucket: 1, seed: 0 }
         const options = { record: schema, key: 'name', ...sizes } as const
         const table = lib.HashTable.create(arena, 'names', options)
         for (const name of held) table.set({ name, version: 1 })

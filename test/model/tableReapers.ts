@@ -6,6 +6,7 @@ import { Header } from '#src/memory/layout.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
 import { deathScene, reap, rescue, VICTIM } from './tableDeathStage.ts'
+import { grown } from './tableDeaths.ts'
 import { holds } from './tableScenarios.ts'
 import {
   FEW_CHAINS,
@@ -40,7 +41,14 @@ export function reapedDuringResize(lib: Library): Scenario<TableWorld> {
  */
 export function sweptDuringResize(lib: Library): Scenario<TableWorld> {
   return scene(lib, 'a sweep beside a resize', {
-    holds: [[b, 1]],
+    // With a third record their stripe has got an array of its own.
+    capacity: 4,
+    grow: true,
+    holds: [
+      [b, 1],
+      [c, 1],
+      [d, 1],
+    ],
     threads: [
       member(lib, 'gone', () => {}),
       member(lib, 'sweeper', (hand) => {
@@ -48,7 +56,7 @@ export function sweptDuringResize(lib: Library): Scenario<TableWorld> {
         hand.memory.store(Header.unswept, 1)
         reap(lib, hand, VICTIM)
       }),
-      member(lib, 'resizer', ({ table }) => table.resize(MORE_CHAINS)),
+      member(lib, 'resizer', ({ table }) => table.resize(FEW_CHAINS)),
     ],
     rules: { bound: 2 },
   })
@@ -56,9 +64,14 @@ export function sweptDuringResize(lib: Library): Scenario<TableWorld> {
 
 /** Two deaths: the victim's, and that of the rescuer, who is rescued in turn. */
 export function twoDeaths(lib: Library): Scenario<TableWorld> {
-  const first = { dies: ({ table }: Hand) => table.resize(MORE_CHAINS) }
+  const first = {
+    capacity: 8,
+    grow: true,
+    before: grown,
+    dies: ({ table }: Hand) => table.resize(FEW_CHAINS),
+  }
   return {
-    ...deathScene(lib, 'death in grow, then death of the rescuer in resize', first),
+    ...deathScene(lib, 'death in shrink, then death of the rescuer in resize', first),
     threads: [
       member(lib, 'victim', first.dies),
       rescue(lib, { ...first, next: ({ table }) => table.resize(2 * MORE_CHAINS) }),

@@ -114,6 +114,12 @@ export function resizeScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       rules: { bound: 2 },
       judge: (table) => holds(table, ...HELD),
     }),
+    scene(lib, 'lookup of the last of a chain against there and back', {
+      holds: HELD,
+      threads: [steadyReader(lib, d), resizer(MORE_CHAINS, FEW_CHAINS)],
+      rules: { bound: 2 },
+      judge: (table) => holds(table, ...HELD),
+    }),
     scene(lib, 'writer against grow', {
       holds: HELD,
       threads: [busy, resizer(MORE_CHAINS)],

@@ -22,6 +22,8 @@ import { join, type Library, raise, SMALL, type Stage } from './stage.ts'
 export const KEY = { a: 6, b: 9, c: 30, d: 12, e: 5, f: 2, g: 11 } as const
 export const FEW_CHAINS = 16
 export const MORE_CHAINS = 32
+/** Each stripe has an array of its own. */
+export const LARGE = 8192
 /** Four stripes of four chains each. */
 const STRIPE_BITS = 2
 const NAME = 'rows'
