@@ -5,7 +5,7 @@
 import type { Item } from '../base/brands.ts'
 import { Corruption, show } from '../base/errors.ts'
 import type { HeapStats } from '../heap/stats.ts'
-import { TrieLink } from '../memory/layout.ts'
+import { TrieHead, TrieLink } from '../memory/layout.ts'
 import type { SmrStats } from '../smr/stats.ts'
 import { heapStatsOf } from '../table/stats.ts'
 import type { ZoneStats } from '../zone/stats.ts'
@@ -38,7 +38,7 @@ export function orderedStats(
 
 /**
  * Throws Corruption unless the tree is whole: every record is found by its key, every node has two links
- * or more, a bit for each and one way to it, the walk in order meets all, and the counts agree. Only
+ * or more, a bit for each of them alone, and one way to it, the walk in order meets all, and the counts agree. Only
  * while nobody writes. Returns the nodes. @internal
  */
 export function checkOrdered(table: {
@@ -62,6 +62,8 @@ export function checkOrdered(table: {
   }
   for (const [node, count] of links) {
     if (count < 2) throw wrong(`node ${node} has ${count} links`)
+    const bits = (memory.load(node) & TrieHead.slotsMask).toString(2).replaceAll('0', '')
+    if (bits.length > count) throw wrong(`node ${node} has ${bits.length} bits for ${count} links`)
   }
   let met = 0
   for (const key of table.keys()) {

@@ -7,10 +7,11 @@
  *                                        | |
  *                                      rec rec
  *
- * After FreeBSD's pctrie (Bonwick's name for it is a radix tree with path compression; the oldest one
- * is Morrison's PATRICIA, 1968). Where we differ: its nodes hold the digits that they skip, which only
- * keys of one word allow. Its lookups without a lock are for exact keys, or for ranges of neighbours;
- * ours find the nearest key too. And ours have a slot for the end of a key, see key.ts.
+ * After FreeBSD's pctrie (sys/kern/subr_pctrie.c), the path-compressed radix trie under its vm_radix.
+ * Where we differ: its nodes hold the digits that they skip, which only keys of one word allow; ours
+ * compare them in the end, as Morrison's PATRICIA did (1968). Its lookups without a lock are for exact
+ * keys, or for ranges of neighbours; ours find the nearest key too. And ours have a slot for the end of
+ * a key, see key.ts.
  *
  * Below a slot lie only keys that have the node's digits and then the slot's, at all times: what a
  * node leads to changes, what it stands for never does. So a walk that looks for one key needs no
