@@ -22,6 +22,7 @@ import { HeapWords, Named, RunKind, SlabWords, ZoneWords, zoneParts } from '../m
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
 import type { Smr } from '../smr/domain.ts'
 import { type Listing, NAME_BYTES as MOST_NAME_BYTES } from '../space/directory.ts'
+import type { Pages } from '../space/pages.ts'
 import type { Space } from '../space/space.ts'
 import type { WaitOptions } from '../space/wait.ts'
 import type { Cache } from '../zone/cache.ts'
@@ -69,13 +70,16 @@ export class Heap {
   /** @internal */
   readonly space: Space
   private readonly memory: Memory
+  private readonly pages: Pages
   private readonly opener: ZoneOpener
   private readonly owner: ZoneOwner
   /** This worker's handles of its zones, by the index of their size. */
   private readonly zones: (Zone | undefined)[] = new Array(SIZES).fill(undefined)
   /** Where their items are taken from first. */
   private readonly caches: (Cache | undefined)[] = new Array(SIZES).fill(undefined)
-  /** The one that it has freed to last. */
+  /** Those that it has freed to, by the address of their keg; and the last of them. */
+  private readonly kegZones = new Map<number, Zone>()
+  private lastKeg = 0
   private last: Zone | undefined
   private mode: number
 
@@ -88,6 +92,7 @@ export class Heap {
   ) {
     this.space = space
     this.memory = space.memory
+    this.pages = space.pages
     this.name = name
     this.serial = serial
     this.at = address
@@ -127,8 +132,16 @@ export class Heap {
    * checked arenas.
    */
   freeSmr(item: Item): void {
-    // The guess that it is of the size that was freed last costs little if it is wrong.
-    if (this.last?.pushReady(item) !== true) this.freeByAddress(item)
+    const slab = typeof item === 'number' ? this.pages.find(item, SLAB) : 0
+    // Where there is no slab, this is a word of the header that is always 0, as no keg's address is.
+    const keg = this.memory.peekRacy(slab + KEG)
+    // The guess that it is of the size that was freed last costs nothing, and saves three loads.
+    const zone = keg === this.lastKeg ? this.last : this.kegZones.get(keg)
+    if (zone === undefined || !zone.pushReady(slab, item)) this.freeByAddress(item)
+    else if (keg !== this.lastKeg) {
+      this.lastKeg = keg
+      this.last = zone
+    }
   }
 
   // ---- plain heaps -------------------------------------------------------------------------
@@ -340,7 +353,7 @@ export class Heap {
     this.mode = CLOSED
     this.zones.fill(undefined)
     this.caches.fill(undefined)
-    this.last = undefined
+    this.forgetKegs()
   }
 
   /** Handles of all its zones, of which this worker may not have opened some. @internal */
@@ -384,7 +397,7 @@ export class Heap {
       return
     }
     zone.zfreeSmr(item)
-    this.last = zone
+    this.kegZones.set(zone.parts.keg.at, zone)
   }
 
   /**
@@ -416,9 +429,17 @@ export class Heap {
     const known = this.zones[index]
     if (known?.isAlive()) return known
     const opened = this.openZone(sizeAt(index))
+    // Whatever lies where a zone that has ended was is not that zone's.
+    if (known !== undefined) this.forgetKegs()
     this.zones[index] = opened
     this.caches[index] = opened.readyCache
     return opened
+  }
+
+  private forgetKegs(): void {
+    this.kegZones.clear()
+    this.lastKeg = 0
+    this.last = undefined
   }
 
   private openZone(bytes: number): Zone {

@@ -223,6 +223,13 @@ export class Addresses {
     return -1
   }
 
+  /** Whether `item` is one of `slab`, which is a slab of this keg. */
+  isIn(slab: number, item: number): boolean {
+    const { twos } = this
+    const product = Math.imul(item - slab - this.itemsAt, this.inverse)
+    return ((product >>> twos) | (product << (BITS - twos))) >>> 0 < this.perSlab
+  }
+
   /** Whether a slab of this keg begins here. */
   isSlab(base: number): boolean {
     return this.pages.find(base, SLAB) === base && this.memory.peekRacy(base + KEG) === this.keg

@@ -455,12 +455,16 @@ export class Zone {
   }
 
   /**
-   * The fast half of `zfreeSmr`: false, and nothing is freed, where there is more to do, or for an item
-   * that is not this zone's. @internal
+   * The fast half of `zfreeSmr`, for an address in `slab`, a slab of this zone: false, and nothing is
+   * freed, where there is more to do, or where no item is. @internal
    */
-  pushReady(item: number): boolean {
-    const slab = this.addresses.slabOf(item)
-    return slab !== 0 && this.readyToFree && !(this.domain as Smr).inside && this.cache.push(item)
+  pushReady(slab: number, item: number): boolean {
+    return (
+      this.readyToFree &&
+      !(this.domain as Smr).inside &&
+      this.addresses.isIn(slab, item) &&
+      this.cache.push(item)
+    )
   }
 
   /** Whether the handle is open and its zone exists. @internal */
