@@ -246,6 +246,13 @@ function isClass(value: object): boolean {
 
 const thenable = (): object => Object.fromEntries([['then', thrower]])
 
+/** A verb such as `forEach` may drop what the caller's function returns: that is the caller's to catch. */
+function rejecter(): Promise<never> {
+  const rejected = Promise.reject(new Own('rejected by an argument'))
+  rejected.catch(() => {})
+  return rejected
+}
+
 function thrower(): never {
   throw new Own('thrown by an argument')
 }
@@ -294,7 +301,7 @@ export function nasty(random: Random): unknown {
     () => false,
     () => () => {},
     () => thrower,
-    () => async () => thrower(),
+    () => rejecter,
     () => () => Symbol('result'),
     () => thenable(),
     () => thenable,
