@@ -12,6 +12,7 @@ import {
   OrderedTable,
   type OrderedTableOf,
   record,
+  text,
   u32,
   utf8,
 } from '#src/index.ts'
@@ -281,6 +282,28 @@ describe('atomic fields', () => {
     expect(table.add('a', 'hits', 1)).toBe(31)
     expect(table.deleteIf('a', (item) => Counter.get.hits(arena, item) === 31)).toBe(true)
     expect([...table]).toEqual([{ key: 'ab', hits: 6 }])
+  })
+})
+
+describe('fields of any size', () => {
+  const Note = record({ at: i64, note: text() })
+
+  it('are owned by the record: what is replaced or deleted gives its blocks back', () => {
+    const arena = tinyArena(CONFIG, { bytes: 2 ** 21 })
+    const notes = OrderedTable.create(arena, 'notes', { record: Note, key: 'at', bucket: 2 })
+    const long = (n: number): string => `${n} `.repeat(100 + n)
+    for (let n = 0; n < 40; n++) notes.set({ at: BigInt(n * 10), note: long(n) })
+    for (let n = 0; n < 40; n += 2) notes.replace({ at: BigInt(n * 10), note: long(n + 100) })
+    expect(notes.floor(59n)).toEqual({ at: 50n, note: long(5) })
+    expect(notes.floor(60n)).toEqual({ at: 60n, note: long(106) })
+    expect([...notes.range({ from: 15n, to: 30n })].map((each) => each.note)).toEqual([
+      long(102),
+      long(3),
+    ])
+    expect(notes.blocks()).toHaveLength(40)
+    notes.clear()
+    expect(notes.blocks()).toEqual([])
+    expect(notes.stats().size).toBe(0)
   })
 })
 
