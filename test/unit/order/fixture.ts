@@ -157,6 +157,7 @@ export function pair(config: Config, { schema }: Pick<Kind, 'schema'>, knobs: Kn
   const what = { record: schema, key: 'key', ...(ctor && { ctor }), ...(dtor && { dtor }) } as const
   const table = OrderedTable.create(arena, 'rows', { ...what, bucket: 3, ...rest })
   const other = Arena.attach(arena.handle)
+  other.space.watch.every = () => {}
   const theirs = OrderedTable.open(other, 'rows', what)
   return { arena, other, table, theirs }
 }
