@@ -425,6 +425,7 @@ export const TableWords = struct(
     stripeBits: frozen('2^bits stripes'),
     seed: frozen('of the hash of its keys, see record/hash.ts'),
     grow: frozen('1: it grows by itself'),
+    ownsDomain: frozen('1: its domain was made with it, and ends with it'),
   }),
   line({
     resizing: shared('lock: the arrays that stripes share'),

@@ -27,7 +27,7 @@ import {
 import type { Smr } from '../smr/domain.ts'
 import type { Listing, NamedKind } from '../space/directory.ts'
 import type { Space } from '../space/space.ts'
-import type { ZoneOptions } from '../zone/options.ts'
+import type { Hooks, ZoneOptions } from '../zone/options.ts'
 import { relieve } from '../zone/pressure.ts'
 import type { Zone } from '../zone/zone.ts'
 import { type Blocks, blocksFor } from './blocks.ts'
@@ -67,6 +67,7 @@ export interface TableOptions<F extends Fields, N extends KeyNames<F>>
 
 const CREATE = 'HashTable.create'
 const OPEN = 'HashTable.open'
+const OPEN_OR_CREATE = 'HashTable.openOrCreate'
 const FEW_WORKERS = 8
 const FEW_STRIPES_BITS = 4
 const MANY_STRIPES_BITS = 6
@@ -134,7 +135,7 @@ function stripeBitsFor({ maxWorkers }: Space, stripes: unknown): number {
  * Nothing needs repair after an owner's death: its zone is found by its mark (sweep.ts), and its
  * domain is used by the next table of this name.
  */
-function whileMaking<T>({ locks }: Space, body: () => T): T {
+export function whileMaking<T>({ locks }: Space, body: () => T): T {
   locks.acquire(Header.tableLock, 'arena tables')
   try {
     return body()
@@ -167,6 +168,9 @@ function makeTable(
     })
   }
   const undo = undoer(arena, name, given)
+  const ownsDomain =
+    given === undefined && space.directory.find(CREATE, Named.domain, name) === undefined
+  space.memory.poke(runs.table + TableWords.ownsDomain, ownsDomain ? 1 : 0)
   let zone: Zone | undefined
   // Until the table is made or undone: if this call is cut off, a later turn removes what it has
   // made. An entry of an earlier call stays.
@@ -201,7 +205,7 @@ function isUnfinished({ directory, memory }: Space, name: string): boolean {
  * A table ends with its zone: if that was destroyed, releases the rest of the table, and its name
  * is free again. False while the zone exists.
  */
-function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean {
+export function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean {
   const { directory, pages } = space
   if (zoneLives(space, at)) return false
   directory.remove(serial, () => {
@@ -365,6 +369,74 @@ export function openTable<F extends Fields, N extends KeyNames<F>>(
   }
   const blocks = blocksFor(OPEN, arena, name, record, zone, false)
   return { parts: partsOf(arena, found, zone, smr, blocks), key }
+}
+
+/** How often another worker may have made the table, or ended it, between two looks. */
+const MOST_LOOKS = 8
+
+/**
+ * Opens the table if it exists, or creates it. Options that were given must be those that it was made
+ * with, except `capacity`, since a table grows.
+ * @internal
+ */
+export function openOrCreateTable<F extends Fields, N extends KeyNames<F>>(
+  arena: Arena,
+  name: string,
+  options: TableOptions<F, N>,
+): Opened<F, N> {
+  assertArena(OPEN_OR_CREATE, arena)
+  assertObject(OPEN_OR_CREATE, options)
+  const { space } = arena
+  for (let looks = 1; ; looks++) {
+    space.assertOpen(OPEN_OR_CREATE)
+    const found = space.directory.find(OPEN_OR_CREATE, Named.table, name)
+    const isThere = found !== undefined && zoneLives(space, found.address)
+    try {
+      return isThere ? openAgreeing(arena, name, options, found) : createTable(arena, name, options)
+    } catch (error) {
+      const after = space.directory.find(OPEN_OR_CREATE, Named.table, name)
+      const isThereNow = after !== undefined && zoneLives(space, after.address)
+      // Another worker has made it, or ended it, meanwhile.
+      if (isThereNow === isThere || looks === MOST_LOOKS) throw error
+    }
+  }
+}
+
+function openAgreeing<F extends Fields, N extends KeyNames<F>>(
+  arena: Arena,
+  name: string,
+  options: TableOptions<F, N>,
+  { address: at }: Listing,
+): Opened<F, N> {
+  const { memory } = arena.space
+  const { record, key, capacity, smr, grow, seed, stripes, ...knobs } = options
+  integer(OPEN_OR_CREATE, 'capacity', capacity, 1, 2 ** MAX_CHAIN_BITS)
+  const words: [string, unknown, unknown][] = [
+    ['grow', grow, memory.peek(at + TableWords.grow) !== 0],
+    ['seed', seed, memory.peek(at + TableWords.seed) >>> 0],
+    ['stripes', stripes, 2 ** memory.peek(at + TableWords.stripeBits)],
+  ]
+  for (const [what, given, actual] of words) {
+    if (given === undefined || given === actual) continue
+    throw new Misuse(
+      `${OPEN_OR_CREATE}: table ${show(name)} exists with ${what} ${show(actual)}, opened with ${show(given)}`,
+      { table: name, actual: show(actual), given: show(given) },
+    )
+  }
+  // The zone compares the rest: its knobs, its domain, the record and the key.
+  const shape = { ...knobs, record: nodeShape(checked(OPEN_OR_CREATE, record), key) }
+  arena.openZone(OPEN_OR_CREATE, name, smr === undefined ? shape : { ...shape, smr })
+  const hooks = hooksAmong(knobs)
+  return openTable(arena, name, { record, key, ...hooks })
+}
+
+function hooksAmong({ ctor, dtor, init, fini }: ZoneOptions): Pick<ZoneOptions, keyof Hooks> {
+  return {
+    ...(ctor && { ctor }),
+    ...(dtor && { dtor }),
+    ...(init && { init }),
+    ...(fini && { fini }),
+  }
 }
 
 /** Misuse unless it is an arena. */

@@ -30,7 +30,8 @@ import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record/r
 import type { WaitOptions } from '../space/wait.ts'
 import type { Blocks } from './blocks.ts'
 import type { Chains } from './chains.ts'
-import { bitsFor, createTable, openTable, type TableOptions } from './open.ts'
+import { destroyTable } from './destroy.ts'
+import { bitsFor, createTable, openOrCreateTable, openTable, type TableOptions } from './open.ts'
 import type { TableParts } from './parts.ts'
 import { resizeTable } from './resize.ts'
 import { chainsOf, type TableStats, tableStats } from './stats.ts'
@@ -98,6 +99,20 @@ export class HashTable<
     options: TableOptions<F, N>,
   ): HashTable<F, N> {
     const { parts, key } = createTable(arena, name, options)
+    return new HashTable(parts, options.record, key, options.key)
+  }
+
+  /**
+   * `open` if the table exists, else `create`: of several workers that do so at the same time one
+   * creates it. Misuse if it exists and was made with other options; `capacity` is not compared, since a
+   * table grows. Else as `create`, and legal inside a section as that.
+   */
+  static openOrCreate<const F extends Fields, const N extends KeyNames<F>>(
+    arena: Arena,
+    name: string,
+    options: TableOptions<F, N>,
+  ): HashTable<F, N> {
+    const { parts, key } = openOrCreateTable(arena, name, options)
     return new HashTable(parts, options.record, key, options.key)
   }
 
@@ -238,6 +253,19 @@ export class HashTable<
     this.writer.begin('resize')
     const bits = bitsFor('table.resize', capacity, this.stripes.bits)
     resizeTable(this.parts, bits, options)
+  }
+
+  /**
+   * Ends the table: all records are freed, its memory goes back to the arena, and its name can be used
+   * again. All workers must have stopped using it; handles that are left throw Misuse or find nothing.
+   * The domain ends with it if it was made with it and nobody else uses it. Blocks until readers have
+   * left, at most `timeoutMs` (default as for `zone.destroy`), then Exhausted; the table then still
+   * exists, empty. Misuse inside a section, and if another worker puts records meanwhile.
+   */
+  destroy(options?: WaitOptions): void {
+    this.writer.begin('destroy')
+    this.clear()
+    destroyTable(this.parts, options)
   }
 
   /**

@@ -121,7 +121,7 @@ it('every offset stands where the layout version says', () => {
     run of a heap: 16
       0 heap frozen, 1 bytes frozen, 2 state locked, 3 goal locked, 4 next locked
     table: 32
-      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen, 5 seed frozen, 6 grow frozen
+      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen, 5 seed frozen, 6 grow frozen, 7 ownsDomain frozen
       16 resizing shared, 17 shared*2 locked, 19 progress shared
     stripe: 16
       0 lock shared, 1 records shared, 2 versions locked, 3 retired locked, 4 goal locked, 5 building locked, 6 grown locked
