@@ -371,8 +371,8 @@ function finder(lib: Library): Thread<TableWorld> {
 export function orderedCounts(lib: Library): readonly Scenario<TableWorld>[] {
   type Options = Parameters<typeof lib.HashTable.create>[2]
   const { OrderedTable } = lib
-  const create = (arena: Arena, name: string, { capacity: _, ...options }: Options) =>
-    OrderedTable.create(arena, name, options)
+  const create = (arena: Arena, name: string, { record, key, bucket = 1 }: Options) =>
+    OrderedTable.create(arena, name, { record, key, bucket })
   const open = OrderedTable.open.bind(OrderedTable)
   const HashTable = { create, open } as unknown as Library['HashTable']
   const checkTable = lib.checkOrdered as unknown as Library['checkTable']
