@@ -29,7 +29,7 @@ const AT_ONCE = 4
 /** What a mutant gets in each round: ms of tests, and files, for to load one takes longer than most of its tests. */
 export const UNIT_ROUNDS: readonly UnitRound[] = [
   { ms: 100, files: 2 },
-  { ms: 600, files: 6 },
+  { ms: 1000, files: 5 },
   { ms: 10_000, files: Number.POSITIVE_INFINITY },
 ]
 interface UnitRound {
@@ -129,10 +129,20 @@ export class Units {
     )
     const isKnown = (each: Unit): boolean => had.get(each.file)?.has(each.index) === true
     let spent = order.reduce((sum, each) => sum + (isKnown(each) ? each.ms : 0), 0)
-    const loaded = new Set(had.keys())
+    const loaded = new Set<string>()
+    // Whatever the budget: tests of the file itself, and those that have changed since they were asked.
+    const isDue = (each: Unit): boolean => {
+      const asked = before?.asked[each.file]
+      return each.file.startsWith(mirrorOf(file)) || (asked !== undefined && !had.has(each.file))
+    }
     const next = order.filter((each) => {
-      if (isKnown(each) || spent + each.ms > ms) return false
-      if (!loaded.has(each.file) && loaded.size >= files) return false
+      if (isKnown(each)) return false
+      if (
+        !isDue(each) &&
+        (spent + each.ms > ms || (!loaded.has(each.file) && loaded.size >= files))
+      ) {
+        return false
+      }
       loaded.add(each.file)
       spent += each.ms
       return true
@@ -197,7 +207,7 @@ export class Units {
   /** Who has caught its like; then those that mirror its file, its folder, and all others; the cheap ones first. */
   private inOrder({ key, file, inside }: Keyed): readonly Unit[] {
     const [near, far] = [this.killers.get(`${file} | ${inside}`), this.killers.get(file)]
-    const mirror = file.replace(/[A-Z][^/]*$/, '')
+    const mirror = mirrorOf(file)
     const folder = file.slice(0, file.lastIndexOf('/') + 1)
     const rank = (unit: Unit): number => {
       const name = nameOf(unit)
@@ -251,6 +261,11 @@ export class Units {
     const as = broken === 'crashed' ? `crashes: ${firstLine(error)}` : 'does not end'
     return { by: { file, hash: this.hashes.get(file) as string, name: file }, as }
   }
+}
+
+/** How the tests of a file begin: `zone/depot` for zone/depotLists. */
+function mirrorOf(file: string): string {
+  return file.replace(/[A-Z][^/]*$/, '')
 }
 
 function nameOf({ file, index, name }: Pick<Unit, 'file' | 'index' | 'name'>): string {

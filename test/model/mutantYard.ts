@@ -16,12 +16,15 @@ export const YARD = new URL('build/machine/', ROOT)
 const MODEL = 'build/test/model/'
 export const UNIT = 'build/test/unit/'
 const HELPERS = 'build/test/helpers/'
+/** What the tests of the WebAssembly assemble it with. */
+const ASSEMBLER = 'scripts/wat.js'
 
 /** What tests import besides the library, and whether it has a default: linked, or each copy would have its own. */
 const PACKAGES: Readonly<Record<string, boolean>> = {
   vitest: false,
   'fast-check': true,
   mnemonist: false,
+  wabt: true,
 }
 const SCENARIOS: Patience = { silentMs: 8000, stillMs: 300_000 }
 /** Tests that take over a second are not asked: these are far from it. */
@@ -67,6 +70,9 @@ export class Slot {
       await copyScripts(new URL(folder, ROOT), new URL(folder, this.root))
     }
     for (const [name, hasDefault] of Object.entries(PACKAGES)) await this.link(name, hasDefault)
+    await mkdir(new URL('scripts/', this.root))
+    const assembler = JSON.stringify(new URL(ASSEMBLER, ROOT).href)
+    await writeFile(new URL(ASSEMBLER, this.root), `export * from ${assembler}\n`)
     // The library by its name is the copy as well.
     const about: unknown = JSON.parse(await readFile(new URL('package.json', ROOT), 'utf8'))
     const { name, imports, exports } = about as Readonly<Record<string, unknown>>

@@ -398,6 +398,7 @@ describe('what a reaper leaves for the next', () => {
   })
 
   it('nothing that keeps others from it: who fails is the heir no more', () => {
+    b.smr('d')
     vi.spyOn(a.space.pages, 'releaseReservedBy').mockImplementationOnce(() => {
       throw new Error('boom')
     })

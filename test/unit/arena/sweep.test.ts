@@ -5,7 +5,7 @@
 import { beforeEach, expect, it } from 'vitest'
 import { sweepOrphans } from '#src/arena/sweep.ts'
 import { type Arena, HashTable, record, u32 } from '#src/index.ts'
-import { DomainWords, PAGE_WORDS, RunKind } from '#src/memory/layout.ts'
+import { DomainWords, Named, PAGE_WORDS, RunKind } from '#src/memory/layout.ts'
 import { checkPages } from '#src/space/pages.ts'
 import type { Space } from '#src/space/space.ts'
 import { pair } from '../../helpers/company.ts'
@@ -74,4 +74,19 @@ it('counts the zones of each domain again', () => {
   sweep(a.space)
   const users = [smr, other].map(({ address }) => a.memory.load(address + DomainWords.users))
   expect(users).toEqual([2, 0])
+})
+
+it('what a living worker has left half made is swept once, in a turn of its own', () => {
+  const { directory, watch } = a.space
+  const boom = new Error('boom')
+  const half = (): never => {
+    const base = a.space.pages.reserve(1)
+    a.space.pages.publish(base, RunKind.zone)
+    throw boom
+  }
+  expect(() => directory.open('x', Named.zone, 'half', half)).toThrow(boom)
+  expect([directory.isUnswept, directory.isTorn]).toEqual([true, true])
+  watch.check()
+  expect(a.space.pages.runs().filter(({ state }) => state === 'used')).toEqual([])
+  expect([directory.isUnswept, directory.isTorn]).toEqual([false, false])
 })

@@ -422,6 +422,24 @@ describe('in a domain of the default kind', () => {
     expect(ran).toBe(1)
   })
 
+  it('that was counted and never queued is completed with the others', () => {
+    x.call(nothing)
+    loop.run()
+    const { calls } = x as unknown as { calls: { open: unknown[] } }
+    const tooDeep = new RangeError('too deep')
+    calls.open.push = () => {
+      throw tooDeep
+    }
+    expect(() => x.call(nothing)).toThrow(tooDeep)
+    calls.open = []
+    const words = new Readers(a.memory, x.address + DomainWords.WORDS, 4, false)
+    const queued = new Queued(a.space, words)
+    expect(queued.areCompleted()).toBe(false)
+    x.call(nothing)
+    loop.run()
+    expect([queued.areCompleted(), x.stats().callsPending]).toEqual([true, 0])
+  })
+
   it('a pump that comes after the end of its domain touches nothing', () => {
     x.call(nothing)
     loop.turn()
@@ -431,6 +449,7 @@ describe('in a domain of the default kind', () => {
     const { address } = x
     y.destroy()
     a.memory.fill(address, DomainWords.WORDS + 4 * ReaderWords.WORDS, 7)
+    a.memory.store(address + DomainWords.WORDS + ReaderWords.queued, 9)
     unchanged(a, () => late?.action())
     expect(loop.due).toEqual([])
   })

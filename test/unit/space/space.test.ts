@@ -12,6 +12,7 @@ import {
   LAYOUT_VERSION,
   MAGIC,
   MAX_WORKERS,
+  Named,
   PAGE_WORDS,
 } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
@@ -410,4 +411,40 @@ it('an arena may have a single page, and no less', () => {
     createSpace({ buffer: new SharedArrayBuffer(words(pages) * 4), maxWorkers: 1 })
   expect(make(1).space.pages.count).toBe(1)
   expect(misuse(() => make(0)).message).toMatch(/bytes are too few/)
+})
+
+describe('a worker that leaves', () => {
+  it('has not left if it could not give its slot back, and may leave again', () => {
+    const { space } = createSpace({ bytes: BYTES, maxWorkers: 2 })
+    const release = vi.spyOn(space.workers, 'release').mockImplementationOnce(() => {
+      throw new RangeError('too deep')
+    })
+    expect(() => space.close()).toThrow('too deep')
+    expect(space.isOpen).toBe(true)
+    space.close()
+    expect([space.isOpen, space.workers.attached()]).toEqual([false, []])
+    release.mockRestore()
+  })
+
+  it('gives nothing up when its slot is another’s', () => {
+    const { space } = createSpace({ bytes: BYTES, maxWorkers: 2 })
+    const told = vi.fn()
+    space.whenReaped = told
+    space.workers.bury(space)
+    space.giveUp()
+    expect(told).not.toHaveBeenCalled()
+    expect(space.isOpen).toBe(true)
+  })
+})
+
+it('visits that were left behind are ended in a turn of their own, once, if their zone is there', () => {
+  const { space } = createSpace({ bytes: BYTES, maxWorkers: 2 })
+  const locked = vi.spyOn(space.directory, 'whileLocked')
+  space.watch.check()
+  expect(locked).not.toHaveBeenCalled()
+  const made = space.directory.open('x', Named.zone, 'z', () => 1000)
+  const [there, gone] = [vi.fn(), vi.fn()]
+  space.visits.push({ serial: made?.serial ?? 0, end: there }, { serial: 77, end: gone })
+  space.watch.check()
+  expect([there.mock.calls.length, gone.mock.calls.length, space.visits]).toEqual([1, 0, []])
 })
