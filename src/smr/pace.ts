@@ -162,8 +162,9 @@ class LazyPace extends Counting implements Pace {
   /** Moves the hand to the present tick. Returns its steps. */
   private catchUp(): number {
     const { clock, memory } = this
-    // In this order: the hand, the old tick, the present tick. What is read later can only be
-    // later, so however long we are descheduled in between, no time is counted twice.
+    // The present tick last: what is read later can only be later, so however long we are descheduled
+    // before, no time is counted twice. Hand and old tick may be read in either order: if one of them
+    // has moved since, a CAS fails.
     const wr = clock.wr()
     const before = memory.load(this.tickAt)
     const now = tickOf(memory, this.tickMs)

@@ -9,7 +9,7 @@
  *   ... --budget 2000                                          scenarios of so many ms for each mutant, at most;
  *                                                              a third of that, for coverage makes them slow
  *   ... --deep                                                 survivors also with the rules of npm run model
- *   ... --only units                                           or `explorer`: the others are not asked
+ *   ... --only units                                           or `explorer`; or `score`: nobody is asked
  *   ... --again                                                forget what the last run has found
  *   ... --no-cover                                             only explorations whose coverage is known already
  *
@@ -116,6 +116,8 @@ interface Covered extends Place {
   readonly inFile: ReadonlyMap<string, number>
 }
 
+const isAsked = (who: string): boolean => values.only === undefined || values.only === who
+
 async function main(): Promise<boolean> {
   const library = await scripts(DIST)
   const { all, schemas } = await makeMutants(library)
@@ -137,7 +139,7 @@ async function main(): Promise<boolean> {
   const units = new Units(slots[0] as Slot, schemas, world.library)
   await units.prepare(all)
   const covered = await coverage(slots, all, world.whole)
-  if (values.only !== 'explorer') await askUnits(units, chosen)
+  if (isAsked('units')) await askUnits(units, chosen)
   const results = await judge(slots, chosen, covered, schemas, world.whole, units)
   for (const slot of slots) slot.end()
   console.log(await writeScore(results))
@@ -358,7 +360,7 @@ async function judge(
   )
   let verdicts = 0
   const results = (): readonly Result[] => resultsOf(chosen, known, reachable, units)
-  if (values.only === 'units') return results()
+  if (!isAsked('explorer')) return results()
   const budget = Number(values.budget)
   const rounds = ROUNDS.filter((ms, i) => ms <= budget || (ROUNDS[i - 1] ?? 0) < budget)
   for (const [i, round] of rounds.entries()) {

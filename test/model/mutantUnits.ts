@@ -24,6 +24,7 @@ type Keyed = MachineMutant & { readonly key: string; readonly number: number }
 /** Look at texts, types and packages, not at what the library does. */
 const NOT_OURS = /^(?:docs|docstrings|house|package|readme|types)\.test$/
 const SLOWEST_MS = 1000
+const QUICK_MS = 20
 /** Files under coverage in one process. */
 const AT_ONCE = 4
 /** What a mutant gets in each round: ms of tests, and files, for to load one takes longer than most of its tests. */
@@ -130,10 +131,11 @@ export class Units {
     const isKnown = (each: Unit): boolean => had.get(each.file)?.has(each.index) === true
     let spent = order.reduce((sum, each) => sum + (isKnown(each) ? each.ms : 0), 0)
     const loaded = new Set<string>()
-    // Whatever the budget: tests of the file itself, and those that have changed since they were asked.
+    // Whatever the budget: quick tests of the file itself, and those that have changed since they were asked.
     const isDue = (each: Unit): boolean => {
       const asked = before?.asked[each.file]
-      return each.file.startsWith(mirrorOf(file)) || (asked !== undefined && !had.has(each.file))
+      const isNear = each.ms <= QUICK_MS && each.file.startsWith(mirrorOf(file))
+      return isNear || (asked !== undefined && !had.has(each.file))
     }
     const next = order.filter((each) => {
       if (isKnown(each)) return false
@@ -230,18 +232,21 @@ export class Units {
     const { slot } = this
     const ms = TIME + TIMES_LONGER * tests.reduce((sum, each) => sum + each.ms, 0)
     await slot.put(file, this.schemas.get(file) as string)
-    const outcome = await slot.runUnits({ mutant: number, files: filesOf(tests) }, ms)
-    const found = this.found(outcome, tests)
-    if (found === undefined || outcome.isFirst) return found
-    if (outcome.broken === undefined) {
+    const files = filesOf(tests)
+    for (const isAlone of [false, true]) {
+      const outcome = await slot.runUnits({ mutant: number, files }, ms, isAlone)
+      const found = this.found(outcome, tests)
+      if (found === undefined) return undefined
+      if (outcome.broken !== undefined) {
+        if (outcome.isFirst) return found
+        continue
+      }
       const few = tests.filter((each) => nameOf(each) === found.by.name)
-      const again = { files: filesOf(few.length === 0 ? tests : few) }
+      const again = { files: few.length === 0 ? files : filesOf(few) }
       if (this.found(await slot.runUnits(again, ms), tests) === undefined) return found
     }
-    return this.found(
-      await slot.runUnits({ mutant: number, files: filesOf(tests) }, ms, true),
-      tests,
-    )
+    // It fails without a mutant as well.
+    return undefined
   }
 
   private found(
