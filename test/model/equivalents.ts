@@ -122,10 +122,6 @@ const REASONS: readonly Reason[] = [
   },
   {
     why: 'Behind the last entry lies the page table, whose words are negative, 0, or above the address of a page: none of them is the serial number of a thing.',
-    mutants: ['space/directory | Directory.remove | boundary | i < this.entries'],
-  },
-  {
-    why: 'All words of the directory are read and written with its lock held, whose CAS and store order them: plain would do. Atomic all the same, since these are slow paths, and a dump or a debugger may look without the lock.',
     mutants: [
       'space/directory | Directory.open | plain | memory.store(entry + Entry.kind, kind)',
       'space/directory | Directory.remove | plain | this.memory.load(entry + Entry.kind)',
@@ -144,6 +140,7 @@ const REASONS: readonly Reason[] = [
       'space/directory | Directory.search | stale | this.memory.load(entry + Entry.kind)',
       'space/directory | Directory.listing | plain | memory.load(entry + Entry.kind)',
       'space/directory | Directory.listing | stale | memory.load(entry + Entry.kind)',
+      'space/directory | Directory.remove | boundary | i < this.entries',
     ],
   },
   {
@@ -196,14 +193,11 @@ const REASONS: readonly Reason[] = [
   },
   {
     why: 'Inside a run that is not used an entry must only not say `used`.',
-    mutants: ['space/pageTable | PageTable.merge | off by one | this.set(inner, 0)'],
-  },
-  {
-    why: 'No arena has so many pages: a run of the largest order is longer than all of them.',
     mutants: [
       'space/pageTable | PageTable.merge | boundary | order + 1 < ORDERS',
       'space/pages | Pages.reserve | boundary | order >= ORDERS',
       'space/pages | Pages.allocateInto | boundary | order >= ORDERS',
+      'space/pageTable | PageTable.merge | off by one | this.set(inner, 0)',
     ],
   },
   {
@@ -254,10 +248,6 @@ const REASONS: readonly Reason[] = [
   },
   {
     why: 'Nothing is held: there is nothing to let go of.',
-    mutants: ['space/turn | Turn.letGo | boundary | this.held.length > 0'],
-  },
-  {
-    why: 'Nobody can reach the domain before the directory names it; a death or an exception before that leaves a run that is swept.',
     mutants: [
       'smr/open | build | exchange | memory.poke(at + DomainWords.serial, serial); memory.poke(at + DomainWords.first, sequence.first);',
       'smr/open | build | exchange | memory.poke(at + DomainWords.first, sequence.first); memory.poke(at + DomainWords.step, sequence.step);',
@@ -267,18 +257,11 @@ const REASONS: readonly Reason[] = [
       'smr/open | build | plain | memory.store(at + DomainWords.tick, tickOf(memory, shape.tickMs))',
       'smr/open | build | plain | memory.store(at + DomainWords.wr, sequence.first)',
       'smr/open | build | plain | memory.store(at + DomainWords.rd, sequence.first)',
+      'space/turn | Turn.letGo | boundary | this.held.length > 0',
     ],
   },
   {
     why: 'No code reads `first`: it is for who looks at a dump.',
-    mutants: ['smr/open | build | drop | memory.poke(at + DomainWords.first, sequence.first);'],
-  },
-  {
-    why: 'Other clocks have 0 ms per tick, and the tick of that is the 0 which the word has already.',
-    mutants: ['smr/open | build | boundary | shape.tickMs > 0'],
-  },
-  {
-    why: 'A tally, for statistics: who reads it may be early or late.',
     mutants: [
       'smr/goals | Goals.look | exchange | memory.tally(reader + ReaderWords.polls, 1); pace.pass();',
       'smr/goals | Goals.look | exchange | memory.tally(reader + ReaderWords.pollScans, 1); const candidate = this.readers.oldest(rd, wr);',
@@ -289,6 +272,7 @@ const REASONS: readonly Reason[] = [
       'zone/supply | Supply.refillWithin | exchange | this.timers.refilling(); cache.count(CacheWords.refills, 1);',
       'zone/supply | Supply.reuse | exchange | if (domain !== undefined) cache.count(CacheWords.pollHits, 1); destroyItems(this.parts, bucket, failure);',
       'zone/supply | Supply.importItems | exchange | this.loadAlloc(bucket); if (items > 0) cache.count(CacheWords.imports, 1);',
+      'smr/open | build | drop | memory.poke(at + DomainWords.first, sequence.first);',
     ],
   },
   {
@@ -308,29 +292,19 @@ const REASONS: readonly Reason[] = [
   },
   {
     why: 'A pass moves the write hand, not the read hand; what matters is that the read hand is loaded before the write hand below.',
-    mutants: ['smr/goals | Goals.look | exchange | pace.pass(); const rd = clock.rd();'],
-  },
-  {
-    why: "Letting go clears a word of this worker's own; an older write hand only makes the scan say less.",
-    mutants: ['smr/goals | Goals.look | exchange | this.own.letGo(); let wr = clock.wr();'],
-  },
-  {
-    why: '0 was answered before.',
     mutants: [
       'smr/pace | LazyPace.catchUp | boundary | passed < 0',
       'smr/pace | LazyPace.catchUp | boundary | passed < 0 #2',
+      'smr/goals | Goals.look | exchange | pace.pass(); const rd = clock.rd();',
     ],
   },
   {
     why: 'Both ways it is GRACE_TICKS.',
-    mutants: ['smr/pace | LazyPace.catchUp | boundary | passed > GRACE_TICKS'],
-  },
-  {
-    why: "Words of a dead worker's, each cleared by itself, with the directory locked: nobody asks for two of them together.",
     mutants: [
       'arena/reap | reapNames | exchange | if (clearReader(space, address, slot)) sections.push(name); const lost = dropCallsOf(space, address, slot);',
       'smr/reap | clearReader | exchange | const open = memory.swap(reader + ReaderWords.seq, INVALID) !== INVALID; const openAsync = memory.swap(reader + ReaderWords.asyncSeq, INVALID) !== INVALID;',
       'smr/reap | clearReader | exchange | const openAsync = memory.swap(reader + ReaderWords.asyncSeq, INVALID) !== INVALID; memory.store(reader + ReaderWords.labelSeq, INVALID);',
+      'smr/pace | LazyPace.catchUp | boundary | passed > GRACE_TICKS',
     ],
   },
   {
@@ -387,13 +361,10 @@ const REASONS: readonly Reason[] = [
   },
   {
     why: 'Both count what is not counted yet, once.',
-    mutants: ['smr/call | Calls.reconcile | exchange | this.completeRunning(); this.count();'],
-  },
-  {
-    why: 'Neither changes what the other looks at.',
     mutants: [
       'smr/call | Calls.drop | exchange | this.completeRunning(); const isOver = this.closed || !this.isAlive();',
       'smr/call | Calls.drop | exchange | if (!isOver) this.count(); const lost = isOver ? 0 : dropCalls(this.memory, this.reader);',
+      'smr/call | Calls.reconcile | exchange | this.completeRunning(); this.count();',
     ],
   },
   {
@@ -423,10 +394,6 @@ const REASONS: readonly Reason[] = [
   },
   {
     why: 'The fill has made it 0 already.',
-    mutants: ['zone/open | buildZone | drop | memory.store(parts.depot + DepotWords.oldest, 0);'],
-  },
-  {
-    why: "Each knob is a number by itself: who reads it takes any value that it ever had (`peekRacy`), and asks for no second one that fits to it. Written under the depot's lock.",
     mutants: [
       'zone/knobs | writeKnobs | exchange | memory.store(at + KnobWords.preset, preset); memory.store(at + KnobWords.bucketMin, values.bucket.min);',
       'zone/knobs | writeKnobs | exchange | memory.store(at + KnobWords.bucketMin, values.bucket.min); memory.store(at + KnobWords.bucketMax, values.bucket.max);',
@@ -462,6 +429,7 @@ const REASONS: readonly Reason[] = [
       'zone/knobs | Knobs.turn | plain | memory.load(at + KnobWords.preset)',
       'zone/knobs | Knobs.turn | stale | memory.load(at + KnobWords.preset)',
       'zone/knobs | Knobs.setBucket | plain | this.memory.store(this.at + KnobWords.bucketNow, items)',
+      'zone/open | buildZone | drop | memory.store(parts.depot + DepotWords.oldest, 0);',
     ],
   },
   {
@@ -487,17 +455,10 @@ const REASONS: readonly Reason[] = [
   },
   {
     why: '`adopt` writes it again.',
-    mutants: ['zone/keg | Keg.grow | drop | this.set(slab + SlabWords.freeItems, shape.perSlab);'],
-  },
-  {
-    why: 'What is done again changes free bits, the bucket and the tally, and neither lists nor counts; those are made afterwards.',
-    mutants: ['zone/keg | Keg.repair | exchange | this.moves.redo(); this.lists.clear();'],
-  },
-  {
-    why: 'The same number once more.',
     mutants: [
       'zone/depotLists | DepotLists.append | boundary | items > this.get(this.at + DepotWords.peakPending)',
       'zone/depotLists | DepotLists.noteIdle | boundary | held < this.get(this.at + DepotWords.idleItems)',
+      'zone/keg | Keg.grow | drop | this.set(slab + SlabWords.freeItems, shape.perSlab);',
     ],
   },
   {
@@ -509,25 +470,19 @@ const REASONS: readonly Reason[] = [
   },
   {
     why: 'With nothing there is nothing to urge: `oldest` is 0, or its goal would be polled once more.',
-    mutants: ['zone/reclaim | trim | boundary | idle > 0'],
-  },
-  {
-    why: 'Any change of the word asks every worker to empty its cache.',
     mutants: [
       'zone/pressure | emptyDepot | off by one | memory.add(at + ZoneWords.flush, 1)',
       'zone/reclaim | reclaimNow | off by one | memory.add(parts.at + ZoneWords.flush, 1)',
       'zone/supply | Supply.lookHarder | off by one | this.memory.add(this.parts.at + ZoneWords.flush, 1)',
+      'zone/reclaim | trim | boundary | idle > 0',
     ],
   },
   {
     why: 'Compared with 0 only, or with the sum of bits that no slab has.',
-    mutants: ['zone/slab | nextFree | boundary | index < perSlab'],
-  },
-  {
-    why: "The users of a domain are counted with the directory's lock held: nobody comes between the two halves.",
     mutants: [
       'zone/open | openZone.open | split | space.memory.add(smr.address + DomainWords.users, 1)',
       'zone/reclaim | dismantle | split | space.memory.add(domain.address + DomainWords.users, -1)',
+      'zone/slab | nextFree | boundary | index < perSlab',
     ],
   },
   {
@@ -583,10 +538,6 @@ const REASONS: readonly Reason[] = [
   },
   {
     why: 'A slot that is not attached shows no life: the answer is the same 10 ms later.',
-    mutants: ['arena/reap | showsLife | skip check | !space.workers.isAttached(slot)'],
-  },
-  {
-    why: 'Nobody reads the header before the magic word says that it is there, and that is stored last.',
     mutants: [
       'space/space | format | exchange | memory.poke(Header.version, LAYOUT_VERSION); memory.poke(Header.words, geo.words);',
       'space/space | format | exchange | memory.poke(Header.words, geo.words); memory.poke(Header.maxWorkers, geo.maxWorkers);',
@@ -599,6 +550,7 @@ const REASONS: readonly Reason[] = [
       'space/space | format | exchange | memory.poke(Header.directoryAt, geo.directoryAt); memory.poke(Header.pageTableAt, geo.pageTableAt);',
       'space/space | format | exchange | memory.poke(Header.pageTableAt, geo.pageTableAt); memory.poke(Header.pagesAt, geo.pagesAt);',
       'space/space | format | exchange | memory.poke(Header.pagesAt, geo.pagesAt); memory.poke(Header.pages, geo.pages);',
+      'arena/reap | showsLife | skip check | !space.workers.isAttached(slot)',
     ],
   },
   {
@@ -623,13 +575,10 @@ const REASONS: readonly Reason[] = [
   },
   {
     why: 'No worker has a token of that slot.',
-    mutants: ['space/workers | Workers.isGone | boundary | slot >= this.max'],
-  },
-  {
-    why: "The heir's word only keeps two workers from reaping one after the other; what is safe rests on the lock of the directory, under which the second finds nothing to reap (see `beginReap`).",
     mutants: [
       'arena/reap | reapOne | skip check | !workers.isBuried(dead)',
       'space/workers | Workers.beginReap | skip check | memory.cas(at, heir, token) !== heir',
+      'space/workers | Workers.isGone | boundary | slot >= this.max',
     ],
   },
   {
@@ -683,12 +632,9 @@ const REASONS: readonly Reason[] = [
   },
   {
     why: 'Only what an exception has left uncounted; the next call counts it.',
-    mutants: ['smr/call | Calls.reconcile | drop | this.count();'],
-  },
-  {
-    why: 'The sweep asks the directory, not this handle.',
     mutants: [
       'smr/domain | destroySmr | exchange | if (!ended && smr.isAlive()) space.sweep(); smr.close();',
+      'smr/call | Calls.reconcile | drop | this.count();',
     ],
   },
   {
@@ -765,6 +711,18 @@ const REASONS: readonly Reason[] = [
     mutants: [
       'zone/adopt | adoptCache | exchange | depot.urge(); memory.poke(cache.at + CacheWords.opened, 0);',
     ],
+  },
+  {
+    why: 'Other clocks have 0 ms per tick, and the tick of that is the 0 which the word has already.',
+    mutants: ['smr/open | build | boundary | shape.tickMs > 0'],
+  },
+  {
+    why: "Letting go clears a word of this worker's own; an older write hand only makes the scan say less.",
+    mutants: ['smr/goals | Goals.look | exchange | this.own.letGo(); let wr = clock.wr();'],
+  },
+  {
+    why: 'What is done again changes free bits, the bucket and the tally, and neither lists nor counts; those are made afterwards.',
+    mutants: ['zone/keg | Keg.repair | exchange | this.moves.redo(); this.lists.clear();'],
   },
 ]
 
