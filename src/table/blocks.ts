@@ -22,7 +22,8 @@
 
 import type { Arena } from '../arena/arena.ts'
 import type { Item } from '../base/brands.ts'
-import { Exhausted } from '../base/errors.ts'
+import { Exhausted, Misuse } from '../base/errors.ts'
+import { report } from '../base/host.ts'
 import type { Heap } from '../heap/heap.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Schema } from '../record/record.ts'
@@ -80,7 +81,7 @@ export class Blocks {
     while (owed.held > 0) {
       const block = this.next(record)
       if (block === 0) owed.held--
-      else heap.freeSmrFrom(owed, block as Item)
+      else this.free(heap, block as Item)
     }
   }
 
@@ -107,6 +108,18 @@ export class Blocks {
     return this.fields
       .map(({ offset }) => blockAt(this.memory, record + offset) as Item)
       .filter((block) => block !== 0)
+  }
+
+  /** A block that somebody else has freed is not freed twice: the host is told. */
+  private free(heap: Heap, block: Item): void {
+    const { owed } = this
+    try {
+      heap.freeSmrFrom(owed, block)
+    } catch (error) {
+      if (!(error instanceof Misuse) || 'worker' in error.facts) throw error
+      owed.held--
+      report(error)
+    }
   }
 
   private next(record: number): number {

@@ -3,13 +3,14 @@
  * or interrupted leaves neither a record nor a block behind.
  */
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   Arena,
   data,
   Exhausted,
   HashTable,
   type Heap,
+  type Item,
   json,
   Misuse,
   OrderedTable,
@@ -179,6 +180,15 @@ describe.each(KINDS)('%s', (kind) => {
       }
     },
   )
+
+  it('does not free a block again that somebody else has freed, and says so', () => {
+    const told = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const item = table.smr.read(() => table.find(4))
+    heap.freeSmr(arena.words[item + 3] as Item)
+    expect(table.delete(4)).toBe(true)
+    expect(String(told.mock.calls[0]?.[0])).toContain('double free')
+    told.mockRestore()
+  })
 
   it('ends with its zone, and can be made again', () => {
     table.clear()
