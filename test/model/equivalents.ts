@@ -380,7 +380,6 @@ const REASONS: readonly Reason[] = [
       'zone/open | buildZone | exchange | memory.poke(zone + ZoneWords.reserve, shape.reserve ?? 0); memory.poke(zone + ZoneWords.schemaBytes, schema.length);',
       'zone/open | buildZone | exchange | memory.poke(zone + ZoneWords.schemaBytes, schema.length); memory.writeBytes(parts.schema, 0, schema);',
       'zone/open | buildZone | exchange | memory.store(parts.knobs + KnobWords.bucketNow, knobs.bucket.min); initKeg(memory, parts.keg, records, shape.limit ?? 0);',
-      'zone/open | buildZone | exchange | initKeg(memory, parts.keg, records, shape.limit ?? 0); initKeg(memory, parts.buckets, buckets, 0);',
       'zone/open | buildZone | exchange | initKeg(memory, parts.buckets, buckets, 0); memory.store(parts.depot + DepotWords.oldest, 0);',
       'zone/open | buildZone | exchange | memory.store(parts.depot + DepotWords.oldest, 0); memory.poke(parts.caches + space.slot * CacheWords.WORDS + CacheWords.opened, 1);',
       'zone/open | buildZone | exchange | memory.poke(parts.caches + space.slot * CacheWords.WORDS + CacheWords.opened, 1); pages.publish(zone, RunKind.zone);',
@@ -478,7 +477,7 @@ const REASONS: readonly Reason[] = [
     ],
   },
   {
-    why: 'Compared with 0 only, or with the sum of bits that no slab has.',
+    why: 'What it finds beyond the last item is refused below.',
     mutants: [
       'zone/open | openZone.open | split | space.memory.add(smr.address + DomainWords.users, 1)',
       'zone/reclaim | dismantle | split | space.memory.add(domain.address + DomainWords.users, -1)',
