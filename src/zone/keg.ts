@@ -372,7 +372,8 @@ export class Keg {
   }
 
   private roomUnderLimit(): number {
-    const limit = this.memory.load(this.at + KegWords.limit)
+    // Changed under this lock only: a plain load finds the last.
+    const limit = this.get(this.at + KegWords.limit)
     if (limit === 0) return Number.POSITIVE_INFINITY
     const out = this.get(this.at + KegWords.created) - this.get(this.at + KegWords.inSlabs)
     return limit - out

@@ -83,6 +83,12 @@ export const TRIALS: readonly Trial[] = [
     'memory.or(this.activeWord(slot), bitOf(slot)); // [A]',
     '',
   ]),
+  byZone('the limit falls and rises', [
+    'the limit is changed without the lock',
+    KEG,
+    'this.watched(() => this.memory.store(this.at + KegWords.limit, items));',
+    'this.memory.store(this.at + KegWords.limit, items);',
+  ]),
   bySuccessor("a label is one worker's", [
     '[N] no second load',
     'space/workers',
