@@ -7,7 +7,16 @@ import type { Arena } from '#src/index.ts'
 import { type Scenario, scenario, type Thread, thread } from './scenario.ts'
 import { join, type Library, raise } from './stage.ts'
 import { holds } from './tableScenarios.ts'
-import { createRows, finalTable, KEY, openRows, put, STAGE, type TableWorld } from './tableStage.ts'
+import {
+  createRows,
+  finalTable,
+  KEY,
+  openOrCreateRows,
+  openRows,
+  put,
+  STAGE,
+  type TableWorld,
+} from './tableStage.ts'
 import { checkArena } from './world.ts'
 
 const { a, b } = KEY
@@ -42,6 +51,13 @@ export function createScenarios(lib: Library): readonly Scenario<TableWorld>[] {
     const made = results.filter((each) => each === true).length
     if (made !== 1) throw new Error(`${made} of ${results.length} have made the table`)
   }
+  /** Does not know who is first. */
+  const either = (name: string, key: number): Thread<TableWorld> =>
+    thread<TableWorld, Arena>({
+      name,
+      prepare: (memory) => join(lib, memory),
+      body: (_memory, _control, arena) => void put(openOrCreateRows(lib, arena), key, 1),
+    })
   const greedy: Thread<TableWorld> = thread<TableWorld, Arena>({
     name: 'greedy',
     prepare: (memory) => join(lib, memory),
@@ -68,6 +84,14 @@ export function createScenarios(lib: Library): readonly Scenario<TableWorld>[] {
   return [
     scene('two make one table', maker('one', a), maker('other', b)),
     scene('two make one table, one asks for too much', maker('one', a), greedy),
+    scenario<TableWorld>({
+      name: 'two open one table or make it',
+      words: STAGE.words,
+      setup: (memory) => raise(lib, memory, STAGE, () => ({ at: 0 })),
+      threads: [either('one', a), either('other', b)],
+      final: (memory) => holds(finalTable(lib, memory, 0), [a, 1], [b, 1]),
+      rules: { bound: 2 },
+    }),
     scenario<TableWorld>({
       name: 'two make tables of one name and different shapes',
       words: STAGE.words,

@@ -23,6 +23,7 @@ import {
   look,
   MORE_CHAINS,
   member,
+  openOrCreateRows,
   openRows,
   put,
   type Rows,
@@ -236,6 +237,7 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       rules: { sample: { schedules: 60 } },
     }),
     createDeath(lib),
+    destroyDeath(lib),
     unfinished(lib),
   ]
 }
@@ -305,6 +307,38 @@ function createDeath(lib: Library): Scenario<TableWorld> {
     final(memory) {
       holds(finalTable(lib, memory, 0), [a, 7])
     },
+    rules: { bound: 0 },
+  })
+}
+
+/** Whatever is left of the table, the next one of its name is whole, and nothing is lost. */
+function destroyDeath(lib: Library): Scenario<TableWorld> {
+  return scenario<TableWorld>({
+    name: 'death in destroy',
+    words: STAGE.words,
+    setup: (memory) =>
+      raise(lib, memory, STAGE, (arena) => {
+        for (const key of [a, b]) put(openOrCreateRows(lib, arena), key, 1)
+        return { at: 0 }
+      }),
+    threads: [
+      thread<TableWorld, Rows>({
+        name: 'victim',
+        prepare: (memory) => openRows(lib, join(lib, memory)),
+        body: (_memory, _control, table) => table.destroy({ timeoutMs: 0 }),
+      }),
+      thread<TableWorld, Arena>({
+        name: 'rescuer',
+        after: 'victim',
+        prepare: (memory) => join(lib, memory),
+        body(_memory, _control, arena) {
+          lib.reapSlot(arena.space, VICTIM)
+          put(openOrCreateRows(lib, arena), a, 7)
+          arena.detach()
+        },
+      }),
+    ],
+    final: (memory) => holds(finalTable(lib, memory, 1), [a, 7]),
     rules: { bound: 0 },
   })
 }

@@ -71,12 +71,20 @@ function schemaOf(lib: Library) {
 }
 
 export function createRows(lib: Library, arena: Arena, knobs: Knobs = {}): Rows {
+  return lib.HashTable.create(arena, NAME, rowOptions(lib, arena, knobs))
+}
+
+export function openOrCreateRows(lib: Library, arena: Arena): Rows {
+  return lib.HashTable.openOrCreate(arena, NAME, rowOptions(lib, arena, {}))
+}
+
+function rowOptions(lib: Library, arena: Arena, knobs: Knobs) {
   const { capacity = FEW_CHAINS, bucket = 2, reserve = 0, limit, domain } = knobs
   const { grow = false, stripes = 2 ** STRIPE_BITS } = knobs
   const few = { capacity, bucket, reserve, grow, stripes, seed: 0 }
   const sizes = limit === undefined ? few : { ...few, limit }
   const own = domain === undefined ? {} : { smr: arena.smr(NAME, domain) }
-  return lib.HashTable.create(arena, NAME, { record: schemaOf(lib), key: 'key', ...sizes, ...own })
+  return { record: schemaOf(lib), key: 'key', ...sizes, ...own } as const
 }
 
 export function openRows(lib: Library, arena: Arena) {
