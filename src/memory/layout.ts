@@ -500,6 +500,7 @@ export const OrderWords = struct(
     zoneSerial: frozen('serial of that zone'),
     nodesSerial: frozen('serial of the zone of its nodes'),
     recordWords: frozen('words of a record; its version follows'),
+    ownsDomain: frozen('1: its domain was made with it, and ends with it'),
   }),
   line({ root: shared('where readers start: a record, a node, or 0; see TrieLink') }),
   line({ changes: shared('odd while keys come or go, see order/trie.ts [V]') }),

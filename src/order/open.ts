@@ -5,7 +5,6 @@
 import type { Arena } from '../arena/arena.ts'
 import { assertObject, Exhausted, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 import {
-  Header,
   Named,
   ORDERED_WORDS,
   OrderWords,
@@ -20,6 +19,7 @@ import type { Smr } from '../smr/domain.ts'
 import type { Listing } from '../space/directory.ts'
 import type { Space } from '../space/space.ts'
 import { type Blocks, blocksFor } from '../table/blocks.ts'
+import { hooksAmong, openOrElse, whileMaking } from '../table/open.ts'
 import { KNOBS } from '../zone/knobOptions.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import { relieve } from '../zone/pressure.ts'
@@ -44,6 +44,7 @@ export interface OrderedTableOptions<F extends Fields, N extends OrderKeyNames<F
 
 const CREATE = 'OrderedTable.create'
 const OPEN = 'OrderedTable.open'
+const OPEN_OR_CREATE = 'OrderedTable.openOrCreate'
 const MOST_RECORDS = 2 ** 26
 
 /** @internal */
@@ -71,13 +72,9 @@ export function createOrdered<F extends Fields, N extends OrderKeyNames<F>>(
   const key = orderKeyOf(CREATE, checked(CREATE, record), keyName)
   if (capacity !== undefined) integer(CREATE, 'capacity', capacity, 1, MOST_RECORDS)
   const shape = { ...knobs, record: recordShape(record, keyName) }
-  // One worker at a time makes a table, of either kind: see `whileMaking` in table/open.ts.
-  space.locks.acquire(Header.tableLock, 'arena tables')
-  try {
-    return { parts: make(arena, name, key as OrderKey, record, shape, given), key }
-  } finally {
-    space.locks.unlock(Header.tableLock)
-  }
+  // One worker at a time makes a table, of either kind.
+  const parts = whileMaking(space, () => make(arena, name, key as OrderKey, record, shape, given))
+  return { parts, key }
 }
 
 /** The lock of tables is held. */
@@ -112,6 +109,7 @@ function make(
   try {
     memory.fill(at, OrderWords.WORDS, 0)
     memory.poke(at + OrderWords.recordWords, record.words)
+    memory.poke(at + OrderWords.ownsDomain, madeDomain ? 1 : 0)
     const smr = given ?? arena.smr(name)
     const zone = arena.openZone(CREATE, name, { ...shape, smr }, 'table')
     const nodes = arena.openZone(CREATE, nodesOf(name), { ...nodeShape(shape), smr }, 'table')
@@ -159,14 +157,57 @@ function build(
  * its name is free again. False while the zone exists. The zone of its nodes, all of them free, is
  * used by the next table of the name.
  */
-function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean {
-  const { directory, memory, pages } = space
-  if (directory.names(memory.peek(at + OrderWords.zoneSerial))) return false
+export function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean {
+  const { directory, pages } = space
+  if (zoneLives(space, at)) return false
   directory.remove(serial, () => {
     pages.recover()
     pages.release(at)
   })
   return true
+}
+
+/** By its entry in the directory: its pages may still be there when it has ended. */
+function zoneLives({ directory, memory }: Space, table: number): boolean {
+  return directory.names(memory.peek(table + OrderWords.zoneSerial))
+}
+
+/**
+ * Opens the table if it exists, or creates it. Options that were given must be those that it was made
+ * with, except `capacity`.
+ * @internal
+ */
+export function openOrCreateOrdered<F extends Fields, N extends OrderKeyNames<F>>(
+  arena: Arena,
+  name: string,
+  options: OrderedTableOptions<F, N>,
+): Opened<F, N> {
+  assertArena(OPEN_OR_CREATE, arena)
+  assertObject(OPEN_OR_CREATE, options)
+  const { space } = arena
+  const find = (): Listing | undefined => {
+    space.assertOpen(OPEN_OR_CREATE)
+    const found = space.directory.find(OPEN_OR_CREATE, Named.ordered, name)
+    return found !== undefined && zoneLives(space, found.address) ? found : undefined
+  }
+  return openOrElse(
+    find,
+    () => openAgreeing(arena, name, options),
+    () => createOrdered(arena, name, options),
+  )
+}
+
+function openAgreeing<F extends Fields, N extends OrderKeyNames<F>>(
+  arena: Arena,
+  name: string,
+  options: OrderedTableOptions<F, N>,
+): Opened<F, N> {
+  const { record, key, capacity, smr, ...knobs } = options
+  if (capacity !== undefined) integer(OPEN_OR_CREATE, 'capacity', capacity, 1, MOST_RECORDS)
+  // The zone of the records compares the rest: its knobs, its domain, the record and the key.
+  const shape = { ...knobs, record: recordShape(checked(OPEN_OR_CREATE, record), key) }
+  arena.openZone(OPEN_OR_CREATE, name, smr === undefined ? shape : { ...shape, smr })
+  return openOrdered(arena, name, { record, key, ...hooksAmong(knobs) })
 }
 
 /** @internal */

@@ -15,12 +15,19 @@ import { type Item, NULL_ITEM } from '../base/brands.ts'
 import { integer, Misuse, noFunction, onlyOptions, show } from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import type { Fields, Schema, ValueOf, Values } from '../record/record.ts'
+import { timeoutOf, type WaitOptions } from '../space/wait.ts'
 import type { Blocks } from '../table/blocks.ts'
 import { indexOfKey, TableVerbs } from '../table/verbs.ts'
 import { inside } from '../table/walk.ts'
 import type { Zone } from '../zone/zone.ts'
+import { destroyOrdered } from './destroy.ts'
 import type { OrderKey, OrderKeyNames } from './key.ts'
-import { createOrdered, type OrderedTableOptions, openOrdered } from './open.ts'
+import {
+  createOrdered,
+  type OrderedTableOptions,
+  openOrCreateOrdered,
+  openOrdered,
+} from './open.ts'
 import type { OrderParts } from './parts.ts'
 import { type OrderedTableStats, orderedStats } from './stats.ts'
 import { TORN, type Trie } from './trie.ts'
@@ -91,6 +98,20 @@ export class OrderedTable<
     options: OrderedTableOptions<F, N>,
   ): OrderedTable<F, N> {
     const { parts, key } = createOrdered(arena, name, options)
+    return new OrderedTable(parts, options.record, key, options.key)
+  }
+
+  /**
+   * `open` if the table exists, else `create`: of several workers that do so at the same time one
+   * creates it. Misuse if it exists and was made with other options; `capacity` is not compared. Else
+   * as `create`, and legal inside a section as that.
+   */
+  static openOrCreate<const F extends Fields, const N extends OrderKeyNames<F>>(
+    arena: Arena,
+    name: string,
+    options: OrderedTableOptions<F, N>,
+  ): OrderedTable<F, N> {
+    const { parts, key } = openOrCreateOrdered(arena, name, options)
     return new OrderedTable(parts, options.record, key, options.key)
   }
 
@@ -287,6 +308,22 @@ export class OrderedTable<
    */
   items(): Item[] {
     return inside(this, () => [...this.each((item) => item)])
+  }
+
+  /**
+   * Ends the table: all records are freed, its memory goes back to the arena, and its name can be used
+   * again. All workers must have stopped using it; handles that are left throw Misuse or find nothing.
+   * The domain ends with it if it was made with it and nobody else uses it. Blocks until readers have
+   * left, at most `timeoutMs` (default as for `zone.destroy`), then Exhausted; the table is then empty,
+   * and `destroy` can be called again. Misuse inside a section, and if another worker puts records
+   * meanwhile.
+   */
+  destroy(options?: WaitOptions): void {
+    this.writer.begin('destroy')
+    timeoutOf('table.destroy', options)
+    this.arena.space.assertSleepable('table.destroy')
+    if (this.zone.isAlive()) this.clear()
+    destroyOrdered(this.parts, options)
   }
 
   /**

@@ -387,17 +387,31 @@ export function openOrCreateTable<F extends Fields, N extends KeyNames<F>>(
   assertArena(OPEN_OR_CREATE, arena)
   assertObject(OPEN_OR_CREATE, options)
   const { space } = arena
-  for (let looks = 1; ; looks++) {
+  const find = (): Listing | undefined => {
     space.assertOpen(OPEN_OR_CREATE)
     const found = space.directory.find(OPEN_OR_CREATE, Named.table, name)
-    const isThere = found !== undefined && zoneLives(space, found.address)
+    return found !== undefined && zoneLives(space, found.address) ? found : undefined
+  }
+  return openOrElse(
+    find,
+    (found) => openAgreeing(arena, name, options, found),
+    () => createTable(arena, name, options),
+  )
+}
+
+/** `open` if `find` finds it, else `create`; again if another worker was faster. */
+export function openOrElse<T>(
+  find: () => Listing | undefined,
+  open: (found: Listing) => T,
+  create: () => T,
+): T {
+  for (let looks = 1; ; looks++) {
+    const found = find()
     try {
-      return isThere ? openAgreeing(arena, name, options, found) : createTable(arena, name, options)
+      return found === undefined ? create() : open(found)
     } catch (error) {
-      const after = space.directory.find(OPEN_OR_CREATE, Named.table, name)
-      const isThereNow = after !== undefined && zoneLives(space, after.address)
       // Another worker has made it, or ended it, meanwhile.
-      if (isThereNow === isThere || looks === MOST_LOOKS) throw error
+      if ((find() === undefined) === (found === undefined) || looks === MOST_LOOKS) throw error
     }
   }
 }
@@ -430,7 +444,12 @@ function openAgreeing<F extends Fields, N extends KeyNames<F>>(
   return openTable(arena, name, { record, key, ...hooks })
 }
 
-function hooksAmong({ ctor, dtor, init, fini }: ZoneOptions): Pick<ZoneOptions, keyof Hooks> {
+export function hooksAmong({
+  ctor,
+  dtor,
+  init,
+  fini,
+}: ZoneOptions): Pick<ZoneOptions, keyof Hooks> {
   return {
     ...(ctor && { ctor }),
     ...(dtor && { dtor }),

@@ -128,7 +128,7 @@ it('every offset stands where the layout version says', () => {
     table node: 16
       0 links*2 shared, 2 hash frozen, 3 version frozen
     ordered table: 64
-      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 nodesSerial frozen, 4 recordWords frozen
+      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 nodesSerial frozen, 4 recordWords frozen, 5 ownsDomain frozen
       16 root shared
       32 changes shared
       48 lock shared, 49 records shared, 50 versions locked
