@@ -14,6 +14,8 @@ const questions: Readonly<Record<string, () => Promise<Question>>> = {
   'table-lookup': async () => (await import('./tableLookup.ts')).default,
   'small-table': async () => (await import('./smallTable.ts')).default,
   'table-update': async () => (await import('./tableUpdate.ts')).default,
+  growth: async () => (await import('./growth.ts')).default,
+  seeds: async () => (await import('./seeds.ts')).default,
   hits: async () => (await import('./hits.ts')).default,
   'nearest-key': async () => (await import('./nearestKey.ts')).default,
   knobs: async () => (await import('./knobs.ts')).default,
