@@ -1,7 +1,9 @@
 /** The end of an ordered table: everything goes back, and what forbids it changes nothing. */
 
 import { describe, expect, it } from 'vitest'
+import { reapSlot } from '#src/arena/reap.ts'
 import { Arena, Exhausted, Misuse, OrderedTable, record, text, u32 } from '#src/index.ts'
+import { dieAfter } from '../../helpers/death.ts'
 import { CONFIGS, type Config, tinyArena } from '../../helpers/tiny.ts'
 import { room, skipWaits } from '../table/fixture.ts'
 import { expectIntact, type Key, KINDS, type Kind, pair, type Rows, row } from './fixture.ts'
@@ -129,4 +131,65 @@ it('afterwards handles say so, of any worker', () => {
   }
   const what = { record: Row, key: 'key' } as const
   expect(() => OrderedTable.open(other, 'rows', what)).toThrow(/there is no table "rows"/)
+})
+
+it('waits once more for nodes that readers still hold, without the lock', () => {
+  const { arena, table } = pair(config, U32)
+  fill(table, 20)
+  const { nodes } = table
+  const destroy = nodes.destroy.bind(nodes)
+  const reclaim = nodes.reclaim.bind(nodes)
+  const calls: string[] = []
+  Object.assign(nodes, {
+    destroy: (options: object) => {
+      calls.push('destroy')
+      if (calls.length === 1) throw new Exhausted('3 items are still pending')
+      destroy(options)
+    },
+    reclaim: (level: 'drain', options: object) => {
+      calls.push('reclaim')
+      OrderedTable.create(arena, 'another', OPTIONS).destroy()
+      return reclaim(level, options)
+    },
+  })
+  table.destroy()
+  expect(calls).toEqual(['destroy', 'reclaim', 'destroy'])
+  expect(arena.space.directory.list()).toEqual([])
+})
+
+it('after a death at every third step the table can be destroyed, or made anew', () => {
+  let survived = false
+  const seen = new Set<string>()
+  let whole = 0
+  for (let k = 0; !survived; k += 3) {
+    const arena = tinyArena(config, { bytes: 2 ** 19, checks: false })
+    const other = Arena.attach(arena.handle)
+    other.space.watch.every = () => {}
+    const theirs = OrderedTable.create(other, 'rows', OPTIONS)
+    for (const key of [1, 2, 70]) theirs.set({ key, version: 1 })
+    survived = !dieAfter(other, k, () => theirs.destroy())
+    reapSlot(arena.space, other.space.slot)
+    const names = arena.space.directory.list().map(({ kind, name }) => `${kind} ${name}`)
+    const isWhole = names.includes('3 rows')
+    seen.add(isWhole ? 'whole' : 'over')
+    const table = OrderedTable.openOrCreate(arena, 'rows', OPTIONS)
+    expect(table.set({ key: 5, version: 2 }).get(5)?.version).toBe(2)
+    table.clear()
+    // A record or a node that the dead worker was about to free is lost, as in any zone.
+    const lost = [table.zone, table.nodes].map((zone) => zone.stats().live)
+    expect(Math.max(...lost)).toBeLessThanOrEqual(1)
+    if (Math.max(...lost) > 0) {
+      expect(() => table.destroy()).toThrow(/1 items are live/)
+      const again = OrderedTable.openOrCreate(arena, 'rows', OPTIONS)
+      expect(again.set({ key: 5, version: 2 }).get(5)?.version).toBe(2)
+      continue
+    }
+    whole++
+    table.destroy()
+    const left = arena.space.directory.list().map(({ kind, name }) => `${kind} ${name}`)
+    // The domain stays if only it was left, for the new table did not make it.
+    expect(left.filter((each) => each !== '2 rows')).toEqual([])
+  }
+  expect(seen).toEqual(new Set(['whole', 'over']))
+  expect(whole).toBeGreaterThan(0)
 })
