@@ -98,6 +98,7 @@ export function growStripe(parts: TableParts, stripe: number): boolean {
     if (isDone) {
       stampRetired(parts, stripe, parts.smr.stamp())
       collect(parts, stripe)
+      tellGrowth(parts)
       const at = stripes.at(stripe) + StripeWords.grown
       memory.poke(at, memory.peek(at) + 1)
     }
@@ -106,6 +107,12 @@ export function growStripe(parts: TableParts, stripe: number): boolean {
   } finally {
     stripes.release(stripe, whole)
   }
+}
+
+function tellGrowth({ arena, name, stripes }: TableParts): void {
+  const { events } = arena.space
+  if (!events.has('grow')) return
+  events.publish('grow', { table: name, records: stripes.total() }, name)
 }
 
 function largerThan({ chains }: TableParts, now: number): number {

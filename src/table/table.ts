@@ -27,7 +27,7 @@ import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { ENDLESS as IMPORTED_ENDLESS } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
 import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record/record.ts'
-import type { WaitOptions } from '../space/wait.ts'
+import { timeoutOf, type WaitOptions } from '../space/wait.ts'
 import type { Blocks } from './blocks.ts'
 import type { Chains } from './chains.ts'
 import { destroyTable } from './destroy.ts'
@@ -264,7 +264,9 @@ export class HashTable<
    */
   destroy(options?: WaitOptions): void {
     this.writer.begin('destroy')
-    this.clear()
+    timeoutOf('table.destroy', options)
+    this.arena.space.assertSleepable('table.destroy')
+    if (this.zone.isAlive()) this.clear()
     destroyTable(this.parts, options)
   }
 

@@ -82,6 +82,7 @@ it('is refused in a section, unchanged; afterwards handles say so, of any worker
   table.smr.enter()
   expect(() => table.destroy()).toThrow(Misuse)
   table.smr.exit()
+  expect(() => table.destroy({ timeoutMs: -1 })).toThrow(Misuse)
   expect(table.size).toBe(20)
   expectIntact(table)
   table.destroy()

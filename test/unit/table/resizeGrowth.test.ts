@@ -64,6 +64,16 @@ it('begins with the third record for each chain of a stripe, and leaves other st
   expectIntact(table)
 })
 
+it('is told to who listens, in a turn of its own', async () => {
+  const { arena, table } = pair(config, { ...growing, capacity: 16 })
+  const told: unknown[] = []
+  arena.on('grow', (event) => told.push(event))
+  fillTable(table, 200)
+  expect(told).toEqual([])
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(told).toMatchObject([{ table: 'accounts', times: table.stats().grown }])
+})
+
 it('does not happen where the creator said so, in any worker', () => {
   const { table, theirs } = pair(config, { bytes: 2 ** 22, capacity: 16, grow: false })
   for (let id = 0; id < 1000; id++) theirs.set(account(id))
