@@ -80,7 +80,8 @@ async function visits(
   expectNoViolations(service)
   expect(reader.most).toBe(sections)
   expect(writer.writes).toBeGreaterThan(0)
-  expect(writer.peakPending).toBeLessThanOrEqual(created)
+  // Not what there is now: slabs may have gone back since.
+  expect(writer.peakPending).toBeLessThanOrEqual(LIMIT)
   const standing = [...words.subarray(table, table + SLOTS)] as Item[]
   expect(zone.audit(standing)).toEqual({ leaked: [] })
   for (const item of standing) zone.zfreeSmr(item)

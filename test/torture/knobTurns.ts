@@ -138,25 +138,29 @@ export function ownTurn(
   return together(own, random, ages)
 }
 
+/** In a checked arena two words of guard stand behind each record, and count as its bytes. */
+const GUARD_BYTES = 8
+
 /** What a zone's stats must say of the knobs that a turn names. */
-export function said(turn: Turn): Partial<KnobStats> {
+export function said(turn: Turn, checks: boolean): Partial<KnobStats> {
+  const itemBytes = RECORD_BYTES + (checks ? GUARD_BYTES : 0)
   const { bucket, depot, pendingBytes, preset: _, ...plain } = turn
   const room = typeof bucket === 'number' ? { min: bucket, max: bucket } : bucket
   return {
     ...plain,
     ...(room === undefined ? {} : { bucketMin: room.min, bucketMax: room.max }),
-    ...(depot === undefined ? {} : { depot: depotItems(depot) }),
-    ...(pendingBytes === undefined ? {} : { pendingLimit: pendingItems(pendingBytes) }),
+    ...(depot === undefined ? {} : { depot: depotItems(depot, itemBytes) }),
+    ...(pendingBytes === undefined ? {} : { pendingLimit: pendingItems(pendingBytes, itemBytes) }),
   }
 }
 
-function depotItems(depot: number | { readonly bytes: number }): number {
-  if (typeof depot === 'object') return depot.bytes / RECORD_BYTES
+function depotItems(depot: number | { readonly bytes: number }, itemBytes: number): number {
+  if (typeof depot === 'object') return Math.floor(depot.bytes / itemBytes)
   return depot === Number.POSITIVE_INFINITY ? -1 : depot
 }
 
-function pendingItems(bytes: number): number {
-  return bytes === Number.POSITIVE_INFINITY ? 0 : bytes / RECORD_BYTES
+function pendingItems(bytes: number, itemBytes: number): number {
+  return bytes === Number.POSITIVE_INFINITY ? 0 : Math.floor(bytes / itemBytes)
 }
 
 /** Knobs that are not as `expected`, in words; undefined: none. */

@@ -226,7 +226,7 @@ class Course {
     this.tune(turn)
     const { bucketMax, bucketMin } = before
     const kept = turn.preset === undefined ? before : { bucketMin, bucketMax }
-    expect(this.zone.stats().knobs).toMatchObject({ ...kept, ...said(turn) })
+    expect(this.zone.stats().knobs).toMatchObject({ ...kept, ...said(turn, this.checks) })
   }
 
   /** Each of us turns its own. */
@@ -236,7 +236,7 @@ class Course {
       expect(differing(this.zone.stats().knobs, mine)).toBe(undefined)
       const turn = ownTurn(this.random, this.ages, this.members, this.members + 1)
       this.tune(turn)
-      mine = said(turn)
+      mine = said(turn, this.checks)
     })
   }
 

@@ -198,7 +198,7 @@ function turnKnobs(step: Step): void {
   const turn = ownTurn(random, ages, index, members + 1)
   zone.tune(turn)
   turned++
-  mine = said(turn)
+  mine = said(turn, checks)
 }
 
 function look(): void {
