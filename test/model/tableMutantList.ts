@@ -7,7 +7,7 @@
 import { deathScenarios } from './tableDeaths.ts'
 import { historyScenarios } from './tableHistories.ts'
 import { keyScenarios } from './tableKeys.ts'
-import { reapedDuringResize, twoDeaths } from './tableReapers.ts'
+import { reapedDuringResize } from './tableReapers.ts'
 import { resizeScenarios } from './tableResizeScenarios.ts'
 import { tableScenarios } from './tableScenarios.ts'
 import { caught, type Trial } from './trial.ts'
@@ -26,8 +26,6 @@ const byGoal = caught(deathScenarios, {
     sample: { schedules: 300, seed: 5, depth: 4 },
   },
 })
-/** The first dies where it has written down what it retires, and has not published yet. */
-const byTwo = caught((lib) => [twoDeaths(lib)], { victim: 'rescuer' })
 
 const byHistory = caught(historyScenarios)
 
@@ -267,16 +265,6 @@ export const TABLE_TRIALS: readonly Trial[] = [
     'memory.poke(words + StripeWords.goal, 0);\n',
     '\n',
   ]),
-  byTwo(
-    'death in shrink, then death of the rescuer in resize',
-    [
-      'two deaths: a goal before it is known what is retired',
-      RESIZE,
-      'if (retired === chains.current(stripe)) {',
-      'const none = memory.peek(words + StripeWords.goal) === 0; if (none) memory.store(words + StripeWords.goal, smr.stamp()); if (none && retired === chains.current(stripe)) {',
-    ],
-    { victim: 'rescuer', rules: { kill: { thread: 'victim', afterStep: 81 } } },
-  ),
   byReaping(
     'death in grow, reaped while another resizes',
     [
