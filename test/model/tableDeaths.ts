@@ -135,7 +135,7 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       ...CROWDED,
       before: grown,
       dies: ({ table }) => table.resize(FEW_CHAINS),
-      next: ({ table }) => table.resize(LARGE),
+      next: ({ table }) => table.resize(LARGE / 2),
     }),
     death('death in growth beside a reader', {
       ...CROWDED,
