@@ -275,7 +275,8 @@ function move(parts: TableParts, stripe: number, bits: number, shared: number): 
   memory.poke(words + StripeWords.goal, 0)
   memory.store(words + StripeWords.retired, current)
   chains.publish(stripe, next)
-  memory.store(words + StripeWords.building, 0)
+  // An array that an exception has left there is still to be used, or given back.
+  if (shared === 0) memory.store(words + StripeWords.building, 0)
   return 'done'
 }
 
