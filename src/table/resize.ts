@@ -89,24 +89,25 @@ export function growStripe(parts: TableParts, stripe: number): boolean {
   const { chains, stripes } = parts
   const { memory } = parts.arena
   if (!stripes.tryLock(stripe)) return false
+  let isDone = false
   let whole = false
   try {
     const now = chains.current(stripe)
-    const isDone =
+    isDone =
       isCrowded(parts, now, stripes.recordsIn(stripe)) &&
       move(parts, stripe, largerThan(parts, now), 0) === 'done'
     if (isDone) {
       stampRetired(parts, stripe, parts.smr.stamp())
       collect(parts, stripe)
-      tellGrowth(parts)
       const at = stripes.at(stripe) + StripeWords.grown
       memory.poke(at, memory.peek(at) + 1)
     }
     whole = true
-    return isDone
   } finally {
     stripes.release(stripe, whole)
   }
+  if (isDone) tellGrowth(parts)
+  return isDone
 }
 
 function tellGrowth({ arena, name, stripes }: TableParts): void {
@@ -195,17 +196,26 @@ function bitsIn(parts: TableParts, base: number): number {
   return 0
 }
 
-/** Moves all stripes, then has one goal for the readers of all their previous arrays. */
+/**
+ * Moves all stripes, then has one goal for the readers of all their previous arrays. Two cases for a
+ * stripe that has no goal by then: its chains are those that it had before the goal was made, then that
+ * goal is later than their publication; or it has grown since, and its worker died or was thrown out
+ * before its own stamp, then the next look stamps one. Otherwise (our goal for that move, too) the array
+ * that it grew out of would be released under readers that came after our goal.
+ */
 function moveAll(parts: TableParts, bits: number, shared: number): Outcome {
+  const { chains } = parts
+  const moved: number[] = []
   let all: Outcome = 'done'
   eachStripe(parts, (stripe) => {
     const outcome = move(parts, stripe, bits, shared)
+    moved[stripe] = chains.current(stripe)
     if (outcome !== 'done') all = outcome
     return outcome !== 'no memory'
   })
   const goal = parts.smr.stamp()
   eachStripe(parts, (stripe) => {
-    stampRetired(parts, stripe, goal)
+    if (chains.current(stripe) === moved[stripe]) stampRetired(parts, stripe, goal)
     collect(parts, stripe)
     return true
   })
