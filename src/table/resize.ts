@@ -68,7 +68,7 @@ export function resizeTable(
     })
   }
   // Arrays that were made for stripes which could not move.
-  whileResizing(parts, () => releaseUnfinished(parts))
+  whileResizing(parts, () => releaseAllUnfinished(parts))
   const why = space.locks.supervises && options?.timeoutMs === undefined ? DEAF : ''
   throw new Exhausted(
     `${CALL}: table ${show(parts.name)}: readers of the last resize have not left after ${timeoutMs} ms${why}`,
@@ -136,7 +136,7 @@ function attempt(parts: TableParts, bits: number): Outcome {
     if (eachStripe(parts, (stripe) => hasOwnArray(parts, stripe, bits))) {
       return moveAll(parts, bits, 0)
     }
-    releaseUnfinished(parts)
+    releaseAllUnfinished(parts)
     return 'no memory'
   })
 }
@@ -273,7 +273,10 @@ function move(parts: TableParts, stripe: number, bits: number, shared: number): 
   const current = chains.current(stripe)
   const isThere = shared === 0 ? !chains.isShared(bits) : isIn(parts, current, shared)
   if (isThere && chainBits(current) === bits) return 'done'
-  if (shared === 0 && !hasOwnArray(parts, stripe, bits)) return 'no memory'
+  // Before the stripe leaves its own array, which `building` may still name: later it would release it
+  // a second time.
+  if (shared !== 0) releaseUnfinished(parts, stripe)
+  else if (!hasOwnArray(parts, stripe, bits)) return 'no memory'
   const base = shared === 0 ? memory.peek(words + StripeWords.building) : shared
   const link = 1 - (current & ChainsWord.linkMask)
   const next = chains.wordFor(stripe, base, bits, link)
@@ -285,7 +288,6 @@ function move(parts: TableParts, stripe: number, bits: number, shared: number): 
   memory.poke(words + StripeWords.goal, 0)
   memory.store(words + StripeWords.retired, current)
   chains.publish(stripe, next)
-  // An array that an exception has left there is still to be used, or given back.
   if (shared === 0) memory.store(words + StripeWords.building, 0)
   return 'done'
 }
@@ -309,12 +311,16 @@ function hasOwnArray(parts: TableParts, stripe: number, bits: number): boolean {
   return pages.allocateInto(at, own, RunKind.chains) !== 0
 }
 
-/** Releases the arrays that were made for stripes and are not in use. */
-function releaseUnfinished(parts: TableParts): void {
+/** Releases the array that was made for a stripe, which is locked, and is not in use. */
+function releaseUnfinished(parts: TableParts, stripe: number): void {
+  const left = unfinished(parts, stripe)
+  const at = parts.stripes.at(stripe) + StripeWords.building
+  if (left !== 0) parts.arena.space.pages.releaseFrom(at, left)
+}
+
+function releaseAllUnfinished(parts: TableParts): void {
   eachStripe(parts, (stripe) => {
-    const left = unfinished(parts, stripe)
-    const at = parts.stripes.at(stripe) + StripeWords.building
-    if (left !== 0) parts.arena.space.pages.releaseFrom(at, left)
+    releaseUnfinished(parts, stripe)
     return true
   })
 }

@@ -62,6 +62,6 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
   'table, two deaths': entries([twoDeaths(shipped)], {
     first: VICTIM,
     victim: 'rescuer',
-    stride: 100,
+    stride: 300,
   }),
 }

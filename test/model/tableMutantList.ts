@@ -230,6 +230,12 @@ export const TABLE_TRIALS: readonly Trial[] = [
     'if (left === 0 || left !== ownArray(parts, parts.chains.current(stripe), stripe))',
     'if (left >= 0)',
   ]),
+  byDeath('death in growth beside a reader', [
+    'death: what is built may be an array that the stripe leaves',
+    RESIZE,
+    'if (shared !== 0)\n        releaseUnfinished(parts, stripe);\n    else if (!hasOwnArray(parts, stripe, bits))',
+    'if (shared === 0 && !hasOwnArray(parts, stripe, bits))',
+  ]),
   byDeath('death in grow, the next resizes too', [
     'death: what another has left in the heads is taken for records',
     CHAINS,

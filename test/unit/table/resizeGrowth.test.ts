@@ -3,10 +3,19 @@
  * and never where it was told not to.
  */
 
-import { describe, expect, it } from 'vitest'
-import { Misuse } from '#src/index.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { Arena, HashTable, Misuse } from '#src/index.ts'
 import { CONFIGS, type Config } from '../../helpers/tiny.ts'
-import { account, expectIntact, expectWhole, fillTable, pair, room, versions } from './fixture.ts'
+import {
+  Account,
+  account,
+  expectIntact,
+  expectWhole,
+  fillTable,
+  pair,
+  room,
+  versions,
+} from './fixture.ts'
 
 const [config] = CONFIGS as [Config]
 /** Records that a stripe of 16 chains, 16 stripes in all, has room for. */
@@ -122,6 +131,37 @@ it('can be undone: a smaller table gives its pages back, and grows again', () =>
   expect(room(arena)).toBeGreaterThanOrEqual(before - 1)
   fillTable(table, 2000)
   expect(table.stats().grown).toBe(32)
+  expectIntact(table)
+})
+
+it('a resize does not give its goal to a stripe that grew after it and was thrown out before its own', () => {
+  const { arena, table, theirs } = pair(config, { ...growing, capacity: 2048, stripes: 2 })
+  const reader = HashTable.open(Arena.attach(arena.handle), 'accounts', {
+    record: Account,
+    key: 'id',
+  })
+  fillTable(table, 4000)
+  expect(table.stats()).toMatchObject({ chains: 2048, grown: 0 })
+  const stamp = table.smr.stamp.bind(table.smr)
+  let left = 0
+  vi.spyOn(table.smr, 'stamp').mockImplementationOnce(() => {
+    const goal = stamp()
+    reader.smr.enter()
+    const interrupted = vi.spyOn(theirs.smr, 'stamp').mockImplementationOnce(() => {
+      throw new Error('interrupted')
+    })
+    // The record is in by then, so its `set` does not throw.
+    for (let id = 4000; interrupted.mock.calls.length === 0; id++) theirs.set(account(id))
+    left = room(arena)
+    return goal
+  })
+  table.resize(2048)
+  // The array that the stripe has left stays for its reader.
+  expect(table.stats().chains).toBeGreaterThan(2048)
+  expect(room(arena)).toBe(left)
+  reader.smr.exit()
+  table.resize(2048)
+  expect(room(arena)).toBeGreaterThan(left)
   expectIntact(table)
 })
 
