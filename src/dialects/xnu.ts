@@ -1,7 +1,7 @@
 /**
  * The XNU dialect: smr.h over the core. Domains, sections, callbacks, the clock and sleepable
- * sections are here; pointers, queues and zones in xnuPointers.ts, xnuQueues.ts and xnuZones.ts,
- * which this file exports too.
+ * sections are here; pointers, queues, zones and hash tables in xnuPointers.ts, xnuQueues.ts,
+ * xnuZones.ts and xnuHash.ts, which this file exports too.
  *
  *     const smr_names = smr_domain_create(arena, SMR_NONE, 'names')   // in each worker
  *     smr_enter(smr_names)
@@ -53,6 +53,7 @@ import type { Smr } from '../smr/domain.ts'
 import type { Tracker } from '../smr/trackers.ts'
 import { assertArena, assertDomain, assertGoal } from './cold.ts'
 
+export * from './xnuHash.ts'
 export * from './xnuPointers.ts'
 export * from './xnuQueues.ts'
 export * from './xnuZones.ts'

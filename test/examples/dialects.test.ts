@@ -101,3 +101,16 @@ it('XNU: two subsystems share a domain, and do not', async () => {
     'domain files: 4 advances',
   ])
 })
+
+it('XNU: two threads make and end the same tasks in a scalable hash table', async () => {
+  const ending = await run('xnu/tasks.ts')
+  expect(ending.code, ending.stderr).toBe(0)
+  expect(claims(ending)).toEqual({
+    yes: [
+      'every task was made once and ended once',
+      'a renewed task is the new one',
+      'destroy has told of those left',
+    ],
+    no: [],
+  })
+})
