@@ -32,7 +32,7 @@ export interface Entry {
   readonly quickThrows?: Partial<Throws>
   /** Rules for this entry, over those of the scenario. */
   readonly rules?: Rules
-  /** In the tests: rules over those, and only every n-th step of the first to die. */
+  /** In the tests: rules over those, and only every n-th step of the (first) victim. */
   readonly quick?: Rules
   readonly stride?: number
 }

@@ -27,13 +27,17 @@ export interface Deaths {
 
 const MOST_STEPS = 100_000
 
-/** Explores the scenario once per step of `victim`; deaths in `rules.kill` happen as well. */
+/**
+ * Explores the scenario once per step of `victim`, or once for each `stride`-th; deaths in `rules.kill`
+ * happen as well.
+ */
 export function killAtEveryStep<W>(
   scenario: Scenario<W>,
   victim: string,
   rules: Rules = {},
+  stride = 1,
 ): Deaths {
-  return sweep(victim, { ...scenario.rules, ...rules }, (each) => explore(scenario, each))
+  return sweep(victim, { ...scenario.rules, ...rules }, (each) => explore(scenario, each), stride)
 }
 
 /** The same, and throws at the first death that the scenario does not survive. */
@@ -63,10 +67,15 @@ export function killBothAtEveryStep<W>(
   return sum(all)
 }
 
-function sweep(victim: string, rules: Rules, run: (rules: Rules) => Exploration): Deaths {
+function sweep(
+  victim: string,
+  rules: Rules,
+  run: (rules: Rules) => Exploration,
+  stride = 1,
+): Deaths {
   const others: readonly Kill[] = killsOf(rules)
   const points: Exploration[] = []
-  for (let afterStep = 0; afterStep < MOST_STEPS; afterStep++) {
+  for (let afterStep = 0; afterStep < MOST_STEPS; afterStep += stride) {
     const point = run({ ...rules, kill: [...others, { thread: victim, afterStep }] })
     if (point.killed === 0 && point.failure === undefined) break
     points.push(point)

@@ -59,7 +59,7 @@ function search(
     return throwAtEveryStep(scenario, thrower, throws ?? { kind: 'throw' }, rules)
   }
   if (victim === undefined) return explore(scenario, rules)
-  if (first === undefined) return killAtEveryStep(scenario, victim, rules)
+  if (first === undefined) return killAtEveryStep(scenario, victim, rules, stride)
   return killBothAtEveryStep(scenario, first, victim, rules, stride)
 }
 

@@ -17,6 +17,7 @@ import { keyScenarios } from './tableKeys.ts'
 import { reapedDuringResize, sweptDuringResize, twoDeaths } from './tableReapers.ts'
 import { resizeScenarios } from './tableResizeScenarios.ts'
 import { tableScenarios } from './tableScenarios.ts'
+import type { TableWorld } from './tableStage.ts'
 
 type More = Omit<Entry, 'scenario'>
 
@@ -29,6 +30,15 @@ const sampled = (schedules: number, depth = 5): Rules => ({
   sample: { schedules, depth },
 })
 const VICTIM = 'victim'
+
+/** Victims of many steps, most of which are those of other scenarios too: in the tests one in four. */
+const LONG = /death in (create|destroy|there and back|grow, reaped)/
+
+function deaths(scenarios: readonly Scenario<TableWorld>[], quick: Rules): Entry[] {
+  return entries(scenarios, { victim: VICTIM, quick }).map((each) =>
+    LONG.test(each.scenario.name) ? { ...each, stride: 4 } : each,
+  )
+}
 
 /** Deaths beside a third: not a sample, but all schedules with one preemption. */
 function inFull<W>(each: Scenario<W>): Scenario<W> {
@@ -54,10 +64,10 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(orderedCounts(shipped), { quick: sampled(100) }),
   ],
   'table, death': [
-    ...entries(deathScenarios(shipped).map(inFull), { victim: VICTIM, quick: sampled(1) }),
-    ...entries(countDeaths(shipped).map(inFull), { victim: VICTIM, quick: sampled(1) }),
-    ...entries(deadHistories(shipped), { victim: VICTIM, quick: sampled(5) }),
-    ...entries([reapedDuringResize(shipped)], { victim: VICTIM, quick: sampled(3) }),
+    ...deaths(deathScenarios(shipped).map(inFull), sampled(1)),
+    ...deaths(countDeaths(shipped).map(inFull), sampled(1)),
+    ...deaths(deadHistories(shipped), sampled(5)),
+    ...deaths([reapedDuringResize(shipped)], sampled(3)),
   ],
   'table, two deaths': entries([twoDeaths(shipped)], {
     first: VICTIM,
