@@ -15,6 +15,8 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     testTimeout: 60_000,
     maxWorkers: 2,
+    // Scripts, as Node would load them: nothing to transform.
+    server: { deps: { external: [/\/build\/mutants\//] } },
     coverage: {
       provider: 'v8',
       include: ['**/src/**/*.ts'],

@@ -30,6 +30,7 @@ import type { ZoneOwner } from '../zone/open.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import { relieve } from '../zone/pressure.ts'
 import type { ReclaimLevel } from '../zone/reclaim.ts'
+import { noMemory } from '../zone/shortage.ts'
 import type { Zone } from '../zone/zone.ts'
 import { endHeap } from './end.ts'
 import { type Hands, type Refusal, Runs } from './runs.ts'
@@ -525,12 +526,8 @@ export class Heap {
   /** Says what was wanted, and where memory is. */
   private fail(verb: string, bytes: number): never {
     const { blocks, bytes: used, pending } = this.stats()
-    const { free, untouched } = this.space.pages.room()
-    const pages = free + untouched
-    throw new Exhausted(
-      `heap.${verb}: heap ${show(this.name)}: no memory for a block of ${bytes} bytes: ${blocks} blocks of ${used} bytes are live, ${pending} blocks are pending, ${pages} pages of the arena are free`,
-      { heap: this.name, bytes, blocks, used, pending, pages },
-    )
+    const message = `heap.${verb}: heap ${show(this.name)}: no memory for a block of ${bytes} bytes: ${blocks} blocks of ${used} bytes are live, ${pending} blocks are pending`
+    throw noMemory(this.space, message, bytes, { heap: this.name, bytes, blocks, used, pending })
   }
 }
 

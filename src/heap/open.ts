@@ -3,13 +3,14 @@
  * written before the directory names it; its zones and runs come later.
  */
 
-import { Exhausted, Misuse, onlyOptions, show } from '../base/errors.ts'
+import { Misuse, onlyOptions, show } from '../base/errors.ts'
 import { DomainWords, HeapWords, Named, RunKind } from '../memory/layout.ts'
 import { encodeText } from '../memory/utf8.ts'
 import { Smr } from '../smr/domain.ts'
 import type { Listing } from '../space/directory.ts'
 import type { Space } from '../space/space.ts'
 import { relieve } from '../zone/pressure.ts'
+import { inBytes, noMemory } from '../zone/shortage.ts'
 import { Heap, LONGEST_NAME, type ZoneOpener } from './heap.ts'
 
 /** What a heap is opened for: for use, or for a new table, or for one that is there. */
@@ -52,7 +53,9 @@ export function openHeap(
       build(call, space, smr, owner, serial),
     )
   const found = open() ?? (relieve(space, [HeapWords.WORDS]) ? open() : undefined)
-  if (found === undefined) throw new Exhausted(`${call}: no memory for it`, { heap: name })
+  if (found === undefined) {
+    throw noMemory(space, `${call}: no memory for it`, inBytes([HeapWords.WORDS]), { heap: name })
+  }
   const { memory } = space
   const domainAddress = memory.peek(found.address + HeapWords.domain)
   if (smr !== undefined && smr.address !== domainAddress) {

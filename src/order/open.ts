@@ -3,7 +3,7 @@
  */
 
 import type { Arena } from '../arena/arena.ts'
-import { assertObject, Exhausted, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
+import { assertObject, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 import {
   Named,
   ORDERED_WORDS,
@@ -23,6 +23,7 @@ import { hooksAmong, openOrElse, whileMaking } from '../table/open.ts'
 import { KNOBS } from '../zone/knobOptions.ts'
 import type { ZoneOptions } from '../zone/options.ts'
 import { relieve } from '../zone/pressure.ts'
+import { inBytes, noMemory } from '../zone/shortage.ts'
 import type { Zone } from '../zone/zone.ts'
 import { Guard } from './guard.ts'
 import { MOST_KEY_BYTES, type OrderKey, type OrderKeyNames, orderKeyAt } from './key.ts'
@@ -100,7 +101,10 @@ function make(
   if (both.some(isUnfinished)) space.sweep((each) => both.includes(each))
   const reserve = (): number => pages.reserve(OrderWords.WORDS)
   const at = reserve() || (relieve(space, [OrderWords.WORDS]) ? reserve() : 0)
-  if (at === 0) throw new Exhausted(`${CREATE}: no memory for table ${show(name)}`, { table: name })
+  if (at === 0) {
+    const what = `${CREATE}: no memory for table ${show(name)}`
+    throw noMemory(space, what, inBytes([OrderWords.WORDS]), { table: name })
+  }
   const madeDomain = given === undefined && find(Named.domain) === undefined
   // Until the table is made or undone: if this call is cut off, a later turn removes what it has
   // made. An entry of an earlier call stays.

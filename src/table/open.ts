@@ -3,7 +3,7 @@
  */
 
 import type { Arena } from '../arena/arena.ts'
-import { assertObject, Exhausted, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
+import { assertObject, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 import { randomWord } from '../base/host.ts'
 import { tableArrays } from '../memory/arrays.ts'
 import {
@@ -29,6 +29,7 @@ import type { Listing, NamedKind } from '../space/directory.ts'
 import type { Space } from '../space/space.ts'
 import type { Hooks, ZoneOptions } from '../zone/options.ts'
 import { relieve } from '../zone/pressure.ts'
+import { inBytes, noMemory } from '../zone/shortage.ts'
 import type { Zone } from '../zone/zone.ts'
 import { type Blocks, blocksFor } from './blocks.ts'
 import { arraysFor, Chains, MAX_CHAIN_BITS } from './chains.ts'
@@ -162,10 +163,8 @@ function makeTable(
   const runs = reserve() ?? (relieve(space, runWords(size)) ? reserve() : undefined)
   if (runs === undefined) {
     const { capacity } = size
-    throw new Exhausted(`${CREATE}: no memory for table ${show(name)} of ${capacity} records`, {
-      table: name,
-      capacity,
-    })
+    const what = `${CREATE}: no memory for table ${show(name)} of ${capacity} records`
+    throw noMemory(space, what, inBytes(runWords(size)), { table: name, capacity })
   }
   const undo = undoer(arena, name, given)
   const ownsDomain =

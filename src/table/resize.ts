@@ -26,6 +26,7 @@ import {
 import { DEAF } from '../smr/goals.ts'
 import { timeoutOf, until, type WaitOptions } from '../space/wait.ts'
 import { relieve } from '../zone/pressure.ts'
+import { inBytes, noMemory } from '../zone/shortage.ts'
 import { arraysFor } from './chains.ts'
 import type { TableParts } from './parts.ts'
 
@@ -53,19 +54,15 @@ export function resizeTable(
     return outcome !== 'readers'
   }
   until(space, timeoutMs, attempted)
+  const arrays = arraysFor(parts.chains.stripeBits, bits)
   // With no stripe locked: idle zones may give up pages.
-  if (
-    (outcome as Outcome) === 'no memory' &&
-    relieve(space, arraysFor(parts.chains.stripeBits, bits))
-  ) {
+  if ((outcome as Outcome) === 'no memory' && relieve(space, arrays)) {
     until(space, timeoutMs, attempted)
   }
   if ((outcome as Outcome) === 'done') return
   if ((outcome as Outcome) === 'no memory') {
-    throw new Exhausted(`${CALL}: table ${show(parts.name)}: no memory for 2^${bits} chains`, {
-      table: parts.name,
-      chains: 2 ** bits,
-    })
+    const what = `${CALL}: table ${show(parts.name)}: no memory for 2^${bits} chains`
+    throw noMemory(space, what, inBytes(arrays), { table: parts.name, chains: 2 ** bits })
   }
   // Arrays that were made for stripes which could not move.
   whileResizing(parts, () => releaseAllUnfinished(parts))
@@ -238,8 +235,9 @@ function stampRetired({ arena, stripes }: TableParts, stripe: number, goal: Seq)
 function releaseUnused(parts: TableParts): void {
   const { memory, pages } = parts.arena.space
   const first = parts.at + TableWords.shared
+  // Before any of them is looked at: a redo record may be about the one that is 0.
+  pages.recover()
   for (let at = first; at < first + SHARED_ARRAYS; at++) {
-    if (memory.peek(at) !== 0) pages.recover()
     const base = memory.peek(at)
     if (base === 0 || wordsOf(parts).some((word) => isIn(parts, word, base))) continue
     pages.releaseFrom(at, base)

@@ -86,17 +86,19 @@ export interface Shortage {
 export type Lack = 'memory' | 'limit' | 'pending'
 
 /**
- * What is missing where `wanted` bytes were to be had in one piece. At a limit it is not memory:
+ * What is missing where pieces of so many bytes were to be had. At a limit it is not memory:
  * then only the reader is named, if the message does not do that already.
  */
-export function shortage(space: Space, wanted: number, lack: Lack = 'memory'): Shortage {
+export function shortage(space: Space, pieces: readonly number[], lack: Lack = 'memory'): Shortage {
+  const wanted = pieces.reduce((sum, bytes) => sum + bytes, 0)
   const free = freeBytes(space)
   const { held, reader } = seen(space)
   const reclaimable = held.reduce((sum, { bytes }) => sum + bytes, 0)
   const zones = sayZones(held)
   const parts: string[] = []
   if (lack === 'memory') {
-    parts.push(`${say(wanted)} bytes are wanted in one piece, ${say(free)} are free in all`)
+    const how = pieces.length === 1 ? 'in one piece' : `in ${pieces.length} pieces`
+    parts.push(`${say(wanted)} bytes are wanted ${how}, ${say(free)} are free in all`)
     parts.push(held.length === 0 ? 'no zone has any to spare' : `not in use: ${zones}`)
   }
   if (reader !== undefined && lack !== 'pending') parts.push(`held back by ${sayHolder(reader)}`)
@@ -118,20 +120,27 @@ export function shortage(space: Space, wanted: number, lack: Lack = 'memory'): S
 }
 
 /**
- * The error of a call for which the arena had no `wanted` bytes: `message`, and what is missing.
+ * The error of a call for which the arena had no piece, or no pieces, of so many bytes: `message`, and
+ * what is missing.
  * Tells listeners of 'exhausted'. For tables and heaps too.
  */
 export function noMemory(
   space: Space,
   message: string,
-  wanted: number,
+  wanted: number | readonly number[],
   about: Facts,
   lack: Lack = 'memory',
 ): Exhausted {
-  const { text, facts } = shortage(space, wanted, lack)
+  const pieces = typeof wanted === 'number' ? [wanted] : wanted
+  const { text, facts } = shortage(space, pieces, lack)
   const error = new Exhausted(message + text, { ...about, ...facts, lack })
   space.events.publish('exhausted', { message: error.message, ...error.facts }, message)
   return error
+}
+
+/** Sizes of runs, given in words. */
+export function inBytes(runs: readonly number[]): number[] {
+  return runs.map((words) => words * BYTES_PER_WORD)
 }
 
 function sayZones(held: readonly Holding[]): string {

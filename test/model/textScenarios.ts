@@ -48,7 +48,8 @@ const schemaOf = (lib: Library) =>
 type Notes = ReturnType<typeof open>
 
 function create(lib: Library, arena: Arena): Notes {
-  const options = { record: schemaOf(lib), key: 'key', capacity: 16, bucket: 1 } as const
+  const sizes = { capacity: 16, bucket: 1, seed: 0 }
+  const options = { record: schemaOf(lib), key: 'key', ...sizes } as const
   return lib.HashTable.create(arena, NAME, options)
 }
 

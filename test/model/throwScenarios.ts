@@ -38,7 +38,7 @@ const LONG: readonly (readonly [names: RegExp, every: number])[] = [
     /table: (insert|replace$|update|delete|grow$)|domain|attaching|pages|prealloc|detach|beside a third/,
     7,
   ],
-  [/table|alloc|free|reclaim|replace|swap|a zone/, 37],
+  [/table|alloc|free|reclaim|replace|swap|a zone|a limit/, 37],
 ]
 
 function everyOf(name: string): number {

@@ -1,7 +1,16 @@
 /** What an error says when memory has run out: wanted, free, who has some, who holds it back. */
 
 import { afterEach, expect, it, vi } from 'vitest'
-import { Arena, Exhausted, type Zone } from '#src/index.ts'
+import {
+  Arena,
+  Exhausted,
+  HashTable,
+  OrderedTable,
+  record,
+  u32,
+  utf8,
+  type Zone,
+} from '#src/index.ts'
 import { Header } from '#src/memory/layout.ts'
 import { allocAll, allocMany, freeMany, thrown } from './stage.ts'
 
@@ -66,6 +75,30 @@ it('of a zone at its limit says no other zone has anything to do with it', () =>
   const { message } = thrown(Exhausted, () => zone.zalloc(), 'its limit of 3 is reached')
   expect(message).not.toContain('"old"')
 })
+
+const Row = record({ id: u32, note: utf8(4000) })
+
+it.each<[string, number, (arena: Arena) => unknown]>([
+  ['heap.alloc', 1, (arena) => arena.heap('h').alloc(2 ** 19)],
+  ['HashTable.create', 65, (arena) => create(arena, { capacity: 2 ** 16 })],
+  [
+    'OrderedTable.create',
+    1,
+    (arena) => OrderedTable.create(arena, 'o', { record: Row, key: 'id' }),
+  ],
+  ['table.resize', 64, (arena) => create(arena, { capacity: 16 }).resize(2 ** 16)],
+])('%s says where the memory is', (call, pieces, make) => {
+  const { arena, reader } = stage()
+  if (call === 'OrderedTable.create') while (arena.space.pages.reserve(1) !== 0);
+  const { facts, message } = thrown(Exhausted, () => make(arena), call)
+  expect(facts).toMatchObject({ heldBy: reader.workerId, wanted: expect.any(Number) })
+  expect(message).toContain(pieces === 1 ? 'in one piece' : `in ${pieces} pieces`)
+  expect(message).toContain('bytes in zone "old"')
+})
+
+function create(arena: Arena, { capacity }: { capacity: number }) {
+  return HashTable.create(arena, 't', { record: Row, key: 'id', capacity, stripes: 64, bucket: 1 })
+}
 
 it('names the three zones that have most', () => {
   const arena = Arena.create({ bytes: BYTES, maxWorkers: 4 })
