@@ -331,10 +331,12 @@ export class Arena {
     const { locks } = this.space
     let late: Exhausted | undefined
     this.space.endVisits()
-    for (const zone of this.zones.values()) {
+    const hands = [...this.space.hands].map((each) => () => each.empty())
+    const zones = [...this.zones.values()].map((zone) => () => zone.close())
+    for (const close of [...hands, ...zones]) {
       try {
-        if (late === undefined) zone.close()
-        else locks.withPatience(0, () => zone.close())
+        if (late === undefined) close()
+        else locks.withPatience(0, close)
       } catch (error) {
         if (!isTimeOut(error)) throw error
         late ??= error

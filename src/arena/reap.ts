@@ -10,7 +10,8 @@
  *     [B]): locks it signed can be taken over, and are repaired by their next owner
  *   2 with the directory locked, its section words are cleared: it holds no read hand back any
  *     more. It is dead, so its last read happens before the host told us so, and before this store
- *   3 *then* its freed buckets are retired under new goals, its alloc buckets go to the depot
+ *   3 *then* what it had in its hands for tables goes back (hands.ts), its freed buckets are retired
+ *     under new goals, its alloc buckets go to the depot
  *   4 pages that it had reserved, and things it had half made or half destroyed, go back
  *   5 threads that it supervised are dead too: the host ends them with it. Their workers are marked
  *     as dead, and reaped by the same reaper
@@ -23,8 +24,9 @@
  * few reads each; in the others the zone's buckets are walked, not its records. All runs of pages
  * are walked only if it died while it took or released pages, or made or destroyed something named.
  *
- * Items that the dead worker had allocated and not linked anywhere cannot be found here: they count
- * as live. `zone.audit(reachable)` finds them, and the caller may free them.
+ * Items that the dead worker had allocated in other zones than those of tables, and not linked
+ * anywhere, cannot be found here: they count as live. `zone.audit(reachable)` finds them, and the caller
+ * may free them.
  */
 
 import type { WorkerId } from '../base/brands.ts'
@@ -46,6 +48,7 @@ import type { Space } from '../space/space.ts'
 import { type Seen, tokenOf } from '../space/workers.ts'
 import { type Adopted, adoptCache } from '../zone/adopt.ts'
 import { liveIn } from '../zone/stats.ts'
+import { settleDead } from './hands.ts'
 import { dropUnfinished, sweepOrphans } from './sweep.ts'
 
 /** What `arena.reap` did. */
@@ -143,11 +146,13 @@ function reapNames(space: Space, dead: Seen, names: readonly Listing[]): ReapRep
     const lost = dropCallsOf(space, address, slot)
     if (lost > 0) calls.push({ name, lost })
   }
+  const domainAt = (zone: number): Smr | undefined =>
+    domains.get(memory.peek(zone + ZoneWords.domain))
+  settleDead(space, names, slot, domainAt)
   const zones: (Adopted & { name: string; live: number })[] = []
   for (const { kind, address, name } of names) {
     if (kind !== Named.zone) continue
-    const domain = domains.get(memory.peek(address + ZoneWords.domain))
-    const adopted = adoptCache(space, address, name, domain, slot)
+    const adopted = adoptCache(space, address, name, domainAt(address), slot)
     if (adopted.pending + adopted.safe === 0) continue
     zones.push({ name, ...adopted, live: liveIn(space, address) })
   }

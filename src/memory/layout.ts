@@ -14,7 +14,7 @@ import { LINE_WORDS } from './units.ts'
 
 /** "uMaS" in ASCII: marks a buffer as an arena. */
 export const MAGIC = 0x754d6153
-export const LAYOUT_VERSION = 7
+export const LAYOUT_VERSION = 8
 
 /** 4 KiB. The arena hands out memory in runs of 2^k pages. */
 export const PAGE_WORDS = 1024
@@ -248,6 +248,7 @@ export const KegWords = struct(
     tally: locked('address of the tally that the batch changes (lock)'),
     after: tally('value of that tally after the batch (lock)'),
     limit: shared('items allowed outside the slabs, 0 no limit; changed under the lock'),
+    clear: locked('address of a word that is 0 after that batch, 0 none (lock)'),
   }),
 )
 
@@ -327,6 +328,10 @@ export const CacheWords = struct(
     moved: owned('which bucket (by the worker)'),
     before: tally('the tally before the move'),
     opened: owned('1: the worker of this slot has opened the zone (by the worker)'),
+    hand: owned('item taken for a table and not yet in it, 0 none (by the worker; see hands.ts)'),
+    owed: owned(
+      'item taken out of a table and not yet freed, 0 none (by the worker; see hands.ts)',
+    ),
   }),
   line({
     loaded: tally('items that came in alloc buckets, less those that left in them'),

@@ -124,6 +124,14 @@ export interface Counted {
   }
 }
 
+/** Words of shared memory that say what this worker has in its hands. */
+export interface Settled {
+  /** After an exception: makes them say what is so. May be repeated. */
+  settle(): void
+  /** Gives back and frees what is in them. No call of this worker is running. */
+  empty(): void
+}
+
 /** A zone that this worker has open. */
 export interface Giver {
   /**
@@ -169,6 +177,8 @@ export class Space {
   readonly visits: Visit[] = []
   /** Zones that this worker has open: they give up pages when another call is short of them. */
   readonly givers: Set<Giver> = new Set()
+  /** What this worker has in its hands for tables: see zone/hands.ts. */
+  readonly hands: Set<Settled> = new Set()
   /** Tables that this worker has opened, by name: for `arena.diagnose`. */
   readonly tables: Map<string, WeakRef<Counted>> = new Map()
   private open = true
@@ -191,7 +201,7 @@ export class Space {
       (what) => this.reaped(what),
     )
     this.pages = new Pages(memory, this.locks, this.workers, this.slot)
-    this.watch.add(this.locks)
+    this.watch.add({ check: () => this.checkLocks() })
     this.watch.add(this.pages)
     this.directory = new Directory(memory, this.locks)
     this.watch.add({ check: () => this.checkNames() })
@@ -228,6 +238,17 @@ export class Space {
       `${call}: worker ${worker} was reaped while it was alive: what it held belongs to others now, and it has stopped; attach again, and do not reap a worker that has not exited`,
       { worker },
     )
+  }
+
+  /** In a turn of its own: see lock.ts. If the hands cannot be settled now, a later turn does both. */
+  private checkLocks(): void {
+    if (this.locks.isBusy) this.settleHands()
+    this.locks.check()
+  }
+
+  /** Before a lock is left to the next owner to repair: see zone/hands.ts. */
+  settleHands(): void {
+    if (this.hands.size > 0 && this.isOurs) for (const each of this.hands) each.settle()
   }
 
   /** In a turn of its own: sweeps what failed calls have left half made, or half ended. */

@@ -175,6 +175,11 @@ export class Workers {
     return !isEven(generation) && this.generation(slot) === generation
   }
 
+  /** Whether the worker that had the slot is gone, and not reaped yet. */
+  isDead(slot: number): boolean {
+    return !isEven(this.generation(slot))
+  }
+
   /** Workers that are gone, without a living heir. */
   unreaped(): Seen[] {
     const all = this.all().map((slot) => ({ slot, generation: this.generation(slot) }))

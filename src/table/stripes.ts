@@ -12,10 +12,11 @@
  */
 
 import { Exhausted, show } from '../base/errors.ts'
-import { StripeWords, tableParts } from '../memory/layout.ts'
+import { StripeWords, TableWords, tableParts } from '../memory/layout.ts'
 import type { Taken } from '../space/lock.ts'
 import type { Space } from '../space/space.ts'
 import { DEFAULT_TIMEOUT_MS } from '../space/wait.ts'
+import { forget, namedByDead } from '../zone/deadHands.ts'
 import type { Chains } from './chains.ts'
 import { MOST_VERSIONS } from './version.ts'
 
@@ -25,6 +26,7 @@ export class Stripes {
   private readonly space: Space
   private readonly chains: Chains
   private readonly first: number
+  private readonly zone: number
   /** The lock's name in errors; made once, since every write takes a lock. */
   private readonly what: string
   /** `progress` when we last waited for a resize. */
@@ -35,6 +37,7 @@ export class Stripes {
     this.chains = chains
     this.bits = chains.stripeBits
     this.first = tableParts(table, this.bits).stripes
+    this.zone = space.memory.peek(table + TableWords.zone)
     this.what = `table ${show(name)} stripe`
   }
 
@@ -135,12 +138,20 @@ export class Stripes {
     this.release(index, true)
   }
 
-  /** The last owner died with the lock, which is ours now: counts again. */
+  /**
+   * The last owner died with the lock, which is ours now: counts again, and clears what dead workers
+   * have written down of records that are here. See zone/hands.ts.
+   */
   private recount(index: number): void {
     let whole = false
     try {
+      this.space.settleHands()
+      const held = namedByDead(this.space, this.zone)
       let records = 0
-      for (const _ of this.chains.nodesOf(this.chains.current(index), index)) records++
+      for (const node of this.chains.nodesOf(this.chains.current(index), index)) {
+        records++
+        if (held.length > 0) forget(this.space, held, node)
+      }
       this.space.memory.store(this.at(index) + StripeWords.records, records)
       whole = true
     } finally {

@@ -15,7 +15,8 @@
  * record could have been freed, and another of the same key put where it lay.
  *
  * No code of the user runs while a stripe is locked. A worker that dies after any step here leaves
- * the old chain or the new one, and at most one item that nobody reaches; see stripes.ts.
+ * the old chain or the new one, and what it had in its hands is written down: see zone/hands.ts, and
+ * stripes.ts.
  */
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
@@ -24,6 +25,7 @@ import type { Memory } from '../memory/memory.ts'
 import type { AtomicField } from '../record/atomic.ts'
 import type { Fields, Key, Schema } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
+import type { Hands } from '../zone/hands.ts'
 import type { Zone } from '../zone/zone.ts'
 import { type Blocks, isLater } from './blocks.ts'
 import type { Chains } from './chains.ts'
@@ -50,16 +52,10 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
   private readonly zone: Zone
   private readonly seals: Seals
   private readonly blocks: Blocks
+  /** What a write has made and not yet linked, or unlinked and not yet freed. */
+  private readonly hands: Hands
   /** The verb of the table that writes now: errors name it. */
   private verb = ''
-  /**
-   * The item that a write has made and not yet linked, and the record that it has unlinked and not
-   * yet freed. Each is set right after the store it belongs to, with no call in between where an
-   * exception could come. So a write that was cut off, even without its `finally`, leaves here what
-   * is still to do, and the next write does it.
-   */
-  private made: Item = NULL_ITEM
-  private replaced: Item = NULL_ITEM
   /** By stripe: how many records it must have before this worker tries again to let it grow. */
   private readonly growFrom: number[]
 
@@ -75,6 +71,9 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     this.smr = parts.smr
     this.zone = parts.zone
     this.blocks = parts.blocks
+    this.hands = parts.zone.parts.hands
+    this.hands.empty = (): void => this.recover()
+    parts.arena.space.hands.add(this.hands)
     this.seals = new Seals(this.memory, schema.atomics, this.chains.versionOffset, parts.name)
     this.growFrom = new Array<number>(2 ** parts.stripes.bits).fill(0)
   }
@@ -84,7 +83,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     this.verb = verb
     const { space } = this.parts.arena
     if (space.isOpen && !this.smr.inside) {
-      if (this.made !== NULL_ITEM || this.replaced !== NULL_ITEM) this.recover()
+      if (this.hands.isOpen) this.recover()
       return
     }
     space.assertOpen(`table.${verb}`)
@@ -101,7 +100,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     try {
       isIn = this.link(item, values, key, expected, seen)
     } catch (error) {
-      isIn = this.made !== item
+      isIn = this.hands.made !== item
       this.recoverAfter(isIn)
       if (!isIn) throw explained(this.parts, error, this.key.hash(key))
     }
@@ -111,10 +110,11 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
 
   take(key: V, expected: number, seen?: readonly number[]): boolean {
     this.zone.makeRoom()
+    this.hands.isOpen = true
     try {
       return this.unlink(key, expected, seen)
     } catch (error) {
-      const isOut = this.replaced !== NULL_ITEM
+      const isOut = this.hands.replaced !== NULL_ITEM
       this.recoverAfter(isOut)
       if (!isOut) throw explained(this.parts, error, this.key.hash(key))
       return true
@@ -192,17 +192,21 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
    * an allocation may retire the free bucket; after this nothing takes the room away.
    */
   private obtain(): Item {
-    const { zone } = this
-    const item = zone.zallocSmr()
-    this.made = item
+    const { hands, zone } = this
+    let item: Item = NULL_ITEM
     let ready = false
+    hands.isOpen = true
     try {
+      item = zone.zallocSmrInto(hands.handAt)
+      hands.made = item
+      // A hook may have written to the table, and have closed it.
+      hands.isOpen = true
       zone.makeRoom()
       ready = true
     } finally {
       if (!ready) this.recover()
     }
-    if (this.made === item) return item
+    if (hands.made === item) return item
     throw new Misuse(
       `table.${this.verb}: table ${show(this.parts.name)}: a hook of its zone has written to the table meanwhile; a hook may use other zones, not its own`,
       { table: this.parts.name },
@@ -220,7 +224,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     expected: number,
     seen: readonly number[] | undefined,
   ): boolean {
-    const { chains, memory, stripes } = this
+    const { chains, hands, memory, stripes } = this
     const hash = this.key.hash(key)
     this.schema.store(memory, item, values)
     this.blocks.place(item, values)
@@ -240,22 +244,24 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       }
       chains.setVersion(item, stripes.nextVersion(stripe))
       const head = chains.headFor(now, hash)
+      memory.poke(hands.owedAt, old)
       // Publication. Two cases: a reader loads the new pointer, then it sees the fields and the
       // link; or the old one, then it sees the old record. Otherwise (a plain store) a reader could
       // find a record that is not yet filled.
       memory.poke(item + link, memory.load(old === 0 ? head : old + link))
       memory.store(old === 0 ? head : at, item)
-      this.made = NULL_ITEM
+      hands.made = NULL_ITEM
       this.blocks.hands.held = 0
-      this.replaced = old as Item
+      hands.replaced = old as Item
       this.blocks.owed.held = this.blocks.count
+      memory.poke(hands.handAt, NULL_ITEM)
       if (old === 0) {
         const count = stripes.count(stripe, 1)
         if (isCrowded(this.parts, now, count)) records = count
       }
       whole = true
     } finally {
-      stripes.release(stripe, whole)
+      this.release(stripe, whole)
     }
     this.freeReplaced()
     if (records !== 0) this.grow(stripe, records)
@@ -274,7 +280,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
    * was there. Runs no code of the user.
    */
   private unlink(key: V, expected: number, seen: readonly number[] | undefined): boolean {
-    const { chains, memory, stripes } = this
+    const { chains, hands, memory, stripes } = this
     const hash = this.key.hash(key)
     const stripe = stripes.lockFor(hash)
     let old = 0
@@ -288,24 +294,37 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       if (isOther || !this.isSealed(old, seen)) old = 0
       if (old !== 0) {
         // The record keeps its own link: a reader at it can go on.
+        memory.poke(hands.owedAt, old)
         memory.store(at, memory.load(old + link))
-        this.replaced = old as Item
+        hands.replaced = old as Item
         this.blocks.owed.held = this.blocks.count
         stripes.count(stripe, -1)
       }
       whole = true
     } finally {
-      stripes.release(stripe, whole)
+      this.release(stripe, whole)
     }
     this.freeReplaced()
     return old !== 0
   }
 
+  /** Unlocks the stripe; unless `whole`, the next owner repairs it, and must find in words what is so. */
+  private release(stripe: number, whole: boolean): void {
+    if (!whole) this.hands.settle()
+    this.stripes.release(stripe, whole)
+  }
+
+  /** The end of a write that nothing has interrupted. */
   private freeReplaced(): void {
-    if (this.replaced === NULL_ITEM) return
-    this.blocks.freeOf(this.replaced)
-    this.zone.zfreeSmr(this.replaced)
-    this.replaced = NULL_ITEM
+    const { hands } = this
+    const { replaced } = hands
+    if (replaced !== NULL_ITEM) {
+      this.blocks.freeOf(replaced)
+      this.zone.zfreeSmr(replaced)
+      hands.replaced = NULL_ITEM
+      this.memory.poke(hands.owedAt, NULL_ITEM)
+    }
+    if (hands.made === NULL_ITEM) hands.isOpen = false
   }
 
   /**
@@ -320,22 +339,26 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     }
   }
 
-  /** Finishes what an exception has interrupted, in this call or an earlier one: see `made`. */
+  /** Finishes what an exception has interrupted, in this call or an earlier one: see `Hands`. */
   private recover(): void {
-    const { made, replaced, zone } = this
+    const { hands, zone } = this
+    const { made, replaced } = hands
+    hands.settle()
     if (made !== NULL_ITEM) {
       // Before the record: as long as it is there, so is the rest of what is to be done.
       this.blocks.giveBack()
       const held = zone.holdRaw(made)
-      this.made = NULL_ITEM
+      hands.made = NULL_ITEM
       zone.giveHeldBack(held)
     }
-    if (replaced === NULL_ITEM) return
-    this.blocks.freeAgain(replaced)
-    zone.makeRoom()
-    if (this.replaced !== replaced) return // A hook has called, and that call did it.
-    zone.zfreeSmrAgain(replaced)
-    this.replaced = NULL_ITEM
+    if (replaced !== NULL_ITEM) {
+      this.blocks.freeAgain(replaced)
+      zone.makeRoom()
+      if (hands.replaced !== replaced) return // A hook has called, and that call did it.
+      zone.zfreeSmrAgain(replaced)
+      hands.replaced = NULL_ITEM
+    }
+    hands.close()
   }
 }
 

@@ -50,16 +50,9 @@ export function adoptCache(
   slot: number,
 ): Adopted {
   const { memory, maxWorkers } = space
-  const parts = zoneParts(zone, maxWorkers)
-  const keg = new Keg(space, parts.keg, name, 0)
-  const capacity = memory.peek(zone + ZoneWords.capacity)
-  const buckets = new Buckets(memory, new Keg(space, parts.buckets, name, 0), capacity)
-  const knobs = new Knobs(memory, parts.made, parts.knobs)
-  const depot = new Depot(space, parts.depot, name, buckets, domain, knobs)
-  const cache = new Cache(memory, parts.caches + slot * CacheWords.WORDS)
-  const recordWords = memory.peek(zone + ZoneWords.recordWords)
-  const trashing = isTrashing(space, zone)
-  const state = { at: zone, name, space, keg, buckets, depot, domain, recordWords, trashing }
+  const state = zoneStateOf(space, zone, name, domain)
+  const { buckets, depot } = state
+  const cache = new Cache(memory, zoneParts(zone, maxWorkers).caches + slot * CacheWords.WORDS)
   if (memory.load(zone + ZoneWords.state) === COLLECTING) {
     // We hold the directory's lock: the destroyer has died, or could not finish.
     collect(state)
@@ -82,6 +75,24 @@ export function adoptCache(
   return adopted
 }
 
+export function zoneStateOf(
+  space: Space,
+  zone: number,
+  name: string,
+  domain: Smr | undefined,
+): ZoneState {
+  const { memory, maxWorkers } = space
+  const parts = zoneParts(zone, maxWorkers)
+  const keg = new Keg(space, parts.keg, name, 0)
+  const capacity = memory.peek(zone + ZoneWords.capacity)
+  const buckets = new Buckets(memory, new Keg(space, parts.buckets, name, 0), capacity)
+  const knobs = new Knobs(memory, parts.made, parts.knobs)
+  const depot = new Depot(space, parts.depot, name, buckets, domain, knobs)
+  const recordWords = memory.peek(zone + ZoneWords.recordWords)
+  const trashing = isTrashing(space, zone)
+  return { at: zone, name, space, keg, buckets, depot, domain, recordWords, trashing, knobs }
+}
+
 /**
  * Repairs what a worker that died under a lock of the zone left torn: finishes a batch, rebuilds
  * lists and counts. The reaper need not have opened the zone.
@@ -93,10 +104,19 @@ function recoverLocks({ at, buckets, depot, keg, space }: ZoneState): void {
   if (locks.isOrphaned(zoneParts(at, maxWorkers).depot + DepotWords.lock)) depot.recover()
 }
 
-/** The parts of a zone that are needed to take over a bucket. */
-type ZoneState = Pick<
+/** The parts of a zone that are needed to take over what a worker had of it. */
+export type ZoneState = Pick<
   Parts,
-  'at' | 'name' | 'space' | 'keg' | 'buckets' | 'depot' | 'domain' | 'recordWords' | 'trashing'
+  | 'at'
+  | 'name'
+  | 'space'
+  | 'keg'
+  | 'buckets'
+  | 'depot'
+  | 'domain'
+  | 'recordWords'
+  | 'trashing'
+  | 'knobs'
 >
 
 /**
@@ -129,12 +149,17 @@ export function takeOver(state: ZoneState, bucket: number, owner: number): Adopt
  * Finishes a cache's last move, and takes both buckets out of it. Corruption if one is no bucket.
  */
 function empty(cache: Cache, buckets: Buckets, name: string): void {
+  finishMove(cache, buckets, name)
+  cache.unloadAlloc()
+  cache.unloadFree()
+}
+
+/** Finishes a cache's last move. Corruption if one of its buckets is none. */
+export function finishMove(cache: Cache, buckets: Buckets, name: string): void {
   for (const bucket of [cache.moving, cache.alloc, cache.free]) {
     if (bucket !== 0) buckets.assertBucket(bucket, `zone ${show(name)} cache`)
   }
   cache.finishMove()
-  cache.unloadAlloc()
-  cache.unloadFree()
 }
 
 /** `ZoneWords.state` while a destroyer empties all caches, with the directory's lock held. */

@@ -50,6 +50,21 @@ export class Cache {
     return item
   }
 
+  /**
+   * `pop` for a table. The word at `at` names the item from before it has left the bucket: see
+   * hands.ts.
+   */
+  popInto(at: number): number {
+    const { memory } = this
+    const bucket = memory.peek(this.allocAt)
+    const left = memory.peek(bucket + COUNT) - 1
+    if (left < 0) return 0
+    const item = memory.peek(bucket + ENTRIES + left)
+    memory.poke(at, item)
+    memory.poke(bucket + COUNT, left)
+    return item
+  }
+
   /** Puts an item into the free bucket; false when it is full. */
   push(item: number): boolean {
     const { memory } = this
@@ -115,6 +130,29 @@ export class Cache {
     return true
   }
 
+  // ---- what is in no bucket: see hands.ts ---------------------------------------------------
+
+  /** The word of this cache that names the item as held; 0 if none does. */
+  wordOf(item: number): number {
+    const { at, memory } = this
+    if (memory.peek(at + CacheWords.hand) === item) return at + CacheWords.hand
+    return memory.peek(at + CacheWords.owed) === item ? at + CacheWords.owed : 0
+  }
+
+  /** Whether the item is the last that went into the bucket, which may be 0. */
+  isOnTop(bucket: number, item: number): boolean {
+    const { memory } = this
+    const count = memory.peek(bucket + BucketWords.count)
+    return count > 0 && memory.peek(bucket + BucketWords.entries + count - 1) === item
+  }
+
+  /** Clears a word that names an item of this bucket, before others can get it from there. */
+  forget(word: number, bucket: number): void {
+    const { at, memory } = this
+    const item = memory.peek(at + word)
+    if (item !== 0 && this.isOnTop(bucket, item)) memory.poke(at + word, 0)
+  }
+
   // ---- slow path: buckets come and go ------------------------------------------------------
 
   /** The alloc bucket, 0 if there is none. */
@@ -138,7 +176,9 @@ export class Cache {
   /** Takes the alloc bucket out of the cache; 0 if there is none. */
   unloadAlloc(): number {
     const bucket = this.alloc
-    if (bucket !== 0) this.move(CacheMove.unloadAlloc, bucket, CacheWords.loaded)
+    if (bucket === 0) return 0
+    this.forget(CacheWords.hand, bucket)
+    this.move(CacheMove.unloadAlloc, bucket, CacheWords.loaded)
     return bucket
   }
 
@@ -149,7 +189,9 @@ export class Cache {
   /** Takes the free bucket out of the cache; 0 if there is none. */
   unloadFree(): number {
     const bucket = this.free
-    if (bucket !== 0) this.move(CacheMove.unloadFree, bucket, CacheWords.freed)
+    if (bucket === 0) return 0
+    this.forget(CacheWords.owed, bucket)
+    this.move(CacheMove.unloadFree, bucket, CacheWords.freed)
     return bucket
   }
 

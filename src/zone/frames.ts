@@ -27,6 +27,12 @@
 export class Frames {
   open = 0
   base = 0
+  /**
+   * A held item that a word of shared memory names, and where that is; 0 for none. Words of the cache
+   * need no mention here. See hands.ts.
+   */
+  named = 0
+  word = 0
   /** A call was cut off inside a hook, and the call around it went on. */
   lost = false
   /** Held items: the first `held`. Behind them is room to pop into. */
@@ -80,6 +86,7 @@ export class Frames {
     this.base = 0
     this.lost = false
     this.held = 0
+    this.named = 0
     this.marked = 0
   }
 }

@@ -166,12 +166,14 @@ export function construct(parts: Parts, verb: string, item: Item): Item {
 /**
  * Takes an item back that never became a record: its destructor does not run. When this has
  * returned, the zone holds the item; an exception before that has changed nothing. `giveHeldBack`
- * follows.
+ * follows. `word`: the address of the word that names the item as held, 0: none but those of the cache.
  */
-export function holdRaw(parts: Parts, item: Item): number {
+export function holdRaw(parts: Parts, item: Item, word = 0): number {
   const { frames, keg, space } = parts
   if (space.checks) setIdle(parts, keg.addresses.slabOf(item), item)
   const held = frames.hold(item)
+  frames.named = word === 0 ? 0 : item
+  frames.word = word
   frames.open++
   return held
 }
@@ -198,17 +200,22 @@ export function putHeldBack(parts: Parts, held: number, failure: Failure | undef
   cache.finishMove()
   unmark(parts)
   const item = frames.items[held] as Item
+  const word = frames.named === item ? frames.word : cache.wordOf(item)
   if (frames.freed[held] === true) {
-    keg.giveCounted(item, cache.at + CacheWords.freed, 1, frames)
+    keg.giveCounted(item, cache.at + CacheWords.freed, 1, frames, word)
     return
   }
   if (trashing) fillTrash(space.memory, item, recordWords)
   if (cache.unpop(item)) {
     frames.held = held
+    frames.named = 0
+    // Not before: see hands.ts.
+    if (word !== 0) space.memory.poke(word, 0)
     return
   }
   failure?.run(parts, hooks.fini, item)
-  keg.giveCounted(item, cache.at + CacheWords.loaded, -1, frames)
+  keg.giveCounted(item, cache.at + CacheWords.loaded, -1, frames, word)
+  frames.named = 0
 }
 
 /** Checked arenas: Misuse unless the item is in use, Corruption if it was written past its end. */

@@ -128,11 +128,17 @@ export class Keg {
   }
 
   /**
-   * Gives back the last item that `hands` holds, and adds `by` to the tally at `tally`: both or
-   * neither, whatever interrupts it.
+   * Gives back the last item that `hands` holds, adds `by` to the tally at `tally`, and clears the
+   * word at `clear` unless that is 0: all or nothing, whatever interrupts it.
    */
-  giveCounted(item: number, tally: number, by: number, hands: { held: number }): void {
-    this.locked(() => this.moves.giveCounted(item, tally, by, hands))
+  giveCounted(
+    item: number,
+    tally: number,
+    by: number,
+    hands: { held: number },
+    clear: number,
+  ): void {
+    this.locked(() => this.moves.giveCounted(item, tally, by, hands, clear))
   }
 
   /** Repairs the keg if a worker has died under the lock. */

@@ -14,10 +14,10 @@
  * and the count too. Otherwise (a bit before the step) an item could be free in its slab and in a
  * bucket at once, or in neither.
  *
- * A single item is one bit, and needs no record, unless a tally of its worker has to change with
- * it: the worker may die between the two, and its numbers would stay wrong. The item cannot leave
- * its slab again, nor the tally change, before the next owner has done the step: items are taken
- * only under the lock, and a worker that lives takes the lock before it counts on. All words are
+ * A single item is one bit, and needs no record, unless words of its worker have to change with
+ * it, a tally and what it has in its hands: the worker may die between the two, and they would stay
+ * wrong. The item cannot leave its slab again, nor those words change, before the next owner has done
+ * the step: items are taken only under the lock, and a worker that lives takes the lock before it goes on. All words are
  * plain: the next owner of the lock comes after the dead one.
  */
 
@@ -257,14 +257,22 @@ export class KegMoves {
   }
 
   /**
-   * `giveOne`, and adds `by` to the tally at `tally`: both, even if the next owner has to finish
-   * it. `item` is the last that `hands` holds; from the store of the step on it is the keg's.
+   * `giveOne`, adds `by` to the tally at `tally`, and clears the word at `clear` that names the item,
+   * if any: all of it, even if the next owner has to finish it. `item` is the last that `hands` holds;
+   * from the store of the step on it is the keg's.
    */
-  giveCounted(item: number, tally: number, by: number, hands: { held: number }): void {
+  giveCounted(
+    item: number,
+    tally: number,
+    by: number,
+    hands: { held: number },
+    clear: number,
+  ): void {
     const slab = this.slabOf(item, 'a worker gives back an item that is not its')
     this.set(this.keg + KegWords.bucket, item)
     this.set(this.keg + KegWords.tally, tally)
     this.memory.pokeFloat(this.keg + KegWords.after, this.memory.peekFloat(tally) + by)
+    this.set(this.keg + KegWords.clear, clear)
     this.set(this.keg + KegWords.step, KegStep.giveOne)
     hands.held--
     this.finishOne()
@@ -278,6 +286,8 @@ export class KegMoves {
     setFree(this.memory, slab, this.addresses.indexOf(slab, item))
     const after = this.memory.peekFloat(this.keg + KegWords.after)
     this.memory.pokeFloat(this.get(this.keg + KegWords.tally), after)
+    const clear = this.get(this.keg + KegWords.clear)
+    if (clear !== 0) this.set(clear, 0)
     this.set(this.keg + KegWords.step, KegStep.none)
   }
 

@@ -255,6 +255,8 @@ export function clearCache(memory: Memory, cache: number, flush: number): void {
   memory.poke(cache + CacheWords.alloc, 0)
   memory.poke(cache + CacheWords.free, 0)
   memory.poke(cache + CacheWords.flushed, flush)
+  memory.poke(cache + CacheWords.hand, 0)
+  memory.poke(cache + CacheWords.owed, 0)
 }
 
 function initKeg(memory: Memory, at: number, shape: SlabShape, limit: number): void {

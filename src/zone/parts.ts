@@ -12,6 +12,7 @@ import { Cache } from './cache.ts'
 import { Depot } from './depot.ts'
 import { Frames } from './frames.ts'
 import { type Guards, guardsOf } from './guard.ts'
+import { Hands } from './hands.ts'
 import { Keg } from './keg.ts'
 import { Knobs } from './knobs.ts'
 import type { Hooks } from './options.ts'
@@ -35,6 +36,8 @@ export interface Parts {
   readonly knobs: Knobs
   /** The calls of this worker that have not ended. */
   readonly frames: Frames
+  /** What this worker has in its hands for a table. */
+  readonly hands: Hands
 }
 
 /**
@@ -67,6 +70,8 @@ export function partsOf(
   const bucketKeg = new Keg(space, words.buckets, name, 0)
   const buckets = new Buckets(memory, bucketKeg, memory.peek(at + ZoneWords.capacity))
   const knobs = new Knobs(memory, words.made, words.knobs)
+  const cache = new Cache(memory, words.caches + slot * CacheWords.WORDS)
+  const frames = new Frames()
   return {
     space,
     at,
@@ -80,9 +85,10 @@ export function partsOf(
     keg,
     buckets,
     depot: new Depot(space, words.depot, name, buckets, domain, knobs),
-    cache: new Cache(memory, words.caches + slot * CacheWords.WORDS),
+    cache,
     knobs,
-    frames: new Frames(),
+    frames,
+    hands: new Hands(memory, cache, keg, frames),
   }
 }
 

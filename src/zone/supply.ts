@@ -52,22 +52,25 @@ export class Supply {
 
   // ---- zalloc runs dry ---------------------------------------------------------------------
 
-  /** Refills the alloc bucket and takes an item; 0 if there is none. Never waits for readers. */
-  refill(): number {
+  /**
+   * Refills the alloc bucket and takes an item; 0 if there is none. Never waits for readers. `into`:
+   * the word that is to name the item, 0 for none; see hands.ts.
+   */
+  refill(into = 0): number {
     this.begin()
-    const item = this.refillWithin()
+    const item = this.refillWithin(into)
     this.parts.frames.open--
     return item
   }
 
   /** `refill` inside a slow path that has begun. */
-  refillWithin(): number {
+  refillWithin(into = 0): number {
     const { cache, frames } = this.parts
     const failure = new Failure()
     frames.open++
     this.followFlush()
     // `begin` or a flush may have put an item into the bucket that was empty.
-    const late = cache.pop()
+    const late = into === 0 ? cache.pop() : cache.popInto(into)
     if (late !== 0) {
       frames.open--
       return late
@@ -84,7 +87,7 @@ export class Supply {
       failure.surface()
       return 0
     }
-    const item = cache.pop()
+    const item = into === 0 ? cache.pop() : cache.popInto(into)
     frames.open--
     return item
   }

@@ -78,11 +78,10 @@ export class Zone {
   private readonly cache: Cache
   private readonly addresses: Addresses
   private readonly supply: Supply
-  /** Whether an allocation must call `construct`. */
   private readonly careful: boolean
   private readonly checks: boolean
   private mode: number
-  // One flag per fast path: the verbs stay small enough to be inlined.
+  // One flag per fast path: the verbs stay small enough to be inlined. Careful: with `construct`.
   private readyToAlloc: boolean
   private readyToFree: boolean
 
@@ -415,8 +414,7 @@ export class Zone {
 
   /**
    * Ends a zone that was opened for nothing, unless another worker uses it; then only closes the
-   * handle. No reader can see anything of it, so it does not wait and is legal inside a section.
-   * @internal
+   * handle. Does not wait, legal inside a section: no reader can see anything of it. @internal
    */
   undo(): void {
     // This worker holds nothing of the zone. If this fails, another worker may end it.
@@ -426,12 +424,12 @@ export class Zone {
   }
 
   /**
-   * Takes back an item that was allocated and never became a record: no reader has seen it and no
-   * destructor runs. Two calls: the item is the caller's until the first has returned, and the
-   * zone's afterwards. Neither blocks. @internal
+   * Takes back an item that never became a record: no reader has seen it, no destructor runs. Two
+   * calls: the item is the caller's until the first has returned, and the zone's afterwards. Neither
+   * blocks. `word`: the word that names it, see hands.ts. @internal
    */
-  holdRaw(item: Item): number {
-    return holdRaw(this.parts, item)
+  holdRaw(item: Item, word = 0): number {
+    return holdRaw(this.parts, item, word)
   }
 
   /** The second call; `held` is what `holdRaw` returned. @internal */
@@ -439,14 +437,16 @@ export class Zone {
     giveHeldBack(this.parts, held)
   }
 
-  /**
-   * Repeats a `zfreeSmr` that an exception ended before the item was in the bucket; its busy bit
-   * may be cleared already. The caller has made room. @internal
-   */
+  /** Repeats a `zfreeSmr` that an exception has ended. The caller has made room. @internal */
   zfreeSmrAgain(item: Item): void {
     const slab = this.addresses.slabOf(item)
     if (this.checks) setIdle(this.parts, slab, item)
     if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
+  }
+
+  /** `zallocSmr`; the word at `at` names the item from before it is taken: hands.ts. @internal */
+  zallocSmrInto(at: number): Item {
+    return ((this.readyToAlloc && this.cache.popInto(at)) || this.allocSlowly(at)) as Item
   }
 
   /** What `zallocSmr` takes items from first; undefined if it has more to do for each. @internal */
@@ -454,10 +454,7 @@ export class Zone {
     return this.readyToAlloc ? this.cache : undefined
   }
 
-  /**
-   * The fast half of `zfreeSmr`, for an address in `slab`, a slab of this zone: false, and nothing is
-   * freed, where there is more to do, or where no item is. @internal
-   */
+  /** The fast half of `zfreeSmr`, in `slab`: false, and nothing is freed, where there is more to do. @internal */
   pushReady(slab: number, item: number): boolean {
     return (
       this.readyToFree &&
@@ -488,6 +485,7 @@ export class Zone {
 
   private end(): void {
     this.parts.space.watch.remove(this.supply)
+    this.parts.space.hands.delete(this.parts.hands)
     this.parts.space.givers.delete(this.supply)
     this.supply.end()
     this.mode = CLOSED
@@ -497,8 +495,8 @@ export class Zone {
 
   // ---- allocation --------------------------------------------------------------------------
 
-  private allocSlowly(): Item {
-    return this.takeSmr() || this.fail('zallocSmr')
+  private allocSlowly(into = 0): Item {
+    return this.takeSmr(into) || this.fail('zallocSmr')
   }
 
   /** `zfreeSmr` in a checked arena, or with an argument that is refused. */
@@ -510,9 +508,10 @@ export class Zone {
     if (!this.cache.push(item)) this.pushSlowly('zfreeSmr', slab, item)
   }
 
-  private takeSmr(): Item {
+  private takeSmr(into = 0): Item {
     if (this.mode !== SMR) throw this.wrongVerb('zallocSmr')
-    const item = (this.cache.pop() || this.supply.refill()) as Item
+    const popped = into === 0 ? this.cache.pop() : this.cache.popInto(into)
+    const item = (popped || this.supply.refill(into)) as Item
     return this.careful && item !== 0 ? construct(this.parts, 'zallocSmr', item) : item
   }
 

@@ -74,14 +74,14 @@ export const HEAP_TRIALS: readonly Trial[] = [
   byText('a text is replaced under a reader', [
     'texts: what is replaced is not freed',
     WRITER,
-    'this.blocks.hands.held = 0; this.replaced = old; this.blocks.owed.held = this.blocks.count;',
-    'this.blocks.hands.held = 0; this.replaced = old;',
+    'this.blocks.hands.held = 0; hands.replaced = old; this.blocks.owed.held = this.blocks.count;',
+    'this.blocks.hands.held = 0; hands.replaced = old;',
   ]),
   byText('a text is deleted under a reader, and another written', [
     'texts: what is deleted is not freed',
     WRITER,
-    'memory.store(at, memory.load(old + link)); this.replaced = old; this.blocks.owed.held = this.blocks.count;',
-    'memory.store(at, memory.load(old + link)); this.replaced = old;',
+    'memory.store(at, memory.load(old + link)); hands.replaced = old; this.blocks.owed.held = this.blocks.count;',
+    'memory.store(at, memory.load(old + link)); hands.replaced = old;',
   ]),
   byText('texts: two calls each on one key', [
     'texts: a record that did not come in keeps its blocks',
@@ -92,13 +92,13 @@ export const HEAP_TRIALS: readonly Trial[] = [
   byText('texts: two calls each on one key', [
     'texts: the blocks of a record that is in count as made still',
     WRITER,
-    'this.blocks.hands.held = 0; this.replaced = old;',
-    'this.replaced = old;',
+    'this.blocks.hands.held = 0; hands.replaced = old;',
+    'hands.replaced = old;',
   ]),
   byText('texts: two calls each on one key', [
     'texts: the record is freed before its blocks are read',
     WRITER,
-    'this.blocks.freeOf(this.replaced); this.zone.zfreeSmr(this.replaced);',
-    'const old = this.replaced; this.zone.giveHeldBack(this.zone.holdRaw(old)); this.blocks.freeOf(old);',
+    'this.blocks.freeOf(replaced); this.zone.zfreeSmr(replaced);',
+    'this.zone.giveHeldBack(this.zone.holdRaw(replaced)); this.blocks.freeOf(replaced);',
   ]),
 ]

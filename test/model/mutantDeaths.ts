@@ -85,7 +85,7 @@ export const DEATH_TRIALS: readonly Trial[] = [
   byDeath('death in free: full buckets', [
     'the cache: a move is not redone',
     ADOPT,
-    'cache.finishMove();\n    cache.unloadAlloc()',
+    'finishMove(cache, buckets, name);\n    cache.unloadAlloc()',
     'cache.unloadAlloc()',
   ]),
   byBatch('death in alloc: a batch that is not to be had, the last bucket part-filled', [

@@ -52,7 +52,7 @@ export interface Death extends Knobs {
 }
 
 export function deathScene(lib: Library, name: string, of: Death): Scenario<TableWorld> {
-  const { before, dies, others = [], leaks = 1, rules = { bound: 0 } } = of
+  const { before, dies, others = [], leaks = 0, rules = { bound: 0 } } = of
   return scenario<TableWorld>({
     name,
     words: STAGE.words,

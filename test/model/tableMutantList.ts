@@ -73,7 +73,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byLookup('lookup in place against insert and delete', [
     'table: freed before it is unlinked',
     WRITER,
-    `${UNLINK}\n                this.replaced = old;`,
+    `${UNLINK}\n                hands.replaced = old;`,
     `this.zone.zfreeSmr(old); this.zone.seal(); ${UNLINK}`,
   ]),
   byLookup('many lookups at once against replace', [
@@ -85,8 +85,8 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byLookup('lookup against replace', [
     'table: what is replaced is given back at once',
     WRITER,
-    'this.zone.zfreeSmr(this.replaced);',
-    'this.zone.giveHeldBack(this.zone.holdRaw(this.replaced));',
+    'this.zone.zfreeSmr(replaced);',
+    'this.zone.giveHeldBack(this.zone.holdRaw(replaced));',
   ]),
   byLookup('lookup against writers of its chain', [
     'table: delete clears the link of its own record',
@@ -215,8 +215,8 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byDeath('death in insert', [
     'death: counted after the lock is given back',
     WRITER,
-    'if (old === 0) {\n                const count = stripes.count(stripe, 1);\n                if (isCrowded(this.parts, now, count))\n                    records = count;\n            }\n            whole = true;\n        }\n        finally {\n            stripes.release(stripe, whole);\n        }',
-    'whole = true;\n        }\n        finally {\n            stripes.release(stripe, whole);\n        } if (this.replaced === 0) stripes.count(stripe, 1);',
+    'if (old === 0) {\n                const count = stripes.count(stripe, 1);\n                if (isCrowded(this.parts, now, count))\n                    records = count;\n            }\n            whole = true;\n        }\n        finally {\n            this.release(stripe, whole);\n        }',
+    'whole = true;\n        }\n        finally {\n            this.release(stripe, whole);\n        } if (hands.replaced === 0) stripes.count(stripe, 1);',
   ]),
   byDeath('death in growth', [
     'death: an array half built is forgotten',

@@ -65,7 +65,7 @@ function drawing(each: AnyStruct): string {
 it('every offset stands where the layout version says', () => {
   const all = [`version ${LAYOUT_VERSION}`, ...STRUCTS.map(drawing)].join('\n')
   expect(all).toMatchInlineSnapshot(`
-    "version 7
+    "version 8
     header: 112
       0 nothing*16 frozen
       16 magic frozen, 17 version frozen, 18 words frozen, 19 maxWorkers frozen, 20 checks frozen, 21 first frozen, 22 step frozen, 23 names frozen, 24 workersAt frozen, 25 directoryAt frozen, 26 pageTableAt frozen, 27 pagesAt frozen, 28 pages frozen
@@ -100,7 +100,7 @@ it('every offset stands where the layout version says', () => {
     keg: 48
       0 lock shared
       16 stride frozen, 17 perSlab frozen, 18 slabOrder frozen, 19 itemsAt frozen, 20 busyAt frozen, 21 guardAt frozen
-      32 partial locked, 33 free locked, 34 full locked, 35 slabs locked, 36 created locked, 37 inSlabs locked, 38 step locked, 39 bucket locked, 40 stepItems locked, 41 tally locked, 42 after*2 tally, 44 limit shared
+      32 partial locked, 33 free locked, 34 full locked, 35 slabs locked, 36 created locked, 37 inSlabs locked, 38 step locked, 39 bucket locked, 40 stepItems locked, 41 tally locked, 42 after*2 tally, 44 limit shared, 45 clear locked
     slab: 16
       0 keg frozen, 1 freeItems locked, 2 list locked, 3 next locked, 4 prev locked
     bucket: 16
@@ -111,7 +111,7 @@ it('every offset stands where the layout version says', () => {
       32 pendingHead locked, 33 pendingTail locked, 34 pendingBuckets locked, 35 pendingItems locked, 36 peakPending locked, 37 unpaced locked, 38 retired*2 tally, 40 advances*2 tally, 42 safeHead locked, 43 safeBuckets locked, 44 safeItems locked, 45 idleItems locked, 46 emptyHead locked, 47 emptyBuckets locked
       48 contended*2 tally
     cache: 32
-      0 alloc owned, 1 free owned, 2 flushed owned, 3 move owned, 4 moved owned, 6 before*2 tally, 8 opened owned
+      0 alloc owned, 1 free owned, 2 flushed owned, 3 move owned, 4 moved owned, 6 before*2 tally, 8 opened owned, 9 hand owned, 10 owed owned
       16 loaded*2 tally, 18 freed*2 tally, 20 fails*2 tally, 22 refills*2 tally, 24 pollHits*2 tally, 26 pollFails*2 tally, 28 imports*2 tally
     heap: 64
       0 serial frozen, 1 domain frozen, 2 zone frozen
