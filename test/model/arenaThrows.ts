@@ -253,7 +253,7 @@ function tableThrow(lib: Library, action: Action): Scenario<TableWorld> {
       }),
     threads: other ? [...threads, bystander] : threads,
     final(memory) {
-      const table = finalTable(lib, memory, 1)
+      const table = finalTable(lib, memory)
       holds(table, [a, 8], [b, 1], [d, 1])
       const { remaining } = table.zone.reclaim('all', { timeoutMs: 0 })
       if (remaining > 0) throw new Error(`${remaining} free items do not come back`)
@@ -284,7 +284,7 @@ function creating(lib: Library): Scenario<TableWorld> {
     words: STAGE.words,
     setup: (memory) => raise(lib, memory, STAGE, () => ({ at: 0 })),
     threads: [survivor],
-    final: (memory) => holds(finalTable(lib, memory, 0), [a, 7]),
+    final: (memory) => holds(finalTable(lib, memory), [a, 7]),
     rules: { bound: 0 },
   })
 }

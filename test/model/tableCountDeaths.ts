@@ -126,7 +126,6 @@ export function countDeaths(lib: Library): readonly Scenario<TableWorld>[] {
       before: (table) => isSealed && seal(table),
       threads: [counter(lib, 'victim', (hand) => perform(hand, call, a, n, m)), rescuer(leaves)],
       judge: inTheEnd,
-      leaks: 1,
       rules: { bound: 0 },
     }),
   )
@@ -137,7 +136,6 @@ export function countDeaths(lib: Library): readonly Scenario<TableWorld>[] {
 function history(lib: Library): Scenario<TableWorld> {
   return judgedCounts(lib, 'linearizable: one of three dies, of atomic fields', {
     holds: HELD,
-    leaks: 1,
     threads: [
       anyOf(lib, 'victim', 1, [['set', 40], ['double'], ['fold'], ['deleteIf'], ['add', 1]]),
       counter(
@@ -184,7 +182,6 @@ export function countThrows(lib: Library): readonly Scenario<TableWorld>[] {
         ),
       ],
       judge: inTheEnd,
-      leaks: 1,
       rules: { bound: 0 },
     }),
   )

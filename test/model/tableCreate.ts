@@ -75,7 +75,7 @@ export function createScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       threads,
       final(memory, results) {
         oneMade(results)
-        const table = finalTable(lib, memory, 0)
+        const table = finalTable(lib, memory)
         holds(table, [a, 1])
         if (threads.length > 1 && threads[1] !== greedy) holds(table, [b, 1])
       },
@@ -89,7 +89,7 @@ export function createScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       words: STAGE.words,
       setup: (memory) => raise(lib, memory, STAGE, () => ({ at: 0 })),
       threads: [either('one', a), either('other', b)],
-      final: (memory) => holds(finalTable(lib, memory, 0), [a, 1], [b, 1]),
+      final: (memory) => holds(finalTable(lib, memory), [a, 1], [b, 1]),
       rules: { bound: 2 },
     }),
     scenario<TableWorld>({

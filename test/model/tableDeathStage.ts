@@ -3,7 +3,7 @@
  *
  * Rows that the dead worker did not touch are there, whole and unchanged; the one it touched is old or
  * new; the next owner of its stripe makes the count again; an array that a resize had half built goes
- * back; nobody is blocked; at most the one item in its hands is lost, and the audit names it. In the
+ * back; nobody is blocked; what was in its hands is not lost. In the
  * end all workers have left, and all that was freed must come back: so no dead reader holds anything.
  */
 
@@ -46,13 +46,11 @@ export interface Death extends Knobs {
   readonly next?: (hand: Hand) => void
   /** Others that know nothing of it. */
   readonly others?: readonly Thread<TableWorld>[]
-  /** Items that may be lost. */
-  readonly leaks?: number
   readonly rules?: Scenario['rules']
 }
 
 export function deathScene(lib: Library, name: string, of: Death): Scenario<TableWorld> {
-  const { before, dies, others = [], leaks = 0, rules = { bound: 0 } } = of
+  const { before, dies, others = [], rules = { bound: 0 } } = of
   return scenario<TableWorld>({
     name,
     words: STAGE.words,
@@ -64,8 +62,8 @@ export function deathScene(lib: Library, name: string, of: Death): Scenario<Tabl
         return { at: table.parts.at }
       }),
     threads: [member(lib, 'victim', dies), rescue(lib, of), ...others],
-    final(memory, _results, { dead }) {
-      const table = finalTable(lib, memory, dead.length * leaks)
+    final(memory) {
+      const table = finalTable(lib, memory)
       holds(table, [b, 1], [d, 1])
       const { remaining } = table.zone.reclaim('all', { timeoutMs: 0 })
       if (remaining > 0) throw new Error(`${remaining} free items do not come back`)

@@ -273,8 +273,8 @@ export function deadHistories(lib: Library): readonly Scenario<TableWorld>[] {
     {
       ...deathScene(lib, 'linearizable: one of two dies', { dies: () => {} }),
       threads: [calls('victim', 2), rescuer, calls('other', 12)],
-      final(memory, _results, { operations, dead }) {
-        finalTable(lib, memory, dead.length)
+      final(memory, _results, { operations }) {
+        finalTable(lib, memory)
         assertLinearizable(operations, tableSpec(HELD))
       },
       rules: { sample: { schedules: 100 } },
@@ -305,7 +305,7 @@ function createDeath(lib: Library): Scenario<TableWorld> {
     setup: (memory) => raise(lib, memory, STAGE, () => ({ at: 0 })),
     threads: [create('victim'), create('rescuer', 'victim')],
     final(memory) {
-      holds(finalTable(lib, memory, 0), [a, 7])
+      holds(finalTable(lib, memory), [a, 7])
     },
     rules: { bound: 0 },
   })
@@ -338,7 +338,7 @@ function destroyDeath(lib: Library): Scenario<TableWorld> {
         },
       }),
     ],
-    final: (memory) => holds(finalTable(lib, memory, 1), [a, 7]),
+    final: (memory) => holds(finalTable(lib, memory), [a, 7]),
     rules: { bound: 0 },
   })
 }
@@ -375,7 +375,7 @@ function unfinished(lib: Library): Scenario<TableWorld> {
         },
       }),
     ],
-    final: (memory) => holds(finalTable(lib, memory, 0), [a, 7]),
+    final: (memory) => holds(finalTable(lib, memory), [a, 7]),
     rules: { bound: 0 },
   })
 }

@@ -14,7 +14,12 @@ import { createScenarios } from './tableCreate.ts'
 import { deadHistories, deathScenarios } from './tableDeaths.ts'
 import { historyScenarios } from './tableHistories.ts'
 import { keyScenarios } from './tableKeys.ts'
-import { reapedDuringResize, sweptDuringResize, twoDeaths } from './tableReapers.ts'
+import {
+  reapedDuringResize,
+  sweptDuringResize,
+  twoDeaths,
+  twoDeathsInWrites,
+} from './tableReapers.ts'
 import { resizeScenarios } from './tableResizeScenarios.ts'
 import { tableScenarios } from './tableScenarios.ts'
 import type { TableWorld } from './tableStage.ts'
@@ -73,5 +78,10 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
     first: VICTIM,
     victim: 'rescuer',
     stride: 300,
+  }),
+  'table, two deaths in writes': entries(twoDeathsInWrites(shipped), {
+    first: VICTIM,
+    victim: 'rescuer',
+    stride: 60,
   }),
 }

@@ -3,9 +3,9 @@
  */
 
 import { Header } from '#src/memory/layout.ts'
-import type { Scenario } from './scenario.ts'
+import type { Scenario, Thread } from './scenario.ts'
 import type { Library } from './stage.ts'
-import { deathScene, reap, rescue, VICTIM } from './tableDeathStage.ts'
+import { type Death, deathScene, reap, rescue, VICTIM } from './tableDeathStage.ts'
 import { grown } from './tableDeaths.ts'
 import { holds } from './tableScenarios.ts'
 import {
@@ -19,7 +19,7 @@ import {
   type TableWorld,
 } from './tableStage.ts'
 
-const { b, c, d } = KEY
+const { a, b, c, d } = KEY
 
 /** Nothing but a reaper and a resizer, so that all their interleavings can be had. */
 export function reapedDuringResize(lib: Library): Scenario<TableWorld> {
@@ -69,12 +69,38 @@ export function twoDeaths(lib: Library): Scenario<TableWorld> {
     grow: true,
     before: grown,
     dies: ({ table }: Hand) => table.resize(FEW_CHAINS),
+    next: ({ table }: Hand) => table.resize(2 * MORE_CHAINS),
   }
+  return rescuedTwice(lib, 'death in shrink, then death of the rescuer in resize', first, [
+    rescue(lib, first),
+  ])
+}
+
+/** The same in a write: what the victim had in its hands is settled by two. */
+export function twoDeathsInWrites(lib: Library): readonly Scenario<TableWorld>[] {
+  const replace = {
+    bucket: 1,
+    dies: ({ table }: Hand) => put(table, a, 2),
+    versions: [1, 2],
+  }
+  return [
+    rescuedTwice(lib, 'death in replace, then death of the reaper', replace, [
+      member(lib, 'rescuer', (hand) => reap(lib, hand, VICTIM), 'victim'),
+    ]),
+  ]
+}
+
+function rescuedTwice(
+  lib: Library,
+  name: string,
+  first: Death,
+  rescuers: readonly Thread<TableWorld>[],
+): Scenario<TableWorld> {
   return {
-    ...deathScene(lib, 'death in shrink, then death of the rescuer in resize', first),
+    ...deathScene(lib, name, first),
     threads: [
       member(lib, 'victim', first.dies),
-      rescue(lib, { ...first, next: ({ table }) => table.resize(2 * MORE_CHAINS) }),
+      ...rescuers,
       member(
         lib,
         'second rescuer',

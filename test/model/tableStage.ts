@@ -193,7 +193,7 @@ export function scene(lib: Library, name: string, of: Scene): Scenario<TableWorl
       }),
     threads,
     final(memory, _results, ending) {
-      const table = finalTable(lib, memory, 0)
+      const table = finalTable(lib, memory)
       judge?.(table, ending)
     },
     describe: (at, world) => describe(at - world.at),
@@ -202,15 +202,15 @@ export function scene(lib: Library, name: string, of: Scene): Scenario<TableWorl
   })
 }
 
-/** Opens the table in the end and checks every law there is; at most `leaks` items are lost. */
-export function finalTable(lib: Library, memory: Memory, leaks: number): Rows {
+/** Opens the table in the end and checks every law there is; no item is lost. */
+export function finalTable(lib: Library, memory: Memory): Rows {
   const arena = join(lib, memory)
   const table = openRows(lib, arena)
   lib.checkTable(table)
   table.zone.check()
   lib.checkPages(memory, arena.space.pages)
   const { leaked } = table.zone.audit(table.items())
-  if (leaked.length > leaks) throw new Error(`${leaked.length} items are lost: ${leaked.join()}`)
+  if (leaked.length > 0) throw new Error(`${leaked.length} items are lost: ${leaked.join()}`)
   for (const found of table.entries()) versionOf(found, found.key)
   checkArrays(arena, table)
   return table
