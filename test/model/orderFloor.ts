@@ -5,6 +5,7 @@
 
 import type { Entry } from './catalog.ts'
 import { orderDeaths, VICTIM } from './orderDeaths.ts'
+import { orderEnds } from './orderEnds.ts'
 import { orderHistories } from './orderHistories.ts'
 import { orderScenarios } from './orderScenarios.ts'
 import type { Rules } from './rules.ts'
@@ -35,5 +36,8 @@ export const orderFloor: Readonly<Record<string, readonly Entry[]>> = {
     }),
   ],
   'order, histories': entries(orderHistories(shipped), { quick: sampled(600) }),
-  'order, death': entries(orderDeaths(shipped), { victim: VICTIM, quick: sampled(1) }),
+  'order, death': [
+    ...entries(orderDeaths(shipped), { victim: VICTIM, quick: sampled(1) }),
+    ...entries(orderEnds(shipped), { victim: VICTIM, stride: 3 }),
+  ],
 }

@@ -4,6 +4,7 @@
  */
 
 import { orderDeaths, VICTIM } from './orderDeaths.ts'
+import { orderEnds } from './orderEnds.ts'
 import { orderHistories } from './orderHistories.ts'
 import { orderScenarios } from './orderScenarios.ts'
 import { caught, type Trial } from './trial.ts'
@@ -11,10 +12,12 @@ import { caught, type Trial } from './trial.ts'
 const byReader = caught(orderScenarios)
 const byHistory = caught(orderHistories)
 const byDeath = caught(orderDeaths, { victim: VICTIM })
+const byEnd = caught(orderEnds, { victim: VICTIM })
 
 const TRIE = 'order/trie'
 const WRITER = 'order/writer'
 const GUARD = 'order/guard'
+const OPEN = 'order/open'
 const COMPOUND = 'memory/compound'
 
 const NODES = 'ordered: lookup against nodes that come and go'
@@ -192,5 +195,11 @@ export const ORDER_TRIALS: readonly Trial[] = [
     GUARD,
     'memory.add(trie.changesAt, 1);',
     ';',
+  ]),
+  byEnd('ordered: death in destroy', [
+    'ordered: what is left of an ended table counts as the table',
+    OPEN,
+    'const namesake = find(Named.ordered); if (namesake !== undefined && !endWithoutZone(space, namesake))',
+    'const namesake = find(Named.ordered); if (namesake !== undefined)',
   ]),
 ]

@@ -53,6 +53,14 @@ export function createRows(lib: Library, arena: Arena, { bucket = 1, limit }: Kn
   return lib.OrderedTable.create(arena, NAME, { record: schemaOf(lib), key: 'key', ...sizes })
 }
 
+export function openOrCreateRows(lib: Library, arena: Arena): Rows {
+  return lib.OrderedTable.openOrCreate(arena, NAME, {
+    record: schemaOf(lib),
+    key: 'key',
+    bucket: 1,
+  })
+}
+
 export function openRows(lib: Library, arena: Arena) {
   return lib.OrderedTable.open(arena, NAME, { record: schemaOf(lib), key: 'key' })
 }
