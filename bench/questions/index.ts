@@ -13,6 +13,7 @@ const questions: Readonly<Record<string, () => Promise<Question>>> = {
   'frees-per-advance': async () => (await import('./freesPerAdvance.ts')).default,
   'table-lookup': async () => (await import('./tableLookup.ts')).default,
   'small-table': async () => (await import('./smallTable.ts')).default,
+  text: async () => (await import('./text.ts')).default,
   'table-update': async () => (await import('./tableUpdate.ts')).default,
   growth: async () => (await import('./growth.ts')).default,
   seeds: async () => (await import('./seeds.ts')).default,

@@ -23,6 +23,7 @@
 import { Corruption, Misuse, show } from '../base/errors.ts'
 import { now } from '../base/host.ts'
 import { enterSection, findHash, floorWord, lookUpHash } from './compound.ts'
+import { type HostBuffer, host } from './hostText.ts'
 import { BYTES_PER_WORD } from './units.ts'
 
 export { BYTES_PER_WORD, LINE_WORDS, WORDS_PER_FLOAT } from './units.ts'
@@ -37,6 +38,8 @@ export class Memory {
   readonly floats: Float64Array<SharedArrayBuffer>
   /** The same bytes one by one, for text in records. */
   readonly bytes: Uint8Array<SharedArrayBuffer>
+  /** The same bytes for the host's own text, where it has such: see hostText.ts. */
+  readonly host: HostBuffer | undefined
   /** A private word that is never notified: `sleep` waits on it. */
   private readonly sleepWord = new Int32Array(new SharedArrayBuffer(BYTES_PER_WORD))
   private readonly blocking = mayBlock(this.sleepWord)
@@ -45,6 +48,7 @@ export class Memory {
     this.words = new Int32Array(buffer, 0, Math.floor(buffer.byteLength / BYTES_PER_WORD))
     this.floats = new Float64Array(buffer, 0, this.words.length >> 1)
     this.bytes = new Uint8Array(buffer)
+    this.host = host.text?.over(buffer)
   }
 
   /** How this memory implements its verbs. */
@@ -186,7 +190,7 @@ export class Memory {
   /** Copies bytes out, since not every host lets TextDecoder read shared memory. */
   readBytes(at: number, offset: number, length: number): Uint8Array<ArrayBuffer> {
     const start = at * BYTES_PER_WORD + offset
-    return new Uint8Array(this.bytes.subarray(start, start + length))
+    return this.bytes.slice(start, start + length) as Uint8Array<ArrayBufferLike> as Own
   }
 
   writeBytes(at: number, offset: number, from: Uint8Array): void {
@@ -250,6 +254,9 @@ export class Memory {
     return now()
   }
 }
+
+/** A slice of a view of shared memory is private. */
+type Own = Uint8Array<ArrayBuffer>
 
 /**
  * Whether this thread may block. It tries, since nothing else tells: the main thread of a page may

@@ -10,7 +10,16 @@ import type { Memory } from '../memory/memory.ts'
 import { BYTES_PER_WORD } from '../memory/units.ts'
 import { type FieldType, refuse, WORD } from './field.ts'
 import { fold, hashHalves, hashText, hashWord, mix, type Seeds, seedsOf } from './hash.ts'
-import { headBytes, pointAt, readLength, sameText, utf8Length, utf8Size } from './text.ts'
+import {
+  headBytes,
+  isLoneSurrogate,
+  isWellFormed,
+  pointAt,
+  readLength,
+  sameText,
+  utf8Byte,
+  utf8Size,
+} from './text.ts'
 import { highWord, lowWord } from './types.ts'
 
 /** Field types that a table can be keyed by. */
@@ -77,8 +86,9 @@ function hashUtf8(
 const BITS_PER_BYTE = 8
 const WORD_SHIFT = 2
 const ASCII_END = 0x80
-/** Text of more bytes is rare as a key, and its comparison costs little beside hashing it. */
-const MOST_KEPT = 255
+/** Text of more bytes is rare as a key. */
+const MOST_KEPT = 1024
+const BYTE_MASK = 0xff
 
 // ---- keys by type ----------------------------------------------------------------------------
 
@@ -183,8 +193,8 @@ class LongKey extends FieldKey implements Key<bigint> {
 }
 
 /**
- * The text given to `aim` is kept in the layout of a record, with its length, so that `hits`
- * compares whole words. Long text, and text that is not ASCII, is compared by `equals`.
+ * The text given to `aim` or `hash` is kept in the layout of a record, with its length, so that a
+ * comparison is one of whole words. Text that is longer than what is kept is compared by `sameText`.
  */
 class TextKey extends FieldKey implements Key<string> {
   readonly type = 'utf8'
@@ -205,6 +215,9 @@ class TextKey extends FieldKey implements Key<string> {
   private readonly keptBytes: Uint8Array<ArrayBuffer>
   /** How many bytes of `kept` are in use, counted from its first word; 0: nothing is kept. */
   private bytes = 0
+  /** The text that `kept` and `hashed` are of. Written last, for an exception may come before. */
+  private text: string | undefined
+  private hashed = 0
 
   constructor(field: string, definition: FieldType, start: number, max: number, seeds: Seeds) {
     super(field, definition, seeds)
@@ -221,39 +234,76 @@ class TextKey extends FieldKey implements Key<string> {
   }
 
   aim(call: string, value: string): number {
-    this.bytes = 0
-    if (typeof value !== 'string' || value.length > this.most) return this.aimAnyway(call, value)
-    const { keptBytes, lead } = this
-    const { length } = value
-    // `length` is at most 255, so a second byte of length, if there is one, stays 0.
-    keptBytes[this.startByte] = length
-    const { start, step } = this.seeds
-    let h = start
-    let seen = 0
-    for (let i = 0; i < length; i++) {
-      const unit = value.charCodeAt(i)
-      seen |= unit
-      keptBytes[lead + i] = unit
-      h = fold(h, unit, step)
-    }
-    if (seen >= ASCII_END) return this.aimAnyway(call, value)
-    this.bytes = lead + length
-    return mix(h)
+    if (typeof value !== 'string' || !this.keep(value)) this.check(call, value)
+    return this.hashed
   }
 
   /** Text that is too long is no bad key: no record has it. */
   override check(call: string, value: unknown): void {
-    if (typeof value !== 'string' || utf8Length(value) < 0) super.check(call, value)
+    if (typeof value !== 'string' || !isWellFormed(value)) super.check(call, value)
   }
 
-  private aimAnyway(call: string, value: string): number {
-    this.check(call, value)
-    return hashText(value, this.seeds)
+  /** Hashes and keeps a text in one pass. False if it has a lone surrogate. */
+  private keep(value: string): boolean {
+    this.text = undefined
+    this.bytes = 0
+    const { length } = value
+    if (length > this.most) return this.hashOnly(value)
+    const { keptBytes, lead } = this
+    const { start, step } = this.seeds
+    let h = start
+    let i = 0
+    for (; i < length; i++) {
+      const unit = value.charCodeAt(i)
+      if (unit >= ASCII_END) break
+      keptBytes[lead + i] = unit
+      h = fold(h, unit, step)
+    }
+    if (i < length) return this.keepRest(value, i, h)
+    this.keepLength(length)
+    this.bytes = lead + length
+    this.hashed = mix(h)
+    this.text = value
+    return true
+  }
+
+  /** Goes on at unit `from`, the first that is not ASCII, with the hash of those before. */
+  private keepRest(value: string, from: number, before: number): boolean {
+    const { keptBytes, lead, most } = this
+    const { step } = this.seeds
+    let h = before
+    let bytes = from
+    for (let i = from; i < value.length; i++) {
+      const point = value.codePointAt(i) as number
+      if (isLoneSurrogate(point)) return false
+      const size = utf8Size(point)
+      h = fold(h, value.charCodeAt(i), step)
+      if (size === 4) h = fold(h, value.charCodeAt(++i), step)
+      if (bytes + size > most) return this.hashOnly(value)
+      for (let behind = size - 1; behind >= 0; behind--) {
+        keptBytes[lead + bytes++] = utf8Byte(point, size, behind)
+      }
+    }
+    this.keepLength(bytes)
+    this.bytes = lead + bytes
+    this.hashed = mix(h)
+    this.text = value
+    return true
+  }
+
+  private hashOnly(value: string): boolean {
+    this.hashed = hashText(value, this.seeds)
+    return isWellFormed(value)
+  }
+
+  private keepLength(length: number): void {
+    this.keptBytes[this.startByte] = length
+    if (this.max > BYTE_MASK) this.keptBytes[this.startByte + 1] = length >>> BITS_PER_BYTE
   }
 
   hits(memory: Memory, item: number, value: string): boolean {
     const { bytes, kept } = this
-    if (bytes === 0) return this.equals(memory, item, value)
+    if (bytes === 0) return this.compares(memory, item, value)
     const at = item + this.firstWord
     const last = (bytes - 1) >>> WORD_SHIFT
     // The bytes of the last word behind the text are not compared: in the record another field's,
@@ -267,8 +317,10 @@ class TextKey extends FieldKey implements Key<string> {
     return (((kept[last] as number) ^ memory.peek(at + last)) & lastMask) === 0
   }
 
+  /** A verb that reads and writes asks twice for one key, and a writer compares the one it has hashed. */
   hash(value: string): number {
-    return hashText(value, this.seeds)
+    if (value !== this.text) this.keep(value)
+    return this.hashed
   }
 
   hashAt(memory: Memory, item: number): number {
@@ -277,6 +329,10 @@ class TextKey extends FieldKey implements Key<string> {
   }
 
   equals(memory: Memory, item: number, value: string): boolean {
+    return value === this.text ? this.hits(memory, item, value) : this.compares(memory, item, value)
+  }
+
+  private compares(memory: Memory, item: number, value: string): boolean {
     const length = readLength(memory, item, this.start, this.max)
     return sameText(memory, item, this.first, length, value)
   }

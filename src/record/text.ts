@@ -12,17 +12,21 @@
  * So they are refused (`utf8Length` returns -1), and everything stored is well formed and is read
  * back unchanged.
  *
- * Names, codes and keys are short and mostly ASCII, and for these a call into TextEncoder or
- * TextDecoder costs more than the work. So encoding and comparing are loops over `charCodeAt`, with
- * a slow path for characters beyond 0x7f, and allocate nothing; decoding builds short ASCII itself
- * and uses TextDecoder for the rest - on a private copy, because browsers refuse to decode shared
- * memory. Offsets here are bytes from the first word of the record.
+ * Names, codes and keys are short and mostly ASCII, and for these a call into the host costs more
+ * than the work: loops encode and compare them, and one call makes the string of up to 24 bytes of ASCII
+ * that were read as words. Beyond that the host is faster, where it has Buffers (memory/hostText.ts).
+ * Where it has none, TextEncoder and TextDecoder do it through private memory, because browsers refuse
+ * to touch shared memory. Both ways store the same bytes and make the same strings. Offsets here are
+ * bytes from the first word of the record.
  *
  * A stored length is limited to the size of its field: if a record is read while it is rewritten,
  * the text may be wrong, but never contains a neighbour's bytes.
  */
 
+import { type HostBuffer, host } from '../memory/hostText.ts'
 import { BYTES_PER_WORD, type Memory } from '../memory/memory.ts'
+import { encodeText } from '../memory/utf8.ts'
+import { MOST_SHORT, NOT_ASCII, shortAscii } from './ascii.ts'
 
 /** Most bytes in one text or bytes field: the largest length in two bytes. */
 export const MAX_BYTES = 0xffff
@@ -46,11 +50,17 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
  */
 const scratch = new Uint32Array(1024)
 const scratchBytes = new Uint8Array(scratch.buffer)
+const scratchHost = host.text?.over(scratch.buffer)
 
-/**
- * Up to this length building the string is faster than TextDecoder (measured: equal at 12 to 16).
- */
-const SHORT = 12
+// Lengths from which another way is faster, as measured; the ways agree.
+/** Up to this length a loop encodes faster than the host, and counts faster. */
+const LOOPED = 16
+/** From this length on ASCII is looked for, to be copied into its string at once. */
+const LONG = 64
+/** From this length on the host looks for it. */
+const VERY_LONG = 512
+/** From this length on a TextEncoder is faster than a loop, though it needs a copy. */
+const ENCODED = 64
 
 // ---- lengths ---------------------------------------------------------------------------------
 
@@ -93,17 +103,23 @@ export function utf8Size(point: number): 1 | 2 | 3 | 4 {
 }
 
 /** The byte of a character that is followed by `behind` more bytes. */
-function utf8Byte(point: number, size: 1 | 2 | 3 | 4, behind: number): number {
+export function utf8Byte(point: number, size: 1 | 2 | 3 | 4, behind: number): number {
   const bits = point >>> (behind * TAIL_BITS)
   return behind === size - 1 ? LEAD[size] | bits : TAIL | (bits & TAIL_MASK)
 }
 
-function isLoneSurrogate(point: number): boolean {
+export function isLoneSurrogate(point: number): boolean {
   return point >= 0xd800 && point <= 0xdfff
 }
 
 /** Bytes that `text` takes in UTF-8, or -1 when it holds a lone surrogate and cannot be encoded. */
 export function utf8Length(text: string): number {
+  const { text: tools } = host
+  if (tools === undefined || text.length <= LOOPED) return countUtf8(text)
+  return isWellFormed(text) ? tools.byteLength(text) : -1
+}
+
+function countUtf8(text: string): number {
   let length = 0
   for (let i = 0; i < text.length; i++) {
     if (text.charCodeAt(i) < ASCII_END) {
@@ -119,15 +135,57 @@ export function utf8Length(text: string): number {
   return length
 }
 
-/** Encodes `text`, which fits and is well formed; returns the offset behind its last byte. */
-export function encode(memory: Memory, item: number, at: number, text: string): number {
-  let to = at
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    if (unit < ASCII_END) {
-      memory.pokeByte(item, to++, unit)
-      continue
+interface NewerString {
+  isWellFormed?(): boolean
+}
+const asked = typeof (String.prototype as NewerString).isWellFormed === 'function'
+
+/** Whether it can be encoded: without a lone surrogate. */
+export function isWellFormed(text: string): boolean {
+  return asked ? (text as string & Required<NewerString>).isWellFormed() : countUtf8(text) >= 0
+}
+
+/** Bytes of UTF-8 that one UTF-16 unit takes at most. */
+const MOST_PER_UNIT = 3
+
+/** Whether it takes at most `max` bytes, and can be encoded. */
+export function fits(text: string, max: number): boolean {
+  const { length } = text
+  // Each unit takes at least one byte.
+  if (length > max) return false
+  if (length * MOST_PER_UNIT <= max) return isWellFormed(text)
+  const bytes = utf8Length(text)
+  return bytes >= 0 && bytes <= max
+}
+
+/**
+ * Encodes `text`, which is well formed and takes at most `most` bytes; returns the offset behind its last
+ * byte.
+ */
+export function encode(
+  memory: Memory,
+  item: number,
+  at: number,
+  text: string,
+  most: number,
+): number {
+  const { length } = text
+  if (length > LOOPED) {
+    const { host } = memory
+    const start = item * BYTES_PER_WORD + at
+    if (host !== undefined && start + most <= memory.bytes.length) {
+      return at + host.utf8Write(text, start, most)
     }
+    if (length >= ENCODED) return encodeByCopy(memory, item, at, text)
+  }
+  let to = at
+  let i = 0
+  for (; i < length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit >= ASCII_END) break
+    memory.pokeByte(item, to++, unit)
+  }
+  for (; i < length; i++) {
     const point = text.codePointAt(i) as number
     const size = utf8Size(point)
     for (let behind = size - 1; behind >= 0; behind--) {
@@ -136,6 +194,12 @@ export function encode(memory: Memory, item: number, at: number, text: string): 
     if (size === 4) i++
   }
   return to
+}
+
+function encodeByCopy(memory: Memory, item: number, at: number, text: string): number {
+  const bytes = encodeText(text)
+  memory.writeBytes(item, at, bytes)
+  return at + bytes.length
 }
 
 /** Whether the `length` bytes at `at` are `text`, in full, without building a string. */
@@ -186,35 +250,54 @@ export function pointAt(memory: Memory, item: number, at: number): number {
 
 /** The text in the `length` bytes at `at`. */
 export function decode(memory: Memory, item: number, at: number, length: number): string {
-  if (length <= SHORT) {
+  if (length <= MOST_SHORT) {
     const text = shortAscii(memory, item, at, length)
+    if (text !== undefined) return text
+  } else if (length > LONG) {
+    const text = longAscii(memory, item, at, length)
     if (text !== undefined) return text
   }
   const skip = at % BYTES_PER_WORD
   const words = Math.ceil((skip + length) / BYTES_PER_WORD)
-  if (words > scratch.length) return decoder.decode(memory.readBytes(item, at, length))
+  const end = skip + length
+  if (words > scratch.length) return decodeCopy(memory, memory.readBytes(item, at, length))
   const first = item + (at - skip) / BYTES_PER_WORD
   for (let i = 0; i < words; i++) scratch[i] = memory.peek(first + i)
-  return decoder.decode(scratchBytes.subarray(skip, skip + length))
+  if (memory.host !== undefined && scratchHost !== undefined)
+    return scratchHost.utf8Slice(skip, end)
+  return decoder.decode(scratchBytes.subarray(skip, end))
 }
 
-/** Four letters at a time, because each call makes a string; undefined unless all are ASCII. */
-function shortAscii(memory: Memory, item: number, at: number, length: number): string | undefined {
-  let text = ''
-  let seen = 0
-  let i = 0
-  for (; i + 4 <= length; i += 4) {
-    const a = memory.peekByte(item, at + i)
-    const b = memory.peekByte(item, at + i + 1)
-    const c = memory.peekByte(item, at + i + 2)
-    const d = memory.peekByte(item, at + i + 3)
-    seen |= a | b | c | d
-    text += String.fromCharCode(a, b, c, d)
-  }
-  for (; i < length; i++) {
-    const unit = memory.peekByte(item, at + i)
-    seen |= unit
-    text += String.fromCharCode(unit)
-  }
-  return seen < ASCII_END ? text : undefined
+/** Longer text, from a copy of its own. */
+function decodeCopy(memory: Memory, copy: Uint8Array<ArrayBuffer>): string {
+  const { text } = host
+  const own = memory.host === undefined ? undefined : text?.over(copy.buffer)
+  return own === undefined ? decoder.decode(copy) : own.utf8Slice(0, copy.length)
+}
+
+/**
+ * Long text if it is ASCII, undefined if it is not, or the host has no Buffers. It is looked at before it
+ * is copied: if somebody writes there meanwhile, the text is wrong, and nothing else is.
+ */
+function longAscii(memory: Memory, item: number, at: number, length: number): string | undefined {
+  const { bytes } = memory
+  const own: HostBuffer | undefined = memory.host
+  const from = item * BYTES_PER_WORD + at
+  const end = from + length
+  if (own === undefined || end > bytes.length) return undefined
+  const isAscii = length < VERY_LONG ? undefined : host.text?.isAscii
+  const is =
+    isAscii === undefined ? isAsciiByWord(memory, from, end) : isAscii(bytes.subarray(from, end))
+  return is ? own.latin1Slice(from, end) : undefined
+}
+
+/** Whether the bytes from `from` to `end` are ASCII, looked at by words. */
+function isAsciiByWord(memory: Memory, from: number, end: number): boolean {
+  const first = Math.floor(from / BYTES_PER_WORD)
+  const last = Math.floor((end - 1) / BYTES_PER_WORD)
+  let seen = memory.peek(first) & (-1 << ((from - first * BYTES_PER_WORD) * BYTE_BITS))
+  for (let i = first + 1; i < last; i++) seen |= memory.peek(i)
+  const behind = (last + 1) * BYTES_PER_WORD - end
+  seen |= memory.peek(last) & (-1 >>> (behind * BYTE_BITS))
+  return (seen & NOT_ASCII) === 0
 }

@@ -17,15 +17,7 @@
 import type { Item } from '../base/brands.ts'
 import { integer } from '../base/errors.ts'
 import { addressOf, FieldType, LONG, noArena, type Room, WORD } from './field.ts'
-import {
-  decode,
-  encode,
-  headBytes,
-  MAX_BYTES,
-  readLength,
-  utf8Length,
-  writeLength,
-} from './text.ts'
+import { decode, encode, fits, headBytes, MAX_BYTES, readLength, writeLength } from './text.ts'
 
 // ---- words -----------------------------------------------------------------------------------
 
@@ -228,12 +220,7 @@ export function utf8(max: number): FieldType<string, 'utf8'> {
     'utf8',
     room,
     `well-formed text of at most ${max} bytes in UTF-8`,
-    (value) => {
-      // Each UTF-16 unit takes at least one byte: longer strings need not be measured.
-      if (typeof value !== 'string' || value.length > max) return false
-      const length = utf8Length(value)
-      return length >= 0 && length <= max
-    },
+    (value) => typeof value === 'string' && fits(value, max),
     (start) => {
       const first = start + head
       return {
@@ -246,7 +233,7 @@ export function utf8(max: number): FieldType<string, 'utf8'> {
           }
         },
         store: (memory, item, value) => {
-          const length = encode(memory, item, first, value) - first
+          const length = encode(memory, item, first, value, max) - first
           writeLength(memory, item, start, max, length)
         },
       }

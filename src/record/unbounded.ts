@@ -6,7 +6,8 @@
  *
  * `text()` and `json()` are kept in UTF-8. A value becomes bytes once, when the record is taken
  * apart, before memory is had for anything: JSON may run code of the user, and may refuse. Short text
- * stays a string until it is stored, for encoding it in place costs less than an array of bytes.
+ * stays a string until it is stored, for encoding it in place costs less than an array of bytes; and so
+ * does all text where the host encodes it in place.
  *
  * Who writes the record puts the blocks there: a table by its writer (table/blocks.ts), a caller of
  * `schema.write` by the heap that it gives. Readers of a table are in a section of its domain, in
@@ -16,11 +17,12 @@
 
 import type { Item } from '../base/brands.ts'
 import { Corruption, Misuse, show } from '../base/errors.ts'
+import { host } from '../memory/hostText.ts'
 import type { Memory } from '../memory/memory.ts'
 import { BYTES_PER_WORD } from '../memory/memory.ts'
 import { encodeText } from '../memory/utf8.ts'
 import { addressOf, type Bound, FieldType, noArena, WORD } from './field.ts'
-import { decode, encode, utf8Length } from './text.ts'
+import { decode, encode, isWellFormed, utf8Length } from './text.ts'
 import { bytesIn, firstOf, isBytes } from './types.ts'
 
 /** What a record needs of a heap. */
@@ -46,7 +48,10 @@ export type Taken = string | Uint8Array
 /** From `block` to `bytes`. */
 const BYTES = 1
 const ROOM = { bytes: 2 * WORD, align: WORD, max: Number.POSITIVE_INFINITY }
-/** Up to this length a loop encodes faster than TextEncoder, whose array has to be made. */
+/**
+ * Up to this length a loop encodes faster than TextEncoder, whose array has to be made. Where the host
+ * encodes into shared memory, no text becomes an array.
+ */
 const SHORT = 64
 
 // ---- writing ---------------------------------------------------------------------------------
@@ -59,7 +64,7 @@ export function lengthOf(value: Taken): number {
 /** Fills a block of so many bytes. Runs no code of the user. */
 export function fillBlock(memory: Memory, block: number, value: Taken, length: number): void {
   if (typeof value === 'string') {
-    encode(memory, block, 0, value)
+    encode(memory, block, 0, value, length)
     return
   }
   // Measured again: a view on a resizable buffer may have changed since the block was had.
@@ -155,18 +160,11 @@ function bound<T>(read: (memory: Memory, at: number) => T): (start: number) => B
   }
 }
 
-// Newer hosts have it; `utf8Length` says the same, character by character.
-const isWellFormed =
-  (String.prototype as { isWellFormed?: (this: string) => boolean }).isWellFormed ??
-  function (this: string): boolean {
-    return utf8Length(this) >= 0
-  }
-
 /** Well-formed text as it is to be stored; undefined if it is none. */
 function takeText(value: unknown): Taken | undefined {
   if (typeof value !== 'string') return undefined
-  if (value.length <= SHORT) return utf8Length(value) < 0 ? undefined : value
-  return isWellFormed.call(value) ? encodeText(value) : undefined
+  if (!isWellFormed(value)) return undefined
+  return host.text !== undefined || value.length <= SHORT ? value : encodeText(value)
 }
 
 /**
