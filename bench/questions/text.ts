@@ -158,10 +158,12 @@ interface Store {
   set(id: string, value: string): void
 }
 
-const valueOf = (i: number): string => `value ${String(i).padStart(10, '0')}`
+/** Flat, as text from a file is. */
+const nthValue = (i: number): string =>
+  Buffer.from(`value ${String(i).padStart(10, '0')}`).toString()
 
 function privateMap(ids: readonly string[]): Store {
-  const map = new Map(ids.map((id, i) => [id, { id, value: valueOf(i) }]))
+  const map = new Map(ids.map((id, i) => [id, { id, value: nthValue(i) }]))
   const textOf = (id: string): string => map.get(id)?.value ?? ''
   return {
     has: (id) => map.has(id),
@@ -181,7 +183,7 @@ function table(sections: 'fenced' | 'turn', ids: readonly string[]): Store {
     capacity: ids.length,
     smr,
   })
-  for (const [i, id] of ids.entries()) rows.set({ id, value: valueOf(i) })
+  for (const [i, id] of ids.entries()) rows.set({ id, value: nthValue(i) })
   const { value } = Row.get
   const textOf = (item: Item): string => value(arena, item)
   return {
@@ -205,7 +207,7 @@ function tableGroup(name: string, operation: string, ask: Ask): Group {
     const rows = makeRows('string')
     const store = open(rows.map(({ id }) => String(id)))
     const probes = makeProbes(rows) as string[]
-    const values = Array.from({ length: STRINGS }, (_, i) => valueOf(i))
+    const values = Array.from({ length: STRINGS }, (_, i) => nthValue(i))
     let at = 0
     return time(settings, LOOKUPS, () => {
       let sum = 0
