@@ -170,12 +170,11 @@ interface TableFacts {
   readonly load?: number | undefined
 }
 
-/** Tables that this worker has opened, and that have not ended. */
+/** Tables that this worker has opened last, and that have not ended. */
 function* tables({ directory, tables: known }: Space): Generator<[string, TableFacts]> {
   const alive = new Set(directory.list().map(({ name }) => name))
-  for (const [name, ref] of known) {
-    const table = ref.deref()
-    if (table === undefined || !alive.has(name)) {
+  for (const [name, table] of known) {
+    if (!alive.has(name)) {
       known.delete(name)
       continue
     }

@@ -324,6 +324,7 @@ export class OrderedTable<
     this.arena.space.assertSleepable('table.destroy')
     if (this.zone.isAlive()) this.clear()
     destroyOrdered(this.parts, options)
+    this.arena.space.tables.delete(this.name)
   }
 
   /**

@@ -124,6 +124,9 @@ export interface Counted {
   }
 }
 
+/** Tables that `arena.diagnose` looks at: a program that forgets its handles does not keep more of them. */
+const MOST_TABLES = 256
+
 /** Words of shared memory that say what this worker has in its hands. */
 export interface Settled {
   /** After an exception: makes them say what is so. May be repeated. */
@@ -179,8 +182,8 @@ export class Space {
   readonly givers: Set<Giver> = new Set()
   /** What this worker has in its hands for tables: see zone/hands.ts. */
   readonly hands: Set<Settled> = new Set()
-  /** Tables that this worker has opened, by name: for `arena.diagnose`. */
-  readonly tables: Map<string, WeakRef<Counted>> = new Map()
+  /** Tables that this worker has opened last, by name: for `arena.diagnose`. */
+  readonly tables: Map<string, Counted> = new Map()
   private open = true
 
   /** `memory` holds an arena already: see `format`. Claims a slot, and records it in `claim`. */
@@ -249,6 +252,18 @@ export class Space {
   /** Before a lock is left to the next owner to repair: see zone/hands.ts. */
   settleHands(): void {
     if (this.hands.size > 0 && this.isOurs) for (const each of this.hands) each.settle()
+  }
+
+  /**
+   * Remembers a table that this worker has opened. Not by a WeakRef: what one was made for stays until the
+   * turn ends, and a program may make thousands of arenas in one.
+   */
+  remember(name: string, table: Counted): void {
+    this.tables.delete(name)
+    this.tables.set(name, table)
+    if (this.tables.size <= MOST_TABLES) return
+    const [oldest] = this.tables.keys()
+    this.tables.delete(oldest as string)
   }
 
   /** In a turn of its own: sweeps what failed calls have left half made, or half ended. */
@@ -350,6 +365,7 @@ export class Space {
   private end(): void {
     this.open = false
     this.watch.stop()
+    this.tables.clear()
   }
 }
 

@@ -268,6 +268,7 @@ export class HashTable<
     this.arena.space.assertSleepable('table.destroy')
     if (this.zone.isAlive()) this.clear()
     destroyTable(this.parts, options)
+    this.arena.space.tables.delete(this.name)
   }
 
   /**

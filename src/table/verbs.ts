@@ -103,7 +103,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
     this.zone = zone
     this.keyName = keyName
     this.keyIndex = indexOfKey(schema, keyName)
-    arena.space.tables.set(name, new WeakRef(this))
+    arena.space.remember(name, this)
   }
 
   // ---- what each kind of table has of its own ----------------------------------------------
