@@ -9,6 +9,7 @@
  */
 
 import { integer, Misuse, onlyOptions, show } from '../base/errors.ts'
+import { versionBits } from '../memory/arrays.ts'
 import {
   DomainWords,
   geometry,
@@ -16,8 +17,7 @@ import {
   NODE_WORDS,
   PAGE_WORDS,
   ReaderWords,
-  StripeWords,
-  TableWords,
+  tableParts,
   zoneParts,
 } from '../memory/layout.ts'
 import { BYTES_PER_WORD, LINE_WORDS } from '../memory/memory.ts'
@@ -52,7 +52,7 @@ const DEFAULT_WORKERS = 64
 /** More than so many workers seldom cache as much as they could at the same time. */
 const BUSY_WORKERS = 8
 const WAITING_SHARE = 1 / 4
-const MOST_STRIPES = 2 ** 6
+const MOST_STRIPE_BITS = 6
 /** A name each for zone, domain and table. */
 const NAMES_PER_SHAPE = 3
 const ALIGN = MIN_ALIGN_BYTES / BYTES_PER_WORD
@@ -110,8 +110,10 @@ function pagesFor(
 }
 
 function tablePages(count: number): number {
-  const chains = Math.max(MOST_STRIPES, run(Math.max(1, count)))
-  return run(TableWords.WORDS + MOST_STRIPES * StripeWords.WORDS) + 2 * chains
+  const chains = Math.max(2 ** MOST_STRIPE_BITS, run(Math.max(1, count)))
+  const { versions } = tableParts(0, MOST_STRIPE_BITS)
+  const bits = versionBits(Math.ceil(Math.log2(Math.max(1, count))), MOST_STRIPE_BITS)
+  return run(versions + 2 ** bits) + 2 * chains
 }
 
 /** Pages of the slabs for so many items, and room that runs leave between them. */

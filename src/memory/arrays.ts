@@ -1,11 +1,12 @@
 /**
- * The arrays of chains of a hash table: what a `ChainsWord` says, and which runs of pages the words of a
- * table lead to.
+ * The arrays of a hash table: what a `ChainsWord` says, which runs of pages the words of a table lead to,
+ * and how many version words it has.
  */
 
 import {
   ChainsWord,
   PAGE_SHIFT,
+  PAGE_WORDS,
   SHARED_ARRAYS,
   StripeWords,
   TableWords,
@@ -27,6 +28,23 @@ export function arrayOf(chains: number, stripe: number, stripeBits: number): num
   const heads = chains & ChainsWord.pageMask
   const bits = chainBits(chains)
   return isSharedArray(bits, stripeBits) ? heads : heads + (stripe << (bits - stripeBits))
+}
+
+const MOST_VERSION_BITS = 14
+
+/**
+ * How many version words a table has, 2^bits: one for each record that it is made for, but no more than
+ * 2^14; and not less than the rest of the pages has room for that its other words begin.
+ */
+export function versionBits(chainBits: number, stripeBits: number): number {
+  const words = tableParts(0, stripeBits).versions
+  const rest = runWords(words) - words
+  return Math.max(Math.floor(Math.log2(rest)), Math.min(chainBits, MOST_VERSION_BITS))
+}
+
+/** Words of the smallest run of pages that has room for so many. */
+function runWords(words: number): number {
+  return PAGE_WORDS * 2 ** Math.max(0, Math.ceil(Math.log2(words / PAGE_WORDS)))
 }
 
 /** What `tableArrays` needs of a `Memory`. */

@@ -50,6 +50,7 @@ export const Header = struct(
     active: shared('one bit per attached worker slot', MAX_WORKERS / MASK_BITS),
     serial: shared('last serial number given to a named thing'),
     unswept: shared('1: a named thing is being made or ended, or was when its worker died'),
+    epoch: shared('rises before version words of a table repeat, or become something else'),
   }),
   line({ directoryLock: shared('lock: the directory') }),
   line({ tableLock: shared('lock: making tables') }),
@@ -418,7 +419,8 @@ export const RunState = { made: 0, live: 1, retired: 2 } as const
 export const SHARED_ARRAYS = 2
 
 /**
- * Followed by one `ChainsWord` for each stripe, on lines that only a resize writes, then the stripes.
+ * Followed by one `ChainsWord` for each stripe, on lines that only a resize writes, then the stripes, then
+ * the version words: see table/version.ts.
  */
 export const TableWords = struct(
   'table',
@@ -431,6 +433,7 @@ export const TableWords = struct(
     seed: frozen('of the hash of its keys, see record/hash.ts'),
     grow: frozen('1: it grows by itself'),
     ownsDomain: frozen('1: its domain was made with it, and ends with it'),
+    versionBits: frozen('2^bits version words'),
   }),
   line({
     resizing: shared('lock: the arrays that stripes share'),
@@ -458,7 +461,6 @@ export const StripeWords = struct(
   line({
     lock: shared('lock: chains of this stripe'),
     records: shared('records in them; written under the lock, read by anyone'),
-    versions: locked('how many records were put into them, wrapped (lock)'),
     retired: locked('the ChainsWord before, until its readers have left, 0 none (lock)'),
     goal: locked('the goal that is met when they have left (lock)'),
     building: locked('address of an array of its own that is being filled, 0 none (lock)'),
@@ -471,14 +473,15 @@ export function tableParts(table: number, stripeBits: number): TableLayout {
   const stripes = 2 ** stripeBits
   const chains = table + TableWords.WORDS
   const first = chains + roundUp(stripes, LINE_WORDS)
-  return { chains, stripes: first, end: first + stripes * StripeWords.WORDS }
+  return { chains, stripes: first, versions: first + stripes * StripeWords.WORDS }
 }
 
 export interface TableLayout {
   /** A ChainsWord for each stripe. */
   readonly chains: number
   readonly stripes: number
-  readonly end: number
+  /** 2^versionBits words, up to the end. */
+  readonly versions: number
 }
 
 const LINKS_PER_NODE = 2

@@ -54,7 +54,8 @@ export function isTimeOut(error: unknown): error is Exhausted {
   return error instanceof Exhausted && 'lock' in error.facts
 }
 
-const FREE = 0
+/** A lock that nobody has. */
+export const FREE = 0
 const SLEEPERS = 1
 /** The token of a slot that no arena has: its worker counts as gone. */
 const NOBODY = 1022

@@ -5,7 +5,7 @@
 import type { Arena } from '../arena/arena.ts'
 import { assertObject, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 import { randomWord } from '../base/host.ts'
-import { tableArrays } from '../memory/arrays.ts'
+import { tableArrays, versionBits } from '../memory/arrays.ts'
 import {
   Header,
   Named,
@@ -33,8 +33,10 @@ import { inBytes, noMemory } from '../zone/shortage.ts'
 import type { Zone } from '../zone/zone.ts'
 import { type Blocks, blocksFor } from './blocks.ts'
 import { arraysFor, Chains, MAX_CHAIN_BITS } from './chains.ts'
+import { type NearOptions, nearOf } from './near.ts'
 import type { TableParts } from './parts.ts'
 import { Stripes } from './stripes.ts'
+import { moveEpoch, Versions } from './version.ts'
 
 /** Options of `HashTable.create`, with those of its zone, which count records. */
 export interface TableOptions<F extends Fields, N extends KeyNames<F>>
@@ -62,9 +64,21 @@ export interface TableOptions<F extends Fields, N extends KeyNames<F>>
    * has at least a page of 4 KiB for each.
    */
   readonly stripes?: number
+  /**
+   * Decoded records that this worker keeps, and checks at every use: `get` then returns frozen objects,
+   * and the same one as long as the record is the same. Each worker says for itself whether it wants them;
+   * default: it does not. Not for records with atomic fields. See near.ts.
+   */
+  readonly near?: NearOptions
   /** Domain to protect lookups with. Default: one of the table's own, of the same name. */
   readonly smr?: Smr
 }
+
+/** Options of `HashTable.open`. */
+export type Opening<F extends Fields, N extends KeyNames<F>> = Pick<
+  TableOptions<F, N>,
+  'record' | 'key' | 'near' | 'ctor' | 'dtor' | 'init' | 'fini'
+>
 
 const CREATE = 'HashTable.create'
 const OPEN = 'HashTable.open'
@@ -79,6 +93,8 @@ const MOST_SEED = 2 ** 32 - 1
 interface Opened<F extends Fields, N extends KeyNames<F>> {
   readonly parts: TableParts
   readonly key: Key<ValueOf<F[N]>>
+  /** How many near copies this worker wants to keep, 0 for none. */
+  readonly near: number
 }
 
 /** @internal */
@@ -99,6 +115,7 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
     grow = true,
     seed,
     stripes,
+    near: nearGiven,
     ...knobs
   } = options
   const hashSeed = seed === undefined ? randomWord() : integer(CREATE, 'seed', seed, 0, MOST_SEED)
@@ -106,12 +123,13 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   if (typeof grow !== 'boolean') {
     throw new Misuse(`${CREATE}: grow is ${show(grow)}; give true or false`, { grow: show(grow) })
   }
+  const near = nearOf(CREATE, name, nearGiven, record)
   const stripeBits = stripeBitsFor(space, stripes)
   const bits = bitsFor(CREATE, capacity, stripeBits)
   const size = { capacity, bits, stripeBits, words: record.words, seed: hashSeed, grow }
   const shape = { ...knobs, record: nodeShape(record, keyName) }
   const parts = whileMaking(space, () => makeTable(arena, name, size, shape, given, record))
-  return { parts, key }
+  return { parts, key, near }
 }
 
 function stripeBitsFor({ maxWorkers }: Space, stripes: unknown): number {
@@ -205,8 +223,10 @@ function isUnfinished({ directory, memory }: Space, name: string): boolean {
  * is free again. False while the zone exists.
  */
 export function endWithoutZone(space: Space, { address: at, serial }: Listing): boolean {
-  const { directory, pages } = space
+  const { directory, memory, pages } = space
   if (zoneLives(space, at)) return false
+  // Before its version words can become anything else, whoever releases them: see version.ts.
+  moveEpoch(memory)
   directory.remove(serial, () => {
     // A worker that died while releasing an array may have left a redo record to clear its word.
     pages.recover()
@@ -280,16 +300,18 @@ interface TableSize {
 }
 
 function runWords(size: TableSize): number[] {
-  return [tableParts(0, size.stripeBits).end, ...arraysFor(size.stripeBits, size.bits)]
+  return [ownWords(size), ...arraysFor(size.stripeBits, size.bits)]
 }
 
-function reserveRuns(
-  space: Space,
-  name: string,
-  { bits, stripeBits, words, seed, grow }: TableSize,
-): Runs | undefined {
+/** Words of a table but for its chains. */
+function ownWords({ bits, stripeBits }: TableSize): number {
+  return tableParts(0, stripeBits).versions + 2 ** versionBits(bits, stripeBits)
+}
+
+function reserveRuns(space: Space, name: string, size: TableSize): Runs | undefined {
   const { memory, pages } = space
-  const own = tableParts(0, stripeBits).end
+  const { bits, stripeBits, words, seed, grow } = size
+  const own = ownWords(size)
   const table = pages.reserve(own)
   if (table === 0) return undefined
   memory.fill(table, own, 0)
@@ -297,6 +319,7 @@ function reserveRuns(
   memory.poke(table + TableWords.stripeBits, stripeBits)
   memory.poke(table + TableWords.seed, seed | 0)
   memory.poke(table + TableWords.grow, grow ? 1 : 0)
+  memory.poke(table + TableWords.versionBits, versionBits(bits, stripeBits))
   const arrays: number[] = []
   for (const heads of arraysFor(stripeBits, bits)) {
     const base = pages.reserve(heads)
@@ -340,14 +363,15 @@ function buildTable(
 export function openTable<F extends Fields, N extends KeyNames<F>>(
   arena: Arena,
   name: string,
-  options: Pick<TableOptions<F, N>, 'record' | 'key' | 'ctor' | 'dtor' | 'init' | 'fini'>,
+  options: Opening<F, N>,
 ): Opened<F, N> {
   assertArena(OPEN, arena)
   const { space } = arena
   space.assertOpen(OPEN)
-  onlyOptions(OPEN, options, ['record', 'key', 'ctor', 'dtor', 'init', 'fini'])
-  const { record, key: keyName, ...hooks } = options
+  onlyOptions(OPEN, options, ['record', 'key', 'near', 'ctor', 'dtor', 'init', 'fini'])
+  const { record, key: keyName, near: nearGiven, ...hooks } = options
   const schema = checked(OPEN, record)
+  const near = nearOf(OPEN, name, nearGiven, schema)
   const found = space.directory.find(OPEN, Named.table, name)
   const seed = found === undefined ? 0 : space.memory.peek(found.address + TableWords.seed)
   const key = keyOf(schema, keyName, seed)
@@ -367,7 +391,7 @@ export function openTable<F extends Fields, N extends KeyNames<F>>(
     )
   }
   const blocks = blocksFor(OPEN, arena, name, record, zone, false)
-  return { parts: partsOf(arena, found, zone, smr, blocks), key }
+  return { parts: partsOf(arena, found, zone, smr, blocks), key, near }
 }
 
 /** How often another worker may have made the table, or ended it, between two looks. */
@@ -422,7 +446,7 @@ function openAgreeing<F extends Fields, N extends KeyNames<F>>(
   { address: at }: Listing,
 ): Opened<F, N> {
   const { memory } = arena.space
-  const { record, key, capacity, smr, grow, seed, stripes, ...knobs } = options
+  const { record, key, capacity, smr, grow, seed, stripes, near, ...knobs } = options
   integer(OPEN_OR_CREATE, 'capacity', capacity, 1, 2 ** MAX_CHAIN_BITS)
   const words: [string, unknown, unknown][] = [
     ['grow', grow, memory.peek(at + TableWords.grow) !== 0],
@@ -440,7 +464,7 @@ function openAgreeing<F extends Fields, N extends KeyNames<F>>(
   const shape = { ...knobs, record: nodeShape(checked(OPEN_OR_CREATE, record), key) }
   arena.openZone(OPEN_OR_CREATE, name, smr === undefined ? shape : { ...shape, smr })
   const hooks = hooksAmong(knobs)
-  return openTable(arena, name, { record, key, ...hooks })
+  return openTable(arena, name, { record, key, ...(near !== undefined && { near }), ...hooks })
 }
 
 export function hooksAmong({
@@ -477,7 +501,8 @@ function partsOf(arena: Arena, found: Listing, zone: Zone, smr: Smr, blocks: Blo
   const chains = new Chains(space, at, name)
   const stripes = new Stripes(space, at, name, chains)
   const grows = space.memory.peek(at + TableWords.grow) !== 0
-  return { arena, name, at, serial, zone, smr, blocks, chains, stripes, grows }
+  const versions = new Versions(space.memory, at)
+  return { arena, name, at, serial, zone, smr, blocks, chains, stripes, versions, grows }
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Zone } from '../zone/zone.ts'
 import type { Blocks } from './blocks.ts'
 import type { Chains } from './chains.ts'
 import type { Stripes } from './stripes.ts'
+import type { Versions } from './version.ts'
 
 /** @internal */
 export interface TableParts {
@@ -20,6 +21,7 @@ export interface TableParts {
   readonly blocks: Blocks
   readonly chains: Chains
   readonly stripes: Stripes
+  readonly versions: Versions
   /** Whether it grows by itself. */
   readonly grows: boolean
 }

@@ -8,6 +8,7 @@ import { StripeWords } from '../memory/layout.ts'
 import type { SmrStats } from '../smr/stats.ts'
 import type { ZoneStats } from '../zone/stats.ts'
 import type { Blocks } from './blocks.ts'
+import type { NearStats } from './near.ts'
 import type { TableParts } from './parts.ts'
 
 /** What `table.stats()` returns. */
@@ -32,10 +33,16 @@ export interface TableStats {
   readonly heap?: HeapStats
   /** The domain that protects its lookups. */
   readonly smr: SmrStats
+  /** The near copies of this worker, if it has asked for some. */
+  readonly near?: NearStats
 }
 
 /** @internal */
-export function tableStats(parts: TableParts, size: number): TableStats {
+export function tableStats(
+  parts: TableParts,
+  size: number,
+  near: { stats(): NearStats } | undefined,
+): TableStats {
   const { memory } = parts.arena
   const chains = chainsOf(parts)
   let grown = 0
@@ -53,6 +60,7 @@ export function tableStats(parts: TableParts, size: number): TableStats {
     zone: parts.zone.stats(),
     ...heapStatsOf(parts.blocks),
     smr: parts.smr.stats(),
+    ...(near && { near: near.stats() }),
   }
 }
 

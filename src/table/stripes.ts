@@ -13,12 +13,11 @@
 
 import { Exhausted, show } from '../base/errors.ts'
 import { StripeWords, TableWords, tableParts } from '../memory/layout.ts'
-import type { Taken } from '../space/lock.ts'
+import { FREE, type Taken } from '../space/lock.ts'
 import type { Space } from '../space/space.ts'
 import { DEFAULT_TIMEOUT_MS } from '../space/wait.ts'
 import { forget, namedByDead } from '../zone/deadHands.ts'
 import type { Chains } from './chains.ts'
-import { MOST_VERSIONS } from './version.ts'
 
 export class Stripes {
   /** How many there are: 2^bits. */
@@ -93,6 +92,11 @@ export class Stripes {
     return taken !== false
   }
 
+  /** Whether nobody has the lock: not a dead owner either. */
+  isFree(index: number): boolean {
+    return this.space.memory.load(this.lockAt(index)) === FREE
+  }
+
   /** A record came or went. The stripe is locked. Returns how many there are now. */
   count(index: number, by: number): number {
     return this.space.memory.add(this.at(index) + StripeWords.records, by) + by
@@ -101,18 +105,6 @@ export class Stripes {
   /** How many records there are in a stripe; possibly a moment old. */
   recordsIn(index: number): number {
     return this.space.memory.load(this.at(index) + StripeWords.records)
-  }
-
-  /**
-   * A version that no record of this stripe has had; they repeat after 2^31. The stripe is locked, so
-   * plain accesses do. After a death or an exception here a version is skipped, and none is used twice.
-   */
-  nextVersion(index: number): number {
-    const { memory } = this.space
-    const at = this.at(index) + StripeWords.versions
-    const version = (memory.peek(at) + 1) & MOST_VERSIONS || 1
-    memory.poke(at, version)
-    return version
   }
 
   /** Records in all stripes; possibly a moment old. Never waits. */

@@ -31,7 +31,15 @@ import { timeoutOf, type WaitOptions } from '../space/wait.ts'
 import type { Blocks } from './blocks.ts'
 import type { Chains } from './chains.ts'
 import { destroyTable } from './destroy.ts'
-import { bitsFor, createTable, openOrCreateTable, openTable, type TableOptions } from './open.ts'
+import { Near } from './near.ts'
+import {
+  bitsFor,
+  createTable,
+  type Opening,
+  openOrCreateTable,
+  openTable,
+  type TableOptions,
+} from './open.ts'
 import type { TableParts } from './parts.ts'
 import { resizeTable } from './resize.ts'
 import { chainsOf, type TableStats, tableStats } from './stats.ts'
@@ -67,8 +75,16 @@ export class HashTable<
   private readonly isWord: boolean
   /** Whether `has` can use `memory.lookUpHash`, section and walk in one. */
   private readonly isQuick: boolean
+  /** The near copies of this worker, if it wants some. */
+  private readonly near: Near<F, ValueOf<F[N]>> | undefined
 
-  private constructor(parts: TableParts, schema: Schema<F>, key: Key<ValueOf<F[N]>>, keyName: N) {
+  private constructor(
+    parts: TableParts,
+    schema: Schema<F>,
+    key: Key<ValueOf<F[N]>>,
+    keyName: N,
+    near: number,
+  ) {
     const { arena, name, smr, zone } = parts
     super({ arena, name, schema, smr, zone }, keyName)
     this.owned = parts.blocks
@@ -82,6 +98,7 @@ export class HashTable<
     this.shift = parts.chains.shift
     this.behind = parts.chains.behind
     this.isWord = key.isWord
+    this.near = near === 0 ? undefined : new Near(parts, schema, near)
     this.isQuick = key.isWord && !parts.smr.turning
   }
 
@@ -98,8 +115,8 @@ export class HashTable<
     name: string,
     options: TableOptions<F, N>,
   ): HashTable<F, N> {
-    const { parts, key } = createTable(arena, name, options)
-    return new HashTable(parts, options.record, key, options.key)
+    const { parts, key, near } = createTable(arena, name, options)
+    return new HashTable(parts, options.record, key, options.key, near)
   }
 
   /**
@@ -112,8 +129,8 @@ export class HashTable<
     name: string,
     options: TableOptions<F, N>,
   ): HashTable<F, N> {
-    const { parts, key } = openOrCreateTable(arena, name, options)
-    return new HashTable(parts, options.record, key, options.key)
+    const { parts, key, near } = openOrCreateTable(arena, name, options)
+    return new HashTable(parts, options.record, key, options.key, near)
   }
 
   /**
@@ -123,10 +140,10 @@ export class HashTable<
   static open<const F extends Fields, const N extends KeyNames<F>>(
     arena: Arena,
     name: string,
-    options: Pick<TableOptions<F, N>, 'record' | 'key' | 'ctor' | 'dtor' | 'init' | 'fini'>,
+    options: Opening<F, N>,
   ): HashTable<F, N> {
-    const { parts, key } = openTable(arena, name, options)
-    return new HashTable(parts, options.record, key, options.key)
+    const { parts, key, near } = openTable(arena, name, options)
+    return new HashTable(parts, options.record, key, options.key, near)
   }
 
   // ---- readers -----------------------------------------------------------------------------
@@ -134,9 +151,12 @@ export class HashTable<
   /**
    * A copy of the record with this key, consistent as one version of it, and of each atomic field the
    * number that it holds now; undefined if there is none, as for text that is too long for the field. Takes no lock, never blocks, legal inside a
-   * section. Misuse for a key of another type.
+   * section. Misuse for a key of another type. With the option `near` it is a near copy where there is one,
+   * frozen and the same object as long as the record is the same; each access to a field of bytes makes a
+   * copy of those.
    */
   get(key: ValueOf<F[N]>): Values<F> | undefined {
+    if (this.near !== undefined) return this.getNear(this.near, key)
     const aim = this.key.aim('table.get', key)
     const { smr } = this
     const nested = smr.entered
@@ -276,7 +296,7 @@ export class HashTable<
    * blocks on readers; legal inside a section.
    */
   stats(): TableStats {
-    return tableStats(this.parts, this.size)
+    return tableStats(this.parts, this.size, this.near)
   }
 
   /** What `JSON.stringify` shows. @internal */
@@ -327,6 +347,26 @@ export class HashTable<
   /** @internal */
   protected override each<T>(read: (item: Item) => T): Generator<T, void, undefined> {
     return walk(this.parts, read)
+  }
+
+  /** `get` where this worker has near copies. */
+  private getNear(near: Near<F, ValueOf<F[N]>>, key: ValueOf<F[N]>): Values<F> | undefined {
+    const copy = near.find(key)
+    return copy === undefined ? this.getAgain(near, key) : copy.record
+  }
+
+  /** There is no copy that is current: looks the record up, and keeps one. */
+  private getAgain(near: Near<F, ValueOf<F[N]>>, key: ValueOf<F[N]>): Values<F> | undefined {
+    const aim = this.key.aim('table.get', key)
+    const { smr } = this
+    const nested = smr.entered
+    if (!nested) smr.enterInCall()
+    try {
+      const seen = near.sight(aim)
+      return near.keep(key, aim, seen, this.seek(aim, key))
+    } finally {
+      if (!nested) smr.exit()
+    }
   }
 
   private hasSlowly(aim: number, key: ValueOf<F[N]>): boolean {

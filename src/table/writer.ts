@@ -7,7 +7,7 @@
  *   take      lock, unlink, unlock, free
  *
  * Each can be made to depend on the version of the record that is there: a word behind it that no
- * other record of the same key has had (they repeat after 2^31 writes to a stripe). A caller reads a
+ * other record of the same key has had (see version.ts). A caller reads a
  * record and its version in a section; under the lock it learns whether the record is still the same.
  * Two cases: the version under the lock is the same, then it is that very record, for it is written
  * before a record is published and a record never changes; or it is not, then somebody has written
@@ -34,7 +34,7 @@ import { growStripe, isCrowded } from './resize.ts'
 import { Seals } from './seals.ts'
 import type { Stripes } from './stripes.ts'
 import type { RecordWriter } from './verbs.ts'
-import { ABSENT, ANY } from './version.ts'
+import { ABSENT, ANY, type Versions } from './version.ts'
 import { inside } from './walk.ts'
 
 /** After an attempt to grow that failed, so much more of the stripe's records until the next. */
@@ -48,6 +48,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
   private readonly memory: Memory
   private readonly chains: Chains
   private readonly stripes: Stripes
+  private readonly versions: Versions
   private readonly smr: Smr
   private readonly zone: Zone
   private readonly seals: Seals
@@ -68,6 +69,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     this.memory = parts.arena.memory
     this.chains = parts.chains
     this.stripes = parts.stripes
+    this.versions = parts.versions
     this.smr = parts.smr
     this.zone = parts.zone
     this.blocks = parts.blocks
@@ -130,8 +132,8 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
   }
 
   change(key: V, field: AtomicField, next: (before: number) => number): number | undefined {
-    return this.inPlace(key, (record, stripe) =>
-      this.seals.change(record, field, this.stripes.nextVersion(stripe), next),
+    return this.inPlace(key, (record, hash) =>
+      this.seals.change(record, field, this.versions.next(hash), next),
     )
   }
 
@@ -139,7 +141,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
    * What `act` returns for the record with this key, with its stripe locked; undefined if there is none.
    * Legal in a section: who holds the lock of a stripe never waits for readers.
    */
-  private inPlace<T>(key: V, act: (record: number, stripe: number) => T): T | undefined {
+  private inPlace<T>(key: V, act: (record: number, hash: number) => T): T | undefined {
     const { chains, memory, stripes } = this
     const hash = this.key.hash(key)
     try {
@@ -147,7 +149,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       let whole = false
       try {
         const record = memory.load(this.place(chains.current(stripe), hash, key))
-        const result = record === 0 ? undefined : act(record, stripe)
+        const result = record === 0 ? undefined : act(record, hash)
         whole = true
         return result
       } finally {
@@ -224,7 +226,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     expected: number,
     seen: readonly number[] | undefined,
   ): boolean {
-    const { chains, hands, memory, stripes } = this
+    const { chains, hands, memory, stripes, versions } = this
     const hash = this.key.hash(key)
     this.schema.store(memory, item, values)
     this.blocks.place(item, values)
@@ -242,7 +244,8 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
         whole = true
         return false
       }
-      chains.setVersion(item, stripes.nextVersion(stripe))
+      // Near copies of the old record, or that there is none, end here: before publication, see near.ts.
+      chains.setVersion(item, versions.next(hash))
       const head = chains.headFor(now, hash)
       memory.poke(hands.owedAt, old)
       // Publication. Two cases: a reader loads the new pointer, then it sees the fields and the
@@ -280,7 +283,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
    * was there. Runs no code of the user.
    */
   private unlink(key: V, expected: number, seen: readonly number[] | undefined): boolean {
-    const { chains, hands, memory, stripes } = this
+    const { chains, hands, memory, stripes, versions } = this
     const hash = this.key.hash(key)
     const stripe = stripes.lockFor(hash)
     let old = 0
@@ -293,8 +296,10 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       const isOther = expected !== ANY && chains.versionOf(old) !== expected
       if (isOther || !this.isSealed(old, seen)) old = 0
       if (old !== 0) {
-        // The record keeps its own link: a reader at it can go on.
+        // Near copies of it end here: before it is out, see near.ts.
+        versions.next(hash)
         memory.poke(hands.owedAt, old)
+        // The record keeps its own link: a reader at it can go on.
         memory.store(at, memory.load(old + link))
         hands.replaced = old as Item
         this.blocks.owed.held = this.blocks.count

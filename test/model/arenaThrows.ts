@@ -144,6 +144,8 @@ interface Action extends Knobs {
   /** What the table may hold for the key `a` afterwards. Default: 1. */
   readonly versions?: readonly number[]
   readonly other?: boolean
+  /** So many near copies. */
+  readonly near?: number
 }
 
 const TABLE_DEEDS: readonly Action[] = [
@@ -174,6 +176,18 @@ const TABLE_DEEDS: readonly Action[] = [
   },
   { name: 'deleteIf', body: ({ table }) => void table.deleteIf(a, () => true), versions: [0, 1] },
   { name: 'get', body: ({ table }) => void look(table, a) },
+  {
+    name: 'get with near copies',
+    near: 2,
+    body({ table }) {
+      look(table, a)
+      look(table, a)
+      look(table, b)
+      put(table, a, 2)
+      look(table, a)
+    },
+    versions: [1, 2],
+  },
   { name: 'iteration', body: ({ table }) => void [...table.entries()] },
   { name: 'grow', body: ({ table }) => table.resize(MORE_CHAINS) },
   {
@@ -195,15 +209,17 @@ const TABLE_DEEDS: readonly Action[] = [
 export function tableThrows(lib: Library): readonly Scenario<TableWorld>[] {
   return [
     ...TABLE_DEEDS.map((action) => tableThrow(lib, action)),
-    ...TABLE_DEEDS.filter(({ name }) => ['replace', 'delete', 'grow'].includes(name)).map(
-      (action) => tableThrow(lib, { ...action, name: `${action.name}, others go on`, other: true }),
+    ...TABLE_DEEDS.filter(({ name }) =>
+      ['replace', 'delete', 'get with near copies', 'grow'].includes(name),
+    ).map((action) =>
+      tableThrow(lib, { ...action, name: `${action.name}, others go on`, other: true }),
     ),
     creating(lib),
   ]
 }
 
 function tableThrow(lib: Library, action: Action): Scenario<TableWorld> {
-  const { name, before, body, versions = [1], other = false } = action
+  const { name, before, body, versions = [1], other = false, near } = action
   const goesOn = ({ table }: Hand): void => {
     holds(table, [b, 1], [d, 1])
     const found = look(table, a)
@@ -216,14 +232,20 @@ function tableThrow(lib: Library, action: Action): Scenario<TableWorld> {
     holds(table, [a, 7], [b, 1], [d, 1])
   }
   const threads = [
-    member(lib, SURVIVOR, (hand) => {
-      hand.control.attempt(() => body(hand))
-      endTurnIfCut(hand.control, hand.arena)
-      goesOn(hand)
-      endTurn(hand.arena)
-      assertHoldsNothing(hand.memory, hand)
-      hand.arena.detach()
-    }),
+    member(
+      lib,
+      SURVIVOR,
+      (hand) => {
+        hand.control.attempt(() => body(hand))
+        endTurnIfCut(hand.control, hand.arena)
+        goesOn(hand)
+        endTurn(hand.arena)
+        assertHoldsNothing(hand.memory, hand)
+        hand.arena.detach()
+      },
+      undefined,
+      near,
+    ),
     member(
       lib,
       'heir',

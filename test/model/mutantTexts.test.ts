@@ -10,6 +10,7 @@ import { COUNT_TRIALS } from './countMutantList.ts'
 import { HEAP_TRIALS } from './heapMutantList.ts'
 import { TRIALS } from './mutantList.ts'
 import { timesIn } from './mutants.ts'
+import { NEAR_TRIALS } from './nearMutantList.ts'
 import { ORDER_TRIALS } from './orderMutantList.ts'
 import { PACE_TRIALS } from './paceMutantList.ts'
 import { QUEUE_TRIALS } from './queueMutantList.ts'
@@ -23,6 +24,7 @@ const ALL = [
   ...PACE_TRIALS,
   ...QUEUE_TRIALS,
   ...TABLE_TRIALS,
+  ...NEAR_TRIALS,
   ...ORDER_TRIALS,
 ]
 

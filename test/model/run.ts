@@ -23,6 +23,7 @@ import { replay } from './explorer.ts'
 import { HEAP_TRIALS } from './heapMutantList.ts'
 import { TRIALS } from './mutantList.ts'
 import { formatVerdicts, runTrial, type Verdict } from './mutantRuns.ts'
+import { NEAR_TRIALS } from './nearMutantList.ts'
 import { ORDER_TRIALS } from './orderMutantList.ts'
 import { PACE_TRIALS } from './paceMutantList.ts'
 import { QUEUE_TRIALS } from './queueMutantList.ts'
@@ -89,6 +90,7 @@ async function runMutants(): Promise<number> {
     ...HEAP_TRIALS,
     ...QUEUE_TRIALS,
     ...TABLE_TRIALS,
+    ...NEAR_TRIALS,
     ...COUNT_TRIALS,
     ...ORDER_TRIALS,
   ])

@@ -5,6 +5,7 @@
 
 import type { Entry } from './catalog.ts'
 import { hasScenarios } from './hasScenarios.ts'
+import { nearDeaths, nearScenarios } from './nearScenarios.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { shipped } from './stage.ts'
@@ -26,8 +27,12 @@ import type { TableWorld } from './tableStage.ts'
 
 type More = Omit<Entry, 'scenario'>
 
+function entry<W>(scenario: Scenario<W>, more: More): Entry {
+  return { scenario: scenario as unknown as Scenario, ...more }
+}
+
 function entries<W>(scenarios: readonly Scenario<W>[], more: More): Entry[] {
-  return scenarios.map((scenario) => ({ scenario: scenario as unknown as Scenario, ...more }))
+  return scenarios.map((scenario) => entry(scenario, more))
 }
 
 const sampled = (schedules: number, depth = 5): Rules => ({
@@ -64,6 +69,12 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(lookups, { rules: { ...sampled(1000), hostile: true }, quick: sampled(20) }),
   ],
   'table, histories': entries(historyScenarios(shipped), { quick: sampled(1000) }),
+  'table, near copies': [
+    ...nearScenarios(shipped).map((each) =>
+      entry(each, { quick: each.rules?.sample === undefined ? { bound: 1 } : sampled(100) }),
+    ),
+    ...entries(nearDeaths(shipped), { victim: VICTIM, quick: sampled(3) }),
+  ],
   'table, additions': [
     ...entries(countScenarios(shipped), { quick: sampled(300) }),
     ...entries(orderedCounts(shipped), { quick: sampled(100) }),

@@ -75,46 +75,66 @@ function performer(
 }
 
 /** A thread that reports what it does. `versions` of different threads differ. */
-function actor(
+export function actor(
   lib: Library,
   name: string,
-  body: (perform: Perform, choose: (n: number) => number) => void,
+  body: (perform: Perform, choose: (n: number) => number, hand: Hand) => void,
+  near?: number,
 ): Thread<TableWorld> {
-  return member(lib, name, ({ arena, table, control }) =>
-    body(performer({ arena, table }, control), (n) => control.choose(n)),
+  return member(
+    lib,
+    name,
+    (hand) => body(performer(hand, hand.control), (n) => hand.control.choose(n), hand),
+    undefined,
+    near,
   )
 }
 
-export function historyScenarios(lib: Library): readonly Scenario<TableWorld>[] {
-  /** So many calls, each any of these, on any of these keys. */
-  const any = (
-    name: string,
-    calls: number,
-    of: readonly Call[],
-    keys: readonly number[],
-    first: number,
-  ): Thread<TableWorld> =>
-    actor(lib, name, (perform, choose) => {
+/** So many calls, each any of these, on any of these keys; with `near`, so many near copies. */
+export function caller(
+  lib: Library,
+  name: string,
+  calls: number,
+  of: readonly Call[],
+  keys: readonly number[],
+  first: number,
+  near?: number,
+): Thread<TableWorld> {
+  return actor(
+    lib,
+    name,
+    (perform, choose) => {
       for (let i = 0; i < calls; i++) {
         const call = of[choose(of.length)] as Call
         perform(call, keys[choose(keys.length)] as number, first + i)
       }
-    })
-  const judged = (name: string, of: Scene): Scenario<TableWorld> =>
-    scene(lib, name, {
-      holds: HOLDS,
-      bucket: 1,
-      ...of,
-      judge: (table, { operations }) => {
-        // What is there in the end is the answer of a last lookup.
-        const start = Number.MAX_SAFE_INTEGER - 1
-        const last = [a, b].map((key): Operation => {
-          const result = look(table, key)
-          return { thread: -1, call: 'get', args: [key], result, start, end: start + 1 }
-        })
-        assertLinearizable([...operations, ...last], tableSpec(of.holds ?? HOLDS))
-      },
-    })
+    },
+    near,
+  )
+}
+
+/** A scene in which what all were answered has to be linearizable. */
+export function judgedScene(lib: Library, name: string, of: Scene): Scenario<TableWorld> {
+  return scene(lib, name, {
+    holds: HOLDS,
+    bucket: 1,
+    ...of,
+    judge: (table, { operations }) => {
+      // What is there in the end is the answer of a last lookup.
+      const start = Number.MAX_SAFE_INTEGER - 1
+      const last = [a, b].map((key): Operation => {
+        const result = look(table, key)
+        return { thread: -1, call: 'get', args: [key], result, start, end: start + 1 }
+      })
+      assertLinearizable([...operations, ...last], tableSpec(of.holds ?? HOLDS))
+    },
+  })
+}
+
+export function historyScenarios(lib: Library): readonly Scenario<TableWorld>[] {
+  const any = (...of: Parameters<typeof caller> extends [Library, ...infer Rest] ? Rest : never) =>
+    caller(lib, ...of)
+  const judged = (name: string, of: Scene) => judgedScene(lib, name, of)
   const resizer = member(lib, 'resizer', ({ table }) => table.resize(MORE_CHAINS))
 
   return [

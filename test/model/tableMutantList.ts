@@ -133,7 +133,7 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byHistory('linearizable: a change of one key while it is written twice', [
     'table: all records have one version',
     WRITER,
-    'chains.setVersion(item, stripes.nextVersion(stripe));',
+    'chains.setVersion(item, versions.next(hash));',
     'chains.setVersion(item, 1);',
   ]),
   byHistory('linearizable: a change of one key beside any other', [

@@ -87,8 +87,10 @@ function rowOptions(lib: Library, arena: Arena, knobs: Knobs) {
   return { record: schemaOf(lib), key: 'key', ...sizes, ...own } as const
 }
 
-export function openRows(lib: Library, arena: Arena) {
-  return lib.HashTable.open(arena, NAME, { record: schemaOf(lib), key: 'key' })
+/** With `near`, so many near copies. */
+export function openRows(lib: Library, arena: Arena, near?: number) {
+  const copies = near === undefined ? {} : { near: { max: near } }
+  return lib.HashTable.open(arena, NAME, { record: schemaOf(lib), key: 'key', ...copies })
 }
 
 const ODD = 0x9e3779b1
@@ -149,6 +151,7 @@ export function member(
   name: string,
   body: (hand: Hand) => unknown,
   after?: string,
+  near?: number,
 ): Thread<TableWorld> {
   return thread<TableWorld, Pick<Hand, 'arena' | 'table'>>({
     name,
@@ -157,7 +160,7 @@ export function member(
       const arena = join(lib, memory)
       // Turns end where a thread says so.
       arena.space.turn.schedule = () => {}
-      return { arena, table: openRows(lib, arena) }
+      return { arena, table: openRows(lib, arena, near) }
     },
     body: (memory, control, prepared) => body({ ...prepared, memory, control }),
   })

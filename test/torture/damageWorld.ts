@@ -277,9 +277,9 @@ function lockWords(arena: Arena): number[] {
       all.push(parts.depot + DepotWords.lock)
     } else if (kind === Named.table) {
       const stripeBits = memory.peek(address + TableWords.stripeBits)
-      const { stripes, end } = tableParts(address, stripeBits)
+      const { stripes, versions } = tableParts(address, stripeBits)
       all.push(address + TableWords.resizing)
-      for (let at = stripes; at < end; at += StripeWords.WORDS) all.push(at + StripeWords.lock)
+      for (let at = stripes; at < versions; at += StripeWords.WORDS) all.push(at + StripeWords.lock)
     }
   }
   return all
@@ -331,7 +331,7 @@ function areasOf(mine: Hands): Area[] {
     pieces('bucket', buckets, 0, 16),
     pieces('slab', slabs, 0, shape.itemsAt),
     pieces('record', items, 0, STAMP_WORDS + 4),
-    pieces('table', of(RunKind.table), 0, tableParts(0, 4).end),
+    pieces('table', of(RunKind.table), 0, tableParts(0, 4).versions),
     pieces('chains', of(RunKind.chains), 0, KEYS),
     pieces('free run', freeRuns, 0, 2),
   ]

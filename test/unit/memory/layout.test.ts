@@ -69,7 +69,7 @@ it('every offset stands where the layout version says', () => {
     header: 112
       0 nothing*16 frozen
       16 magic frozen, 17 version frozen, 18 words frozen, 19 maxWorkers frozen, 20 checks frozen, 21 first frozen, 22 step frozen, 23 names frozen, 24 workersAt frozen, 25 directoryAt frozen, 26 pageTableAt frozen, 27 pagesAt frozen, 28 pages frozen
-      32 active*8 shared, 40 serial shared, 41 unswept shared
+      32 active*8 shared, 40 serial shared, 41 unswept shared, 42 epoch shared
       48 directoryLock shared
       64 tableLock shared
       80 pageLock shared, 81 brk locked, 82 freePages locked, 83 freeRuns*22 locked
@@ -121,10 +121,10 @@ it('every offset stands where the layout version says', () => {
     run of a heap: 16
       0 heap frozen, 1 bytes frozen, 2 state locked, 3 goal locked, 4 next locked
     table: 32
-      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen, 5 seed frozen, 6 grow frozen, 7 ownsDomain frozen
+      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen, 5 seed frozen, 6 grow frozen, 7 ownsDomain frozen, 8 versionBits frozen
       16 resizing shared, 17 shared*2 locked, 19 progress shared
     stripe: 16
-      0 lock shared, 1 records shared, 2 versions locked, 3 retired locked, 4 goal locked, 5 building locked, 6 grown locked
+      0 lock shared, 1 records shared, 2 retired locked, 3 goal locked, 4 building locked, 5 grown locked
     table node: 16
       0 links*2 shared, 2 hash frozen, 3 version frozen
     ordered table: 64
@@ -248,10 +248,10 @@ describe('words that different workers write have cache lines of their own', () 
 
   it("the chains of a table's stripes, which lookups read, are apart from all that writers write", () => {
     for (const bits of [1, 4, 8]) {
-      const { chains, stripes, end } = tableParts(PAGE_WORDS, bits)
+      const { chains, stripes, versions } = tableParts(PAGE_WORDS, bits)
       expect([chains % LINE_WORDS, stripes % LINE_WORDS]).toEqual([0, 0])
       expect(stripes - chains).toBeGreaterThanOrEqual(2 ** bits)
-      expect(end - stripes).toBe(2 ** bits * StripeWords.WORDS)
+      expect(versions - stripes).toBe(2 ** bits * StripeWords.WORDS)
     }
   })
 
@@ -267,7 +267,7 @@ describe('words that different workers write have cache lines of their own', () 
 
   it('the bits of attached workers are apart from the page lock and from the frozen geometry', () => {
     // These change only when named things come and go.
-    expect(neighbours(Header, 'active')).toEqual(['serial', 'unswept'])
+    expect(neighbours(Header, 'active')).toEqual(['serial', 'unswept', 'epoch'])
     expect(neighbours(Header, 'magic')).not.toContain('active')
     expect(neighbours(Header, 'pageLock')).not.toContain('directoryLock')
   })
