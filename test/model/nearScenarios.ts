@@ -282,8 +282,8 @@ export function nearDeaths(lib: Library): readonly Scenario<TableWorld>[] {
   const died = (name: string, victim: Thread<TableWorld>): Scenario<TableWorld> => ({
     ...deathScene(lib, `near: ${name}`, { dies: () => {} }),
     threads: [victim, rescuer, caller(lib, 'reader', 3, ['get'], [a], 12, MANY)],
-    final(memory, _results, { operations, dead }) {
-      const table = finalTable(lib, memory, dead.length)
+    final(memory, _results, { operations }) {
+      const table = finalTable(lib, memory)
       const start = Number.MAX_SAFE_INTEGER - 1
       const result = look(table, a)
       const last = { thread: -1, call: 'get', args: [a], result, start, end: start + 1 }
