@@ -174,6 +174,14 @@ export class Heap {
     else zone.zfree(item)
   }
 
+  /** `allocSmr`; the word at `at` names the block from before it is taken: see zone/hands.ts. @internal */
+  allocSmrInto(bytes: number, at: number): Item {
+    const cache = isSmall(bytes)
+      ? this.caches[INDEX[(bytes + ROUND) >> SHIFT] as number]
+      : undefined
+    return (cache?.popInto(at) || this.allocRarely(bytes, at)) as Item
+  }
+
   // ---- for records of either kind ----------------------------------------------------------
 
   /** `allocSmr`, or in a heap without smr `alloc`. Throws, blocks and is legal as that. */
@@ -198,16 +206,16 @@ export class Heap {
 
   /**
    * `giveBack` for a call that an exception may cut off: one is taken from what `hands` hold as soon as
-   * the heap has it. @internal
+   * the heap has it. `word`: the word that names it, see zone/hands.ts. @internal
    */
-  giveBackFrom(hands: Hands, item: Item): void {
+  giveBackFrom(hands: Hands, item: Item, word = 0): void {
     const zone = this.zoneOf(item)
     if (zone === undefined) {
       this.refused('giveBack', item, this.runs.release(item, hands))
       return
     }
     if (!zone.owns(item)) throw this.foreign('giveBack', item)
-    const held = zone.holdRaw(item)
+    const held = zone.holdRaw(item, word)
     hands.held--
     zone.giveHeldBack(held)
   }
@@ -379,14 +387,16 @@ export class Heap {
     return cache === undefined ? 0 : cache.pop()
   }
 
-  private allocRarely(bytes: number): Item {
-    return this.takeSmr(bytes) || this.fail('allocSmr', bytes)
+  private allocRarely(bytes: number, into = 0): Item {
+    return this.takeSmr(bytes, into) || this.fail('allocSmr', bytes)
   }
 
-  private takeSmr(bytes: number): Item {
+  private takeSmr(bytes: number, into = 0): Item {
     if (this.mode !== SMR) throw this.wrongVerb('allocSmr')
     const zone = isSmall(bytes) ? this.zones[indexFor(bytes)] : undefined
-    return zone === undefined ? this.takeRarely('allocSmr', bytes) : zone.tryZallocSmr()
+    return zone === undefined
+      ? this.takeRarely('allocSmr', bytes, into)
+      : zone.tryZallocSmrInto(into)
   }
 
   /** `freeSmr` of another size than the last, or where there is more to do. */
@@ -456,14 +466,14 @@ export class Heap {
   }
 
   /** What is not the fast path of an allocation: a size out of range, a first block, a large one. */
-  private takeRarely(verb: string, bytes: number): Item {
+  private takeRarely(verb: string, bytes: number, into = 0): Item {
     const call = `heap.${verb}: heap ${show(this.name)}`
     integer(call, 'bytes', bytes, 1, this.memory.words.length * BYTES_PER_WORD)
     this.assertOpen(verb)
-    if (bytes > LARGEST) return this.takeRun(bytes) as Item
+    if (bytes > LARGEST) return this.takeRun(bytes, into) as Item
     try {
       const zone = this.zoneFor(bytes)
-      return this.domain === undefined ? zone.tryZalloc() : zone.tryZallocSmr()
+      return this.domain === undefined ? zone.tryZalloc() : zone.tryZallocSmrInto(into)
     } catch (error) {
       // No pages, or no name, for the zone itself.
       if (error instanceof Exhausted && !('lock' in error.facts)) return NULL_ITEM
@@ -471,14 +481,14 @@ export class Heap {
     }
   }
 
-  private takeRun(bytes: number): number {
+  private takeRun(bytes: number, into: number): number {
     const { runs, space } = this
     runs.collect()
-    const block = runs.take(bytes)
+    const block = runs.take(bytes, into)
     if (block !== 0) return block
     runs.collect(true)
     relieve(space, [runs.wordsFor(bytes)])
-    return runs.take(bytes)
+    return runs.take(bytes, into)
   }
 
   private retireRun(verb: string, item: Item, hands?: Hands): void {

@@ -10,7 +10,7 @@
  * live or retired. The list and the counts are an index over them, made again by the next owner of
  * the lock after a death or an exception under it. What is being made then is nobody's, and goes
  * back. So a worker that dies loses the block that it was about to be given to nobody, and one that
- * it has in its hands stays live, as an item of a zone does.
+ * it has in its hands stays live, as an item of a zone does, unless it was taken for a table's record.
  *
  * A free finds the header without the lock, as every free of a zone finds its slab; both reads race
  * with workers that give pages back. Two cases: the caller holds the block rightly, then nobody
@@ -71,8 +71,12 @@ export class Runs {
     return RunWords.WORDS + Math.ceil(bytes / BYTES_PER_WORD)
   }
 
-  /** A block of so many bytes, 0 when there are no pages. */
-  take(bytes: number): number {
+  /**
+   * A block of so many bytes, 0 when there are no pages. The word at `into`, if that is not 0, names it
+   * from before it is live. After a death the header tells whether it is still the block that the word
+   * was about: each word is in the hands of one worker.
+   */
+  take(bytes: number, into = 0): number {
     const { memory, space } = this
     if (this.given !== 0) this.takeBack()
     const block = this.locked(() => {
@@ -81,11 +85,13 @@ export class Runs {
       memory.poke(run + RunWords.heap, this.at)
       memory.poke(run + RunWords.bytes, bytes)
       memory.poke(run + RunWords.goal, 0)
+      memory.poke(run + RunWords.holder, into)
       memory.poke(run + RunWords.state, RunState.made)
       // Two cases for a death or an exception after this: the state is `made`, then `repair` gives
       // the run back; or it is `live`, then the block counts as handed out. Otherwise (live before
       // it is published) there is no time at which it could be told from one that is.
       space.pages.publish(run, RunKind.block)
+      if (into !== 0) memory.poke(into, run + RunWords.WORDS)
       memory.poke(run + RunWords.state, RunState.live)
       this.given = run
       this.countLive(run, 1)
@@ -107,15 +113,20 @@ export class Runs {
     })
   }
 
-  /** Gives a block back that no reader can see. Returns why not. `hands` as in `retire`. */
-  release(block: number, hands: Hands = { held: 0 }): Refusal | undefined {
+  /**
+   * Gives a block back that no reader can see. Returns why not. `hands` as in `retire`; `holder`: only if
+   * it was taken into that word.
+   */
+  release(block: number, hands: Hands = { held: 0 }, holder = 0): Refusal | undefined {
+    const { memory } = this
     const run = this.runOf(block)
     if (run === 0) return 'foreign'
     if (this.given !== 0) this.takeBack()
     return this.locked(() => {
       if (this.runOf(block) !== run || !this.isLive(run)) return 'free'
+      if (holder !== 0 && memory.peek(run + RunWords.holder) !== holder) return 'free'
       // From here on `repair` gives it back.
-      this.memory.poke(run + RunWords.state, RunState.made)
+      memory.poke(run + RunWords.state, RunState.made)
       hands.held--
       this.countLive(run, -1)
       this.space.pages.release(run)
@@ -126,9 +137,9 @@ export class Runs {
   /**
    * Gives a block back when its readers have left. Returns why not. One is taken from what `hands`
    * hold right after the store that retires it, with no call in between where an exception could
-   * come: so the caller knows whether a call that was cut off has retired it.
+   * come: so the caller knows whether a call that was cut off has retired it. `holder` as in `release`.
    */
-  retire(block: number, hands: Hands = { held: 0 }): Refusal | undefined {
+  retire(block: number, hands: Hands = { held: 0 }, holder = 0): Refusal | undefined {
     const { memory } = this
     const domain = this.domain as Smr
     const run = this.runOf(block)
@@ -137,6 +148,7 @@ export class Runs {
     domain.makeRoom()
     return this.locked(() => {
       if (this.runOf(block) !== run || !this.isLive(run)) return 'free'
+      if (holder !== 0 && memory.peek(run + RunWords.holder) !== holder) return 'free'
       // Stamped under the lock, so goals stand in the list in their order.
       memory.poke(run + RunWords.goal, domain.stamp())
       memory.poke(run + RunWords.state, RunState.retired)

@@ -329,10 +329,9 @@ export const CacheWords = struct(
     moved: owned('which bucket (by the worker)'),
     before: tally('the tally before the move'),
     opened: owned('1: the worker of this slot has opened the zone (by the worker)'),
-    hand: owned('item taken for a table and not yet in it, 0 none (by the worker; see hands.ts)'),
-    owed: owned(
-      'item taken out of a table and not yet freed, 0 none (by the worker; see hands.ts)',
-    ),
+    hand: owned('item for a table, not yet in it, 0 none; +1: it owns blocks (by the worker)'),
+    owed: owned('item out of a table and not yet freed, 0 none (by the worker)'),
+    owes: owned('how many of its fields may have blocks that are not freed (by the worker)'),
   }),
   line({
     loaded: tally('items that came in alloc buckets, less those that left in them'),
@@ -407,6 +406,7 @@ export const RunWords = struct(
     state: locked('see RunState (heap lock)'),
     goal: locked('sequence at which it may be used again (heap lock)'),
     next: locked('next retired run (heap lock)'),
+    holder: locked('address of the word that it was taken into, 0 none (heap lock)'),
   }),
 )
 

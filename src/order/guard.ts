@@ -12,20 +12,24 @@ import { show } from '../base/errors.ts'
 import { OrderWords } from '../memory/layout.ts'
 import type { Space } from '../space/space.ts'
 import { MOST_VERSIONS } from '../table/version.ts'
+import { forget, namedByDead } from '../zone/deadHands.ts'
 import type { Trie } from './trie.ts'
 
 export class Guard {
   private readonly space: Space
   private readonly trie: Trie
+  private readonly zones: readonly number[]
   private readonly lockAt: number
   private readonly recordsAt: number
   private readonly versionsAt: number
   /** The lock's name in errors. */
   private readonly what: string
 
-  constructor(space: Space, table: number, name: string, trie: Trie) {
+  /** `zones`: addresses of that of the records and that of the nodes. */
+  constructor(space: Space, table: number, name: string, trie: Trie, zones: readonly number[]) {
     this.space = space
     this.trie = trie
+    this.zones = zones
     this.lockAt = table + OrderWords.lock
     this.recordsAt = table + OrderWords.records
     this.versionsAt = table + OrderWords.versions
@@ -92,9 +96,15 @@ export class Guard {
 
   /** The last owner died with the lock, which is ours now. Done again if it is cut off. */
   private repair(): void {
-    const { trie } = this
-    const { memory } = this.space
-    memory.store(this.recordsAt, trie.mend())
+    const { space, trie } = this
+    const { memory } = space
+    space.settleHands()
+    // What dead workers have written down of what is in the tree: see zone/hands.ts.
+    const held = this.zones.flatMap((zone) => namedByDead(space, zone))
+    memory.store(
+      this.recordsAt,
+      trie.mend((item) => held.length > 0 && forget(space, held, item)),
+    )
     // Last. Two cases for a walk that finds it even: it began after this, then the tree is as it
     // stays; or before, then the dead worker's change came before its first load, or the number is
     // another now. Otherwise (even at once) nothing would say that the repair is not done.

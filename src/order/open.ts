@@ -259,7 +259,7 @@ function partsOf(
   blocks: Blocks,
 ): OrderParts {
   const trie = new Trie(arena.memory, at, name, key)
-  const guard = new Guard(arena.space, at, name, trie)
+  const guard = new Guard(arena.space, at, name, trie, [zone.parts.at, nodes.parts.at])
   return { arena, name, at, serial, zone, nodes, smr, blocks, trie, guard }
 }
 

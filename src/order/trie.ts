@@ -304,9 +304,10 @@ export class Trie<T = unknown> {
 
   /**
    * With the lock held: clears the bits of slots that have no link, which a death may have left, and
-   * returns the number of records. Walks for the nearest key would stumble on them.
+   * returns the number of records. Walks for the nearest key would stumble on them. `visit` is called
+   * with each record and each node.
    */
-  mend(): number {
+  mend(visit: (item: number) => void): number {
     const { memory } = this
     const root = memory.load(this.rootAt)
     const todo = root === 0 ? [] : [{ link: root, above: BEFORE }]
@@ -314,6 +315,7 @@ export class Trie<T = unknown> {
     let records = 0
     for (let each = todo.pop(); each !== undefined; each = todo.pop()) {
       const { above, link } = each
+      visit(link & ~TrieLink.record)
       if ((link & TrieLink.record) !== 0) {
         records++
         continue

@@ -21,9 +21,9 @@
  * to be needed goes back.
  *
  * No code of the user runs while the lock is held. A worker that dies after any step here leaves the
- * tree as it was or as it was to be, and at most one record and one node that nobody reaches; see
- * guard.ts for the rest. What an exception has left, the next write of this worker finishes: as in
- * table/writer.ts.
+ * tree as it was or as it was to be, and what it had in its hands, records and nodes, is written down
+ * (zone/hands.ts); see guard.ts for the rest. What an exception has left, the next write of this worker
+ * finishes: as in table/writer.ts.
  */
 
 import { type Item, NULL_ITEM } from '../base/brands.ts'
@@ -37,6 +37,7 @@ import { type Blocks, isLater } from '../table/blocks.ts'
 import { Seals } from '../table/seals.ts'
 import type { RecordWriter } from '../table/verbs.ts'
 import { ABSENT, ANY } from '../table/version.ts'
+import type { Hands } from '../zone/hands.ts'
 import type { Zone } from '../zone/zone.ts'
 import type { Guard } from './guard.ts'
 import { type OrderKey, SAME } from './key.ts'
@@ -59,20 +60,13 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
   private readonly nodes: Zone
   private readonly seals: Seals
   private readonly blocks: Blocks
+  /** What a write has made and not yet linked, or unlinked and not yet freed: a record, a node. */
+  private readonly hands: Hands
+  private readonly nodeHands: Hands
   /** Words from a record to its version. */
   private readonly versionWord: number
   /** The verb of the table that writes now: errors name it. */
   private verb = ''
-  /**
-   * What a write has made and not yet linked, and what it has unlinked and not yet freed: records and
-   * nodes. Each is set right after the store that it belongs to, with no call in between where an
-   * exception could come. So a write that was cut off, even without its `finally`, leaves here what
-   * is still to do, and the next write does it.
-   */
-  private made: Item = NULL_ITEM
-  private madeNode: Item = NULL_ITEM
-  private replaced: Item = NULL_ITEM
-  private replacedNode: Item = NULL_ITEM
   // What `descend` has found: a link and where it is, the node that this is in and where that is linked;
   // if a node must come in between, at which level, and the digit there of what is below it.
   private linkAt = 0
@@ -95,6 +89,10 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     this.zone = parts.zone
     this.blocks = parts.blocks
     this.nodes = parts.nodes
+    this.hands = parts.zone.parts.hands
+    this.nodeHands = parts.nodes.parts.hands
+    this.hands.empty = (): void => this.recover()
+    for (const each of [this.hands, this.nodeHands]) parts.arena.space.hands.add(each)
     this.versionWord = schema.words + OrderedWords.version
     this.seals = new Seals(this.memory, schema.atomics, this.versionWord, parts.name)
   }
@@ -104,7 +102,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     this.verb = verb
     const { space } = this.parts.arena
     if (space.isOpen && !this.smr.inside) {
-      if ((this.made | this.madeNode | this.replaced | this.replacedNode) !== 0) this.recover()
+      if (this.hands.isOpen) this.recover()
       return
     }
     space.assertOpen(`table.${verb}`)
@@ -125,21 +123,22 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     try {
       isIn = this.insert(item, values, expected, seen)
     } catch (error) {
-      isIn = this.made !== item
+      isIn = this.hands.made !== item
       this.recoverAfter(isIn)
       if (!isIn) throw this.trie.explain(error)
     }
-    if ((this.made | this.madeNode) !== 0) this.recover()
+    if ((this.hands.made | this.nodeHands.made) !== 0) this.recover()
     return isIn
   }
 
   take(key: V, expected: number, seen?: readonly number[]): boolean {
     this.zone.makeRoom()
     this.nodes.makeRoom()
+    this.open()
     try {
       return this.remove(key, expected, seen)
     } catch (error) {
-      const isOut = this.replaced !== NULL_ITEM
+      const isOut = this.hands.replaced !== NULL_ITEM
       this.recoverAfter(isOut)
       if (!isOut) throw this.trie.explain(error)
       return true
@@ -151,21 +150,31 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
    * an allocation may retire the free bucket; after this nothing takes the room away.
    */
   private obtain(): Item {
-    const { zone } = this
-    const item = zone.zallocSmr()
-    this.made = item
+    const { hands, zone } = this
+    let item: Item = NULL_ITEM
     let ready = false
+    this.open()
     try {
+      item = zone.zallocSmrInto(hands.handAt)
+      hands.made = item
+      hands.owns = 0
+      // A hook may have written to the table, and have closed them.
+      this.open()
       zone.makeRoom()
       ready = true
     } finally {
       if (!ready) this.recover()
     }
-    if (this.made === item) return item
+    if (hands.made === item) return item
     throw new Misuse(
       `table.${this.verb}: table ${show(this.parts.name)}: a hook of its zone has written to the table meanwhile; a hook may use other zones, not its own`,
       { table: this.parts.name },
     )
+  }
+
+  private open(): void {
+    this.hands.isOpen = true
+    this.nodeHands.isOpen = true
   }
 
   claim(key: V): number {
@@ -222,12 +231,12 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
         this.freeReplaced()
         return outcome === 'done'
       }
-      this.madeNode = this.nodes.zallocSmr()
+      this.nodeHands.made = this.nodes.zallocSmrInto(this.nodeHands.handAt)
     }
   }
 
   private linkIn(item: Item, expected: number, seen: readonly number[] | undefined): Outcome {
-    const { guard, memory } = this
+    const { guard, hands, memory } = this
     guard.lock()
     let whole = false
     try {
@@ -238,17 +247,19 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
         whole = true
         return 'refused'
       }
-      if (isNew && this.link !== 0 && this.madeNode === NULL_ITEM) {
+      if (isNew && this.link !== 0 && this.nodeHands.made === NULL_ITEM) {
         whole = true
         return 'no node'
       }
       memory.poke(item + this.versionWord, guard.nextVersion())
       if (!isNew) {
+        this.owe(old)
         memory.store(this.linkAt, item | TrieLink.record) // [P]
-        this.made = NULL_ITEM
-        this.blocks.hands.held = 0
-        this.replaced = old as Item
-        this.blocks.owed.held = this.blocks.count
+        hands.made = NULL_ITEM
+        hands.placed.held = 0
+        hands.replaced = old as Item
+        hands.owes.held = this.blocks.count
+        memory.poke(hands.handAt, NULL_ITEM)
       } else {
         guard.change()
         if (this.link === 0) this.fillSlot(item)
@@ -258,26 +269,28 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
       }
       whole = true
     } finally {
-      guard.release(whole)
+      this.release(whole)
     }
     return 'done'
   }
 
   /** A free slot, or an empty tree. */
   private fillSlot(item: Item): void {
-    const { memory } = this
+    const { hands, memory } = this
     // Before the link, so that no walk in order misses it: a bit without a link does no harm.
     if (this.node !== 0) {
       memory.or(this.node + TrieWords.head, 1 << (this.linkAt - this.node - TrieWords.slots))
     }
     memory.store(this.linkAt, item | TrieLink.record) // [P]
-    this.made = NULL_ITEM
-    this.blocks.hands.held = 0
+    hands.made = NULL_ITEM
+    hands.placed.held = 0
+    memory.poke(hands.handAt, NULL_ITEM)
   }
 
   /** A new node, above what is at `linkAt`. */
   private split(item: Item): void {
-    const { key, link, linkAt, level, madeNode: node, memory } = this
+    const { hands, key, link, linkAt, level, memory, nodeHands } = this
+    const node = nodeHands.made
     const own = key.digit(level)
     const other = this.otherDigit
     // Nobody can see the node yet.
@@ -286,10 +299,13 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     memory.poke(node + TrieWords.slots + own, item | TrieLink.record)
     memory.poke(node + TrieWords.slots + other, link)
     memory.store(linkAt, node) // [P]
-    this.made = NULL_ITEM
-    this.blocks.hands.held = 0
-    this.madeNode = NULL_ITEM
+    hands.made = NULL_ITEM
+    hands.placed.held = 0
+    nodeHands.made = NULL_ITEM
+    memory.poke(hands.handAt, NULL_ITEM)
+    memory.poke(nodeHands.handAt, NULL_ITEM)
   }
+
   private remove(key: V, expected: number, seen: readonly number[] | undefined): boolean {
     const { guard } = this
     this.key.aim(`table.${this.verb}`, key)
@@ -308,7 +324,7 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
       }
       whole = true
     } finally {
-      guard.release(whole)
+      this.release(whole)
     }
     this.freeReplaced()
     return old !== 0
@@ -316,12 +332,13 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
 
   /** Takes the record out that `descend` has found. */
   private unlink(old: Item): void {
-    const { linkAt, memory, node, nodeLinkAt } = this
+    const { hands, linkAt, memory, node, nodeHands, nodeLinkAt } = this
     const other = node === 0 ? 0 : this.onlyOther()
+    this.owe(old)
     if (other === 0) {
       memory.store(linkAt, 0) // [P]
-      this.replaced = old
-      this.blocks.owed.held = this.blocks.count
+      hands.replaced = old
+      hands.owes.held = this.blocks.count
       if (node !== 0) {
         // After the link is gone, as in `fillSlot`.
         memory.and(node + TrieWords.head, ~(1 << (linkAt - node - TrieWords.slots)))
@@ -329,10 +346,11 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
       return
     }
     // The node keeps its links: a reader that stands on it can go on.
+    memory.poke(nodeHands.owedAt, node)
     memory.store(nodeLinkAt, other) // [P]
-    this.replaced = old
-    this.blocks.owed.held = this.blocks.count
-    this.replacedNode = node as Item
+    hands.replaced = old
+    hands.owes.held = this.blocks.count
+    nodeHands.replaced = node as Item
   }
 
   /** The one link of the node beside that at `linkAt`; 0 if there are more. */
@@ -391,16 +409,41 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     }
   }
 
+  /** Writes down a record that is about to be unlinked. */
+  private owe(old: number): void {
+    const { blocks, hands, memory } = this
+    if (blocks.count > 0) memory.poke(hands.owesAt, blocks.count)
+    memory.poke(hands.owedAt, old)
+  }
+
+  /** Unlocks; unless `whole`, the next owner repairs the tree, and must find in words what is so. */
+  private release(whole: boolean): void {
+    if (!whole) {
+      this.hands.settle()
+      this.nodeHands.settle()
+    }
+    this.guard.release(whole)
+  }
+
+  /** The end of a write that nothing has interrupted. */
   private freeReplaced(): void {
-    const { replaced, replacedNode } = this
+    const { hands, memory, nodeHands } = this
+    const { replaced } = hands
+    const node = nodeHands.replaced
     if (replaced !== NULL_ITEM) {
       this.blocks.freeOf(replaced)
       this.zone.zfreeSmr(replaced)
-      this.replaced = NULL_ITEM
+      hands.replaced = NULL_ITEM
+      memory.poke(hands.owedAt, NULL_ITEM)
     }
-    if (replacedNode === NULL_ITEM) return
-    this.nodes.zfreeSmr(replacedNode)
-    this.replacedNode = NULL_ITEM
+    if (node !== NULL_ITEM) {
+      this.nodes.zfreeSmr(node)
+      nodeHands.replaced = NULL_ITEM
+      memory.poke(nodeHands.owedAt, NULL_ITEM)
+    }
+    if ((hands.made | nodeHands.made) !== 0) return
+    nodeHands.isOpen = false
+    hands.isOpen = false
   }
 
   /**
@@ -415,31 +458,37 @@ export class OrderWriter<F extends Fields, V> implements RecordWriter<V> {
     }
   }
 
-  /** Finishes what an exception has interrupted, in this call or an earlier one: see `made`. */
+  /** Finishes what an exception has interrupted, in this call or an earlier one: see `Hands`. */
   private recover(): void {
-    const { made, madeNode, nodes, replaced, replacedNode, zone } = this
+    const { hands, nodeHands, nodes, zone } = this
+    const { made, replaced } = hands
+    hands.settle()
+    nodeHands.settle()
     if (made !== NULL_ITEM) {
       // Before the record: as long as it is there, so is the rest of what is to be done.
-      this.blocks.giveBack()
+      this.blocks.giveBack(made)
       const held = zone.holdRaw(made)
-      this.made = NULL_ITEM
+      hands.made = NULL_ITEM
       zone.giveHeldBack(held)
     }
-    if (madeNode !== NULL_ITEM) {
-      const held = nodes.holdRaw(madeNode)
-      this.madeNode = NULL_ITEM
+    if (nodeHands.made !== NULL_ITEM) {
+      const held = nodes.holdRaw(nodeHands.made)
+      nodeHands.made = NULL_ITEM
       nodes.giveHeldBack(held)
     }
-    if (replacedNode !== NULL_ITEM) {
+    if (nodeHands.replaced !== NULL_ITEM) {
       nodes.makeRoom()
-      nodes.zfreeSmrAgain(replacedNode)
-      this.replacedNode = NULL_ITEM
+      nodes.zfreeSmrAgain(nodeHands.replaced)
+      nodeHands.replaced = NULL_ITEM
     }
-    if (replaced === NULL_ITEM) return
-    this.blocks.freeAgain(replaced)
-    zone.makeRoom()
-    if (this.replaced !== replaced) return // A hook has called, and that call did it.
-    zone.zfreeSmrAgain(replaced)
-    this.replaced = NULL_ITEM
+    nodeHands.close()
+    if (replaced !== NULL_ITEM) {
+      this.blocks.freeAgain(replaced)
+      zone.makeRoom()
+      if (hands.replaced !== replaced) return // A hook has called, and that call did it.
+      zone.zfreeSmrAgain(replaced)
+      hands.replaced = NULL_ITEM
+    }
+    hands.close()
   }
 }

@@ -42,6 +42,12 @@ export interface UnboundedField {
   readonly offset: number
 }
 
+/** The same offsets, from the signature of a record: for a reaper, who has no schema. */
+export function unboundedIn(signature: string): number[] {
+  const fields = [...signature.matchAll(/:(?:text|data|json)@(\d+)/g)]
+  return fields.map(([, offset]) => Number(offset))
+}
+
 /** What a value was made into: text that is short, or bytes. */
 export type Taken = string | Uint8Array
 

@@ -201,6 +201,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     try {
       item = zone.zallocSmrInto(hands.handAt)
       hands.made = item
+      hands.owns = 0
       // A hook may have written to the table, and have closed it.
       hands.isOpen = true
       zone.makeRoom()
@@ -247,6 +248,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       // Near copies of the old record, or that there is none, end here: before publication, see near.ts.
       chains.setVersion(item, versions.next(hash))
       const head = chains.headFor(now, hash)
+      if (this.blocks.count > 0) memory.poke(hands.owesAt, this.blocks.count)
       memory.poke(hands.owedAt, old)
       // Publication. Two cases: a reader loads the new pointer, then it sees the fields and the
       // link; or the old one, then it sees the old record. Otherwise (a plain store) a reader could
@@ -254,9 +256,9 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       memory.poke(item + link, memory.load(old === 0 ? head : old + link))
       memory.store(old === 0 ? head : at, item)
       hands.made = NULL_ITEM
-      this.blocks.hands.held = 0
+      hands.placed.held = 0
       hands.replaced = old as Item
-      this.blocks.owed.held = this.blocks.count
+      hands.owes.held = this.blocks.count
       memory.poke(hands.handAt, NULL_ITEM)
       if (old === 0) {
         const count = stripes.count(stripe, 1)
@@ -296,13 +298,14 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       const isOther = expected !== ANY && chains.versionOf(old) !== expected
       if (isOther || !this.isSealed(old, seen)) old = 0
       if (old !== 0) {
-        // Near copies of it end here: before it is out, see near.ts.
+// Near copies of it end here: before it is out, see near.ts.
         versions.next(hash)
+        if (this.blocks.count > 0) memory.poke(hands.owesAt, this.blocks.count)
         memory.poke(hands.owedAt, old)
         // The record keeps its own link: a reader at it can go on.
         memory.store(at, memory.load(old + link))
         hands.replaced = old as Item
-        this.blocks.owed.held = this.blocks.count
+        hands.owes.held = this.blocks.count
         stripes.count(stripe, -1)
       }
       whole = true
@@ -351,7 +354,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     hands.settle()
     if (made !== NULL_ITEM) {
       // Before the record: as long as it is there, so is the rest of what is to be done.
-      this.blocks.giveBack()
+      this.blocks.giveBack(made)
       const held = zone.holdRaw(made)
       hands.made = NULL_ITEM
       zone.giveHeldBack(held)

@@ -135,7 +135,7 @@ export class Cache {
   /** The word of this cache that names the item as held; 0 if none does. */
   wordOf(item: number): number {
     const { at, memory } = this
-    if (memory.peek(at + CacheWords.hand) === item) return at + CacheWords.hand
+    if ((memory.peek(at + CacheWords.hand) & ~1) === item) return at + CacheWords.hand
     return memory.peek(at + CacheWords.owed) === item ? at + CacheWords.owed : 0
   }
 
@@ -149,7 +149,7 @@ export class Cache {
   /** Clears a word that names an item of this bucket, before others can get it from there. */
   forget(word: number, bucket: number): void {
     const { at, memory } = this
-    const item = memory.peek(at + word)
+    const item = memory.peek(at + word) & ~1
     if (item !== 0 && this.isOnTop(bucket, item)) memory.poke(at + word, 0)
   }
 

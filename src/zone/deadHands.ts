@@ -7,6 +7,7 @@
  */
 
 import type { Item } from '../base/brands.ts'
+import { Corruption, show } from '../base/errors.ts'
 import { BucketWords, CacheWords, zoneParts } from '../memory/layout.ts'
 import type { Smr } from '../smr/domain.ts'
 import type { Space } from '../space/space.ts'
@@ -31,7 +32,7 @@ export function namedByDead({ maxWorkers, memory, workers }: Space, zone: number
     for (const word of [CacheWords.hand, CacheWords.owed]) {
       const at = first + slot * CacheWords.WORDS + word
       // The reaper may be clearing it: then it names nothing that is in the table.
-      const item = memory.peekRacy(at)
+      const item = memory.peekRacy(at) & ~1
       if (item !== 0) named.push({ at, item })
     }
   }
@@ -47,6 +48,10 @@ export function forget({ memory }: Space, named: readonly Named[], item: number)
 export class DeadHands {
   readonly handAt: number
   readonly owedAt: number
+  readonly owesAt: number
+  /** Address of the zone. */
+  readonly zone: number
+  readonly domain: Smr | undefined
   private readonly state: ZoneState
   private readonly cache: Cache
   private readonly slot: number
@@ -57,6 +62,9 @@ export class DeadHands {
     this.cache = new Cache(space.memory, caches + slot * CacheWords.WORDS)
     this.handAt = this.cache.at + CacheWords.hand
     this.owedAt = this.cache.at + CacheWords.owed
+    this.owesAt = this.cache.at + CacheWords.owes
+    this.zone = zone
+    this.domain = domain
     this.slot = slot
   }
 
@@ -67,12 +75,20 @@ export class DeadHands {
     finishMove(this.cache, buckets, name)
   }
 
+  /** The words that name an item. */
+  words(): Named[] {
+    const { memory } = this.state.space
+    return [this.handAt, this.owedAt]
+      .map((at) => ({ at, item: memory.load(at) & ~1 }))
+      .filter(({ item }) => item !== 0)
+  }
+
   /** Gives an item back that was never published. No hook runs, as after every death. */
   giveBack(item: number, word: number): void {
     const { keg, recordWords, space, trashing } = this.state
     const { memory } = space
     if (!this.cache.isOnTop(this.cache.alloc, item)) {
-      if (!this.setIdle(item)) return
+      this.setIdle(item)
       if (trashing) fillTrash(memory, item as Item, recordWords)
       if (!this.cache.unpop(item)) {
         keg.giveCounted(item, this.cache.at + CacheWords.loaded, -1, { held: 1 }, word)
@@ -83,17 +99,17 @@ export class DeadHands {
   }
 
   /**
-   * Frees an item that was unlinked; its readers may still be there. If there is no memory for a
-   * bucket it stays live, and an audit finds it: a reaper must not wait for readers.
+   * Frees an item that was unlinked; its readers may still be there. Then the word is `value`. If there
+   * is no memory for a bucket it stays live, and an audit finds it: a reaper must not wait for readers.
    */
-  free(item: number, word: number): void {
+  free(item: number, word: number, value = 0): void {
     const { memory } = this.state.space
     if (!this.cache.isOnTop(this.cache.free, item)) {
-      if (!this.setIdle(item)) return
+      this.setIdle(item)
       this.makeRoom()
       this.cache.push(item)
     }
-    memory.store(word, 0)
+    memory.store(word, value)
   }
 
   private makeRoom(): void {
@@ -113,14 +129,20 @@ export class DeadHands {
     cache.loadFree(empty)
   }
 
-  /** Checked arenas: takes the mark away that the item is in use. False if it is no item of the zone. */
-  private setIdle(item: number): boolean {
-    const { keg, space } = this.state
+  /** Checked arenas: takes the mark away that the item is in use. Corruption if it is none. */
+  private setIdle(item: number): void {
+    const { keg, name, space } = this.state
     const { addresses, shape } = keg
     const slab = addresses.slabOf(item)
-    if (slab !== 0 && space.checks) {
-      markIdle(space.memory, slab, shape, addresses.indexOf(slab, item))
+    if (slab === 0) {
+      throw new Corruption(
+        `zone ${show(name)}: a dead worker had ${item} in its hands, no item of it`,
+        {
+          zone: name,
+          item,
+        },
+      )
     }
-    return slab !== 0
+    if (space.checks) markIdle(space.memory, slab, shape, addresses.indexOf(slab, item))
   }
 }

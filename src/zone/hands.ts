@@ -25,6 +25,11 @@
  * `owed` is unlinked. Otherwise (a word set later, or cleared after the lock is free) another worker
  * could unlink and free the item, and the reaper would free it once more.
  *
+ * The blocks that a record owns need no words of their own. Of the item in `hand` the fields say which
+ * there are, from when they are all empty (`hand` is then odd): each names its block before that
+ * leaves its bucket. Of the item in `owed` readers may still use the fields, so a third word counts those
+ * that are left. They go back, or are freed, before the record.
+ *
  * A worker that survives an exception goes by its own fields, which are set with no call in between
  * where one could come; the words follow in `settle`: before it gives up a lock of the table that it
  * leaves to be repaired, at its next write, and in a turn of its own before locks that calls which were
@@ -44,6 +49,8 @@ export class Hands implements Settled {
   readonly handAt: number
   /** Address of the word for the item that is to be freed. */
   readonly owedAt: number
+  /** Address of the word for how many of its blocks may be left. */
+  readonly owesAt: number
   /**
    * The item that a write has made and not yet linked, and the record that it has unlinked and not
    * yet freed. Each is set right after the store it belongs to, with no call in between where an
@@ -52,6 +59,12 @@ export class Hands implements Settled {
    */
   made: Item = NULL_ITEM
   replaced: Item = NULL_ITEM
+  /** 1: the fields of `made` say which blocks it owns. */
+  owns: 0 | 1 = 0
+  /** How many fields of `made`, the first ones, have their blocks. */
+  readonly placed: { held: number } = { held: 0 }
+  /** Of the fields of `replaced` the first so many may have blocks that are not yet freed. */
+  readonly owes: { held: number } = { held: 0 }
   /** Whether the words may say anything else than nothing. */
   isOpen = false
   private readonly memory: Memory
@@ -62,6 +75,7 @@ export class Hands implements Settled {
     this.memory = memory
     this.handAt = cache.at + CacheWords.hand
     this.owedAt = cache.at + CacheWords.owed
+    this.owesAt = cache.at + CacheWords.owes
     this.keg = keg
     this.frames = frames
   }
@@ -71,7 +85,8 @@ export class Hands implements Settled {
     if (!this.isOpen) return
     // Whoever has the keg's lock may be finishing a step of ours that clears a word.
     if (this.frames.isTorn) this.keg.recover()
-    this.memory.poke(this.handAt, this.made)
+    this.memory.poke(this.handAt, this.made === NULL_ITEM ? 0 : this.made | this.owns)
+    this.memory.poke(this.owesAt, this.owes.held)
     this.memory.poke(this.owedAt, this.replaced)
   }
 

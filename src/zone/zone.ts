@@ -57,10 +57,7 @@ import { Timers } from './timers.ts'
 import { fillTrash } from './trash.ts'
 import { type RunTimeOptions, tuneZone } from './tune.ts'
 
-/**
- * Which verbs are legal on this handle. Numeric constants of this module, because every call checks
- * them.
- */
+/** Which verbs are legal on this handle: constants of this module, since every call checks them. */
 const PLAIN = 0
 const SMR = 1
 const CLOSED = 2
@@ -447,6 +444,11 @@ export class Zone {
   /** `zallocSmr`; the word at `at` names the item from before it is taken: hands.ts. @internal */
   zallocSmrInto(at: number): Item {
     return ((this.readyToAlloc && this.cache.popInto(at)) || this.allocSlowly(at)) as Item
+  }
+
+  /** `tryZallocSmr` likewise, or with 0 as it is. @internal */
+  tryZallocSmrInto(at: number): Item {
+    return this.takeSmr(at) || this.refuse('tryZallocSmr')
   }
 
   /** What `zallocSmr` takes items from first; undefined if it has more to do for each. @internal */

@@ -74,25 +74,25 @@ export const HEAP_TRIALS: readonly Trial[] = [
   byText('a text is replaced under a reader', [
     'texts: what is replaced is not freed',
     WRITER,
-    'this.blocks.hands.held = 0; hands.replaced = old; this.blocks.owed.held = this.blocks.count;',
-    'this.blocks.hands.held = 0; hands.replaced = old;',
+    'hands.placed.held = 0; hands.replaced = old; hands.owes.held = this.blocks.count;',
+    'hands.placed.held = 0; hands.replaced = old;',
   ]),
   byText('a text is deleted under a reader, and another written', [
     'texts: what is deleted is not freed',
     WRITER,
-    'memory.store(at, memory.load(old + link)); hands.replaced = old; this.blocks.owed.held = this.blocks.count;',
+    'memory.store(at, memory.load(old + link)); hands.replaced = old; hands.owes.held = this.blocks.count;',
     'memory.store(at, memory.load(old + link)); hands.replaced = old;',
   ]),
   byText('texts: two calls each on one key', [
     'texts: a record that did not come in keeps its blocks',
     WRITER,
-    'this.blocks.giveBack()',
-    'this.blocks.hands.held = 0',
+    'this.blocks.giveBack(made)',
+    'hands.placed.held = 0',
   ]),
   byText('texts: two calls each on one key', [
     'texts: the blocks of a record that is in count as made still',
     WRITER,
-    'this.blocks.hands.held = 0; hands.replaced = old;',
+    'hands.placed.held = 0; hands.replaced = old;',
     'hands.replaced = old;',
   ]),
   byText('texts: two calls each on one key', [

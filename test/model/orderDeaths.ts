@@ -116,8 +116,8 @@ function goOn({ arena, table }: Hand, versions: readonly number[]): void {
   arena.detach()
 }
 
-function finale(lib: Library, memory: Parameters<typeof finalTable>[1], leaks: number): void {
-  const table = finalTable(lib, memory, leaks)
+function finale(lib: Library, memory: Parameters<typeof finalTable>[1]): void {
+  const table = finalTable(lib, memory)
   holds(table, [a, 7], [b, 1], [d, 1])
   for (const zone of [table.zone, table.nodes]) {
     const { remaining } = zone.reclaim('all', { timeoutMs: 0 })
@@ -155,7 +155,7 @@ export function orderDeaths(lib: Library): readonly Scenario<OrderWorld>[] {
         ),
         ...others,
       ],
-      final: (memory, _results, { dead }) => finale(lib, memory, dead.length),
+      final: (memory) => finale(lib, memory),
       describe: (at, world) => describe(at - world.at),
       rules: others.length > 0 ? { sample: { schedules: 40 } } : { bound: 0 },
     })
@@ -197,7 +197,7 @@ export function orderThrows(lib: Library): readonly Scenario<OrderWorld>[] {
           SURVIVOR,
         ),
       ],
-      final: (memory) => finale(lib, memory, 1),
+      final: (memory) => finale(lib, memory),
       describe: (at, world) => describe(at - world.at),
       rules: { bound: 0 },
     }),

@@ -31,7 +31,7 @@ const FILLED = 'ordered: a walk while a slot is filled and emptied'
 const MET = 'ordered: what a lookup has found a walk meets'
 
 const PUBLISH_OVER =
-  'memory.store(this.linkAt, item | TrieLink.record); // [P]\n this.made = NULL_ITEM; this.blocks.hands.held = 0; this.replaced'
+  'memory.store(this.linkAt, item | TrieLink.record); // [P]\n hands.made = NULL_ITEM; hands.placed.held = 0; hands.replaced'
 const PUBLISH_NODE = 'memory.store(linkAt, node); // [P]'
 const COLLAPSE = 'memory.store(nodeLinkAt, other); // [P]'
 const EMPTY = 'memory.store(linkAt, 0); // [P]'
@@ -39,7 +39,7 @@ const SECOND_LOOK = 'if (memory.load(changesAt) === before)'
 const SET_BIT =
   'if (this.node !== 0) { memory.or(this.node + TrieWords.head, 1 << (this.linkAt - this.node - TrieWords.slots)); }'
 const FILL =
-  'memory.store(this.linkAt, item | TrieLink.record); // [P]\n this.made = NULL_ITEM; this.blocks.hands.held = 0; }'
+  'memory.store(this.linkAt, item | TrieLink.record); // [P]\n hands.made = NULL_ITEM; hands.placed.held = 0; memory.poke(hands.handAt, NULL_ITEM); }'
 const CLEAR_BIT = 'memory.and(node + TrieWords.head, ~(1 << (linkAt - node - TrieWords.slots)));'
 
 /** The writer is interrupted twice, and the reader once. */
@@ -74,8 +74,8 @@ export const ORDER_TRIALS: readonly Trial[] = [
   byReader(NODES, [
     'ordered: a node is given back at once',
     WRITER,
-    'this.nodes.zfreeSmr(replacedNode);',
-    'this.nodes.giveHeldBack(this.nodes.holdRaw(replacedNode));',
+    'this.nodes.zfreeSmr(node);',
+    'this.nodes.giveHeldBack(this.nodes.holdRaw(node));',
   ]),
   byReader(NEIGHBOUR, [
     'ordered: a node loses its links when it is taken out',
@@ -187,7 +187,7 @@ export const ORDER_TRIALS: readonly Trial[] = [
   byDeath('ordered: death in insert that splits', [
     'ordered: nobody counts again after a death',
     GUARD,
-    'memory.store(this.recordsAt, trie.mend());',
+    'memory.store(this.recordsAt, trie.mend((item) => held.length > 0 && forget(space, held, item)));',
     '',
   ]),
   byDeath('ordered: death in delete that collapses', [

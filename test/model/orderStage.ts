@@ -129,7 +129,7 @@ export function scene(lib: Library, name: string, of: Scene): Scenario<OrderWorl
     setup: (memory) => build(lib, memory, of, holds),
     threads,
     final(memory, _results, ending) {
-      judge?.(finalTable(lib, memory, ending.dead.length), ending)
+      judge?.(finalTable(lib, memory), ending)
     },
     describe: (at, world) => describe(at - world.at),
     ...(rules === undefined ? {} : { rules }),
@@ -152,8 +152,8 @@ export function build(
   })
 }
 
-/** Opens the table in the end and checks every law; at most `leaks` records and nodes are lost. */
-export function finalTable(lib: Library, memory: Memory, leaks: number): Rows {
+/** Opens the table in the end and checks every law; no record and no node is lost. */
+export function finalTable(lib: Library, memory: Memory): Rows {
   const arena = join(lib, memory)
   const table = openRows(lib, arena)
   // A lock whose owner has died is taken over, and what it guards repaired.
@@ -166,7 +166,7 @@ export function finalTable(lib: Library, memory: Memory, leaks: number): Rows {
   ] as const) {
     zone.check()
     const { leaked } = zone.audit(reachable)
-    if (leaked.length > leaks) throw new Error(`${zone.name}: ${leaked.join()} are lost`)
+    if (leaked.length > 0) throw new Error(`${zone.name}: ${leaked.join()} are lost`)
   }
   let last = -1
   for (const found of table.entries()) {

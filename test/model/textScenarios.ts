@@ -19,8 +19,6 @@ const NAME = 'notes'
 const TEXT_STAGE: Stage = { ...STAGE, words: 2 ** 16 }
 /** So long that a slab has seven: few steps to make one. */
 const CHARACTERS = 500
-/** Fields without a maximum in a record. */
-const FIELDS = 2
 
 interface Note {
   readonly key: number
@@ -98,12 +96,10 @@ interface Scene {
   readonly rules?: Scenario['rules']
   /** There is one record, whose text is a run of pages: there is room for one more. */
   readonly large?: boolean
-  /** Records of which the blocks may be lost, beside one for each that died. */
-  readonly mayLeak?: number
 }
 
 function scene(lib: Library, name: string, of: Scene): Scenario<undefined> {
-  const { judge, large = false, mayLeak = 0, rules = { bound: 2 }, threads } = of
+  const { judge, large = false, rules = { bound: 2 }, threads } = of
   return scenario<undefined>({
     name,
     words: TEXT_STAGE.words,
@@ -119,19 +115,18 @@ function scene(lib: Library, name: string, of: Scene): Scenario<undefined> {
         return undefined
       }),
     threads,
-    final(memory, _results, { dead, operations }) {
+    final(memory, _results, { operations }) {
       const arena = join(lib, memory)
       const table = open(lib, arena)
       lib.checkTable(table)
       lib.checkPages(memory, arena.space.pages)
-      const lost = dead.length + mayLeak
       const heap = arena.heap(NAME)
       table.zone.check()
       heap.check()
       const records = table.zone.audit(table.items()).leaked.length
       const blocks = heap.audit(table.blocks()).leaked.length
-      if (records > lost) throw new Error(`${records} records are lost`)
-      if (blocks > lost * FIELDS) throw new Error(`${blocks} blocks are lost`)
+      if (records > 0) throw new Error(`${records} records are lost`)
+      if (blocks > 0) throw new Error(`${blocks} blocks are lost`)
       const live = heap.stats().blocks
       if (live !== table.blocks().length + blocks) throw new Error(`${live} blocks are live`)
       for (const found of table.values()) versionOf(found, found.key)
@@ -335,7 +330,6 @@ export function textThrows(lib: Library): readonly Scenario<undefined>[] {
           hand.arena.detach()
         }),
       ],
-      mayLeak: 0,
       rules: { bound: 0, maxVerbs: 60_000 },
     }),
   )
