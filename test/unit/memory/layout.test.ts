@@ -111,7 +111,7 @@ it('every offset stands where the layout version says', () => {
       32 pendingHead locked, 33 pendingTail locked, 34 pendingBuckets locked, 35 pendingItems locked, 36 peakPending locked, 37 unpaced locked, 38 retired*2 tally, 40 advances*2 tally, 42 safeHead locked, 43 safeBuckets locked, 44 safeItems locked, 45 idleItems locked, 46 emptyHead locked, 47 emptyBuckets locked
       48 contended*2 tally
     cache: 32
-      0 alloc owned, 1 free owned, 2 flushed owned, 3 move owned, 4 moved owned, 6 before*2 tally, 8 opened owned, 9 hand owned, 10 owed owned
+      0 alloc owned, 1 free owned, 2 flushed owned, 3 move owned, 4 moved owned, 6 before*2 tally, 8 opened owned, 9 hand owned, 10 owed owned, 11 owes owned
       16 loaded*2 tally, 18 freed*2 tally, 20 fails*2 tally, 22 refills*2 tally, 24 pollHits*2 tally, 26 pollFails*2 tally, 28 imports*2 tally
     heap: 64
       0 serial frozen, 1 domain frozen, 2 zone frozen
@@ -119,7 +119,7 @@ it('every offset stands where the layout version says', () => {
       32 oldest shared
       48 head locked, 49 tail locked, 50 live locked, 51 livePages locked, 52 retired locked, 53 retiredPages locked
     run of a heap: 16
-      0 heap frozen, 1 bytes frozen, 2 state locked, 3 goal locked, 4 next locked
+      0 heap frozen, 1 bytes frozen, 2 state locked, 3 goal locked, 4 next locked, 5 holder locked
     table: 32
       0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen, 5 seed frozen, 6 grow frozen, 7 ownsDomain frozen, 8 versionBits frozen
       16 resizing shared, 17 shared*2 locked, 19 progress shared
