@@ -298,7 +298,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       const isOther = expected !== ANY && chains.versionOf(old) !== expected
       if (isOther || !this.isSealed(old, seen)) old = 0
       if (old !== 0) {
-// Near copies of it end here: before it is out, see near.ts.
+        // Near copies of it end here: before it is out, see near.ts.
         versions.next(hash)
         if (this.blocks.count > 0) memory.poke(hands.owesAt, this.blocks.count)
         memory.poke(hands.owedAt, old)
