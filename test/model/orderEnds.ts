@@ -73,7 +73,7 @@ export function orderEnds(lib: Library): readonly Scenario<OrderWorld>[] {
           return { at: 0 }
         }),
       threads: of,
-      final: (memory) => holds(finalTable(lib, memory, rows.length === 0 ? 0 : 1), [a, 7]),
+      final: (memory) => holds(finalTable(lib, memory), [a, 7]),
       rules: { bound: 0 },
     })
   const destroys = opening((table) => table.destroy({ timeoutMs: 0 }))
