@@ -21,8 +21,9 @@ const END = 'near: a copy against the end of its table'
 const COUNT = 'chains.setVersion(item, versions.next(hash));'
 const RELINK = 'memory.poke(item + link, memory.load(old === 0 ? head : old + link));'
 const PUBLISH = 'memory.store(old === 0 ? head : at, item);'
-const HEAD = 'const head = chains.headFor(now, hash); memory.poke(hands.owedAt, old);'
-const OWE = 'memory.poke(hands.owedAt, old);'
+const OWE =
+  'if (this.blocks.count > 0) memory.poke(hands.owesAt, this.blocks.count); memory.poke(hands.owedAt, old);'
+const HEAD = `const head = chains.headFor(now, hash); ${OWE}`
 const UNLINK = 'memory.store(at, memory.load(old + link));'
 const IS_CURRENT = 'if (copy === undefined || memory.load(copy.at) !== copy.seen) return undefined;'
 const IS_EPOCH = 'if (memory.load(EPOCH) !== this.epoch || !this.space.isOpen) return undefined;'
