@@ -2,21 +2,27 @@
  * How many bytes an arena needs for given records: `Arena.bytesFor`.
  *
  * It adds up what is really laid out: header, slots and page table; for each shape its domain, its
- * zone, the slabs of its records and of the buckets that hold freed ones, and for a table its
- * stripes and chains, twice, since it may grow. On top of the records that are asked for come a
- * quarter more, which wait for readers after they were replaced, and what workers cache. Runs of
- * pages are powers of two, so some room is left over between them.
+ * zone, the slabs of its records and of the buckets that hold freed ones; for a table its stripes and
+ * chains, twice, since it may grow; for an ordered table a node for each record, as there never are
+ * more; for values of any size their blocks, a zone for each size near the mean, and what workers cache of
+ * each. On top of the records that are asked for come a quarter more, which wait for readers after they
+ * were replaced, and what workers cache. Runs of pages are powers of two, so some room is left over
+ * between them.
  */
 
 import { integer, Misuse, onlyOptions, show } from '../base/errors.ts'
+import { bucketFor, indexFor, LARGEST, SIZES, sizeAt } from '../heap/sizes.ts'
 import { versionBits } from '../memory/arrays.ts'
 import {
   DomainWords,
   geometry,
+  HeapWords,
   MAX_WORKERS,
   NODE_WORDS,
+  OrderWords,
   PAGE_WORDS,
   ReaderWords,
+  TRIE_WORDS,
   tableParts,
   zoneParts,
 } from '../memory/layout.ts'
@@ -31,11 +37,18 @@ import { slabShape } from '../zone/slab.ts'
 /** Records of one kind, for `Arena.bytesFor`. */
 export interface RecordCount {
   /** What `record()` returned. */
-  readonly record: RecordShape
+  readonly record: RecordShape & { readonly unbounded?: readonly unknown[] }
   /** How many of them there are to be: 0 to 2^26. */
   readonly count: number
   /** The key of the table that they are for; left out for a zone. */
   readonly key?: string
+  /** Whether that is an `OrderedTable`. Default false. */
+  readonly ordered?: boolean
+  /**
+   * Bytes of the values of one record in its `text`, `data` and `json` fields, all together, on average:
+   * 0 to 2^30. Required if it has such fields. Text has up to three bytes for each letter.
+   */
+  readonly valueBytes?: number
 }
 
 /** How the arena will be created: see `ArenaOptions`. */
@@ -55,6 +68,14 @@ const WAITING_SHARE = 1 / 4
 const MOST_STRIPE_BITS = 6
 /** A name each for zone, domain and table. */
 const NAMES_PER_SHAPE = 3
+/** And one for the heap of its values, and for each size of blocks near the mean. */
+const NEAR_SIZES = 6
+const NAMES_OF_VALUES = 2 * NEAR_SIZES + 2
+const MOST_VALUE_BYTES = 2 ** 30
+/** Blocks are at most a fifth empty, and slabs have a rest. */
+const BLOCK_SHARE = 4 / 3
+/** A run of pages is a power of two. */
+const RUN_SHARE = 2
 const ALIGN = MIN_ALIGN_BYTES / BYTES_PER_WORD
 const UNIT = 2 ** 16
 
@@ -72,7 +93,10 @@ export function bytesFor(shapes: readonly RecordCount[], options: BytesForOption
     )
   }
   for (const shape of shapes) assertShape(shape)
-  const names = shapes.length * NAMES_PER_SHAPE
+  const names = shapes.reduce(
+    (sum, each) => sum + NAMES_PER_SHAPE + (each.valueBytes ? NAMES_OF_VALUES : 0),
+    0,
+  )
   // Slabs are the larger the more pages there are, so the sum is done again until it fits.
   let bytes = UNIT
   for (;;) {
@@ -89,24 +113,61 @@ export function bytesFor(shapes: readonly RecordCount[], options: BytesForOption
 
 /** Pages of one shape, in an arena of `pages`. */
 function pagesFor(
-  { count, key, record }: RecordCount,
+  { count, key, ordered, record, valueBytes = 0 }: RecordCount,
   pages: number,
   maxWorkers: number,
   checks: boolean,
 ): number {
+  const arena: Size = { pages, maxWorkers, checks }
   const words = Math.ceil(record.bytes / BYTES_PER_WORD) + (key === undefined ? 0 : NODE_WORDS)
-  const capacity = capacityFor(words)
+  const schema = Math.ceil(encodeText(record.signature).length / BYTES_PER_WORD)
+  const domain = run(DomainWords.WORDS + maxWorkers * ReaderWords.WORDS)
+  const records = zonePages(count, words, capacityFor(words), arena, schema)
+  const values = valueBytes === 0 ? 0 : valuePages(count, valueBytes, arena)
+  if (key === undefined) return domain + records + values
+  const index = ordered
+    ? run(OrderWords.WORDS) + zonePages(count, TRIE_WORDS, capacityFor(TRIE_WORDS), arena)
+    : tablePages(count)
+  return domain + records + values + index
+}
+
+/** The arena that is being planned. */
+interface Size {
+  readonly pages: number
+  readonly maxWorkers: number
+  readonly checks: boolean
+}
+
+/** A zone of so many items of so many words. */
+function zonePages(
+  count: number,
+  words: number,
+  capacity: number,
+  { checks, maxWorkers, pages }: Size,
+  schema = 0,
+): number {
   const cached = 2 * capacity * Math.min(BUSY_WORKERS, maxWorkers)
   const items = count + Math.ceil(count * WAITING_SHARE) + cached
   const stride = strideFor(words + (checks ? GUARD_WORDS : 0), ALIGN)
   const slabs = inSlabs(items, stride, ALIGN, checks, pages)
   const full = Math.ceil((items - count) / capacity) + 2 * maxWorkers
   const buckets = inSlabs(full, bucketWords(capacity, LINE_WORDS), LINE_WORDS, false, pages)
-  const schema = Math.ceil(encodeText(record.signature).length / BYTES_PER_WORD)
-  const own =
-    run(DomainWords.WORDS + maxWorkers * ReaderWords.WORDS) +
-    run(zoneParts(0, maxWorkers).schema + schema)
-  return own + slabs + buckets + (key === undefined ? 0 : tablePages(count))
+  return run(zoneParts(0, maxWorkers).schema + schema) + slabs + buckets
+}
+
+/** Blocks of values of so many bytes on average: of sizes near that, and runs if they are large. */
+function valuePages(count: number, bytes: number, arena: Size): number {
+  const mean = Math.min(indexFor(Math.min(bytes, LARGEST)), SIZES - 1)
+  const first = Math.max(0, mean - NEAR_SIZES)
+  const last = Math.min(SIZES - 1, mean + NEAR_SIZES)
+  let pages = run(HeapWords.WORDS)
+  for (let index = first; index <= last; index++) {
+    const size = sizeAt(index)
+    pages += zonePages(0, size / BYTES_PER_WORD, bucketFor(size), arena)
+  }
+  const share = bytes > LARGEST / 2 ? RUN_SHARE : BLOCK_SHARE
+  const all = count * bytes * (1 + WAITING_SHARE) * share
+  return pages + Math.ceil(all / (PAGE_WORDS * BYTES_PER_WORD))
 }
 
 function tablePages(count: number): number {
@@ -134,11 +195,21 @@ function run(words: number): number {
 }
 
 function assertShape(shape: unknown): asserts shape is RecordCount {
-  onlyOptions(CALL, shape, ['record', 'count', 'key'])
-  const { count, key, record } = shape as Partial<RecordCount>
+  onlyOptions(CALL, shape, ['record', 'count', 'key', 'ordered', 'valueBytes'])
+  const { count, key, ordered = false, record, valueBytes } = shape as Partial<RecordCount>
   if (typeof record !== 'object' || record === null || typeof record.signature !== 'string')
     throw new Misuse(`${CALL}: record is ${show(record)}; give what record() returned`)
   if (key !== undefined && typeof key !== 'string')
     throw new Misuse(`${CALL}: key is ${show(key)}; give the name of a field`)
+  if (typeof ordered !== 'boolean')
+    throw new Misuse(`${CALL}: ordered is ${show(ordered)}; give true or false`)
+  if (ordered && key === undefined)
+    throw new Misuse(`${CALL}: ordered is for tables; give the key as well`)
   integer(CALL, 'count', count, 0, MOST)
+  if (valueBytes !== undefined) integer(CALL, 'valueBytes', valueBytes, 0, MOST_VALUE_BYTES)
+  else if ((record.unbounded ?? []).length > 0) {
+    throw new Misuse(
+      `${CALL}: the record has text, data or json fields; give valueBytes, what these values of one record take on average`,
+    )
+  }
 }

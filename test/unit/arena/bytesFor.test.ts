@@ -7,12 +7,16 @@ import {
   f64,
   HashTable,
   type Item,
+  json,
   Misuse,
+  OrderedTable,
   type RecordCount,
   record,
+  text,
   u32,
   utf8,
 } from '#src/index.ts'
+import { Random } from '../../helpers/random.ts'
 
 const Small = record({ id: u32 })
 const City = record({ id: u32, lat: f64, lon: f64, name: utf8(64) })
@@ -86,6 +90,53 @@ describe.each([{ maxWorkers: 2 }, { maxWorkers: 2, checks: true }, { maxWorkers:
   },
 )
 
+const Note = record({ id: u32, title: text(), body: json<string>() })
+const values = [
+  { count: 1, valueBytes: 10 },
+  { count: 5000, valueBytes: 100 },
+  { count: 2000, valueBytes: 4000 },
+  { count: 100, valueBytes: 50_000 },
+]
+
+describe.each([{ maxWorkers: 2 }, { maxWorkers: 2, checks: true }, { maxWorkers: 64 }])(
+  'values of any size, %o',
+  (options) => {
+    it.each(values)('$count of $valueBytes bytes, and those of others', ({ count, valueBytes }) => {
+      const bytes = Arena.bytesFor([{ record: Note, count, key: 'id', valueBytes }], options)
+      const arena = Arena.create({ bytes, ...options })
+      arena.space.watch.every = () => {}
+      const table = HashTable.create(arena, 'notes', { record: Note, key: 'id', capacity: count })
+      const random = new Random(1)
+      for (let round = 0; round < 2; round++) {
+        for (let id = 0; id < count; id++) {
+          // From a fifth of the mean to nine fifths.
+          const letters = Math.ceil(valueBytes * (0.2 + random.below(1601) / 1000))
+          const title = 'x'.repeat(letters >> 1)
+          table.set({ id, title, body: 'y'.repeat(Math.max(0, letters - title.length - 2)) })
+        }
+      }
+      expect(table.size).toBe(count)
+      expect(bytes).toBeLessThan(count * valueBytes * 3.5 + 2 ** 25)
+      arena.detach()
+    })
+
+    it.each([1, 1000, 20_000])('%d records in order', (count) => {
+      const bytes = Arena.bytesFor([{ record: City, count, key: 'id', ordered: true }], options)
+      const arena = Arena.create({ bytes, ...options })
+      arena.space.watch.every = () => {}
+      const table = OrderedTable.create(arena, 'cities', { record: City, key: 'id' })
+      for (let round = 0; round < 2; round++) {
+        for (let i = 0; i < count; i++) {
+          // Spread over all numbers: many nodes.
+          table.set({ id: Math.imul(i, 0x9e3779b1) >>> 0, lat: 1, lon: 2, name: 'x' })
+        }
+      }
+      expect(table.size).toBe(count)
+      arena.detach()
+    })
+  },
+)
+
 it('more names than a small arena has', () => {
   const shapes = Array.from({ length: 40 }, () => ({ record: Small, count: 1, key: 'id' }))
   fill(shapes, { maxWorkers: 2 })
@@ -95,6 +146,8 @@ it('nothing is a small arena', () => {
   Arena.create({ bytes: Arena.bytesFor([]) }).detach()
 })
 
+const one = { record: Small, count: 1 }
+
 it.each([
   ['no list', () => Arena.bytesFor({} as never), 'shapes are'],
   ['no record', () => Arena.bytesFor([{ record: 3, count: 1 } as never]), 'record is 3'],
@@ -103,6 +156,10 @@ it.each([
   ['no key', () => Arena.bytesFor([{ record: Small, count: 1, key: 3 as never }]), 'key is 3'],
   ['an unknown word', () => Arena.bytesFor([{ record: Small, many: 1 } as never]), '"many"'],
   ['an unknown option', () => Arena.bytesFor([], { bytes: 1 } as never), '"bytes"'],
+  ['no boolean', () => Arena.bytesFor([{ ...one, ordered: 1 as never }]), 'ordered is 1'],
+  ['order without a key', () => Arena.bytesFor([{ ...one, ordered: true }]), 'ordered is for'],
+  ['values of unknown size', () => Arena.bytesFor([{ record: Note, count: 1 }]), 'give valueBytes'],
+  ['no size', () => Arena.bytesFor([{ ...one, valueBytes: -1 }]), 'valueBytes is -1'],
   ['no workers', () => Arena.bytesFor([], { maxWorkers: 0 }), 'maxWorkers is 0'],
   ['no boolean', () => Arena.bytesFor([], { checks: 1 as never }), 'checks is 1'],
 ])('%s is refused', (_, act, says) => {
