@@ -20,6 +20,7 @@ interface Words {
   load(at: number): number
   store(at: number, value: number): void
   peek(at: number): number
+  poke(at: number, value: number): void
 }
 
 /** What a section publishes may be at most this far behind the write hand when it begins. */
@@ -107,6 +108,26 @@ export function lookUpHash(
   // [R2] As in `exit` of sections.ts.
   memory.store(at, 0)
   return node
+}
+
+/**
+ * In a section: `findHash` for `count` hashes, which are in the words from `at` on; each is replaced by
+ * its result. The words are this worker's own. `chainsAt` is here where the words of the stripes begin,
+ * of which `hash >>> shift` is the one for a hash. Each result is one of its own moment: what is between
+ * two of them is as between two calls of `findHash`, of which none needs anything of another.
+ */
+export function findMany(
+  memory: Words,
+  at: number,
+  count: number,
+  chainsAt: number,
+  shift: number,
+  behind: number,
+): void {
+  for (let i = at; i < at + count; i++) {
+    const hash = memory.peek(i)
+    memory.poke(i, findHash(memory, chainsAt + (hash >>> shift), behind, hash))
+  }
 }
 
 // ---- tries -----------------------------------------------------------------------------------

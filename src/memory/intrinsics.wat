@@ -133,6 +133,26 @@
     (i32.atomic.store (local.get $at) (i32.const 0))
     (i32.shr_u (local.get $node) (i32.const 2)))
 
+  ;; findMany of compound.ts: the walks of one call overlap, for none waits for another. $own is bytes:
+  ;; words of this worker's own, read and written plainly.
+  (func (export "findMany")
+      (param $own i32) (param $count i32) (param $first i32) (param $shift i32) (param $words i32)
+    (local $end i32) (local $hash i32) (local $chainsAt i32) (local $behind i32)
+    (local $chains i32) (local $link i32) (local $node i32) (local $left i32)
+    (local.set $own (i32.shl (local.get $own) (i32.const 2)))
+    (local.set $end (i32.add (local.get $own) (i32.shl (local.get $count) (i32.const 2))))
+    (block $none
+      (br_if $none (i32.eq (local.get $own) (local.get $end)))
+      (loop $next
+        (local.set $hash (i32.load (local.get $own)))
+        (local.set $chainsAt
+          (i32.add (local.get $first) (i32.shr_u (local.get $hash) (local.get $shift))))
+        (local.set $behind (local.get $words))
+    @walk
+        (i32.store (local.get $own) (i32.shr_u (local.get $node) (i32.const 2)))
+        (local.set $own (i32.add (local.get $own) (i32.const 4)))
+        (br_if $next (i32.ne (local.get $own) (local.get $end))))))
+
   ;; ---- tries -----------------------------------------------------------------------------------
 
 ;; Loads the first word of the node that $link leads to: to $node, $next (its level) and $bits. Inside,

@@ -65,6 +65,9 @@ export const Header = struct(
   }),
 )
 
+/** The most keys that one call looks up together. */
+export const KEYS_AT_ONCE = 64
+
 /** The part of a label that others can read, of a worker's or an async section's: 40 bytes. */
 export const LABEL_WORDS = 10
 
@@ -86,6 +89,7 @@ export const WorkerSlot = struct(
     labelBytes: shared('length of its label in UTF-8'),
     label: shared('UTF-8', LABEL_WORDS),
   }),
+  line({ many: owned('hashes of many keys, then nodes (by the worker)', KEYS_AT_ONCE) }),
 )
 
 export const Entry = struct(

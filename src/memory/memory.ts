@@ -22,7 +22,7 @@
 
 import { Corruption, Misuse, show } from '../base/errors.ts'
 import { now } from '../base/host.ts'
-import { enterSection, findHash, floorWord, lookUpHash } from './compound.ts'
+import { enterSection, findHash, findMany, floorWord, lookUpHash } from './compound.ts'
 import { type HostBuffer, host } from './hostText.ts'
 import { BYTES_PER_WORD } from './units.ts'
 
@@ -146,6 +146,10 @@ export class Memory {
 
   lookUpHash(wrAt: number, at: number, chainsAt: number, behind: number, hash: number): number {
     return lookUpHash(this, wrAt, at, chainsAt, behind, hash)
+  }
+
+  findMany(at: number, count: number, chainsAt: number, shift: number, behind: number): void {
+    findMany(this, at, count, chainsAt, shift, behind)
   }
 
   floorWord(changesAt: number, rootAt: number, word: number, flip: number, key: number): number {

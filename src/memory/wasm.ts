@@ -25,6 +25,7 @@ export interface Intrinsics {
   enterSection(wrAt: number, at: number): number
   findHash(chainsAt: number, behind: number, hash: number): number
   lookUpHash(wrAt: number, at: number, chainsAt: number, behind: number, hash: number): number
+  findMany(at: number, count: number, chainsAt: number, shift: number, behind: number): void
   floorWord(changesAt: number, rootAt: number, word: number, flip: number, key: number): number
 }
 
@@ -56,6 +57,7 @@ export class WasmMemory extends Memory {
   private readonly wasmEnterSection: Intrinsics['enterSection']
   private readonly wasmFindHash: Intrinsics['findHash']
   private readonly wasmLookUpHash: Intrinsics['lookUpHash']
+  private readonly wasmFindMany: Intrinsics['findMany']
   private readonly wasmFloorWord: Intrinsics['floorWord']
 
   constructor(buffer: SharedArrayBuffer, wasm: Intrinsics) {
@@ -70,6 +72,7 @@ export class WasmMemory extends Memory {
     this.wasmEnterSection = wasm.enterSection
     this.wasmFindHash = wasm.findHash
     this.wasmLookUpHash = wasm.lookUpHash
+    this.wasmFindMany = wasm.findMany
     this.wasmFloorWord = wasm.floorWord
   }
 
@@ -157,6 +160,20 @@ export class WasmMemory extends Memory {
     } catch (cause) {
       // The walk had opened a section, which the caller does not know of: close it.
       this.store(at, 0)
+      throw this.trapped(cause)
+    }
+  }
+
+  override findMany(
+    at: number,
+    count: number,
+    chainsAt: number,
+    shift: number,
+    behind: number,
+  ): void {
+    try {
+      this.wasmFindMany(at, count, chainsAt, shift, behind)
+    } catch (cause) {
       throw this.trapped(cause)
     }
   }

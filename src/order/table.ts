@@ -46,9 +46,6 @@ export interface RangeOptions<V> {
   readonly limit?: number
 }
 
-/** The most keys that `getMany` reads in one section. */
-const KEYS_PER_SECTION = 64
-
 /** A handle of an ordered table, for one worker: `create` it in one worker, `open` it in the others. */
 export class OrderedTable<
   F extends Fields = Fields,
@@ -138,29 +135,6 @@ export class OrderedTable<
   get(key: ValueOf<F[N]>): Values<F> | undefined {
     this.key.aim('table.get', key)
     return this.copy(() => this.seek())
-  }
-
-  /**
-   * `get` for each of these keys, in their order; many keys share one section. Each record is
-   * consistent by itself; between two of them others may write. Misuse for a key of another type.
-   * Otherwise as `get`.
-   */
-  getMany(keys: readonly ValueOf<F[N]>[]): (Values<F> | undefined)[] {
-    if (!Array.isArray(keys)) {
-      throw new Misuse(`table.getMany: keys are ${show(keys)}; give an array`, { table: this.name })
-    }
-    const records: (Values<F> | undefined)[] = []
-    // A section even for no key: it throws when the arena is closed.
-    for (let from = 0; from === 0 || from < keys.length; from += KEYS_PER_SECTION) {
-      inside(this, () => {
-        for (const key of keys.slice(from, from + KEYS_PER_SECTION)) {
-          this.key.aim('table.getMany', key)
-          const item = this.seek()
-          records.push(item === NULL_ITEM ? undefined : this.schema.read(this.arena, item))
-        }
-      })
-    }
-    return records
   }
 
   /**

@@ -21,6 +21,7 @@ import {
   LAYOUT_VERSION,
   MAGIC,
   MAX_WORKERS,
+  WorkerSlot,
 } from '../memory/layout.ts'
 import type { Memory } from '../memory/memory.ts'
 import { BYTES_PER_WORD } from '../memory/units.ts'
@@ -150,6 +151,8 @@ export class Space {
   /** The generation of the slot when this worker claimed it. */
   readonly generation: number
   readonly maxWorkers: number
+  /** Words of this worker's own, for keys that are looked up together. */
+  readonly manyAt: number
   readonly checks: boolean
   /** First sequence and step of the clock of a new domain. */
   readonly sequence: { readonly first: Seq; readonly step: number }
@@ -195,6 +198,7 @@ export class Space {
     this.workers = new Workers(memory, memory.peek(Header.workersAt), this.maxWorkers)
     this.slot = this.workers.claim(call, threadId(), claim)
     this.generation = this.workers.generation(this.slot)
+    this.manyAt = memory.peek(Header.workersAt) + this.slot * WorkerSlot.WORDS + WorkerSlot.many
     this.workers.introduce(this.slot, label)
     this.locks = new Locks(
       memory,

@@ -22,7 +22,7 @@
 
 import type { Arena } from '../arena/arena.ts'
 import { type Item, NULL_ITEM } from '../base/brands.ts'
-import { Misuse, noFunction, show } from '../base/errors.ts'
+import { noFunction } from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { ENDLESS as IMPORTED_ENDLESS } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
@@ -48,8 +48,6 @@ import { indexOfKey, TableVerbs } from './verbs.ts'
 import { inside, walk } from './walk.ts'
 import { explained, Writer } from './writer.ts'
 
-/** The most keys that `getMany` reads in one section. */
-const KEYS_PER_SECTION = 64
 /** A constant of this module costs nothing; an imported one is looked up each time. */
 const ENDLESS = IMPORTED_ENDLESS
 
@@ -73,6 +71,8 @@ export class HashTable<
   private readonly shift: number
   private readonly behind: number
   private readonly isWord: boolean
+  /** Words of this worker's own, for `findMany`; 0 where keys are text, compared one by one. */
+  private readonly manyAt: number
   /** Whether `has` can use `memory.lookUpHash`, section and walk in one. */
   private readonly isQuick: boolean
   /** The near copies of this worker, if it wants some. */
@@ -99,6 +99,7 @@ export class HashTable<
     this.behind = parts.chains.behind
     this.isWord = key.isWord
     this.near = near === 0 ? undefined : new Near(parts, schema, near)
+    this.manyAt = key.type === 'utf8' ? 0 : arena.space.manyAt
     this.isQuick = key.isWord && !parts.smr.turning
   }
 
@@ -167,30 +168,6 @@ export class HashTable<
     } finally {
       if (!nested) smr.exit()
     }
-  }
-
-  /**
-   * `get` for each of these keys, in their order; many keys share one section, which is cheaper.
-   * Each record is consistent by itself; between two of them others may write. Misuse for a key of
-   * another type. Otherwise as `get`.
-   */
-  getMany(keys: readonly ValueOf<F[N]>[]): (Values<F> | undefined)[] {
-    const { smr } = this
-    if (!Array.isArray(keys)) {
-      throw new Misuse(`table.getMany: keys are ${show(keys)}; give an array`, { table: this.name })
-    }
-    const records = new Array<Values<F> | undefined>(keys.length)
-    const nested = smr.entered
-    // A section even for no key: it throws when the arena is closed.
-    for (let from = 0; from === 0 || from < keys.length; from += KEYS_PER_SECTION) {
-      if (!nested) smr.enterInCall()
-      try {
-        this.copy(keys, records, from, Math.min(from + KEYS_PER_SECTION, keys.length))
-      } finally {
-        if (!nested) smr.exit()
-      }
-    }
-    return records
   }
 
   /**
@@ -339,6 +316,39 @@ export class HashTable<
     return this.seek(this.key.aim(call, key), key)
   }
 
+  /**
+   * One call for all: their walks overlap, since none waits for what another loads. (A text would have to
+   * be compared with what `aim` keeps, and that is the last one only.) @internal
+   */
+  protected override locateMany(
+    call: string,
+    keys: readonly ValueOf<F[N]>[],
+    count: number,
+    items: Item[],
+  ): void {
+    const { isWord, key, manyAt, memory } = this
+    if (manyAt === 0) {
+      super.locateMany(call, keys, count, items)
+      return
+    }
+    for (let i = 0; i < count; i++) {
+      memory.poke(manyAt + i, key.aim(call, keys[i] as ValueOf<F[N]>))
+    }
+    try {
+      memory.findMany(manyAt, count, this.chainsAt, this.shift, this.behind)
+    } catch (error) {
+      // One of them has met damage: one by one, that says what it is.
+      super.locateMany(call, keys, count, items)
+      throw error
+    }
+    for (let i = 0; i < count; i++) {
+      const node = memory.peek(manyAt + i)
+      const each = keys[i] as ValueOf<F[N]>
+      const isIt = isWord ? node !== ENDLESS : node === 0 || key.hits(memory, node, each)
+      items[i] = isIt ? (node as Item) : this.locate(call, each)
+    }
+  }
+
   /** @internal */
   protected override versionOf(item: Item): number {
     return this.chains.versionOf(item)
@@ -376,21 +386,6 @@ export class HashTable<
       return this.seek(aim, key) !== 0
     } finally {
       smr.exit()
-    }
-  }
-
-  /** In a section: `get` for keys `from` to `end`. */
-  private copy(
-    keys: readonly ValueOf<F[N]>[],
-    into: (Values<F> | undefined)[],
-    from: number,
-    end: number,
-  ): void {
-    const { arena, key, schema } = this
-    for (let i = from; i < end; i++) {
-      const each = keys[i] as ValueOf<F[N]>
-      const item = this.seek(key.aim('table.getMany', each), each)
-      into[i] = item === 0 ? undefined : schema.read(arena, item)
     }
   }
 

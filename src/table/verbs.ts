@@ -26,6 +26,7 @@ import {
   onlyOptions,
   show,
 } from '../base/errors.ts'
+import { KEYS_AT_ONCE } from '../memory/layout.ts'
 import { type AtomicField, addAt, checkDelta, exchangeAt, SEAL } from '../record/atomic.ts'
 import type { AtomicNames, Fields, Schema, ValueOf, Values } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
@@ -36,6 +37,9 @@ import type { Blocks } from './blocks.ts'
 import { Race } from './race.ts'
 import { ABSENT, ANY, MOST_VERSIONS } from './version.ts'
 import { inside } from './walk.ts'
+
+/** What `hasMany` makes of what was found. */
+const isThere = (item: Item): boolean => item !== NULL_ITEM
 
 /** How a kind of table writes one record. */
 export interface RecordWriter<V> {
@@ -128,6 +132,95 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
   protected abstract readonly owned: Blocks
   /** @internal */
   protected abstract readonly writer: RecordWriter<ValueOf<F[N]>>
+
+  /**
+   * In a section: `locate` for the first `count` of these keys, into `items`. Runs no code of the user.
+   * @internal
+   */
+  protected locateMany(
+    call: string,
+    keys: readonly ValueOf<F[N]>[],
+    count: number,
+    items: Item[],
+  ): void {
+    for (let i = 0; i < count; i++) items[i] = this.locate(call, keys[i] as ValueOf<F[N]>)
+  }
+
+  // ---- many keys ---------------------------------------------------------------------------
+
+  /**
+   * `get` for each of these keys, in their order; many keys share one section, which is cheaper. Each
+   * record is consistent by itself and was there at one moment of the call; between two of them others
+   * may write, so together they are no picture of one moment. Takes no lock, never blocks, legal inside
+   * a section. Misuse for a key of another type.
+   */
+  getMany(keys: readonly ValueOf<F[N]>[]): (Values<F> | undefined)[] {
+    const { arena, schema } = this
+    return this.many('getMany', keys, (item) =>
+      item === NULL_ITEM ? undefined : schema.read(arena, item),
+    )
+  }
+
+  /**
+   * `has` for each of these keys, in their order. Sections, moments and errors as in `getMany`: never
+   * blocks, legal inside a section, Misuse for a key of another type.
+   */
+  hasMany(keys: readonly ValueOf<F[N]>[]): boolean[] {
+    return this.many('hasMany', keys, isThere)
+  }
+
+  /**
+   * `read` for each of these keys, in their order: runs `fn` on each record in place, with the index of
+   * its key, and returns what it returned; undefined where there is none. Up to 64 keys share a section,
+   * and an item is valid only while `fn` runs. Misuse if `fn` returns a promise. Sections, moments and
+   * the rest as in `getMany`: never blocks, legal inside a section.
+   */
+  readMany<T>(
+    keys: readonly ValueOf<F[N]>[],
+    fn: (item: Item, index: number) => T,
+  ): (T | undefined)[] {
+    if (typeof fn !== 'function') throw noFunction('table.readMany', fn)
+    const { smr } = this
+    return this.many('readMany', keys, (item, index) =>
+      item === NULL_ITEM ? undefined : smr.rejectPromise(fn(item, index)),
+    )
+  }
+
+  /**
+   * What `answer` makes of the record of each key. Not all keys in one section: what is freed anywhere
+   * in the domain meanwhile waits for its end, and one of 64 lookups is so long that entering costs
+   * nothing beside them, and as short as a step of an iteration.
+   */
+  private many<T>(
+    verb: string,
+    keys: readonly ValueOf<F[N]>[],
+    answer: (item: Item, index: number) => T,
+  ): T[] {
+    const call = `table.${verb}`
+    if (!Array.isArray(keys)) {
+      throw new Misuse(`${call}: keys are ${show(keys)}; give an array`, { table: this.name })
+    }
+    const { smr } = this
+    const { length } = keys
+    const answers = new Array<T>(length)
+    // Private: to look at an array of the user may run code of his, and so may `answer`.
+    const asked: ValueOf<F[N]>[] = []
+    const items: Item[] = []
+    const nested = smr.entered
+    // A section even for no key: it throws when the arena is closed.
+    for (let from = 0; from === 0 || from < length; from += KEYS_AT_ONCE) {
+      const count = Math.min(KEYS_AT_ONCE, length - from)
+      for (let i = 0; i < count; i++) asked[i] = keys[from + i] as ValueOf<F[N]>
+      if (!nested) smr.enterInCall()
+      try {
+        this.locateMany(call, asked, count, items)
+        for (let i = 0; i < count; i++) answers[from + i] = answer(items[i] as Item, from + i)
+      } finally {
+        if (!nested) smr.exit()
+      }
+    }
+    return answers
+  }
 
   // ---- all records -------------------------------------------------------------------------
 

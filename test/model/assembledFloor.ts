@@ -7,6 +7,7 @@ import { assembled } from './assembled.ts'
 import type { Entry } from './catalog.ts'
 import { clockScenarios } from './clockScenarios.ts'
 import { hasScenarios } from './hasScenarios.ts'
+import { manyScenarios } from './manyScenarios.ts'
 import { orderHistories } from './orderHistories.ts'
 import { paceScenarios } from './paceScenarios.ts'
 import type { Rules } from './rules.ts'
@@ -36,9 +37,10 @@ const lookups = [
   ...tableScenarios(assembled),
   ...resizeScenarios(assembled),
   ...hasScenarios(assembled),
+  ...manyScenarios(assembled),
 ]
 const lookupDeaths = deathScenarios(assembled).filter(({ name }) =>
-  ['death in get', 'death in has'].includes(name),
+  ['death in get', 'death in has', 'death in many lookups'].includes(name),
 )
 
 export const assembledFloor: Readonly<Record<string, readonly Entry[]>> = {

@@ -129,6 +129,12 @@ export class ModelMemory {
     return this.compound.lookUpHash(this.asMemory(), ...at)
   }
 
+  findMany(
+    ...at: [at: number, count: number, chainsAt: number, shift: number, behind: number]
+  ): void {
+    this.compound.findMany(this.asMemory(), ...at)
+  }
+
   floorWord(
     ...at: [changesAt: number, rootAt: number, word: number, flip: number, key: number]
   ): number {

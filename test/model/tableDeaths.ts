@@ -21,6 +21,7 @@ import {
   KEY,
   LARGE,
   look,
+  lookMany,
   MORE_CHAINS,
   member,
   openOrCreateRows,
@@ -112,6 +113,10 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
     death('death in has', {
       bucket: 1,
       dies: ({ table }) => table.has(a),
+    }),
+    death('death in many lookups', {
+      bucket: 1,
+      dies: ({ table }) => lookMany(table, [a, b]),
     }),
     death('death in grow', {
       dies: ({ table }) => table.resize(MORE_CHAINS),

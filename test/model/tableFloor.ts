@@ -5,6 +5,7 @@
 
 import type { Entry } from './catalog.ts'
 import { hasScenarios } from './hasScenarios.ts'
+import { manyScenarios } from './manyScenarios.ts'
 import { nearDeaths, nearScenarios } from './nearScenarios.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
@@ -55,7 +56,12 @@ function inFull<W>(each: Scenario<W>): Scenario<W> {
   return each.rules?.sample === undefined ? each : { ...each, rules: { bound: 1 } }
 }
 
-const lookups = [...tableScenarios(shipped), ...resizeScenarios(shipped), ...hasScenarios(shipped)]
+const lookups = [
+  ...tableScenarios(shipped),
+  ...resizeScenarios(shipped),
+  ...hasScenarios(shipped),
+  ...manyScenarios(shipped),
+]
 
 export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
   table: [

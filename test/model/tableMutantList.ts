@@ -4,6 +4,7 @@
  * can tell from the original is not kept.
  */
 
+import { manyScenarios } from './manyScenarios.ts'
 import { deathScenarios } from './tableDeaths.ts'
 import { historyScenarios } from './tableHistories.ts'
 import { keyScenarios } from './tableKeys.ts'
@@ -14,6 +15,7 @@ import { caught, type Trial } from './trial.ts'
 
 const byLookup = caught(tableScenarios)
 const byResize = caught(resizeScenarios)
+const byMany = caught(manyScenarios)
 const byKeys = caught(keyScenarios)
 const byDeath = caught(deathScenarios, { victim: 'victim' })
 const byReaping = caught((lib) => [{ ...reapedDuringResize(lib), rules: { bound: 2 } }])
@@ -30,11 +32,15 @@ const byGoal = caught(deathScenarios, {
 const byHistory = caught(historyScenarios)
 
 const TABLE = 'table/table'
+const VERBS = 'table/verbs'
 const WRITER = 'table/writer'
 const RESIZE = 'table/resize'
 const STRIPES = 'table/stripes'
 const CHAINS = 'table/chains'
 const COMPOUND = 'memory/compound'
+const LOCATES = 'this.locateMany(call, asked, count, items);'
+const ANSWERS = 'for (let i = 0; i < count; i++) answers[from + i] = answer(items[i], from + i);'
+const EXIT = '} finally { if (!nested) smr.exit(); }'
 const PUBLISH = 'memory.store(old === 0 ? head : at, item);'
 const RELINK = 'memory.poke(item + link, memory.load(old === 0 ? head : old + link));'
 const IS_OTHER = 'const isOther = expected !== ANY && chains.versionOf(old) !== expected;'
@@ -76,11 +82,17 @@ export const TABLE_TRIALS: readonly Trial[] = [
     `${UNLINK}\n                hands.replaced = old;`,
     `this.zone.zfreeSmr(old); this.zone.seal(); ${UNLINK}`,
   ]),
-  byLookup('many lookups at once against replace', [
+  byMany('many at once against replace', [
     'table: many are copied after their section',
-    TABLE,
-    'this.copy(keys, records, from, Math.min(from + KEYS_PER_SECTION, keys.length));\n            }\n            finally {\n                if (!nested)\n                    smr.exit();\n            }',
-    '}\n            finally {\n                if (!nested)\n                    smr.exit();\n            } this.copy(keys, records, from, keys.length);',
+    VERBS,
+    `${ANSWERS} ${EXIT}`,
+    `${EXIT} ${ANSWERS}`,
+  ]),
+  byMany('many at once against replace', [
+    'table: many are looked up before their section',
+    VERBS,
+    `if (!nested) smr.enterInCall(); try { ${LOCATES}`,
+    `${LOCATES} if (!nested) smr.enterInCall(); try {`,
   ]),
   byLookup('lookup against replace', [
     'table: what is replaced is given back at once',

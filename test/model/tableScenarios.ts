@@ -16,7 +16,6 @@ import {
   KEY,
   look,
   lookAt,
-  lookMany,
   member,
   put,
   type Rows,
@@ -97,19 +96,6 @@ export function tableScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       threads: [steadyReader(lib, a), neighbours],
       rules: { bound: 2 },
       judge: (table) => holds(table, [a, 1], [b, 0], [c, 3]),
-    }),
-    scene(lib, 'many lookups at once against replace', {
-      holds: CHAIN,
-      bucket: 1,
-      threads: [
-        member(lib, 'reader', ({ table }) => {
-          const versions = lookMany(table, [a, b, a])
-          if (versions.includes(0)) throw new Error(`not all were found: ${versions}`)
-        }),
-        replacer(a, 3),
-      ],
-      rules: { bound: 2 },
-      judge: (table) => holds(table, [a, 4], [b, 1], [c, 1]),
     }),
     scene(lib, 'lookup in place against insert and delete', {
       holds: [[b, 1]],

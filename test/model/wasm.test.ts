@@ -44,6 +44,7 @@ describe('what ships', () => {
 const WR = 64
 const SLOT = 96
 const CHAINS = 128
+const MANY = 200
 const HEADS = PAGE_WORDS
 const NODES = 2 * PAGE_WORDS
 const NODE_WORDS = 8
@@ -63,7 +64,8 @@ type Shape = typeof aMemory extends fc.Arbitrary<infer T> ? T : never
 function build(memory: Memory, { hand, bits, link, keys, jumps }: Shape): void {
   const node = (i: number): number => (i < keys.length ? NODES + i * NODE_WORDS : 0)
   memory.poke(WR, hand)
-  memory.poke(CHAINS, HEADS | (bits << ChainsWord.bitsShift) | link)
+  const chains = HEADS | (bits << ChainsWord.bitsShift) | link
+  for (const stripe of [0, 1]) memory.poke(CHAINS + stripe, chains)
   for (let i = 0; i < 2 ** bits; i++) memory.poke(HEADS + i, node(i % keys.length))
   keys.forEach((key, i) => {
     const at = node(i) + BEHIND
@@ -96,6 +98,10 @@ describe('against the real thing', () => {
             (verbs) => verbs.lookUpHash(WR, SLOT, CHAINS, BEHIND, mix(key)),
             (verbs) => verbs.add(WR, key),
           )
+          for (const memory of [real, other]) {
+            for (const i of [0, 1, 2]) memory.poke(MANY + i, mix(key + i))
+          }
+          calls.push((verbs) => verbs.findMany(MANY, 3, CHAINS, 31, BEHIND) as unknown as number)
         }
         for (const [i, each] of calls.entries()) {
           expect(each(ours), `call ${i}`).toBe(each(wasm))
@@ -227,6 +233,14 @@ describe('step by step', () => {
     ['enterSection', (memory) => memory.enterSection(WR, SLOT)],
     ['findHash', (memory, key) => memory.findHash(CHAINS, BEHIND, mix(key))],
     ['lookUpHash', (memory, key) => memory.lookUpHash(WR, SLOT, CHAINS, BEHIND, mix(key))],
+    [
+      'findMany',
+      (memory, key) => {
+        memory.poke(MANY, mix(key))
+        memory.findMany(MANY, 1, CHAINS, 31, BEHIND)
+        return memory.words[MANY] as number
+      },
+    ],
   ])('%s', (_name, run) => {
     fc.assert(
       fc.property(aMemory, (shape) => {

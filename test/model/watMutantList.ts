@@ -10,6 +10,7 @@ import { assemble } from '../helpers/wat.ts'
 import { mutatedWat } from '../helpers/watMutant.ts'
 import { withIntrinsics } from './assembled.ts'
 import { hasScenarios } from './hasScenarios.ts'
+import { manyScenarios } from './manyScenarios.ts'
 import { runCase, type Verdict } from './mutantRuns.ts'
 import type { Scenario } from './scenario.ts'
 import { smrScenarios } from './smrScenarios.ts'
@@ -38,6 +39,7 @@ const where =
 
 const inEnter = where('enterSection', smrScenarios)
 const inHas = where('lookUpHash', hasScenarios)
+const inMany = where('findMany', manyScenarios)
 
 const ENTER_PUBLISH = '(i32.atomic.store (i32.shl (local.get $at) (i32.const 2)) (local.get $seen))'
 const ENTER_MOVED = '(i32.sub (i32.atomic.load (local.get $wr)) (local.get $seen))'
@@ -55,7 +57,7 @@ const LATER = `(loop $on (local.set $node (i32.shl ${NEXT}`
 
 const plain = (text: string): Edit => [text, text.replace('i32.atomic.', 'i32.')]
 
-/** The expanded text has the walk twice, and each of them must be tested. */
+/** The expanded text has the walk three times, and each of them must be tested. */
 const WALKS: readonly Walk[] = [
   {
     by: where('findHash', (lib) => [...tableScenarios(lib), ...resizeScenarios(lib)]),
@@ -70,6 +72,13 @@ const WALKS: readonly Walk[] = [
     first: 'has against writers of its chain',
     later: 'has against replace',
     array: 'has against three resizes',
+  },
+  {
+    by: inMany,
+    head: 'many at once against writers of their chain',
+    first: 'many at once against writers of their chain',
+    later: 'many at once against replace',
+    array: 'many at once against three resizes',
   },
 ]
 
@@ -111,6 +120,15 @@ export const WAT_TRIALS: readonly WatTrial[] = [
   inHas('has against three resizes', 'the chains word is loaded before the section', [
     [ARRAY, ''],
     [HAS_HAND, `${ARRAY} ${HAS_HAND}`],
+  ]),
+  inMany('many at once against replace', 'the last key is left out', [
+    [
+      '(br_if $next (i32.ne (local.get $own) (local.get $end)))',
+      '(br_if $next (i32.lt_u (i32.add (local.get $own) (i32.const 4)) (local.get $end)))',
+    ],
+  ]),
+  inMany('many at once against three resizes', 'every key has the first stripe', [
+    ['(i32.shr_u (local.get $hash) (local.get $shift))', '(i32.const 0)'],
   ]),
   // ---- walks -----------------------------------------------------------------------------------
   ...WALKS.flatMap(({ by, head, first, later, array }) => [

@@ -79,6 +79,13 @@ const VERBS: Readonly<Record<string, Verb>> = {
       ids.map((id) => model.people.get(id)),
     )
   },
+  'table.hasMany': ({ mine, model }) => {
+    const ids = Array.from({ length: 120 }, (_, id) => id)
+    return same(
+      mine.people.hasMany(ids),
+      ids.map((id) => model.people.has(id)),
+    )
+  },
   'table.set': (world, random) => setPerson(world, random.below(120), random),
   'table.set text': (world, random) => setWord(world, `word ${random.below(60)}`, random),
   'table.delete': ({ mine, model }, random) => {

@@ -120,6 +120,8 @@ export const VERBS: Readonly<Record<string, () => Verb>> = {
       table.get(keyOf(random))
       table.read(keyOf(random), (item) => item)
       table.getMany([keyOf(random), keyOf(random)])
+      table.hasMany([keyOf(random), keyOf(random)])
+      table.readMany([keyOf(random), keyOf(random)], (item) => item)
     },
   iteration:
     () =>

@@ -82,6 +82,6 @@ describe('the choice', () => {
     const wasm: Intrinsics = await intrinsicsOf(HONEST, onePage())
     const names = Object.keys(wasm).sort()
     for (const name of names) expect(Memory.prototype).toHaveProperty(name)
-    expect(names).toHaveLength(11)
+    expect(names).toHaveLength(12)
   })
 })

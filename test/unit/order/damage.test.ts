@@ -60,6 +60,8 @@ const VERBS: Record<string, (table: Rows, key: Key) => unknown> = {
   has: (table, key) => table.has(key),
   read: (table, key) => table.read(key, () => 0),
   getMany: (table, key) => table.getMany([key]),
+  hasMany: (table, key) => table.hasMany([key]),
+  readMany: (table, key) => table.readMany([key], () => 0),
   version: (table, key) => table.version(key),
   floor: (table, key) => table.floor(key),
   floorRead: (table, key) => table.floorRead(key, () => 0),

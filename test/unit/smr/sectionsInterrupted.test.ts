@@ -162,6 +162,8 @@ const ACTS: readonly [string, (scene: Scene) => void][] = [
   ['get', ({ table }) => table.get(1 as never)],
   ['has', ({ table }) => table.has(1 as never)],
   ['getMany', ({ table }) => table.getMany([1, 2] as never[])],
+  ['hasMany', ({ table }) => table.hasMany([1, 2] as never[])],
+  ['readMany', ({ table }) => table.readMany([1, 2] as never[], () => 1)],
   ['read of a table', ({ table }) => table.read(1 as never, () => 0)],
   ['poll', ({ smr }) => smr.poll(smr.advance())],
 ]

@@ -41,7 +41,7 @@ const STRAYS: Record<string, (all: Stage) => void> = {
   'a negative link': ({ arena, linkAt }) => arena.memory.store(linkAt, -2),
   'a link to the header': ({ arena, linkAt }) => arena.memory.store(linkAt, Header.words),
 }
-const LOOKUPS = ['get', 'has', 'read', 'getMany']
+const LOOKUPS = ['get', 'has', 'read', 'getMany', 'hasMany', 'readMany']
 
 /** A key that is not there, whose chain is that of account 7, behind it. */
 function missing({ table }: Stage): number {
@@ -56,6 +56,8 @@ const VERBS: Record<string, (table: Accounts, key: number) => unknown> = {
   has: (table, key) => table.has(key),
   read: (table, key) => table.read(key, () => 0),
   getMany: (table, key) => table.getMany([1, key]),
+  hasMany: (table, key) => table.hasMany([1, key]),
+  readMany: (table, key) => table.readMany([1, key], () => 1),
   set: (table, key) => table.set(account(key)),
   delete: (table, key) => table.delete(key),
   entries: (table) => [...table.entries()],

@@ -42,6 +42,8 @@ import {
 const KEYED: Record<string, (table: Accounts, key: never) => unknown> = {
   'table.get': (table, key) => table.get(key),
   'table.getMany': (table, key) => table.getMany([1, key]),
+  'table.hasMany': (table, key) => table.hasMany([1, key]),
+  'table.readMany': (table, key) => table.readMany([1, key], () => 'never'),
   'table.has': (table, key) => table.has(key),
   'table.read': (table, key) => table.read(key, () => 'never'),
   'table.delete': (table, key) => table.delete(key),
@@ -100,10 +102,11 @@ describe.each(CONFIGS)('a table refuses, sequences $name', (config) => {
     const { table } = pair(config)
     fillTable(table, 10)
     for (const keys of [undefined, null, 5, 'ab', new Set([1]), new Uint32Array(3)]) {
-      expect(() => table.getMany(keys as never)).toThrow(Misuse)
-      expect(() => table.getMany(keys as never)).toThrow(
-        /table\.getMany: keys are .*; give an array/,
-      )
+      for (const verb of ['getMany', 'hasMany', 'readMany'] as const) {
+        const call = () => table[verb](keys as never, () => 'never')
+        expect(call).toThrow(Misuse)
+        expect(call).toThrow(new RegExp(`table\\.${verb}: keys are .*; give an array`))
+      }
     }
     expect(table.smr.entered).toBe(false)
     expectIntact(table)
@@ -232,6 +235,8 @@ describe.each(CONFIGS)('a table refuses, sequences $name', (config) => {
       get: () => theirs.get(3),
       getMany: () => theirs.getMany([3]),
       'getMany of none': () => theirs.getMany([]),
+      hasMany: () => theirs.hasMany([3]),
+      'readMany of none': () => theirs.readMany([], () => 0),
       has: () => theirs.has(3),
       read: () => theirs.read(3, () => 0),
       find: () => theirs.find(3),
