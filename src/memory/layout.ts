@@ -10,7 +10,7 @@
  */
 
 import { frozen, line, locked, owned, roundUp, shared, struct, tally } from './struct.ts'
-import { LINE_WORDS } from './units.ts'
+import { KEYS_AT_ONCE, LINE_WORDS } from './units.ts'
 
 /** "uMaS" in ASCII: marks a buffer as an arena. */
 export const MAGIC = 0x754d6153
@@ -64,9 +64,6 @@ export const Header = struct(
     redoEntry: locked('page table entry that the run is to have, 0 to be free (pageLock)'),
   }),
 )
-
-/** The most keys that one call looks up together. */
-export const KEYS_AT_ONCE = 64
 
 /** The part of a label that others can read, of a worker's or an async section's: 40 bytes. */
 export const LABEL_WORDS = 10

@@ -26,7 +26,7 @@ import {
   onlyOptions,
   show,
 } from '../base/errors.ts'
-import { KEYS_AT_ONCE } from '../memory/layout.ts'
+import { KEYS_AT_ONCE } from '../memory/units.ts'
 import { type AtomicField, addAt, checkDelta, exchangeAt, SEAL } from '../record/atomic.ts'
 import type { AtomicNames, Fields, Schema, ValueOf, Values } from '../record/record.ts'
 import type { Smr } from '../smr/domain.ts'
