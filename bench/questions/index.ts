@@ -14,6 +14,7 @@ const questions: Readonly<Record<string, () => Promise<Question>>> = {
   'table-lookup': async () => (await import('./tableLookup.ts')).default,
   'small-table': async () => (await import('./smallTable.ts')).default,
   text: async () => (await import('./text.ts')).default,
+  near: async () => (await import('./near.ts')).default,
   'table-update': async () => (await import('./tableUpdate.ts')).default,
   growth: async () => (await import('./growth.ts')).default,
   seeds: async () => (await import('./seeds.ts')).default,
