@@ -200,7 +200,7 @@ export function putHeldBack(parts: Parts, held: number, failure: Failure | undef
   cache.finishMove()
   unmark(parts)
   const item = frames.items[held] as Item
-  const word = frames.named === item ? frames.word : cache.wordOf(item)
+  const word = wordOf(parts, item)
   if (frames.freed[held] === true) {
     keg.giveCounted(item, cache.at + CacheWords.freed, 1, frames, word)
     return
@@ -216,6 +216,15 @@ export function putHeldBack(parts: Parts, held: number, failure: Failure | undef
   failure?.run(parts, hooks.fini, item)
   keg.giveCounted(item, cache.at + CacheWords.loaded, -1, frames, word)
   frames.named = 0
+}
+
+/**
+ * The word of shared memory that names a held item, 0 for none. After an exception that came since, it may
+ * be part of another record: then it does not name the item, and is left.
+ */
+function wordOf({ cache, frames, space }: Parts, item: Item): number {
+  if (frames.named !== item) return cache.wordOf(item)
+  return space.memory.peekRacy(frames.word) === item ? frames.word : 0
 }
 
 /** Checked arenas: Misuse unless the item is in use, Corruption if it was written past its end. */

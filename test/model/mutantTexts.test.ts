@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { CONCURRENT_TRIALS } from './asyncMutantList.ts'
 import { COUNT_TRIALS } from './countMutantList.ts'
+import { HAND_TRIALS } from './handMutantList.ts'
 import { HEAP_TRIALS } from './heapMutantList.ts'
 import { TRIALS } from './mutantList.ts'
 import { timesIn } from './mutants.ts'
@@ -25,6 +26,7 @@ const ALL = [
   ...QUEUE_TRIALS,
   ...TABLE_TRIALS,
   ...NEAR_TRIALS,
+  ...HAND_TRIALS,
   ...ORDER_TRIALS,
 ]
 

@@ -20,6 +20,7 @@ import { CONCURRENT_TRIALS } from './asyncMutantList.ts'
 import { catalog, type Entry, entriesNamed } from './catalog.ts'
 import { COUNT_TRIALS } from './countMutantList.ts'
 import { replay } from './explorer.ts'
+import { HAND_TRIALS } from './handMutantList.ts'
 import { HEAP_TRIALS } from './heapMutantList.ts'
 import { TRIALS } from './mutantList.ts'
 import { formatVerdicts, runTrial, type Verdict } from './mutantRuns.ts'
@@ -92,6 +93,7 @@ async function runMutants(): Promise<number> {
     ...TABLE_TRIALS,
     ...NEAR_TRIALS,
     ...COUNT_TRIALS,
+    ...HAND_TRIALS,
     ...ORDER_TRIALS,
   ])
     verdicts.push(await runTrial(trial))

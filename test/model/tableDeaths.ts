@@ -241,6 +241,25 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       ],
       rules: { sample: { schedules: 60 } },
     }),
+    death('death in insert, and another takes it out', {
+      before: (table) => table.delete(a),
+      dies: ({ table }) => put(table, a, 2),
+      versions: [0, 2],
+      others: [
+        member(
+          lib,
+          'other',
+          ({ arena, table }) => {
+            // It may wait for a lock of the dead until that is reaped.
+            table.delete(a)
+            table.zone.seal()
+            arena.detach()
+          },
+          'victim',
+        ),
+      ],
+      rules: { bound: 0 },
+    }),
     createDeath(lib),
     destroyDeath(lib),
     unfinished(lib),
