@@ -30,11 +30,13 @@ const NUMBERS = {
   LAST_LEVEL: 'LAST_LEVEL',
   SLOT_OFFSET: 'BYTES_PER_WORD',
   DIGIT_OFFSET: '2 * BYTES_PER_WORD',
+  MANY_OFFSET: 'KEYS_AT_ONCE * BYTES_PER_WORD',
 }
 
 /** Where those constants are declared; each may use those before it. */
 const DECLARED = [
   ['memory/units.ts', 'BYTES_PER_WORD'],
+  ['memory/units.ts', 'KEYS_AT_ONCE'],
   ['base/seq.ts', 'MAX_DELTA'],
   ['memory/layout.ts', 'PAGE_WORDS'],
   ['memory/layout.ts', 'LINKS_PER_NODE'],

@@ -13,6 +13,7 @@
 import { MAX_DELTA } from '../base/seq.ts'
 import { chainBits } from './arrays.ts'
 import { ChainsWord, NodeWords, TrieHead, TrieLink, TrieWords } from './layout.ts'
+import { KEYS_AT_ONCE } from './units.ts'
 
 /** What these verbs need of a `Memory`. */
 interface Words {
@@ -65,13 +66,23 @@ export function headFor(chains: number, hash: number): number {
  * hash of a key of one word is one to one.
  */
 export function findHash(memory: Words, chainsAt: number, behind: number, hash: number): number {
+  // Two cases: this load returns the array that a resize has published, then all that was stored into
+  // its heads and links was stored before; or the array before that, whose links the resize leaves alone.
   const chains = memory.load(chainsAt)
-  const link = behind + NodeWords.links + (chains & ChainsWord.linkMask)
+  const first = memory.load(headFor(chains, hash))
+  return follow(memory, first, chains & ChainsWord.linkMask, behind, hash)
+}
+
+/** The rest of `findHash`: from the first node of a chain, which uses this one of the two links. */
+function follow(
+  memory: Words,
+  first: number,
+  linkIndex: number,
+  behind: number,
+  hash: number,
+): number {
+  const link = behind + NodeWords.links + linkIndex
   const hashAt = behind + NodeWords.hash
-  // The load of the chains word has two cases: it returns the array that a resize has published,
-  // then all that was stored into its heads and links was stored before; or the array before that,
-  // whose links the resize leaves alone.
-  //
   // Each load of a pointer has two cases: it returns a node, then the worker that stored it there
   // had published the node, or had got it by such a load or under the stripe's lock, and so on back
   // to the publisher, which had written hash and record before; or it returns what stood there
@@ -80,7 +91,7 @@ export function findHash(memory: Words, chainsAt: number, behind: number, hash: 
   // Otherwise (a plain load) a hash could be read that is not written yet. Nothing is written here,
   // so a death changes nothing.
   let left = memory.words.length >>> WORDS_PER_NODE
-  let node = memory.load(headFor(chains, hash))
+  let node = first
   while (node !== 0 && memory.peek(node + hashAt) !== hash) {
     node = memory.load(node + link)
     // A walk meets each node once, and no chain has this many.
@@ -111,10 +122,15 @@ export function lookUpHash(
 }
 
 /**
- * In a section: `findHash` for `count` hashes, which are in the words from `at` on; each is replaced by
- * its result. The words are this worker's own. `chainsAt` is here where the words of the stripes begin,
- * of which `hash >>> shift` is the one for a hash. Each result is one of its own moment: what is between
- * two of them is as between two calls of `findHash`, of which none needs anything of another.
+ * In a section: `findHash` for `count` hashes, which are in the words from `at` on; the results are put
+ * KEYS_AT_ONCE words behind them. All these words are this worker's own. `chainsAt` is here where the
+ * words of the stripes begin, of which `hash >>> shift` is the one for a hash.
+ *
+ * First the heads of all, then their chains: the loads of one round do not wait for each other. What is
+ * kept between the two rounds is a node and which link its chain uses, in one word, for addresses of
+ * nodes are even. To wait there is as if the worker had been descheduled in the middle of `findHash`: it
+ * is in its section, so the node is not used again, nor are the links of its array changed. Each result
+ * has a moment of its own.
  */
 export function findMany(
   memory: Words,
@@ -126,7 +142,15 @@ export function findMany(
 ): void {
   for (let i = at; i < at + count; i++) {
     const hash = memory.peek(i)
-    memory.poke(i, findHash(memory, chainsAt + (hash >>> shift), behind, hash))
+    const chains = memory.load(chainsAt + (hash >>> shift))
+    const first = memory.load(headFor(chains, hash))
+    memory.poke(i + KEYS_AT_ONCE, first | (chains & ChainsWord.linkMask))
+  }
+  for (let i = at; i < at + count; i++) {
+    const first = memory.peek(i + KEYS_AT_ONCE)
+    const link = first & ChainsWord.linkMask
+    const node = follow(memory, first ^ link, link, behind, memory.peek(i))
+    memory.poke(i + KEYS_AT_ONCE, node)
   }
 }
 

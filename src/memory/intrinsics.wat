@@ -55,22 +55,13 @@
 
   ;; ---- chains ----------------------------------------------------------------------------------
 
-;; findHash of compound.ts: from $chainsAt, $behind and $hash to $node. It is a macro, since
+;; findHash of compound.ts: from $chainsAt, $behind and $hash to $node. It is made of macros, since
 ;; engines do not inline one function of a module into another. Inside, nodes and offsets are
 ;; bytes. What is compared is the hash, next to the links, so a step touches one cache line.
-;;
-;; Between the first two nodes it chooses without a branch: which of them has the key is what a
-;; processor predicts worst. The loop, in which engines check for interrupts, is for the few nodes
-;; that come later. It counts its steps: a page of 64 KiB has room for 2^NODES_SHIFT nodes, so more
-;; steps go in a circle. Pointers are loaded atomically: then the node that was filled before is
-;; seen too.
-@macro walk
-    ;; $behind and $link become bytes; the top bits of the hash choose the head.
+
+;; The first node of the chain: the top bits of the hash choose the head.
+@macro head
     (local.set $chains (i32.atomic.load (i32.shl (local.get $chainsAt) (i32.const 2))))
-    (local.set $behind (i32.shl (local.get $behind) (i32.const 2)))
-    (local.set $link (i32.add
-      (local.get $behind)
-      (i32.shl (i32.and (local.get $chains) (i32.const {LINK_MASK})) (i32.const 2))))
     (local.set $node (i32.shl
       (i32.atomic.load (i32.shl
         (i32.add
@@ -79,6 +70,22 @@
             (i32.and (i32.shr_u (local.get $chains) (i32.const {BITS_AT})) (i32.const {BITS})))))
         (i32.const 2)))
       (i32.const 2)))
+@end
+
+;; $behind and $link become bytes.
+@macro offsets
+    (local.set $behind (i32.shl (local.get $behind) (i32.const 2)))
+    (local.set $link (i32.add
+      (local.get $behind)
+      (i32.shl (i32.and (local.get $chains) (i32.const {LINK_MASK})) (i32.const 2))))
+@end
+
+;; Between the first two nodes it chooses without a branch: which of them has the key is what a
+;; processor predicts worst. The loop, in which engines check for interrupts, is for the few nodes
+;; that come later. It counts its steps: a page of 64 KiB has room for 2^NODES_SHIFT nodes, so more
+;; steps go in a circle. Pointers are loaded atomically: then the node that was filled before is
+;; seen too.
+@macro follow
     (block $found
       (br_if $found (i32.eqz (local.get $node)))
       (local.set $node (select
@@ -111,7 +118,9 @@
   (func (export "findHash")
       (param $chainsAt i32) (param $behind i32) (param $hash i32) (result i32)
     (local $chains i32) (local $link i32) (local $node i32) (local $left i32)
-    @walk
+    @head
+    @offsets
+    @follow
     (i32.shr_u (local.get $node) (i32.const 2)))
 
   ;; enterSection, findHash, exit. FAR, with the section open, when the hand has moved too far.
@@ -128,28 +137,44 @@
           (i32.sub (i32.atomic.load (local.get $wr)) (local.get $seen))
           (i32.const {NEAR}))
       (then (return (i32.const {FAR}))))
-    @walk
+    @head
+    @offsets
+    @follow
     ;; [R2] Atomic: all our reads happen before what a poll allows that reads this 0.
     (i32.atomic.store (local.get $at) (i32.const 0))
     (i32.shr_u (local.get $node) (i32.const 2)))
 
-  ;; findMany of compound.ts: the walks of one call overlap, for none waits for another. $own is bytes:
-  ;; words of this worker's own, read and written plainly.
+  ;; findMany of compound.ts. $own is bytes: words of this worker's own, read and written plainly.
   (func (export "findMany")
-      (param $own i32) (param $count i32) (param $first i32) (param $shift i32) (param $words i32)
-    (local $end i32) (local $hash i32) (local $chainsAt i32) (local $behind i32)
+      (param $at i32) (param $count i32) (param $first i32) (param $shift i32) (param $behind i32)
+    (local $own i32) (local $end i32) (local $hash i32) (local $chainsAt i32)
     (local $chains i32) (local $link i32) (local $node i32) (local $left i32)
-    (local.set $own (i32.shl (local.get $own) (i32.const 2)))
+    (local.set $own (i32.shl (local.get $at) (i32.const 2)))
     (local.set $end (i32.add (local.get $own) (i32.shl (local.get $count) (i32.const 2))))
     (block $none
       (br_if $none (i32.eq (local.get $own) (local.get $end)))
-      (loop $next
+      (loop $heads
         (local.set $hash (i32.load (local.get $own)))
         (local.set $chainsAt
           (i32.add (local.get $first) (i32.shr_u (local.get $hash) (local.get $shift))))
-        (local.set $behind (local.get $words))
-    @walk
-        (i32.store (local.get $own) (i32.shr_u (local.get $node) (i32.const 2)))
+    @head
+        (i32.store offset={MANY_OFFSET} (local.get $own)
+          (i32.or
+            (i32.shr_u (local.get $node) (i32.const 2))
+            (i32.and (local.get $chains) (i32.const {LINK_MASK}))))
+        (local.set $own (i32.add (local.get $own) (i32.const 4)))
+        (br_if $heads (i32.ne (local.get $own) (local.get $end))))
+      (local.set $behind (i32.shl (local.get $behind) (i32.const 2)))
+      (local.set $own (i32.shl (local.get $at) (i32.const 2)))
+      (loop $next
+        (local.set $hash (i32.load (local.get $own)))
+        (local.set $node (i32.load offset={MANY_OFFSET} (local.get $own)))
+        (local.set $link (i32.and (i32.const {LINK_MASK}) (local.get $node)))
+        (local.set $node (i32.shl (i32.xor (local.get $node) (local.get $link)) (i32.const 2)))
+        (local.set $link (i32.add (local.get $behind) (i32.shl (local.get $link) (i32.const 2))))
+    @follow
+        (i32.store offset={MANY_OFFSET} (local.get $own)
+          (i32.shr_u (local.get $node) (i32.const 2)))
         (local.set $own (i32.add (local.get $own) (i32.const 4)))
         (br_if $next (i32.ne (local.get $own) (local.get $end))))))
 

@@ -86,7 +86,7 @@ export const WorkerSlot = struct(
     labelBytes: shared('length of its label in UTF-8'),
     label: shared('UTF-8', LABEL_WORDS),
   }),
-  line({ many: owned('hashes of many keys, then nodes (by the worker)', KEYS_AT_ONCE) }),
+  line({ many: owned('hashes of many keys, nodes (by the worker)', 2 * KEYS_AT_ONCE) }),
 )
 
 export const Entry = struct(

@@ -26,6 +26,7 @@ import { noFunction } from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { ENDLESS as IMPORTED_ENDLESS } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
+import { KEYS_AT_ONCE } from '../memory/units.ts'
 import type { Fields, Key, KeyNames, Schema, ValueOf, Values } from '../record/record.ts'
 import { timeoutOf, type WaitOptions } from '../space/wait.ts'
 import type { Blocks } from './blocks.ts'
@@ -341,8 +342,9 @@ export class HashTable<
       super.locateMany(call, keys, count, items)
       throw error
     }
+    const foundAt = manyAt + KEYS_AT_ONCE
     for (let i = 0; i < count; i++) {
-      const node = memory.peek(manyAt + i)
+      const node = memory.peek(foundAt + i)
       const each = keys[i] as ValueOf<F[N]>
       const isIt = isWord ? node !== ENDLESS : node === 0 || key.hits(memory, node, each)
       items[i] = isIt ? (node as Item) : this.locate(call, each)

@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ChainsWord, NodeWords, PAGE_WORDS } from '#src/memory/layout.ts'
 import { Memory } from '#src/memory/memory.ts'
+import { KEYS_AT_ONCE } from '#src/memory/units.ts'
 import { type Intrinsics, instantiate } from '#src/memory/wasm.ts'
 import { mix } from '#src/record/hash.ts'
 import { assemble, HONEST, onePage } from '../helpers/wat.ts'
@@ -238,7 +239,7 @@ describe('step by step', () => {
       (memory, key) => {
         memory.poke(MANY, mix(key))
         memory.findMany(MANY, 1, CHAINS, 31, BEHIND)
-        return memory.words[MANY] as number
+        return memory.words[MANY + KEYS_AT_ONCE] as number
       },
     ],
   ])('%s', (_name, run) => {

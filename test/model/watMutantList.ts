@@ -127,6 +127,12 @@ export const WAT_TRIALS: readonly WatTrial[] = [
       '(br_if $next (i32.lt_u (i32.add (local.get $own) (i32.const 4)) (local.get $end)))',
     ],
   ]),
+  inMany('many at once against replace', 'the last head is left out', [
+    [
+      '(br_if $heads (i32.ne (local.get $own) (local.get $end)))',
+      '(br_if $heads (i32.lt_u (i32.add (local.get $own) (i32.const 4)) (local.get $end)))',
+    ],
+  ]),
   inMany('many at once against three resizes', 'every key has the first stripe', [
     ['(i32.shr_u (local.get $hash) (local.get $shift))', '(i32.const 0)'],
   ]),

@@ -78,6 +78,7 @@ describe('the text', () => {
       TOP_DIGIT: 28,
       DIGIT_MASK: 15,
       LAST_LEVEL: 7,
+      MANY_OFFSET: 256,
       SLOT_OFFSET: TrieWords.slots * BYTES_PER_WORD,
       DIGIT_OFFSET: (TrieWords.slots + 1) * BYTES_PER_WORD,
     })

@@ -74,10 +74,10 @@ it('every offset stands where the layout version says', () => {
       64 tableLock shared
       80 pageLock shared, 81 brk locked, 82 freePages locked, 83 freeRuns*22 locked
       105 redoTarget locked, 106 redoRun locked, 107 redoEntry locked
-    worker slot: 96
+    worker slot: 160
       0 generation shared, 1 owner shared, 2 heir shared, 3 reserving shared, 4 warden shared, 5 ward shared
       16 told shared, 17 since shared, 18 labelBytes shared, 19 label*10 shared
-      32 many*64 owned
+      32 many*128 owned
     directory entry: 32
       0 kind shared, 1 address locked, 2 serial locked, 3 nameBytes locked, 4 word shared
       16 name*16 locked
