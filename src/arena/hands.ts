@@ -37,6 +37,7 @@ import type { Smr } from '../smr/domain.ts'
 import type { Listing } from '../space/directory.ts'
 import type { Space } from '../space/space.ts'
 import { DeadHands, type Named as Word } from '../zone/deadHands.ts'
+import { leaveToHolders } from './deadHolds.ts'
 
 /** What all of this needs to know of the death. */
 interface Death {
@@ -63,6 +64,7 @@ export function settleDead(
       const records = handsIn(death, memory.peek(at + TableWords.zoneSerial))
       records?.finish()
       for (const word of records?.words() ?? []) judgeByStripe(death, table, word)
+      if (records !== undefined) leaveToHolders(space, at, slot, records.owedAt)
       if (records !== undefined) empty(death, records, memory.peek(at + TableWords.zoneSerial))
     } else if (table.kind === Named.ordered) {
       const serial = memory.peek(at + OrderWords.zoneSerial)

@@ -324,9 +324,7 @@ export const CacheWords = struct(
     alloc: owned('bucket that zalloc pops from, 0 none (by the worker)'),
     free: owned('bucket that zfree pushes into, 0 none (by the worker)'),
     flushed: owned('last flush of the zone that it has done (by the worker)'),
-    move: owned(
-      'a bucket is being moved in or out, see CacheMove: the redo record (by the worker)',
-    ),
+    move: owned('a bucket is moved in or out, see CacheMove: the redo record (by the worker)'),
     moved: owned('which bucket (by the worker)'),
     before: tally('the tally before the move'),
     opened: owned('1: the worker of this slot has opened the zone (by the worker)'),
@@ -435,11 +433,13 @@ export const TableWords = struct(
     grow: frozen('1: it grows by itself'),
     ownsDomain: frozen('1: its domain was made with it, and ends with it'),
     versionBits: frozen('2^bits version words'),
+    holds: frozen('records that each worker may hold, 0: none can be held'),
   }),
   line({
     resizing: shared('lock: the arrays that stripes share'),
     shared: locked('arrays of chains that stripes share, 0 none (lock: resizing)', SHARED_ARRAYS),
     progress: shared('rises while nodes are linked into a new array'),
+    holdLock: shared('lock: holders that are gone, and places that change hands'),
   }),
 )
 

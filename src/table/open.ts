@@ -6,15 +6,8 @@ import type { Arena } from '../arena/arena.ts'
 import { assertObject, integer, Misuse, onlyOptions, show } from '../base/errors.ts'
 import { randomWord } from '../base/host.ts'
 import { tableArrays, versionBits } from '../memory/arrays.ts'
-import {
-  Header,
-  Named,
-  NODE_WORDS,
-  RunKind,
-  TableWords,
-  tableParts,
-  ZoneWords,
-} from '../memory/layout.ts'
+import { HELD_WORDS, holdersAt, holderWords } from '../memory/holdWords.ts'
+import { Header, Named, NODE_WORDS, RunKind, TableWords, ZoneWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD, memoryOf } from '../memory/memory.ts'
 import {
   type Fields,
@@ -33,6 +26,7 @@ import { inBytes, noMemory } from '../zone/shortage.ts'
 import type { Zone } from '../zone/zone.ts'
 import { type Blocks, blocksFor } from './blocks.ts'
 import { arraysFor, Chains, MAX_CHAIN_BITS } from './chains.ts'
+import { holdsOf } from './holds.ts'
 import { type NearOptions, nearOf } from './near.ts'
 import type { TableParts } from './parts.ts'
 import { Stripes } from './stripes.ts'
@@ -72,6 +66,11 @@ export interface TableOptions<F extends Fields, N extends KeyNames<F>>
   readonly near?: NearOptions
   /** Domain to protect lookups with. Default: one of the table's own, of the same name. */
   readonly smr?: Smr
+  /**
+   * How many records each worker may hold at once with `table.hold`: 0 to 1000, default 0. With any, a
+   * record takes a word more, and the table 4 bytes for each hold of each possible worker.
+   */
+  readonly holds?: number
 }
 
 /** Options of `HashTable.open`. */
@@ -88,6 +87,7 @@ const FEW_STRIPES_BITS = 4
 const MANY_STRIPES_BITS = 6
 const MOST_STRIPES = 256
 const MOST_SEED = 2 ** 32 - 1
+const MOST_HOLDS = 1000
 
 /** @internal */
 interface Opened<F extends Fields, N extends KeyNames<F>> {
@@ -116,8 +116,10 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
     seed,
     stripes,
     near: nearGiven,
+    holds = 0,
     ...knobs
   } = options
+  integer(CREATE, 'holds', holds, 0, MOST_HOLDS)
   const hashSeed = seed === undefined ? randomWord() : integer(CREATE, 'seed', seed, 0, MOST_SEED)
   const key = keyOf(checked(CREATE, record), keyName, hashSeed)
   if (typeof grow !== 'boolean') {
@@ -126,8 +128,18 @@ export function createTable<F extends Fields, N extends KeyNames<F>>(
   const near = nearOf(CREATE, name, nearGiven, record)
   const stripeBits = stripeBitsFor(space, stripes)
   const bits = bitsFor(CREATE, capacity, stripeBits)
-  const size = { capacity, bits, stripeBits, words: record.words, seed: hashSeed, grow }
-  const shape = { ...knobs, record: nodeShape(record, keyName) }
+  const { maxWorkers } = space
+  const size = {
+    capacity,
+    bits,
+    stripeBits,
+    words: record.words,
+    seed: hashSeed,
+    grow,
+    holds,
+    maxWorkers,
+  }
+  const shape = { ...knobs, record: nodeShape(record, keyName, holds) }
   const parts = whileMaking(space, () => makeTable(arena, name, size, shape, given, record))
   return { parts, key, near }
 }
@@ -297,6 +309,8 @@ interface TableSize {
   readonly words: number
   readonly seed: number
   readonly grow: boolean
+  readonly holds: number
+  readonly maxWorkers: number
 }
 
 function runWords(size: TableSize): number[] {
@@ -304,13 +318,14 @@ function runWords(size: TableSize): number[] {
 }
 
 /** Words of a table but for its chains. */
-function ownWords({ bits, stripeBits }: TableSize): number {
-  return tableParts(0, stripeBits).versions + 2 ** versionBits(bits, stripeBits)
+function ownWords({ bits, holds, maxWorkers, stripeBits }: TableSize): number {
+  const holders = holdersAt(0, stripeBits, versionBits(bits, stripeBits))
+  return holders + (holds === 0 ? 0 : maxWorkers * holderWords(holds))
 }
 
 function reserveRuns(space: Space, name: string, size: TableSize): Runs | undefined {
   const { memory, pages } = space
-  const { bits, stripeBits, words, seed, grow } = size
+  const { bits, stripeBits, words, seed, grow, holds } = size
   const own = ownWords(size)
   const table = pages.reserve(own)
   if (table === 0) return undefined
@@ -320,6 +335,7 @@ function reserveRuns(space: Space, name: string, size: TableSize): Runs | undefi
   memory.poke(table + TableWords.seed, seed | 0)
   memory.poke(table + TableWords.grow, grow ? 1 : 0)
   memory.poke(table + TableWords.versionBits, versionBits(bits, stripeBits))
+  memory.poke(table + TableWords.holds, holds)
   const arrays: number[] = []
   for (const heads of arraysFor(stripeBits, bits)) {
     const base = pages.reserve(heads)
@@ -379,9 +395,10 @@ export function openTable<F extends Fields, N extends KeyNames<F>>(
     throw new Misuse(`${OPEN}: there is no table ${show(name)}; create it first`, { table: name })
   }
   const serial = space.memory.peek(found.address + TableWords.zoneSerial)
+  const holds = space.memory.peek(found.address + TableWords.holds)
   const same = space.directory.find(OPEN, Named.zone, name)?.serial === serial
   const zone = same
-    ? arena.openZone(OPEN, name, { ...hooks, record: nodeShape(record, keyName) })
+    ? arena.openZone(OPEN, name, { ...hooks, record: nodeShape(record, keyName, holds) })
     : undefined
   const smr = zone?.parts.domain
   if (zone === undefined || smr === undefined) {
@@ -446,12 +463,13 @@ function openAgreeing<F extends Fields, N extends KeyNames<F>>(
   { address: at }: Listing,
 ): Opened<F, N> {
   const { memory } = arena.space
-  const { record, key, capacity, smr, grow, seed, stripes, near, ...knobs } = options
+  const { record, key, capacity, smr, grow, seed, stripes, holds, near, ...knobs } = options
   integer(OPEN_OR_CREATE, 'capacity', capacity, 1, 2 ** MAX_CHAIN_BITS)
   const words: [string, unknown, unknown][] = [
     ['grow', grow, memory.peek(at + TableWords.grow) !== 0],
     ['seed', seed, memory.peek(at + TableWords.seed) >>> 0],
     ['stripes', stripes, 2 ** memory.peek(at + TableWords.stripeBits)],
+    ['holds', holds, memory.peek(at + TableWords.holds)],
   ]
   for (const [what, given, actual] of words) {
     if (given === undefined || given === actual) continue
@@ -461,7 +479,8 @@ function openAgreeing<F extends Fields, N extends KeyNames<F>>(
     )
   }
   // The zone compares the rest: its knobs, its domain, the record and the key.
-  const shape = { ...knobs, record: nodeShape(checked(OPEN_OR_CREATE, record), key) }
+  const made = memory.peek(at + TableWords.holds)
+  const shape = { ...knobs, record: nodeShape(checked(OPEN_OR_CREATE, record), key, made) }
   arena.openZone(OPEN_OR_CREATE, name, smr === undefined ? shape : { ...shape, smr })
   const hooks = hooksAmong(knobs)
   return openTable(arena, name, { record, key, ...(near !== undefined && { near }), ...hooks })
@@ -502,15 +521,16 @@ function partsOf(arena: Arena, found: Listing, zone: Zone, smr: Smr, blocks: Blo
   const stripes = new Stripes(space, at, name, chains)
   const grows = space.memory.peek(at + TableWords.grow) !== 0
   const versions = new Versions(space.memory, at)
-  return { arena, name, at, serial, zone, smr, blocks, chains, stripes, versions, grows }
+  const holds = holdsOf(space, at, name, smr, zone)
+  return { arena, name, at, serial, zone, smr, blocks, chains, stripes, versions, holds, grows }
 }
 
 /**
  * Record and node words together. The key is part of the signature, on which openers must agree.
  */
-function nodeShape<F extends Fields>(record: Schema<F>, key: PropertyKey) {
+function nodeShape<F extends Fields>(record: Schema<F>, key: PropertyKey, holds: number) {
   return {
-    bytes: (record.words + NODE_WORDS) * BYTES_PER_WORD,
+    bytes: (record.words + NODE_WORDS + (holds === 0 ? 0 : HELD_WORDS)) * BYTES_PER_WORD,
     signature: `${record.signature} by ${String(key)}`,
   }
 }

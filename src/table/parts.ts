@@ -7,6 +7,7 @@ import type { Smr } from '../smr/domain.ts'
 import type { Zone } from '../zone/zone.ts'
 import type { Blocks } from './blocks.ts'
 import type { Chains } from './chains.ts'
+import type { Holds } from './holds.ts'
 import type { Stripes } from './stripes.ts'
 import type { Versions } from './version.ts'
 
@@ -22,6 +23,8 @@ export interface TableParts {
   readonly chains: Chains
   readonly stripes: Stripes
   readonly versions: Versions
+  /** If its records can be held. */
+  readonly holds: Holds | undefined
   /** Whether it grows by itself. */
   readonly grows: boolean
 }

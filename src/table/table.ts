@@ -22,7 +22,7 @@
 
 import type { Arena } from '../arena/arena.ts'
 import { type Item, NULL_ITEM } from '../base/brands.ts'
-import { noFunction } from '../base/errors.ts'
+import { Misuse, noFunction, show } from '../base/errors.ts'
 import { INSPECT, inOneLine, type Summary, summary } from '../base/inspect.ts'
 import { ENDLESS as IMPORTED_ENDLESS } from '../memory/compound.ts'
 import type { Memory } from '../memory/memory.ts'
@@ -32,6 +32,7 @@ import { timeoutOf, type WaitOptions } from '../space/wait.ts'
 import type { Blocks } from './blocks.ts'
 import type { Chains } from './chains.ts'
 import { destroyTable } from './destroy.ts'
+import { Hold } from './hold.ts'
 import { Near } from './near.ts'
 import {
   bitsFor,
@@ -42,12 +43,13 @@ import {
   type TableOptions,
 } from './open.ts'
 import type { TableParts } from './parts.ts'
+import { Race } from './race.ts'
 import { resizeTable } from './resize.ts'
 import { chainsOf, type TableStats, tableStats } from './stats.ts'
 import type { Stripes } from './stripes.ts'
 import { indexOfKey, TableVerbs } from './verbs.ts'
 import { inside, walk } from './walk.ts'
-import { explained, Writer } from './writer.ts'
+import { explained, GONE, Writer } from './writer.ts'
 
 /** A constant of this module costs nothing; an imported one is looked up each time. */
 const ENDLESS = IMPORTED_ENDLESS
@@ -230,12 +232,41 @@ export class HashTable<
   }
 
   /**
-   * Addresses of all records, for `zone.audit`. Exact only while nobody writes. Misuse when this
+   * Addresses of all records, and of those that are held, for `zone.audit`. Exact only while nobody writes. Misuse when this
    * worker has left. Never blocks; legal inside a section, and useful only there or while nobody
    * frees.
    */
   items(): Item[] {
-    return inside(this.parts, () => [...walk(this.parts, (item) => item)])
+    const linked = inside(this.parts, () => [...walk(this.parts, (item) => item)])
+    const { holds } = this.parts
+    return holds === undefined ? linked : [...new Set([...linked, ...holds.held()])]
+  }
+
+  /**
+   * Holds the record with this key: it stays as it is, and where it is, until `release`, across sections
+   * and awaits, and also when it is replaced or deleted meanwhile; undefined if there is none. Only in
+   * a table that was made with `holds`, else Misuse; Exhausted if this worker holds as many already, or
+   * as `set`. What a worker holds ends when it detaches or is reaped. Blocks as `set`; Misuse inside a
+   * section of the domain, and for a key of another type.
+   */
+  hold(key: ValueOf<F[N]>): Hold<F> | undefined {
+    const call = 'table.hold'
+    const { holds } = this.parts
+    if (holds === undefined) {
+      throw new Misuse(
+        `${call}: table ${show(this.name)}: it was made without holds; create it with holds: 8, for example`,
+        { table: this.name },
+      )
+    }
+    for (const race = new Race(this, 'hold'); ; race.again()) {
+      this.writer.begin('hold')
+      this.check('hold', key)
+      this.zone.makeRoom()
+      const entry = holds.entry(call)
+      const item = this.writer.hold(entry, () => this.locate(call, key))
+      if (item === NULL_ITEM) return undefined
+      if (item !== GONE) return new Hold(this, this.writer, entry, item as Item)
+    }
   }
 
   // ---- writers -----------------------------------------------------------------------------
@@ -258,13 +289,17 @@ export class HashTable<
    * again. All workers must have stopped using it; handles that are left throw Misuse or find nothing.
    * The domain ends with it if it was made with it and nobody else uses it. Blocks until readers have
    * left, at most `timeoutMs` (default as for `zone.destroy`), then Exhausted; the table then still
-   * exists, empty. Misuse inside a section, and if another worker puts records meanwhile.
+   * exists, empty. Misuse inside a section, if records are held, and if another worker puts records
+   * meanwhile.
    */
   destroy(options?: WaitOptions): void {
     this.writer.begin('destroy')
     timeoutOf('table.destroy', options)
     this.arena.space.assertSleepable('table.destroy')
-    if (this.zone.isAlive()) this.clear()
+    if (this.zone.isAlive()) {
+      this.assertNotHeld()
+      this.clear()
+    }
     destroyTable(this.parts, options)
     this.arena.space.tables.delete(this.name)
   }
@@ -379,6 +414,16 @@ export class HashTable<
     } finally {
       if (!nested) smr.exit()
     }
+  }
+
+  private assertNotHeld(): void {
+    this.writer.sweepHolds()
+    const held = this.parts.holds?.held().length ?? 0
+    if (held === 0) return
+    throw new Misuse(
+      `table.destroy: table ${show(this.name)}: ${held} records are held; release them first`,
+      { table: this.name, held },
+    )
   }
 
   private hasSlowly(aim: number, key: ValueOf<F[N]>): boolean {

@@ -29,6 +29,7 @@ import type { Hands } from '../zone/hands.ts'
 import type { Zone } from '../zone/zone.ts'
 import { type Blocks, isLater } from './blocks.ts'
 import type { Chains } from './chains.ts'
+import type { Holds } from './holds.ts'
 import type { TableParts } from './parts.ts'
 import { growStripe, isCrowded } from './resize.ts'
 import { Seals } from './seals.ts'
@@ -39,6 +40,8 @@ import { inside } from './walk.ts'
 
 /** After an attempt to grow that failed, so much more of the stripe's records until the next. */
 const TRY_AGAIN = 1 / 8
+/** In place of a record that is on its way out. */
+export const GONE = -1
 
 export class Writer<F extends Fields, V> implements RecordWriter<V> {
   private readonly parts: TableParts
@@ -53,10 +56,13 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
   private readonly zone: Zone
   private readonly seals: Seals
   private readonly blocks: Blocks
+  private readonly holds: Holds | undefined
   /** What a write has made and not yet linked, or unlinked and not yet freed. */
   private readonly hands: Hands
   /** The verb of the table that writes now: errors name it. */
   private verb = ''
+  /** Where a hold is being written down, until it is made. */
+  private entry = 0
   /** By stripe: how many records it must have before this worker tries again to let it grow. */
   private readonly growFrom: number[]
 
@@ -76,6 +82,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     this.hands = parts.zone.parts.hands
     this.hands.empty = (): void => this.recover()
     parts.arena.space.hands.add(this.hands)
+    this.holds = parts.holds
     this.seals = new Seals(this.memory, schema.atomics, this.chains.versionOffset, parts.name)
     this.growFrom = new Array<number>(2 ** parts.stripes.bits).fill(0)
   }
@@ -86,6 +93,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     const { space } = this.parts.arena
     if (space.isOpen && !this.smr.inside) {
       if (this.hands.isOpen) this.recover()
+      if (this.holds !== undefined) this.endHolds(this.holds)
       return
     }
     space.assertOpen(`table.${verb}`)
@@ -232,6 +240,7 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
     this.schema.store(memory, item, values)
     this.blocks.place(item, values)
     chains.setHash(item, hash)
+    this.holds?.init(item)
     const stripe = stripes.lockFor(hash)
     let records = 0
     let whole = false
@@ -326,13 +335,110 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
   private freeReplaced(): void {
     const { hands } = this
     const { replaced } = hands
-    if (replaced !== NULL_ITEM) {
+    if (replaced !== NULL_ITEM && this.mayFree(replaced)) {
       this.blocks.freeOf(replaced)
       this.zone.zfreeSmr(replaced)
-      hands.replaced = NULL_ITEM
-      this.memory.poke(hands.owedAt, NULL_ITEM)
+      this.done()
     }
     if (hands.made === NULL_ITEM) hands.isOpen = false
+  }
+
+  /** The replaced record is in the free bucket, or somebody else's to free. */
+  private done(): void {
+    this.hands.replaced = NULL_ITEM
+    this.holds?.reset()
+    this.memory.poke(this.hands.owedAt, NULL_ITEM)
+  }
+
+  /** Whether the replaced record is ours to free; else who holds it frees it, and we have done our part. */
+  private mayFree(replaced: Item): boolean {
+    const { holds } = this
+    if (holds === undefined) return true
+    if (holds.decided !== replaced) holds.end(replaced)
+    if (holds.mine === replaced) return true
+    this.hands.owes.held = 0
+    this.done()
+    return false
+  }
+
+  // ---- records that are held ---------------------------------------------------------------
+
+  /**
+   * Holds the record that `locate` finds, in a section, and writes it down in `entry`. 0 if there is
+   * none, GONE if it was on its way out. There is room to free one.
+   */
+  hold(entry: number, locate: () => Item): number {
+    const holds = this.holds as Holds
+    let item: Item = NULL_ITEM
+    let isHeld = false
+    this.entry = entry
+    this.smr.enterInCall()
+    try {
+      item = locate()
+      if (item !== NULL_ITEM) isHeld = holds.take(entry, item)
+    } finally {
+      this.smr.exit()
+    }
+    this.entry = 0
+    this.freeMine(holds)
+    return isHeld || item === NULL_ITEM ? item : GONE
+  }
+
+  /** Lets go of a record that is held, and frees it if we are the last. */
+  letGo(entry: number, held: { item: Item }): void {
+    const holds = this.holds as Holds
+    const { item } = held
+    this.begin('release')
+    this.zone.makeRoom()
+    try {
+      holds.letGo(entry, item)
+    } finally {
+      if (holds.decided === item) held.item = NULL_ITEM
+    }
+    this.freeMine(holds)
+  }
+
+  /** Lets go of what workers held that are gone. */
+  sweepHolds(): void {
+    if (this.holds === undefined) return
+    this.holds.sweep()
+    this.freeWon(this.holds)
+  }
+
+  /** What an exception has left of a hold and, now and then, what workers held that are gone. */
+  private endHolds(holds: Holds): void {
+    if (this.entry !== 0 || holds.decided !== 0) {
+      this.zone.makeRoom()
+      holds.abandon(this.entry)
+      this.entry = 0
+      this.freeMine(holds)
+    }
+    if (holds.isDue) holds.sweep()
+    if (holds.won.length > 0) this.freeWon(holds)
+  }
+
+  private freeWon(holds: Holds): void {
+    while (holds.won.length > 0) {
+      this.zone.makeRoom()
+      holds.mine = holds.won.pop() ?? NULL_ITEM
+      holds.decided = holds.mine
+      this.freeMine(holds)
+    }
+  }
+
+  /** Frees the record that was let go of, if it is ours to free. There is room. */
+  private freeMine(holds: Holds): void {
+    if (holds.mine === NULL_ITEM) {
+      holds.reset()
+      return
+    }
+    const { hands } = this
+    hands.isOpen = true
+    if (this.blocks.count > 0) this.memory.poke(hands.owesAt, this.blocks.count)
+    this.memory.poke(hands.owedAt, holds.mine)
+    hands.replaced = holds.mine as Item
+    hands.owes.held = this.blocks.count
+    this.freeReplaced()
   }
 
   /**
@@ -359,12 +465,12 @@ export class Writer<F extends Fields, V> implements RecordWriter<V> {
       hands.made = NULL_ITEM
       zone.giveHeldBack(held)
     }
-    if (replaced !== NULL_ITEM) {
+    if (replaced !== NULL_ITEM && this.mayFree(replaced)) {
       this.blocks.freeAgain(replaced)
       zone.makeRoom()
       if (hands.replaced !== replaced) return // A hook has called, and that call did it.
       zone.zfreeSmrAgain(replaced)
-      hands.replaced = NULL_ITEM
+      this.done()
     }
     hands.close()
   }

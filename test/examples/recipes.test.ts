@@ -13,6 +13,7 @@ const RECIPES: Readonly<Record<string, readonly [claims: number, says: RegExp]>>
   'ipToCountry.ts': [4, /^8\.8\.8\.8 is in US, and 2001:4860:4860::8888 in US$/],
   'rateLimiter.ts': [3, /^3 workers asked 18000 times for 3 clients$/],
   'sessions.ts': [4, /^20000 logins in 4 workers; 4000 have ended; 16000 values take [\d.]+ MiB$/],
+  'templates.ts': [3, /^800 responses by 3 workers, one of which died$/],
 }
 
 it('every recipe is run', () => {

@@ -71,8 +71,8 @@ export const HAND_TRIALS: readonly Trial[] = [
   byDeath('death in delete', [
     'hands: a record is not named any more before it is freed',
     WRITER,
-    'this.zone.zfreeSmr(replaced); hands.replaced = NULL_ITEM; this.memory.poke(hands.owedAt, NULL_ITEM);',
-    'this.memory.poke(hands.owedAt, NULL_ITEM); this.zone.zfreeSmr(replaced); hands.replaced = NULL_ITEM;',
+    'this.zone.zfreeSmr(replaced); this.done();',
+    'this.memory.poke(hands.owedAt, NULL_ITEM); this.zone.zfreeSmr(replaced); this.done();',
   ]),
   byDeath('death in insert, and another takes it out', [
     'hands: a record is named until its lock is given back',

@@ -9,6 +9,7 @@ import { CONCURRENT_TRIALS } from './asyncMutantList.ts'
 import { COUNT_TRIALS } from './countMutantList.ts'
 import { HAND_TRIALS } from './handMutantList.ts'
 import { HEAP_TRIALS } from './heapMutantList.ts'
+import { HOLD_TRIALS } from './holdMutantList.ts'
 import { TRIALS } from './mutantList.ts'
 import { timesIn } from './mutants.ts'
 import { NEAR_TRIALS } from './nearMutantList.ts'
@@ -22,6 +23,7 @@ const ALL = [
   ...CONCURRENT_TRIALS,
   ...COUNT_TRIALS,
   ...HEAP_TRIALS,
+  ...HOLD_TRIALS,
   ...PACE_TRIALS,
   ...QUEUE_TRIALS,
   ...TABLE_TRIALS,

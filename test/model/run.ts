@@ -22,6 +22,7 @@ import { COUNT_TRIALS } from './countMutantList.ts'
 import { replay } from './explorer.ts'
 import { HAND_TRIALS } from './handMutantList.ts'
 import { HEAP_TRIALS } from './heapMutantList.ts'
+import { HOLD_TRIALS } from './holdMutantList.ts'
 import { TRIALS } from './mutantList.ts'
 import { formatVerdicts, runTrial, type Verdict } from './mutantRuns.ts'
 import { NEAR_TRIALS } from './nearMutantList.ts'
@@ -94,6 +95,7 @@ async function runMutants(): Promise<number> {
     ...NEAR_TRIALS,
     ...COUNT_TRIALS,
     ...HAND_TRIALS,
+    ...HOLD_TRIALS,
     ...ORDER_TRIALS,
   ])
     verdicts.push(await runTrial(trial))

@@ -42,6 +42,8 @@ export interface Death extends Knobs {
   readonly versions?: readonly number[]
   /** Whether the rescuer asks for the number of records before anybody writes. */
   readonly counts?: boolean
+  /** Items that may be lost. */
+  readonly leaks?: number
   /** What the rescuer does after it has reaped. */
   readonly next?: (hand: Hand) => void
   /** Others that know nothing of it. */
@@ -50,7 +52,7 @@ export interface Death extends Knobs {
 }
 
 export function deathScene(lib: Library, name: string, of: Death): Scenario<TableWorld> {
-  const { before, dies, others = [], rules = { bound: 0 } } = of
+  const { before, dies, others = [], leaks = 0, rules = { bound: 0 } } = of
   return scenario<TableWorld>({
     name,
     words: STAGE.words,
@@ -63,7 +65,7 @@ export function deathScene(lib: Library, name: string, of: Death): Scenario<Tabl
       }),
     threads: [member(lib, 'victim', dies), rescue(lib, of), ...others],
     final(memory) {
-      const table = finalTable(lib, memory)
+      const table = finalTable(lib, memory, leaks)
       holds(table, [b, 1], [d, 1])
       const { remaining } = table.zone.reclaim('all', { timeoutMs: 0 })
       if (remaining > 0) throw new Error(`${remaining} free items do not come back`)

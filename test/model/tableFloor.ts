@@ -5,6 +5,7 @@
 
 import type { Entry } from './catalog.ts'
 import { hasScenarios } from './hasScenarios.ts'
+import { holdDeaths, holdScenarios } from './holdScenarios.ts'
 import { manyScenarios } from './manyScenarios.ts'
 import { nearDeaths, nearScenarios } from './nearScenarios.ts'
 import type { Rules } from './rules.ts'
@@ -48,7 +49,8 @@ function isMany<W>({ name, rules }: Scenario<W>): boolean {
 }
 
 /** Victims of many steps, most of which are those of other scenarios too: in the tests one in four. */
-const LONG = /death in (create|destroy|there and back|grow, reaped)/
+const LONG =
+  /death in (create|destroy|there and back|grow, reaped)|of rows that are held|a holder dies/
 
 function deaths(scenarios: readonly Scenario<TableWorld>[], quick: Rules): Entry[] {
   return entries(scenarios, { victim: VICTIM, quick }).map((each) =>
@@ -90,9 +92,17 @@ export const tableFloor: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(countScenarios(shipped), { quick: sampled(300) }),
     ...entries(orderedCounts(shipped), { quick: sampled(100) }),
   ],
+  'table, holds': [
+    ...entries(holdScenarios(shipped), { quick: sampled(100) }),
+    ...entries(holdScenarios(shipped), {
+      rules: { ...sampled(1000), hostile: true },
+      quick: sampled(20),
+    }),
+  ],
   'table, death': [
     ...deaths(deathScenarios(shipped).map(inFull), sampled(1)),
     ...deaths(countDeaths(shipped).map(inFull), sampled(1)),
+    ...deaths(holdDeaths(shipped), sampled(1)),
     ...deaths(deadHistories(shipped), sampled(5)),
     ...deaths([reapedDuringResize(shipped)], sampled(3)),
   ],

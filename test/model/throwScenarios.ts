@@ -5,6 +5,7 @@
 
 import { arenaThrows, tableThrows } from './arenaThrows.ts'
 import { ACCOMPANIED_DEEDS, ACTIONS } from './deathScenarios.ts'
+import { holdThrows } from './holdScenarios.ts'
 import { orderThrows } from './orderDeaths.ts'
 import type { Scenario } from './scenario.ts'
 import { sectionThrows } from './sectionThrows.ts'
@@ -33,6 +34,7 @@ const LONG: readonly (readonly [names: RegExp, every: number])[] = [
   [/table: add, of atomic fields/, 1],
   [/table: delete.* of atomic fields/, 7],
   [/of atomic fields/, 17],
+  [/of rows that are held/, 61],
   [/table: (get|iteration|floor|range)|beside a third in sections/, 1],
   [
     /table: (insert|replace$|update|delete|grow$)|domain|attaching|pages|prealloc|detach|beside a third/,
@@ -64,6 +66,7 @@ export function throwScenarios(lib: Library): readonly ThrowScenario[] {
     ...arenaThrows(lib),
     ...tableThrows(lib),
     ...countThrows(lib),
+    ...holdThrows(lib),
     ...orderThrows(lib),
     ...zoneThrows(lib),
   ]

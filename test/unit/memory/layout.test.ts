@@ -6,6 +6,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import * as holdWords from '#src/memory/holdWords.ts'
 import * as layout from '#src/memory/layout.ts'
 import {
   BucketWords,
@@ -46,7 +47,10 @@ type AnyStruct = Pick<Struct<never>, 'NAME' | 'WORDS' | 'PLACES'>
 const isStruct = (value: unknown): value is AnyStruct =>
   typeof value === 'object' && value !== null && 'PLACES' in value
 
-const STRUCTS: readonly AnyStruct[] = Object.values<unknown>(layout).filter(isStruct)
+const STRUCTS: readonly AnyStruct[] = Object.values<unknown>({
+  ...layout,
+  ...holdWords,
+}).filter(isStruct)
 const lineOf = (at: number): number => Math.floor(at / LINE_WORDS)
 
 /** One line of text per cache line: offset, then the fields with kind and size. */
@@ -122,8 +126,8 @@ it('every offset stands where the layout version says', () => {
     run of a heap: 16
       0 heap frozen, 1 bytes frozen, 2 state locked, 3 goal locked, 4 next locked, 5 holder locked
     table: 32
-      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen, 5 seed frozen, 6 grow frozen, 7 ownsDomain frozen, 8 versionBits frozen
-      16 resizing shared, 17 shared*2 locked, 19 progress shared
+      0 serial frozen, 1 zone frozen, 2 zoneSerial frozen, 3 recordWords frozen, 4 stripeBits frozen, 5 seed frozen, 6 grow frozen, 7 ownsDomain frozen, 8 versionBits frozen, 9 holds frozen
+      16 resizing shared, 17 shared*2 locked, 19 progress shared, 20 holdLock shared
     stripe: 16
       0 lock shared, 1 records shared, 2 retired locked, 3 goal locked, 4 building locked, 5 grown locked
     table node: 16
@@ -138,7 +142,11 @@ it('every offset stands where the layout version says', () => {
     trie node: 32
       0 head shared, 1 slots*17 shared
     counter: 16
-      0 sum*2 tally"
+      0 sum*2 tally
+    held record: 16
+      0 held shared
+    holder: 16
+      0 owner shared, 1 items*2 shared"
   `)
 })
 
