@@ -352,10 +352,7 @@ export class HashTable<
     return this.seek(this.key.aim(call, key), key)
   }
 
-  /**
-   * One call for all: their walks overlap, since none waits for what another loads. (A text would have to
-   * be compared with what `aim` keeps, and that is the last one only.) @internal
-   */
+  /** @internal */
   protected override locateMany(
     call: string,
     keys: readonly ValueOf<F[N]>[],
@@ -367,6 +364,43 @@ export class HashTable<
       super.locateMany(call, keys, count, items)
       return
     }
+    this.findMany(call, keys, count)
+    for (let i = 0; i < count; i++) {
+      const node = memory.peek(manyAt + KEYS_AT_ONCE + i)
+      const each = keys[i] as ValueOf<F[N]>
+      const isIt = isWord ? node !== ENDLESS : node === 0 || key.hits(memory, node, each)
+      items[i] = isIt ? (node as Item) : this.locate(call, each)
+    }
+  }
+
+  /** @internal */
+  protected override areThere(
+    call: string,
+    keys: readonly ValueOf<F[N]>[],
+    count: number,
+    answers: boolean[],
+    from: number,
+  ): void {
+    const { isWord, manyAt, memory } = this
+    if (!isWord) {
+      super.areThere(call, keys, count, answers, from)
+      return
+    }
+    this.findMany(call, keys, count)
+    for (let i = 0; i < count; i++) {
+      let node = memory.peek(manyAt + KEYS_AT_ONCE + i)
+      if (node === ENDLESS) node = this.locate(call, keys[i] as ValueOf<F[N]>)
+      answers[from + i] = node !== 0
+    }
+  }
+
+  /**
+   * In a section: puts the nodes of these keys into words of our own, behind their hashes. One call for
+   * all: none of its walks waits for what another loads. (A text would have to be compared with what
+   * `aim` keeps, and that is the last one only.)
+   */
+  private findMany(call: string, keys: readonly ValueOf<F[N]>[], count: number): void {
+    const { key, manyAt, memory } = this
     for (let i = 0; i < count; i++) {
       memory.poke(manyAt + i, key.aim(call, keys[i] as ValueOf<F[N]>))
     }
@@ -374,15 +408,8 @@ export class HashTable<
       memory.findMany(manyAt, count, this.chainsAt, this.shift, this.behind)
     } catch (error) {
       // One of them has met damage: one by one, that says what it is.
-      super.locateMany(call, keys, count, items)
+      for (let i = 0; i < count; i++) this.locate(call, keys[i] as ValueOf<F[N]>)
       throw error
-    }
-    const foundAt = manyAt + KEYS_AT_ONCE
-    for (let i = 0; i < count; i++) {
-      const node = memory.peek(foundAt + i)
-      const each = keys[i] as ValueOf<F[N]>
-      const isIt = isWord ? node !== ENDLESS : node === 0 || key.hits(memory, node, each)
-      items[i] = isIt ? (node as Item) : this.locate(call, each)
     }
   }
 

@@ -38,8 +38,14 @@ import { Race } from './race.ts'
 import { ABSENT, ANY, MOST_VERSIONS } from './version.ts'
 import { inside } from './walk.ts'
 
-/** What `hasMany` makes of what was found. */
-const isThere = (item: Item): boolean => item !== NULL_ITEM
+/** In a section: puts what is to be said of the first `count` of these keys into `answers`, behind `from`. */
+type Step<V, T> = (
+  call: string,
+  keys: readonly V[],
+  count: number,
+  answers: T[],
+  from: number,
+) => void
 
 /** How a kind of table writes one record. */
 export interface RecordWriter<V> {
@@ -146,6 +152,22 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
     for (let i = 0; i < count; i++) items[i] = this.locate(call, keys[i] as ValueOf<F[N]>)
   }
 
+  /**
+   * In a section: whether there are records with these keys, as a step of `hasMany`. Runs no code of the
+   * user. @internal
+   */
+  protected areThere(
+    call: string,
+    keys: readonly ValueOf<F[N]>[],
+    count: number,
+    answers: boolean[],
+    from: number,
+  ): void {
+    for (let i = 0; i < count; i++) {
+      answers[from + i] = this.locate(call, keys[i] as ValueOf<F[N]>) !== NULL_ITEM
+    }
+  }
+
   // ---- many keys ---------------------------------------------------------------------------
 
   /**
@@ -156,9 +178,8 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
    */
   getMany(keys: readonly ValueOf<F[N]>[]): (Values<F> | undefined)[] {
     const { arena, schema } = this
-    return this.many('getMany', keys, (item) =>
-      item === NULL_ITEM ? undefined : schema.read(arena, item),
-    )
+    const copy = (item: Item) => (item === NULL_ITEM ? undefined : schema.read(arena, item))
+    return this.many('getMany', keys, this.byItem(copy))
   }
 
   /**
@@ -166,7 +187,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
    * blocks, legal inside a section, Misuse for a key of another type.
    */
   hasMany(keys: readonly ValueOf<F[N]>[]): boolean[] {
-    return this.many('hasMany', keys, isThere)
+    return this.many<boolean>('hasMany', keys, (...step) => this.areThere(...step))
   }
 
   /**
@@ -181,21 +202,26 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
   ): (T | undefined)[] {
     if (typeof fn !== 'function') throw noFunction('table.readMany', fn)
     const { smr } = this
-    return this.many('readMany', keys, (item, index) =>
-      item === NULL_ITEM ? undefined : smr.rejectPromise(fn(item, index)),
-    )
+    const visit = (item: Item, index: number) =>
+      item === NULL_ITEM ? undefined : smr.rejectPromise(fn(item, index))
+    return this.many('readMany', keys, this.byItem(visit))
+  }
+
+  /** A step that finds the records first, and then calls `answer` for each. */
+  private byItem<T>(answer: (item: Item, index: number) => T): Step<ValueOf<F[N]>, T> {
+    const items: Item[] = []
+    return (call, keys, count, answers, from) => {
+      this.locateMany(call, keys, count, items)
+      for (let i = 0; i < count; i++) answers[from + i] = answer(items[i] as Item, from + i)
+    }
   }
 
   /**
-   * What `answer` makes of the record of each key. Not all keys in one section: what is freed anywhere
-   * in the domain meanwhile waits for its end, and one of 64 lookups is so long that entering costs
-   * nothing beside them, and as short as a step of an iteration.
+   * What the steps put into the answers. Not all keys in one section: what is freed anywhere in the domain
+   * meanwhile waits for its end, and one of 64 lookups is so long that entering costs nothing beside
+   * them, and as short as a step of an iteration.
    */
-  private many<T>(
-    verb: string,
-    keys: readonly ValueOf<F[N]>[],
-    answer: (item: Item, index: number) => T,
-  ): T[] {
+  private many<T>(verb: string, keys: readonly ValueOf<F[N]>[], step: Step<ValueOf<F[N]>, T>): T[] {
     const call = `table.${verb}`
     if (!Array.isArray(keys)) {
       throw new Misuse(`${call}: keys are ${show(keys)}; give an array`, { table: this.name })
@@ -203,9 +229,8 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
     const { smr } = this
     const { length } = keys
     const answers = new Array<T>(length)
-    // Private: to look at an array of the user may run code of his, and so may `answer`.
+    // Private: to look at an array of the user may run code of his, and so may a step.
     const asked: ValueOf<F[N]>[] = []
-    const items: Item[] = []
     const nested = smr.entered
     // A section even for no key: it throws when the arena is closed.
     for (let from = 0; from === 0 || from < length; from += KEYS_AT_ONCE) {
@@ -213,8 +238,7 @@ export abstract class TableVerbs<F extends Fields, N extends keyof F> {
       for (let i = 0; i < count; i++) asked[i] = keys[from + i] as ValueOf<F[N]>
       if (!nested) smr.enterInCall()
       try {
-        this.locateMany(call, asked, count, items)
-        for (let i = 0; i < count; i++) answers[from + i] = answer(items[i] as Item, from + i)
+        step(call, asked, count, answers, from)
       } finally {
         if (!nested) smr.exit()
       }

@@ -38,8 +38,7 @@ const RESIZE = 'table/resize'
 const STRIPES = 'table/stripes'
 const CHAINS = 'table/chains'
 const COMPOUND = 'memory/compound'
-const LOCATES = 'this.locateMany(call, asked, count, items);'
-const ANSWERS = 'for (let i = 0; i < count; i++) answers[from + i] = answer(items[i], from + i);'
+const STEP = 'step(call, asked, count, answers, from);'
 const EXIT = '} finally { if (!nested) smr.exit(); }'
 const PUBLISH = 'memory.store(old === 0 ? head : at, item);'
 const RELINK = 'memory.poke(item + link, memory.load(old === 0 ? head : old + link));'
@@ -85,14 +84,14 @@ export const TABLE_TRIALS: readonly Trial[] = [
   byMany('many at once against replace', [
     'table: many are copied after their section',
     VERBS,
-    `${ANSWERS} ${EXIT}`,
-    `${EXIT} ${ANSWERS}`,
+    `${STEP} ${EXIT}`,
+    `${EXIT} ${STEP}`,
   ]),
   byMany('many at once against replace', [
     'table: many are looked up before their section',
     VERBS,
-    `if (!nested) smr.enterInCall(); try { ${LOCATES}`,
-    `${LOCATES} if (!nested) smr.enterInCall(); try {`,
+    `if (!nested) smr.enterInCall(); try { ${STEP}`,
+    `${STEP} if (!nested) smr.enterInCall(); try {`,
   ]),
   byLookup('lookup against replace', [
     'table: what is replaced is given back at once',
