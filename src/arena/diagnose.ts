@@ -139,7 +139,7 @@ function* leaks({ space, stats }: Picture): Generator<string> {
   const slack = IN_HAND * stats.workers.attached.length
   for (const [name, { live, size }] of tables(space)) {
     if (live - size <= slack) continue
-    yield `Table ${show(name)} has ${say(size)} records, and its zone ${say(live)} live items: ${say(live - size)} are lost, by workers that died with one in hand or by items that were never freed. With all workers at rest, zone.audit(reachable) names them, and they can be freed.`
+    yield `Table ${show(name)} has ${say(size)} records, and its zone ${say(live)} live items: ${say(live - size)} are lost, by workers that died and were not reaped, or by items that were never freed. With all workers at rest, zone.audit(reachable) names them, and they can be freed.`
   }
 }
 

@@ -57,7 +57,7 @@ describe.each(CONFIGS)('a worker dies in the middle, sequences $name', (config) 
         const { chains: all } = table.parts
         expect(sizes).toContain(2 ** all.bitsIn(all.current(stripe)))
       }
-      // At most the item in its hands is nobody's: a new record not yet linked, or an old one not freed.
+      // Its slot is free, but nobody has reaped it: the item in its hands, if any, is nobody's.
       expect(table.zone.audit(table.items()).leaked.length).toBeLessThanOrEqual(1)
       // Writers take its locks over, and count again what they protect.
       table.resize(128)
