@@ -25,8 +25,9 @@ import type { TableName, TableRival } from '../rivals/table.ts'
 const OPERATIONS = 10_000
 const ROUND_TRIPS = 200
 const MANY = 100
+const VERY_MANY = 1000
 
-type Ask = 'has' | 'sum' | 'get' | 'many'
+type Ask = 'has' | 'hasMany' | 'sum' | 'get' | 'many'
 
 async function lookUp(settings: Settings, kind: KeyKind, name: TableName, ask: Ask) {
   const rows = makeRows(kind)
@@ -72,9 +73,20 @@ const loops: Record<Ask, (table: TableRival, probes: readonly Key[]) => () => nu
       return sum
     }
   },
+  hasMany: (table, probes) => {
+    const batches = batchesOf(probes, VERY_MANY)
+    let at = 0
+    return () => {
+      let found = 0
+      for (let i = 0; i < OPERATIONS; i += VERY_MANY) {
+        for (const is of table.hasMany?.(batches[at] ?? []) ?? []) if (is) found++
+        at = (at + 1) % batches.length
+      }
+      return found
+    }
+  },
   many: (table, probes) => {
-    const batches: Key[][] = []
-    for (let i = 0; i + MANY <= probes.length; i += MANY) batches.push(probes.slice(i, i + MANY))
+    const batches = batchesOf(probes, MANY)
     let at = 0
     return () => {
       let sum = 0
@@ -86,6 +98,12 @@ const loops: Record<Ask, (table: TableRival, probes: readonly Key[]) => () => nu
       return sum
     }
   },
+}
+
+function batchesOf(probes: readonly Key[], size: number): Key[][] {
+  const batches: Key[][] = []
+  for (let i = 0; i + size <= probes.length; i += size) batches.push(probes.slice(i, i + size))
+  return batches
 }
 
 async function roundTrip(settings: Settings, kind: KeyKind) {
@@ -126,6 +144,8 @@ function groupsFor(kind: KeyKind): Group[] {
         variant('Map.has', 'map', 'has'),
         variant('mnemonist LRUMap.has', 'lru-map', 'has'),
         ...kinds('has', 'has'),
+        variant(`uma hasMany, ${VERY_MANY} keys`, 'uma', 'hasMany'),
+        variant(`uma hasMany, ${VERY_MANY} keys, turn`, 'uma-turn', 'hasMany'),
         variant('sharedmap.has', 'sharedmap', 'has', 'sharedmap'),
         variant('lmdb doesExist', 'lmdb', 'has', 'lmdb'),
         ...(kind === 'int'

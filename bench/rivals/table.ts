@@ -16,6 +16,8 @@ export interface TableRival {
   get(key: Key): Fields | undefined
   /** `get` of many keys at once, where there is such a thing. */
   getMany?(keys: readonly Key[]): readonly (Fields | undefined)[]
+  /** `has` of many keys at once, where there is such a thing. */
+  hasMany?(keys: readonly Key[]): readonly boolean[]
   /** Looks a record up, reads its three fields in the cheapest way there is, and adds them. */
   sum(key: Key): number
   /** Replaces the record, or inserts it. */

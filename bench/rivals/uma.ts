@@ -23,6 +23,7 @@ interface Table {
   has(key: Key): boolean
   get(key: Key): Fields | undefined
   getMany(keys: readonly Key[]): readonly (Fields | undefined)[]
+  hasMany(keys: readonly Key[]): readonly boolean[]
   read<T>(key: Key, fn: (item: Item) => T): T | undefined
   set(object: Fields & { id: Key }): unknown
 }
@@ -85,6 +86,10 @@ class UmaTable implements TableRival, TableReader {
 
   getMany(keys: readonly Key[]): readonly (Fields | undefined)[] {
     return this.table.getMany(keys)
+  }
+
+  hasMany(keys: readonly Key[]): readonly boolean[] {
+    return this.table.hasMany(keys)
   }
 
   sum(key: Key): number {
