@@ -157,7 +157,11 @@ export class Near<F extends Fields, V> {
   keep(key: V, hash: number, seen: number, item: Item): Values<F> | undefined {
     const had = this.young.get(key) ?? this.old.get(key)
     const version = this.parts.chains.versionOf(item)
-    if (had !== undefined && had.version === version) {
+    // Two cases: the epoch is that of our copies, then no word had begun again when this version was given,
+    // and it is the version of one record; or another, then it may be that of a new record as well.
+    // Otherwise (the epoch not loaded again, after the version) the new record could pass for the old one.
+    const isSame = had?.version === version && this.memory.load(EPOCH) === this.epoch
+    if (had !== undefined && isSame) {
       if (seen !== NOT_NOW) had.seen = seen
       return had.record
     }

@@ -127,8 +127,20 @@ export const NEAR_TRIALS: readonly Trial[] = [
   byNear(REPLACE, [
     'near: a copy is kept whatever version the record has',
     NEAR,
-    'if (had !== undefined && had.version === version)',
-    'if (had !== undefined)',
+    'const isSame = had?.version === version && this.memory.load(EPOCH) === this.epoch;',
+    'const isSame = true;',
+  ]),
+  byNear(AGAIN, [
+    'near: one version is taken for one record in another epoch, too',
+    NEAR,
+    'const isSame = had?.version === version && this.memory.load(EPOCH) === this.epoch;',
+    'const isSame = had?.version === version;',
+  ]),
+  byNear(AGAIN, [
+    'near: the epoch is asked for before the version',
+    NEAR,
+    'const version = this.parts.chains.versionOf(item); const isSame = had?.version === version && this.memory.load(EPOCH) === this.epoch;',
+    'const isEpoch = this.memory.load(EPOCH) === this.epoch; const version = this.parts.chains.versionOf(item); const isSame = had?.version === version && isEpoch;',
   ]),
 
   // ---- the epoch -------------------------------------------------------------------------------

@@ -185,6 +185,17 @@ export function nearScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       ],
       rules: { sample: { schedules: 10_000 } },
     }),
+    judged('a copy against its slab given back', {
+      threads: [
+        reader(thrice),
+        actor(lib, 'writer', (perform, _choose, { table }) => {
+          perform('delete', a)
+          table.zone.reclaim('all', { timeoutMs: 0 })
+          perform('set', b, 2)
+        }),
+      ],
+      rules: { bound: 1 },
+    }),
     judged('a version word that begins again', {
       threads: [
         reader(thrice),
