@@ -157,9 +157,9 @@ export class Near<F extends Fields, V> {
   keep(key: V, hash: number, seen: number, item: Item): Values<F> | undefined {
     const had = this.young.get(key) ?? this.old.get(key)
     const version = this.parts.chains.versionOf(item)
-    // Two cases: the epoch is that of our copies, then no word had begun again when this version was given,
-    // and it is the version of one record; or another, then it may be that of a new record as well.
-    // Otherwise (the epoch not loaded again, after the version) the new record could pass for the old one.
+    // Two cases for the epoch, loaded again after the walk: it is that of our copies, then no word had begun
+    // again when the record was published, and one version is one record; or another, then a new record
+    // may have the number of the old one. Otherwise (only the load before the walk) it could pass for it.
     const isSame = had?.version === version && this.memory.load(EPOCH) === this.epoch
     if (had !== undefined && isSame) {
       if (seen !== NOT_NOW) had.seen = seen

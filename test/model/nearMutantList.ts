@@ -136,12 +136,6 @@ export const NEAR_TRIALS: readonly Trial[] = [
     'const isSame = had?.version === version && this.memory.load(EPOCH) === this.epoch;',
     'const isSame = had?.version === version;',
   ]),
-  byNear(AGAIN, [
-    'near: the epoch is asked for before the version',
-    NEAR,
-    'const version = this.parts.chains.versionOf(item); const isSame = had?.version === version && this.memory.load(EPOCH) === this.epoch;',
-    'const isEpoch = this.memory.load(EPOCH) === this.epoch; const version = this.parts.chains.versionOf(item); const isSame = had?.version === version && isEpoch;',
-  ]),
 
   // ---- the epoch -------------------------------------------------------------------------------
   byNear(AGAIN, [
