@@ -381,17 +381,18 @@ export class HashTable<
     answers: boolean[],
     from: number,
   ): void {
-    const { isWord, key, manyAt, memory } = this
-    if (manyAt === 0) {
-      super.areThere(call, keys, count, answers, from)
+    const { isWord, manyAt, memory } = this
+    if (!isWord) {
+      const items: Item[] = []
+      this.locateMany(call, keys, count, items)
+      for (let i = 0; i < count; i++) answers[from + i] = items[i] !== NULL_ITEM
       return
     }
     this.findMany(call, keys, count)
     for (let i = 0; i < count; i++) {
-      const node = memory.peek(manyAt + KEYS_AT_ONCE + i)
-      const each = keys[i] as ValueOf<F[N]>
-      const isIt = isWord ? node !== ENDLESS : node === 0 || key.hits(memory, node, each)
-      answers[from + i] = (isIt ? node : this.locate(call, each)) !== 0
+      let node = memory.peek(manyAt + KEYS_AT_ONCE + i)
+      if (node === ENDLESS) node = this.locate(call, keys[i] as ValueOf<F[N]>)
+      answers[from + i] = node !== 0
     }
   }
 
