@@ -22,9 +22,8 @@
  *     thread: one that supervises workers hears of no death meanwhile, and takes the core's
  *     zallocSmrAsync. Inside a section of the zone's domain it is Misuse, where M_NOWAIT is legal
  *     (neither is, there).
- *   - Flags that are not exported here do not exist: they are Misuse, not ignored. So no
- *     M_USE_RESERVE (a reserve is open to all), no PCPU, secondary or cache-only zones, no NUMA, no
- *     warnings.
+ *   - Flags that are not exported here do not exist: they are Misuse, not ignored. So no PCPU,
+ *     secondary or cache-only zones, no NUMA, no warnings.
  *   - Hooks are functions of one worker: each brings its own, and the destructor of an item runs in
  *     whichever worker reclaims it.
  *   - Items of an SMR zone that a dead worker had freed are reclaimed by the others.
@@ -59,6 +58,8 @@ export const M_NOWAIT = 0x0001
 export const M_WAITOK = 0x0002
 /** The item comes filled with 0; after its constructor ran, as there. */
 export const M_ZERO = 0x0100
+/** It may be of the reserve: see `uma_zone_reserve`. */
+export const M_USE_RESERVE = 0x0400
 
 /** Items are zero when they enter the zone, if there is no uminit. */
 export const UMA_ZONE_ZINIT = 0x0002
@@ -262,10 +263,13 @@ export function uma_zone_get_cur(zone: uma_zone_t): number {
   return zone.zone.stats().live
 }
 
-/** Items whose memory is reserved at the first use, for all allocations. Only for a cold zone. */
+/**
+ * Items whose memory is reserved at the first use, for allocations with M_USE_RESERVE; what comes back
+ * fills the reserve first, where the kernel's buckets keep it. Only for a cold zone.
+ */
 export function uma_zone_reserve(zone: uma_zone_t, nitems: number): void {
   assertIs('uma_zone_reserve', 'zone', zone, UmaZone, 'what uma_zcreate returned')
-  zone.tell('uma_zone_reserve', { reserve: nitems })
+  zone.tell('uma_zone_reserve', { reserve: nitems, keepReserve: nitems > 0 })
 }
 
 /**
@@ -300,13 +304,14 @@ function alloc(
   flags: number,
 ): Item {
   const how = flags & WAITS
-  if (!areFlags(flags, WAITS | M_ZERO) || how === 0 || how === WAITS) {
+  if (!areFlags(flags, WAITS | M_ZERO | M_USE_RESERVE) || how === 0 || how === WAITS) {
     throw zone.misuse(
       call,
-      `flags are ${show(flags)}; give M_NOWAIT or M_WAITOK, and M_ZERO if you like`,
+      `flags are ${show(flags)}; give M_NOWAIT or M_WAITOK, and M_ZERO and M_USE_RESERVE if you like`,
     )
   }
-  const item = telling(udata, flags, () => zone.alloc(call, how === M_WAITOK, verb))
+  const get = (): Item => telling(udata, flags, () => zone.alloc(call, how === M_WAITOK, verb))
+  const item = (flags & M_USE_RESERVE) === 0 ? get() : zone.zone.useReserve(get)
   if (item !== 0 && (flags & M_ZERO) !== 0) zero(zone.arena, item, zone.size)
   return item
 }

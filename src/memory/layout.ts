@@ -127,9 +127,7 @@ export const DomainWords = struct(
   line({ wr: shared('write hand: moved only by clock.ts [W]') }),
   line({
     tick: shared('lazy clock: the tick in which the write hand moved last'),
-    owed: shared(
-      '1: goals ahead of the write hand were given at the wrap guard; polls commit them',
-    ),
+    owed: shared('1: goals ahead of the write hand were given at the guard; polls commit them'),
   }),
   line({ rd: shared('read hand: forwarded only by clock.ts [S3], never past wr') }),
   line({
@@ -194,6 +192,7 @@ export const ZoneWords = struct(
     noFree: frozen('1: its slabs are never given back'),
     limit: frozen('items allowed outside the slabs when it was made, 0 no limit'),
     reserve: frozen('items whose slabs stay in the zone'),
+    keepReserve: frozen('1: these items are for callers that ask for the reserve'),
     schemaBytes: frozen('length of the schema text behind the caches, 0 none'),
     align: frozen('words that the address of an item is a multiple of'),
     maker: frozen('token of the worker that made it for a table of its name, 0: not for a table'),

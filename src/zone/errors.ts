@@ -4,6 +4,7 @@
 
 import type { Item } from '../base/brands.ts'
 import { Exhausted, type Facts, Misuse, show } from '../base/errors.ts'
+import { ZoneWords } from '../memory/layout.ts'
 import { BYTES_PER_WORD } from '../memory/memory.ts'
 import type { Parts } from './parts.ts'
 import { noMemory } from './shortage.ts'
@@ -68,8 +69,17 @@ export function slabBytes({ keg }: Parts): number {
   return keg.slabWords * BYTES_PER_WORD
 }
 
+/** Bytes that are missing to `items` in all. */
+export function bytesTo({ keg }: Parts, items: number): number {
+  return Math.max(0, items - keg.counts().created) * keg.shape.stride * BYTES_PER_WORD
+}
+
 /** Why an allocation found nothing: the first half of the message of Exhausted. */
-export function whyEmpty({ domain }: Parts, pendingTooMuch: boolean, stats: ZoneStats): string {
+export function whyEmpty(
+  { at, domain, space }: Parts,
+  pendingTooMuch: boolean,
+  stats: ZoneStats,
+): string {
   const { created, inSlabs, limit } = stats
   if (pendingTooMuch) {
     const [stall] = domain?.stalled(0) ?? []
@@ -77,5 +87,9 @@ export function whyEmpty({ domain }: Parts, pendingTooMuch: boolean, stats: Zone
     return `its pendingBytes limit is reached: held back by ${who}`
   }
   const isFull = limit > 0 && created - inSlabs >= limit
-  return isFull ? `its limit of ${limit} is reached` : 'nothing is left'
+  if (isFull) return `its limit of ${limit} is reached`
+  const { memory } = space
+  const reserve = memory.peek(at + ZoneWords.reserve)
+  const isKept = memory.peek(at + ZoneWords.keepReserve) !== 0 && inSlabs > 0
+  return isKept ? `only its reserve of ${reserve} is left, for zone.useReserve` : 'nothing is left'
 }

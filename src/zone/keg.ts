@@ -83,17 +83,21 @@ export class Keg {
 
   // ---- batches -----------------------------------------------------------------------------
 
-  /** Moves up to `want` items into `bucket`; grows by slabs if needed and possible. */
-  take(bucket: number, want: number): number {
+  /**
+   * Moves up to `want` items into `bucket`; grows by slabs if needed and possible. Leaves `keep` items
+   * in the slabs, and under the limit.
+   */
+  take(bucket: number, want: number, keep = 0): number {
     this.lock()
     let whole = false
     try {
       let taken = 0
       while (taken < want) {
-        const room = Math.min(want - taken, this.roomUnderLimit())
-        const slab = room > 0 ? this.slabWithFree() : 0
+        const room = Math.min(want - taken, this.roomUnderLimit() - keep)
+        const slab = room > 0 ? this.slabBeyond(keep) : 0
         if (slab === 0) break
-        const items = Math.min(room, this.get(slab + SlabWords.freeItems))
+        const beyond = this.get(this.at + KegWords.inSlabs) - keep
+        const items = Math.min(room, beyond, this.get(slab + SlabWords.freeItems))
         this.moves.take(slab, bucket, items)
         taken += items
       }
@@ -167,14 +171,18 @@ export class Keg {
     })
   }
 
-  /** Gives slabs with all items free back to the arena, but keeps `keep` items in slabs. */
-  shrink(keep: number): number {
+  /**
+   * Gives slabs with all items free back to the arena, but keeps slabs for `keep` items; with
+   * `areFree`, so many items that are free.
+   */
+  shrink(keep: number, areFree = false): number {
+    const kept = this.at + (areFree ? KegWords.inSlabs : KegWords.created)
     return this.locked(() => {
       let released = 0
       const { perSlab } = this.shape
       for (;;) {
         const slab = this.lists.first(KegWords.free)
-        if (slab === 0 || this.get(this.at + KegWords.created) - perSlab < keep) return released
+        if (slab === 0 || this.get(kept) - perSlab < keep) return released
         this.discard(slab)
         released += 2 ** this.shape.slabOrder
       }
@@ -242,6 +250,11 @@ export class Keg {
   /** Whether more are outside the slabs than a limit that was lowered allows; likewise. */
   get isOverLimit(): boolean {
     return this.outBeyond(1)
+  }
+
+  /** Whether fewer than `keep` items are free in slabs, or below the limit; likewise. */
+  isShortOf(keep: number): boolean {
+    return this.counts().inSlabs < keep || this.outBeyond(1 - keep)
   }
 
   private outBeyond(more: number): boolean {
@@ -339,6 +352,12 @@ export class Keg {
     } finally {
       this.unlock(true)
     }
+  }
+
+  /** A slab with a free item, when more than `keep` are free. */
+  private slabBeyond(keep: number): number {
+    while (this.get(this.at + KegWords.inSlabs) <= keep) if (this.grow() === 0) return 0
+    return this.slabWithFree()
   }
 
   private slabWithFree(): number {

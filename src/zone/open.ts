@@ -165,6 +165,9 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
     throw new Misuse(`${call}: no such zone yet, and no size to make one: give bytes or record`)
   }
   const align = shape.alignWords ?? DEFAULT_ALIGN
+  if (shape.keepReserve === true && !(Number(shape.reserve) > 0)) {
+    throw new Misuse(`${call}: keepReserve, and no reserve to keep: give reserve, too`)
+  }
   const hasSmr = shape.smr !== undefined
   assertSuits(call, shape.knobs, hasSmr)
   const guard = space.checks ? GUARD_WORDS : 0
@@ -198,6 +201,7 @@ export function buildZone(call: string, space: Space, shape: ZoneShape, serial: 
   memory.poke(zone + ZoneWords.noFree, shape.noFree === true ? 1 : 0)
   memory.poke(zone + ZoneWords.limit, shape.limit ?? 0)
   memory.poke(zone + ZoneWords.reserve, shape.reserve ?? 0)
+  memory.poke(zone + ZoneWords.keepReserve, shape.keepReserve === true ? 1 : 0)
   memory.poke(zone + ZoneWords.schemaBytes, schema.length)
   memory.writeBytes(parts.schema, 0, schema)
   const preset = PRESETS.indexOf(shape.preset ?? DEFAULT_PRESET)
@@ -232,6 +236,7 @@ export function assertSameZone(call: string, space: Space, zone: number, shape: 
   same(call, 'bytes', shape.bytes, get(zone + ZoneWords.recordBytes))
   same(call, 'limit', shape.limit, limit)
   same(call, 'reserve', shape.reserve, get(zone + ZoneWords.reserve))
+  same(call, 'keepReserve', shape.keepReserve, get(zone + ZoneWords.keepReserve) !== 0)
   same(call, 'noFree', shape.noFree, get(zone + ZoneWords.noFree) !== 0)
   same(call, 'align', align, get(zone + ZoneWords.align) * BYTES_PER_WORD)
   const domain = get(zone + ZoneWords.domain)

@@ -49,6 +49,11 @@ export interface ZoneOptions extends TuneOptions {
   /** Items whose memory is set aside at creation and stays with the zone. Default 0. */
   readonly reserve?: number
   /**
+   * The reserve is for `zone.useReserve` only: other allocations leave so many items in the slabs, and
+   * under the limit. Default false: it is open to all. FreeBSD uma_zone_reserve(9) and M_USE_RESERVE.
+   */
+  readonly keepReserve?: boolean
+  /**
    * Slabs never go back to the arena: a stale address leads to an old or a new item of this zone,
    * never to another thing. FreeBSD UMA_ZONE_NOFREE.
    */
@@ -84,6 +89,7 @@ export interface ZoneShape {
   readonly smr: Smr | undefined
   readonly limit: number | undefined
   readonly reserve: number | undefined
+  readonly keepReserve: boolean | undefined
   readonly noFree: boolean | undefined
   readonly preset: PresetName | undefined
   readonly knobs: GivenKnobs
@@ -101,6 +107,7 @@ const KNOWN = [
   'smr',
   'limit',
   'reserve',
+  'keepReserve',
   'noFree',
   'preset',
   ...KNOBS,
@@ -128,10 +135,6 @@ export function zoneShape(call: string, options: ZoneOptions, arenaBytes: number
   if (smr !== undefined && !(smr instanceof Smr)) {
     throw new Misuse(`${call}: smr is ${show(smr)}; give what arena.smr() returned`)
   }
-  const noFree = options.noFree
-  if (noFree !== undefined && typeof noFree !== 'boolean') {
-    throw new Misuse(`${call}: noFree is ${show(noFree)}; give true or false`)
-  }
   return {
     bytes,
     words: bytes === undefined ? undefined : Math.ceil(bytes / BYTES_PER_WORD),
@@ -140,7 +143,8 @@ export function zoneShape(call: string, options: ZoneOptions, arenaBytes: number
     smr,
     limit: optional(call, 'limit', options.limit, 1, MAX_ITEMS),
     reserve: optional(call, 'reserve', options.reserve, 0, MAX_ITEMS),
-    noFree,
+    keepReserve: flag(call, 'keepReserve', options.keepReserve),
+    noFree: flag(call, 'noFree', options.noFree),
     preset: checkPreset(call, options.preset),
     knobs: givenKnobs(call, options, arenaBytes),
     hooks: hooksOf(call, options),
@@ -207,6 +211,11 @@ function alignWords(call: string, align: unknown): number {
   const bytes = integer(call, 'align', align, MIN_ALIGN_BYTES, MAX_ALIGN_BYTES)
   if ((bytes & (bytes - 1)) === 0) return bytes / BYTES_PER_WORD
   throw new Misuse(`${call}: align is ${bytes}; give a power of two`, { align: bytes })
+}
+
+function flag(call: string, what: string, value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value
+  throw new Misuse(`${call}: ${what} is ${show(value)}; give true or false`)
 }
 
 function optional(

@@ -206,5 +206,6 @@ export function shrink({ at, buckets, depot, knobs, keg, space }: Parts): number
   depot.discardEmpties()
   const reserve = memory.peek(at + ZoneWords.reserve)
   const spare = bucketsFor(reserve, knobs.leastBucket, space.maxWorkers)
-  return keg.shrink(reserve) + buckets.keg.shrink(spare)
+  const areFree = memory.peek(at + ZoneWords.keepReserve) !== 0
+  return keg.shrink(reserve, areFree) + buckets.keg.shrink(spare)
 }

@@ -22,6 +22,7 @@ import { destroyItems, Failure, finiItems, initItems, putHeldBack } from './hook
 import { mend, type Parts } from './parts.ts'
 import { relieve, shrink } from './pressure.ts'
 import { recover } from './recover.ts'
+import { Reserve } from './reserve.ts'
 import { fillTrash } from './trash.ts'
 
 /** For a lock, in a turn of its own. */
@@ -39,6 +40,7 @@ const NONE: Housekeeping = { loaded() {}, refilling() {}, end() {} }
 export class Supply {
   private readonly parts: Parts
   private readonly memory: Memory
+  readonly reserve: Reserve
   /** The cache's name in errors. */
   private readonly what: string
   /** Set by the zone. */
@@ -48,6 +50,7 @@ export class Supply {
     this.parts = parts
     this.memory = parts.space.memory
     this.what = `zone ${show(parts.name)} cache`
+    this.reserve = new Reserve(parts)
   }
 
   // ---- zalloc runs dry ---------------------------------------------------------------------
@@ -77,11 +80,12 @@ export class Supply {
     }
     this.timers.refilling()
     cache.count(CacheWords.refills, 1)
-    if (this.parts.keg.isOverLimit) this.obeyLimit(failure)
+    if (this.isShort) this.obeyLimit(failure)
     const filled =
       this.reuse(failure) ||
       (!this.pendingTooMuch() && this.importItems(failure)) ||
-      this.lookHarder(failure)
+      this.lookHarder(failure) ||
+      (this.reserve.isOpen && this.importItems(failure, 1, 0))
     if (failure.any || !filled) {
       frames.open--
       failure.surface()
@@ -98,16 +102,21 @@ export class Supply {
    * readers may still see, and those that workers cache or use, count until they come back.
    */
   obeyLimit(failure: Failure): void {
-    const { depot, domain, hooks, keg } = this.parts
+    const { depot, domain, hooks } = this.parts
     if (domain?.inside && hooks.dtor !== undefined) return
     this.flush()
     depot.urge()
-    for (let most = depot.size(); most > 0 && keg.isOverLimit && !failure.any; most--) {
+    for (let most = depot.size(); most > 0 && this.isShort && !failure.any; most--) {
       const bucket = depot.fetch(0)
       if (bucket === 0) return
       this.release(bucket, failure)
       depot.putEmpty(bucket)
     }
+  }
+
+  /** Whether items have to go back to the slabs: for the limit, or for the reserve. */
+  private get isShort(): boolean {
+    return this.parts.keg.isOverLimit || this.reserve.isShort
   }
 
   /** Makes a bucket of freed items the alloc bucket. */
@@ -151,8 +160,12 @@ export class Supply {
     return limit !== NO_LIMIT && depot.counts().pending >= limit
   }
 
-  /** Takes fresh items from the keg, at most a bucketful. */
-  private importItems(failure: Failure): boolean {
+  /** Takes fresh items from the keg, at most a bucketful, and leaves `keep` there. */
+  private importItems(
+    failure: Failure,
+    most: number = this.fairShare(),
+    keep: number = this.reserve.kept,
+  ): boolean {
     const { buckets, cache, depot, hooks, keg, space } = this.parts
     let bucket = cache.unloadAlloc()
     if (bucket === 0) bucket = depot.takeEmpty(allocOwner(space.slot))
@@ -161,7 +174,7 @@ export class Supply {
     this.memory.poke(bucket + BucketWords.destroyed, buckets.capacity)
     this.memory.poke(bucket + BucketWords.capacity, buckets.capacity)
     this.memory.poke(bucket + BucketWords.raw, hooks.init === undefined ? 0 : 1)
-    const items = keg.take(bucket, this.fairShare())
+    const items = keg.take(bucket, most, keep)
     initItems(this.parts, bucket, failure)
     this.memory.poke(bucket + BucketWords.raw, 0)
     this.loadAlloc(bucket)

@@ -28,6 +28,7 @@ import { auditZone, checkZone, liveItems } from './audit.ts'
 import { allocBatch, freeBatch } from './batch.ts'
 import type { Cache } from './cache.ts'
 import {
+  bytesTo,
   exhausted,
   foreign,
   insideSection,
@@ -296,13 +297,15 @@ export class Zone {
     integer('zone.prealloc', `zone ${show(this.name)}: items`, items, 0, most)
     const { parts } = this
     if (!this.supply.run(() => reachUnderPressure(parts, parts.keg, items)))
-      throw outOfMemory(this.parts, 'prealloc', `no memory for ${items} items`, this.bytesTo(items))
+      throw outOfMemory(parts, 'prealloc', `no memory for ${items} items`, bytesTo(parts, items))
   }
 
-  /** Bytes that are missing to `items` in all. */
-  private bytesTo(items: number): number {
-    const { keg } = this.parts
-    return Math.max(0, items - keg.counts().created) * keg.shape.stride * BYTES_PER_WORD
+  /**
+   * Runs `fn` and returns its result. What it allocates here may be of the reserve, if that is kept
+   * (`keepReserve`). Misuse if it is no function. Blocks as `fn`; legal in a section. FreeBSD M_USE_RESERVE.
+   */
+  useReserve<T>(fn: () => T): T {
+    return this.supply.reserve.use(fn)
   }
 
   /**
@@ -347,19 +350,15 @@ export class Zone {
   }
 
   /**
-   * Walks the whole zone and throws Corruption unless every item is in exactly one place. Only
-   * while no other worker uses the zone. Misuse when the zone was destroyed. Blocks on the zone's
-   * locks only; legal inside a section.
+   * Walks the whole zone and throws Corruption unless every item is in exactly one place. Only while
+   * no other worker uses it. Misuse when it was destroyed. Blocks on its locks only; legal in a section.
    */
   check(): void {
     this.assertOpen('check')
     checkZone(this.parts)
   }
 
-  /**
-   * Counts, as plain JSON. Those of other workers may be a moment old. Misuse when the zone was
-   * destroyed. Never blocks; legal inside a section.
-   */
+  /** Counts, possibly a moment old. Misuse when it was destroyed. Never blocks; legal in a section. */
   stats(): ZoneStats {
     this.assertOpen('stats')
     return zoneStats(this.parts.space, this.parts.at, this.name)

@@ -25,6 +25,7 @@ import { guardScenarios } from './guardScenarios.ts'
 import { IN_BATCH, kegDeaths, twoKegDeaths } from './kegDeaths.ts'
 import { memoryScenarios } from './memoryScenarios.ts'
 import { paceScenarios } from './paceScenarios.ts'
+import { reserveScenarios } from './reserveScenarios.ts'
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { smrScenarios } from './smrScenarios.ts'
@@ -111,6 +112,7 @@ export const floors: Readonly<Record<string, readonly Entry[]>> = {
   ],
   zone: [
     ...inManyWays(zoneScenarios(shipped), 1, [{ bound: 2 }, { bound: 1, delayed: true }]),
+    ...entries(reserveScenarios(shipped), { quick: sampled(FEW, 1) }),
     ...zoneScenarios(shipped).flatMap((each, i) =>
       entries([each], {
         rules: { bound: 1, ...(MANY_LOOKS.test(each.name) ? sampled(2000, i) : {}), hostile: true },

@@ -9,6 +9,7 @@ import { birthScenarios, edgeScenarios, undoScenarios } from './arenaScenarios.t
 import { clockScenarios } from './clockScenarios.ts'
 import { memoryScenarios } from './memoryScenarios.ts'
 import { DEATH_TRIALS } from './mutantDeaths.ts'
+import { reserveScenarios } from './reserveScenarios.ts'
 import { smrScenarios } from './smrScenarios.ts'
 import { successorScenarios } from './successorScenarios.ts'
 import { timeLimitScenarios } from './timeLimitScenarios.ts'
@@ -24,6 +25,7 @@ const byEdge = caught(edgeScenarios)
 const byBirth = caught(birthScenarios)
 const byUndo = caught(undoScenarios)
 const byZone = caught(zoneScenarios)
+const byReserve = caught(reserveScenarios)
 const bySuccessor = caught(successorScenarios)
 /** As the catalog samples it. */
 const byTime = caught(timeLimitScenarios, {
@@ -233,6 +235,18 @@ export const TRIALS: readonly Trial[] = [
     KEG,
     'this.space.locks.acquireAndRepair(this.at + KegWords.lock, this.what, this.whenDead)',
     '',
+  ]),
+  byReserve('reserve: two who take all, and one who asks', [
+    'who does not ask takes of the reserve',
+    KEG,
+    'this.roomUnderLimit() - keep',
+    'this.roomUnderLimit()',
+  ]),
+  byReserve('reserve: one who takes all, and one who asks', [
+    'who asks finds no reserve',
+    SUPPLY,
+    '(this.reserve.isOpen && this.importItems(failure, 1, 0))',
+    'false',
   ]),
   // ---- locks, names, pages ---------------------------------------------------------------------
   byMemory('lock, two by turns', [

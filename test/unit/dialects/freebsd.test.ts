@@ -347,6 +347,16 @@ describe('a cold zone', () => {
     })
   })
 
+  it('keeps its reserve for M_USE_RESERVE', () => {
+    const arena = tinyArena(FROM_1)
+    const zone = zcreate(arena, 'z')
+    bsd.uma_zone_set_max(zone, 4)
+    bsd.uma_zone_reserve(zone, 1)
+    const get = (flags: number): boolean => bsd.uma_zalloc(zone, M_NOWAIT | flags) !== 0
+    expect([0, 0, 0, 0].map(get)).toEqual([true, true, true, false])
+    expect([bsd.M_USE_RESERVE, bsd.M_USE_RESERVE].map(get)).toEqual([true, false])
+  })
+
   it('has one domain only, of its own arena', () => {
     const [arena, there] = pair()
     const smr = bsd.smr_create(arena, 'd', 0, 0)
@@ -392,7 +402,7 @@ describe('a cold zone', () => {
       misuse(() => bsd.uma_zone_reserve(zone, -1))
       misuse(() => bsd.uma_zalloc(zone, 0))
       misuse(() => bsd.uma_zalloc(zone, M_NOWAIT | M_WAITOK))
-      misuse(() => bsd.uma_zalloc(zone, M_NOWAIT | 0x400))
+      misuse(() => bsd.uma_zalloc(zone, M_NOWAIT | 0x800))
       for (const flags of [undefined, 2 ** 32 + M_NOWAIT, M_NOWAIT + 0.5, String(M_NOWAIT)]) {
         misuse(() => bsd.uma_zalloc(zone, wild(flags)))
       }

@@ -98,7 +98,7 @@ it('every offset stands where the layout version says', () => {
       32 heldSeq shared, 33 heldSince shared, 34 asyncHeldSeq shared, 35 asyncHeldSince shared, 36 labelSeq shared, 37 labelBytes shared, 38 label*10 shared
       48 queued shared, 49 completed shared
     zone: 32
-      0 serial frozen, 1 recordWords frozen, 2 recordBytes frozen, 3 capacity frozen, 4 domain frozen, 5 hooks frozen, 6 noFree frozen, 7 limit frozen, 8 reserve frozen, 9 schemaBytes frozen, 10 align frozen, 11 maker frozen, 12 heap frozen
+      0 serial frozen, 1 recordWords frozen, 2 recordBytes frozen, 3 capacity frozen, 4 domain frozen, 5 hooks frozen, 6 noFree frozen, 7 limit frozen, 8 reserve frozen, 9 keepReserve frozen, 10 schemaBytes frozen, 11 align frozen, 12 maker frozen, 13 heap frozen
       16 state shared, 17 flush shared, 18 trimmedAt shared
     knobs: 16
       0 preset shared, 1 bucketMin shared, 2 bucketMax shared, 3 bucketNow shared, 4 advanceEvery shared, 5 sealAfterMs shared, 6 trimEveryMs shared, 7 depotItems shared, 8 pendingItems shared
