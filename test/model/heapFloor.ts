@@ -8,7 +8,7 @@ import { accompaniedHeapDeaths, heapDeaths, heapScenarios, heapThrows } from './
 import type { Rules } from './rules.ts'
 import type { Scenario } from './scenario.ts'
 import { shipped } from './stage.ts'
-import { textDeaths, textScenarios, textThrows } from './textScenarios.ts'
+import { textDeaths, textScenarios, textThrows, textTwoDeaths } from './textScenarios.ts'
 import type { Throws } from './throws.ts'
 
 type More = Omit<Entry, 'scenario'>
@@ -38,6 +38,11 @@ export const heapFloor: Readonly<Record<string, readonly Entry[]>> = {
     quick: { sample: { schedules: 150, depth: 6, seed: 1 } },
   }),
   'text, death': entries(textDeaths(shipped), { victim: 'victim' }),
+  'text, two deaths': entries(textTwoDeaths(shipped), {
+    first: 'victim',
+    victim: 'rescuer',
+    stride: 90,
+  }),
   'text, exceptions': HOW.flatMap((throws) =>
     entries(textThrows(shipped), {
       thrower: 'survivor',

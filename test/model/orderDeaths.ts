@@ -168,6 +168,36 @@ export function orderDeaths(lib: Library): readonly Scenario<OrderWorld>[] {
   ]
 }
 
+/** The victim's, and that of its reaper: what the victim had in its hands is settled by two. */
+export function orderTwoDeaths(lib: Library): readonly Scenario<OrderWorld>[] {
+  const twice = ['insert that splits', 'delete that collapses']
+  return ACTIONS.filter(({ name }) => twice.includes(name)).map(
+    ({ before, body, name, versions, ...knobs }) =>
+      scenario<OrderWorld>({
+        name: `ordered: death in ${name}, then death of the reaper`,
+        words: STAGE.words,
+        setup: (memory) => build(lib, memory, knobs, HELD, before),
+        threads: [
+          member(lib, VICTIM, body),
+          member(lib, 'rescuer', ({ arena }) => lib.reapSlot(arena.space, VICTIM_SLOT), VICTIM),
+          member(
+            lib,
+            'heir',
+            (hand) => {
+              lib.reapSlot(hand.arena.space, VICTIM_SLOT)
+              lib.reapSlot(hand.arena.space, VICTIM_SLOT + 1)
+              goOn(hand, versions)
+            },
+            'rescuer',
+          ),
+        ],
+        final: (memory) => finale(lib, memory),
+        describe: (at, world) => describe(at - world.at),
+        rules: { bound: 0 },
+      }),
+  )
+}
+
 /** Let a call of `survivor` fail. */
 export function orderThrows(lib: Library): readonly Scenario<OrderWorld>[] {
   return ACTIONS.map(({ before, body, name, versions, ...knobs }) =>

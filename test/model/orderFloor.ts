@@ -4,7 +4,7 @@
  */
 
 import type { Entry } from './catalog.ts'
-import { orderDeaths, VICTIM } from './orderDeaths.ts'
+import { orderDeaths, orderTwoDeaths, VICTIM } from './orderDeaths.ts'
 import { orderEnds } from './orderEnds.ts'
 import { orderHistories } from './orderHistories.ts'
 import { orderScenarios } from './orderScenarios.ts'
@@ -40,4 +40,9 @@ export const orderFloor: Readonly<Record<string, readonly Entry[]>> = {
     ...entries(orderDeaths(shipped), { victim: VICTIM, quick: sampled(1) }),
     ...entries(orderEnds(shipped), { victim: VICTIM, stride: 3 }),
   ],
+  'order, two deaths': entries(orderTwoDeaths(shipped), {
+    first: VICTIM,
+    victim: 'rescuer',
+    stride: 55,
+  }),
 }

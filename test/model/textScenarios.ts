@@ -317,6 +317,31 @@ export function textDeaths(lib: Library): readonly Scenario<undefined>[] {
   )
 }
 
+/** The victim's, and that of its reaper: what the victim had in its hands is settled by two. */
+export function textTwoDeaths(lib: Library): readonly Scenario<undefined>[] {
+  const [{ body, versions }] = ACTIONS as unknown as [Action]
+  return [
+    scene(lib, 'death in set, with texts, then death of the reaper', {
+      threads: [
+        member(lib, 'victim', ({ table }) => body(table)),
+        member(lib, 'rescuer', (hand) => reap(lib, hand.arena, 0), 'victim'),
+        member(
+          lib,
+          'heir',
+          (hand) => {
+            reap(lib, hand.arena, 0)
+            reap(lib, hand.arena, 1)
+            goesOn(hand, versions)
+            recycle(hand)
+          },
+          'rescuer',
+        ),
+      ],
+      rules: { bound: 0, maxVerbs: 60_000 },
+    }),
+  ]
+}
+
 export function textThrows(lib: Library): readonly Scenario<undefined>[] {
   return ACTIONS.map(({ body, name, versions }) =>
     scene(lib, `an exception in ${name}, with texts`, {
