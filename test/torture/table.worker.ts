@@ -71,6 +71,10 @@ function write(): void {
   if (found !== believed(other)) {
     member.violation(`key ${other}: version ${found}, its only writer knows ${believed(other)}`)
   }
+  const there = table.hasMany([key, other])
+  if (there[0] !== (believed(key) !== undefined) || there[1] !== (believed(other) !== undefined)) {
+    member.violation(`keys ${key} and ${other}: ${there}, their only writer knows otherwise`)
+  }
 }
 
 /** While readers hold all back that the limit allows, nothing changes, and we wait. */
@@ -102,6 +106,9 @@ function resize(): void {
   resizeAt = performance.now() + RESIZE_EVERY_MS
 }
 
+/** Keys that a reader asks for together. */
+const MANY = 100
+
 // ---- readers ---------------------------------------------------------------------------------
 
 /** The latest version of each key that this reader has seen. */
@@ -121,6 +128,26 @@ function read(): void {
   reads++
   if (seen === undefined && key < always) member.violation(`key ${key} was not found`)
   else if (seen !== undefined) noteVersion(key, seen)
+}
+
+/** As `read` for many keys, of which some are looked up long before they are read. */
+function readMany(): void {
+  const from = random.below(keys)
+  const length = Math.min(MANY, keys)
+  const asked = Array.from({ length }, (_, i) => (from + i) % keys)
+  const seen = table.readMany(asked, (item, i) => {
+    const key = asked[i] as number
+    const version = wholeVersion(arena, item, key)
+    if (version < 0) member.violation(`key ${key} is torn among many`)
+    if (i % 16 === 0) dwell(random)
+    return version
+  })
+  reads++
+  for (const [i, version] of seen.entries()) {
+    const key = asked[i] as number
+    if (version !== undefined) noteVersion(key, version)
+    else if (key < always) member.violation(`key ${key} was not found among many`)
+  }
 }
 
 function noteVersion(key: number, seen: number): void {
@@ -151,7 +178,7 @@ while (!member.stopped) {
     member.guard(write)
     if (member.task.sabotage === undefined && random.oneIn(64)) member.guard(resize)
   } else {
-    member.guard(random.oneIn(256) ? walk : read)
+    member.guard(random.oneIn(256) ? walk : random.oneIn(32) ? readMany : read)
   }
   if (turns) await turnEnds(random)
 }
