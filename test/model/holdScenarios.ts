@@ -244,6 +244,8 @@ export function holdThrows(lib: Library): readonly Scenario<TableWorld>[] {
   return DEEDS.map(({ name, act }) =>
     scene(lib, `an exception in table: ${name}, of rows that are held`, {
       ...KNOBS,
+      // It may be left with a hold.
+      mayHold: 2,
       holds: HELD,
       threads: [
         member(lib, 'survivor', (hand) => {

@@ -34,7 +34,7 @@ const LONG: readonly (readonly [names: RegExp, every: number])[] = [
   [/table: add, of atomic fields/, 1],
   [/table: delete.* of atomic fields/, 7],
   [/of atomic fields/, 17],
-  [/of rows that are held/, 61],
+  [/of rows that are held/, 11],
   [/table: (get|iteration|floor|range)|beside a third in sections/, 1],
   [
     /table: (insert|replace$|update|delete|grow$)|domain|attaching|pages|prealloc|detach|beside a third/,
