@@ -94,7 +94,7 @@ class Copy<R> {
   }
 }
 
-/** The copies that one worker has of the records of one table. */
+/** The copies that one worker has of the records of one table. @internal */
 export class Near<F extends Fields, V> {
   private readonly memory: Memory
   private readonly space: Space
@@ -221,7 +221,7 @@ function handOutCopies(record: Record<string, unknown>, name: string): void {
   Object.defineProperty(record, name, { get: () => bytes.slice() })
 }
 
-/** How many copies a worker wants, 0 for none. Misuse for a table that cannot have them. */
+/** How many copies a worker wants, 0 for none. Misuse for a table that cannot have them. @internal */
 export function nearOf(
   call: string,
   table: string,
