@@ -21,6 +21,7 @@ import {
   KEY,
   LARGE,
   look,
+  lookAt,
   lookMany,
   MORE_CHAINS,
   member,
@@ -250,8 +251,9 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
           lib,
           'other',
           ({ arena, table }) => {
-            // It may wait for a lock of the dead until that is reaped.
-            table.delete(a)
+            // What the victim has put, and nothing that the rescuer puts. It may wait for a lock of the
+            // dead until that is reaped.
+            table.deleteIf(a, (item) => lookAt({ arena, table }, item, a) === 2)
             table.zone.seal()
             arena.detach()
           },
