@@ -14,6 +14,10 @@ const byDeath = caught(deathScenarios, { victim: 'victim' })
 const byBystander = caught(deathScenarios, {
   rules: { kill: { thread: 'victim', afterStep: 45 }, sample: { schedules: 60 } },
 })
+/** It dies when it has given the lock back. */
+const byRemover = caught(deathScenarios, {
+  rules: { kill: { thread: 'victim', afterStep: 56 }, bound: 1 },
+})
 const byText = caught(textDeaths, { victim: 'victim' })
 const byOrder = caught(orderDeaths, { victim: 'victim' })
 const byReaper = caught(twoDeathsInWrites, {
@@ -74,7 +78,7 @@ export const HAND_TRIALS: readonly Trial[] = [
     'this.zone.zfreeSmr(replaced); this.done();',
     'this.memory.poke(hands.owedAt, NULL_ITEM); this.zone.zfreeSmr(replaced); this.done();',
   ]),
-  byDeath('death in insert, and another takes it out', [
+  byRemover('death in insert, and another takes it out', [
     'hands: a record is named until its lock is given back',
     WRITER,
     `${LET_GO} if (old === 0) { const count = stripes.count(stripe, 1); if (isCrowded(this.parts, now, count)) records = count; } whole = true; } finally { this.release(stripe, whole); }`,
