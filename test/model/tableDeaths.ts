@@ -158,6 +158,19 @@ export function deathScenarios(lib: Library): readonly Scenario<TableWorld>[] {
       ],
       rules: { sample: { schedules: 30 } },
     }),
+    // The other comes before the reaper, and finds what the victim has promised.
+    death('death in growth, another grows', {
+      ...CROWDED,
+      dies: ({ table }) => put(table, f, 1),
+      others: [
+        member(lib, 'grower', ({ arena, table }) => {
+          put(table, KEY.g, 1)
+          put(table, KEY.g, 2)
+          arena.detach()
+        }),
+      ],
+      rules: { sample: { schedules: 20 } },
+    }),
     death('death in there and back', {
       dies({ table }) {
         table.resize(MORE_CHAINS)
