@@ -8,7 +8,6 @@ import { manyScenarios } from './manyScenarios.ts'
 import { deathScenarios } from './tableDeaths.ts'
 import { historyScenarios } from './tableHistories.ts'
 import { keyScenarios } from './tableKeys.ts'
-import { reapedDuringResize } from './tableReapers.ts'
 import { resizeScenarios } from './tableResizeScenarios.ts'
 import { tableScenarios } from './tableScenarios.ts'
 import { caught, type Trial } from './trial.ts'
@@ -18,7 +17,6 @@ const byResize = caught(resizeScenarios)
 const byMany = caught(manyScenarios)
 const byKeys = caught(keyScenarios)
 const byDeath = caught(deathScenarios, { victim: 'victim' })
-const byReaping = caught((lib) => [{ ...reapedDuringResize(lib), rules: { bound: 2 } }])
 /** Schedules among which one is known to show it. */
 const PINNED = { schedules: 100, seed: 2, depth: 4 }
 
@@ -282,14 +280,14 @@ export const TABLE_TRIALS: readonly Trial[] = [
     'memory.poke(words + StripeWords.goal, 0);\n',
     '\n',
   ]),
-  byReaping(
-    'death in grow, reaped while another resizes',
+  byDeath(
+    'death in growth, another grows',
     [
       'death: a promise of pages is not kept before the words are read',
       RESIZE,
       'pages.recover();\n    const left',
       'const left',
     ],
-    { victim: 'victim', rules: { sample: { schedules: 20, seed: 3, depth: 4 } } },
+    { rules: { sample: { schedules: 20 } } },
   ),
 ]
