@@ -4,13 +4,14 @@
  */
 
 import { heapDeaths, heapScenarios } from './heapScenarios.ts'
-import { textScenarios } from './textScenarios.ts'
+import { textScenarios, textThrows } from './textScenarios.ts'
 import { caught, type Trial } from './trial.ts'
 
 const byHeap = caught(heapScenarios)
 const byDeath = caught(heapDeaths, { victim: 'victim' })
 
 const byText = caught(textScenarios)
+const byThrow = caught(textThrows, { thrower: 'survivor' })
 const RUNS = 'heap/runs'
 const HEAP = 'heap/heap'
 const WRITER = 'table/writer'
@@ -89,7 +90,7 @@ export const HEAP_TRIALS: readonly Trial[] = [
     'this.blocks.giveBack(made)',
     'hands.placed.held = 0',
   ]),
-  byText('texts: two calls each on one key', [
+  byThrow('an exception in two sets, with texts', [
     'texts: the blocks of a record that is in count as made still',
     WRITER,
     'hands.placed.held = 0; hands.replaced = old;',

@@ -7,6 +7,7 @@ import { killAtEveryStep } from './kill.ts'
 import { breed } from './mutants.ts'
 import type { Scenario } from './scenario.ts'
 import type { Library } from './stage.ts'
+import { throwAtEveryStep } from './throws.ts'
 import type { Case, Trial } from './trial.ts'
 
 export interface Verdict {
@@ -45,8 +46,9 @@ export function runCase(lib: Library, trial: Case): Verdict {
 
 function search(
   scenario: Scenario,
-  { victim, rules = {} }: Case,
+  { thrower, victim, rules = {} }: Case,
 ): Pick<Exploration, 'schedules' | 'steps' | 'ms' | 'failure'> {
+  if (thrower !== undefined) return throwAtEveryStep(scenario, thrower, { kind: 'throw' }, rules)
   return victim === undefined ? explore(scenario, rules) : killAtEveryStep(scenario, victim, rules)
 }
 

@@ -275,6 +275,14 @@ interface Action {
 
 const ACTIONS: readonly Action[] = [
   { name: 'set', body: (table) => put(table, a, 3), versions: [1, 3] },
+  {
+    name: 'two sets',
+    body(table) {
+      put(table, a, 3)
+      put(table, a, 4)
+    },
+    versions: [1, 3, 4],
+  },
   { name: 'delete', body: (table) => table.delete(a), versions: [0, 1] },
   { name: 'update', body: (table) => table.update(a, () => noteOf(a, 2)), versions: [1, 2] },
   {
@@ -296,8 +304,9 @@ function goesOn(hand: Pick<Hand, 'arena' | 'table'>, versions: readonly number[]
 }
 
 export function textDeaths(lib: Library): readonly Scenario<undefined>[] {
-  // An update puts as `set` does.
-  return ACTIONS.filter(({ name }) => name !== 'update').map(({ body, name, versions }) =>
+  // The others put as `set` does.
+  const differ = ACTIONS.filter(({ name }) => name !== 'update' && name !== 'two sets')
+  return differ.map(({ body, name, versions }) =>
     scene(lib, `death in ${name}, with texts`, {
       threads: [
         member(lib, 'victim', ({ table }) => body(table)),

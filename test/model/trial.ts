@@ -15,6 +15,8 @@ export interface Case {
   readonly scenarios: (lib: Library) => readonly Scenario[]
   readonly scenario: string
   readonly victim?: string
+  /** Every call of this thread throws once. */
+  readonly thrower?: string
   readonly rules?: Rules
 }
 
@@ -24,7 +26,7 @@ export interface Trial extends Mutant, Case {
 }
 
 type Change = readonly [name: string, file: string, find: string, replace: string]
-type More = Pick<Case, 'victim' | 'rules'>
+type More = Pick<Case, 'thrower' | 'victim' | 'rules'>
 
 /** Mutants that one of these scenarios catches. */
 export const caught =
