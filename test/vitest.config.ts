@@ -13,7 +13,8 @@ export default defineConfig({
   test: {
     root: here('.'),
     include: ['**/*.test.ts'],
-    testTimeout: 60_000,
+    // Explorations take seconds, on a busy machine minutes.
+    testTimeout: 180_000,
     maxWorkers: 2,
     // Scripts, as Node would load them: nothing to transform.
     server: { deps: { external: [/\/build\/mutants\//] } },
